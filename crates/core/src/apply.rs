@@ -1,0 +1,183 @@
+//! The fold: what each event makes true. It trusts its input, because only committed events reach it.
+
+use crate::state::{CastVote, Grant, GrantKind, GrantStage, Request, Session, State, Status, Track};
+use countersign_journal::{Act, Event, GrantId, PersonId, RequestId, RequestMade, Terms, Timestamp};
+
+/// Folds one event, written at `at`, into the state.
+pub fn apply(state: &mut State, at: Timestamp, event: &Event) {
+    match event {
+        Event::PolicyApplied { version, policy, .. } => {
+            state.policy_version = *version;
+            state.policy = policy.clone();
+        }
+        Event::DirectoryApplied { version, .. } => state.directory_version = *version,
+        Event::RequestMade(made) => request_made(state, at, made),
+        Event::LevelStarted { request, track, level, epoch, approvers } => {
+            if let Some(track) = track_of(state, *request, *track) {
+                track.at = *level;
+                track.epoch = *epoch;
+                track.told = approvers.clone();
+            }
+        }
+        Event::Voted { .. } => voted(state, at, event),
+        Event::Retracted { request, track, level, .. } => {
+            if let Some(track) = track_of(state, *request, *track) {
+                track.votes.retain(|v| v.level < *level);
+            }
+        }
+        Event::RequestApproved { request, grant, terms } => approved(state, at, *request, *grant, *terms),
+        Event::RequestDisapproved { request, .. } => settle(state, at, *request, Status::Disapproved),
+        Event::RequestCanceled { request } => settle(state, at, *request, Status::Canceled),
+        Event::RequestExpired { request } => settle(state, at, *request, Status::Expired),
+        Event::RequestRevoked { request, by, reason } => {
+            settle(state, at, *request, Status::Revoked);
+            if let (Some(r), Some(reason)) = (state.requests.get_mut(request), reason) {
+                r.comments.push((*by, *reason));
+            }
+        }
+        Event::GrantEnded { grant, how } => {
+            state.live_grants.remove(grant);
+            state.exclusive.retain(|_, holder| holder != grant);
+            if let Some(g) = state.grants.get_mut(grant) {
+                g.stage = GrantStage::Ended(*how);
+            }
+        }
+        Event::SessionOpened { .. } => session_opened(state, at, event),
+        Event::SessionClosed { session, why, transcript, records } => {
+            state.open_sessions.remove(session);
+            if let Some(s) = state.sessions.get_mut(session) {
+                s.closed = Some((at, *why));
+                s.transcript = *transcript;
+                s.records = *records;
+            }
+        }
+        Event::Used { grant, session, .. } => {
+            state.unreported.insert(*grant);
+            if let Some(g) = state.grants.get_mut(grant) {
+                g.used_in = Some(*session);
+            }
+        }
+        Event::Ran { grant, .. } => {
+            state.unreported.remove(grant);
+            if let Some(g) = state.grants.get_mut(grant) {
+                g.outcome_known = true;
+            }
+        }
+        Event::Noted(_) => {}
+    }
+}
+
+fn request_made(state: &mut State, at: Timestamp, made: &RequestMade) {
+    let tracks = made.tracks.iter().map(|plan| Track {
+        workflow: plan.workflow,
+        levels: plan.levels.clone(),
+        at: 0,
+        epoch: 0,
+        told: [].into(),
+        votes: Vec::new(),
+    });
+    let request = Request {
+        id: made.request,
+        at,
+        person: made.person.clone(),
+        target: made.target.clone(),
+        act: made.act.clone(),
+        reason: made.reason,
+        terms: made.terms,
+        ruling: made.ruling.clone(),
+        tracks: tracks.collect(),
+        digest: made.digest,
+        status: Status::Pending,
+        settled_at: None,
+        grant: None,
+        comments: Vec::new(),
+    };
+    state.pending.insert(request.id);
+    state.requests.insert(request.id, request);
+}
+
+fn track_of(state: &mut State, request: RequestId, track: u32) -> Option<&mut Track> {
+    state.requests.get_mut(&request)?.tracks.get_mut(track as usize)
+}
+
+fn voted(state: &mut State, at: Timestamp, event: &Event) {
+    let Event::Voted { request, track, level, approver, verdict, terms, comment, evidence, .. } = event else { return };
+    let vote = CastVote {
+        level: *level,
+        approver: *approver,
+        verdict: *verdict,
+        terms: *terms,
+        comment: *comment,
+        evidence: *evidence,
+        at,
+    };
+    if let Some(track) = track_of(state, *request, *track) {
+        track.votes.push(vote);
+    }
+    if let (Some(r), Some(comment)) = (state.requests.get_mut(request), comment) {
+        r.comments.push((*approver, *comment));
+    }
+}
+
+fn approved(state: &mut State, at: Timestamp, id: RequestId, grant: GrantId, terms: Terms) {
+    settle(state, at, id, Status::Approved);
+    let Some(request) = state.requests.get_mut(&id) else { return };
+    request.grant = Some(grant);
+    for track in &mut request.tracks {
+        track.at = u32::try_from(track.levels.len()).unwrap_or(u32::MAX);
+    }
+    let kind = match &request.act {
+        Act::Connect => GrantKind::Connect,
+        Act::Run(run) => GrantKind::Once {
+            attempt: run.attempt,
+            under: run.grant,
+            session: run.same_session.then_some(run.session),
+        },
+    };
+    let granted = Grant {
+        id: grant,
+        request: id,
+        person: request.person.id,
+        target: request.target.clone(),
+        exclusive: kind == GrantKind::Connect && request.ruling.conditions.exclusive,
+        kind,
+        terms,
+        stage: GrantStage::ToBeUsed,
+        used_in: None,
+        outcome_known: false,
+    };
+    state.live_grants.insert(grant);
+    state.grants.insert(grant, granted);
+}
+
+fn settle(state: &mut State, at: Timestamp, request: RequestId, status: Status) {
+    state.pending.remove(&request);
+    if let Some(r) = state.requests.get_mut(&request) {
+        r.status = status;
+        r.settled_at = Some(at);
+    }
+}
+
+fn session_opened(state: &mut State, at: Timestamp, event: &Event) {
+    let Event::SessionOpened { session, grant, from, .. } = event else { return };
+    let Some(granted) = state.grants.get_mut(grant) else { return };
+    granted.stage = GrantStage::InUse;
+    if granted.exclusive {
+        state.exclusive.insert(granted.target.account, *grant);
+    }
+    let person: PersonId = granted.person;
+    state.open_sessions.insert(*session);
+    state.sessions.insert(
+        *session,
+        Session {
+            id: *session,
+            grant: *grant,
+            person,
+            from: from.clone(),
+            opened_at: at,
+            closed: None,
+            transcript: None,
+            records: 0,
+        },
+    );
+}

@@ -1,0 +1,184 @@
+//! Asking (R30): a ruling, a request with frozen levels, and the first level opened.
+
+use super::World;
+use crate::digest::{self, RequestParts};
+use crate::input::{Answer, Ask, AskAct, Decision};
+use crate::refusal::Refusal;
+use crate::ruling::{Asked, Ruling, rule};
+use crate::state::{GrantKind, Request, Status, remaining, same_target};
+use countersign_journal::{
+    Act, Authority, Event, Outcome, PersonFacts, PersonId, RequestMade, Run, RulingRecord, TargetFacts, Terms,
+    TrackPlan, Window,
+};
+use std::collections::BTreeSet;
+
+pub(super) fn ask(world: &World<'_>, ask: Ask) -> Result<Decision, Refusal> {
+    let person = world.directory.person_facts(ask.person).ok_or(Refusal::NobodyThere)?;
+    let wanted = match &ask.act {
+        AskAct::Connect { account, database, window } => connect(world, &person, *account, database.as_deref(), window)?,
+        AskAct::Run { .. } => run(world, &person, &ask)?,
+    };
+    if let Some(same) = joinable(world, &person, &wanted) {
+        return Ok(Decision { events: Vec::new(), answer: Answer::Request(same) });
+    }
+    check_reason(&ask, &wanted)?;
+    let events = make(world, person, wanted, &ask)?;
+    Ok(Decision { events, answer: Answer::Request(world.state.next_request()) })
+}
+
+/// What is asked for, resolved and ruled on.
+pub(super) struct Wanted {
+    pub(super) target: TargetFacts,
+    pub(super) act: Act,
+    pub(super) terms: Terms,
+    pub(super) ruling: Ruling,
+}
+
+fn connect(
+    world: &World<'_>,
+    person: &PersonFacts,
+    account: countersign_journal::AccountId,
+    database: Option<&str>,
+    window: &Window,
+) -> Result<Wanted, Refusal> {
+    let target = world.directory.target_facts(account, database).ok_or(Refusal::NoSuchTarget)?;
+    let window = remaining(window, world.now).ok_or(Refusal::NoPeriod)?;
+    let ruling = rule(&world.state.policy, person, &target, Asked::Connect);
+    check_duration(&window, &ruling)?;
+    Ok(Wanted { target, act: Act::Connect, terms: Terms { window }, ruling })
+}
+
+pub(super) fn check_duration(window: &Window, ruling: &Ruling) -> Result<(), Refusal> {
+    match ruling.conditions.duration_max_s {
+        Some(most) if window.seconds() > most => Err(Refusal::TooLong { most, asked: window.seconds() }),
+        _ => Ok(()),
+    }
+}
+
+fn run(world: &World<'_>, person: &PersonFacts, ask: &Ask) -> Result<Wanted, Refusal> {
+    let AskAct::Run { session: id, attempt, text, facts } = &ask.act else { return Err(Refusal::NoSuchSession) };
+    let session = world.state.sessions.get(id).filter(|s| s.closed.is_none() && s.person == person.id);
+    let session = session.ok_or(Refusal::NoSuchSession)?;
+    let grant = world.state.grants.get(&session.grant).filter(|g| g.is_live(world.now)).ok_or(Refusal::GrantOver)?;
+    let target = grant.target.clone();
+    let ruling = rule(&world.state.policy, person, &target, Asked::Run(facts));
+    let window = remaining(&grant.terms.window, world.now).ok_or(Refusal::GrantOver)?;
+    let run = Run {
+        grant: grant.id,
+        session: *id,
+        attempt: *attempt,
+        text: *text,
+        facts: facts.clone(),
+        same_session: ruling.conditions.same_session,
+    };
+    Ok(Wanted { target, act: Act::Run(Box::new(run)), terms: Terms { window }, ruling })
+}
+
+/// An identical request that waits already, or whose approval was not used yet (R60): the same bytes under the same
+/// grant, or the same reservation.
+fn joinable(world: &World<'_>, person: &PersonFacts, wanted: &Wanted) -> Option<countersign_journal::RequestId> {
+    let state = world.state;
+    let same = |r: &&Request| r.person.id == person.id && same_act(r, wanted);
+    let pending = state.pending.iter().filter_map(|id| state.requests.get(id)).find(same);
+    let unused = || {
+        let runs = state.live_grants.iter().filter_map(|id| state.grants.get(id));
+        runs.filter(|g| matches!(g.kind, GrantKind::Once { .. }) && g.is_live(world.now))
+            .filter_map(|g| state.requests.get(&g.request))
+            .find(|r| same(r) && r.status == Status::Approved)
+    };
+    pending.or_else(unused).map(|r| r.id)
+}
+
+fn same_act(request: &Request, wanted: &Wanted) -> bool {
+    match (&request.act, &wanted.act) {
+        (Act::Connect, Act::Connect) => {
+            same_target(&request.target, &wanted.target) && request.terms.window.end == wanted.terms.window.end
+        }
+        (Act::Run(a), Act::Run(b)) => {
+            a.grant == b.grant && a.attempt == b.attempt && (!a.same_session || a.session == b.session)
+        }
+        _ => false,
+    }
+}
+
+/// A statement needs no reason of its own: it is asked by the gateway, under a connect grant that has one.
+fn check_reason(ask: &Ask, wanted: &Wanted) -> Result<(), Refusal> {
+    let required = match wanted.ruling.outcome {
+        _ if matches!(wanted.act, Act::Run(_)) => 0,
+        Outcome::Allow | Outcome::Deny => wanted.ruling.conditions.reason_chars_min.unwrap_or(0),
+        Outcome::Justify | Outcome::Approve => wanted.ruling.conditions.reason_chars_min.unwrap_or(1),
+    };
+    let found = if ask.reason.is_some() { ask.reason_chars } else { 0 };
+    if found < required { Err(Refusal::ReasonTooShort { least: required, found }) } else { Ok(()) }
+}
+
+/// The events of a new request: made, and then approved at once or its first levels opened.
+pub(super) fn make(world: &World<'_>, person: PersonFacts, wanted: Wanted, ask: &Ask) -> Result<Vec<Event>, Refusal> {
+    if wanted.ruling.outcome == Outcome::Deny {
+        let rules = wanted.ruling.reasons.iter().filter(|r| r.outcome == Outcome::Deny).map(|r| r.name.clone());
+        return Err(Refusal::Denied { rules: rules.collect() });
+    }
+    let request = world.state.next_request();
+    let rules = wanted.ruling.rule_ids();
+    let digest = digest::request(&RequestParts {
+        request,
+        person: &person,
+        target: &wanted.target,
+        act: &wanted.act,
+        reason: ask.reason,
+        terms: wanted.terms,
+        rules: &rules,
+        tracks: &wanted.ruling.tracks,
+        nonce: ask.nonce,
+    });
+    let mut opened = Vec::new();
+    for (track, plan) in (0..).zip(&wanted.ruling.tracks) {
+        opened.push(first_level(world, request, track, plan, person.id)?);
+    }
+    let terms = wanted.terms;
+    let made = Event::RequestMade(Box::new(RequestMade {
+        request,
+        person,
+        target: wanted.target,
+        act: wanted.act,
+        reason: ask.reason,
+        terms,
+        ruling: RulingRecord { outcome: wanted.ruling.outcome, rules, conditions: wanted.ruling.conditions },
+        tracks: wanted.ruling.tracks,
+        digest,
+        nonce: ask.nonce,
+    }));
+    if opened.is_empty() {
+        opened.push(Event::RequestApproved { request, grant: world.state.next_grant(), terms });
+    }
+    Ok(std::iter::once(made).chain(opened).collect())
+}
+
+/// Opens level 0 of a track; refused when nobody but the requester could decide it, or any later level has no
+/// authority at all.
+fn first_level(
+    world: &World<'_>,
+    request: countersign_journal::RequestId,
+    track: u32,
+    plan: &TrackPlan,
+    requester: PersonId,
+) -> Result<Event, Refusal> {
+    let nobody = |what: &str| Refusal::NobodyCanDecide { what: what.to_owned() };
+    let level = plan.levels.first().ok_or_else(|| nobody("the rule names no workflow"))?;
+    let approvers = able(world, &level.authority, requester);
+    if approvers.len() < level.approvals as usize {
+        return Err(nobody(if approvers.is_empty() {
+            "level 1 has no approver besides the requester"
+        } else {
+            "level 1 has fewer approvers than it requires"
+        }));
+    }
+    Ok(Event::LevelStarted { request, track, level: 0, epoch: 0, approvers })
+}
+
+/// Who holds the authority now, the requester never among them (R38).
+pub(super) fn able(world: &World<'_>, authority: &Authority, requester: PersonId) -> BTreeSet<PersonId> {
+    let mut holders = world.directory.holders(authority);
+    holders.remove(&requester);
+    holders
+}

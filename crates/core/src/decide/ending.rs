@@ -1,0 +1,169 @@
+//! Endings: withdraw, revoke, surrender, expiry, and what a change of policy or directory ends.
+
+use super::World;
+use crate::directory::Directory;
+use crate::refusal::Refusal;
+use crate::ruling::{Asked, rule};
+use crate::state::{Grant, GrantKind, GrantStage, Request, Status};
+use countersign_journal::{
+    Act, Commitment, Event, GrantEnd, GrantId, Outcome, PersonId, Policy, RequestId, Verdict,
+};
+
+/// The requester takes a request back while pending, or approved but unused (R34).
+pub(super) fn withdraw(world: &World<'_>, id: RequestId, by: PersonId) -> Result<Vec<Event>, Refusal> {
+    let request = world.state.requests.get(&id).ok_or(Refusal::NoSuchRequest(id))?;
+    if request.person.id != by {
+        return Err(Refusal::NotYours(id));
+    }
+    match (request.status, world.state.grant_of(request)) {
+        (Status::Pending, _) => Ok(vec![Event::RequestCanceled { request: id }]),
+        (Status::Approved, Some(grant)) => match grant.stage {
+            GrantStage::ToBeUsed => {
+                let mut events = vec![Event::RequestCanceled { request: id }];
+                events.extend(end_grant(world, grant, GrantEnd::Unused));
+                Ok(events)
+            }
+            GrantStage::InUse => Err(Refusal::AlreadyUsed),
+            GrantStage::Ended(_) => Err(Refusal::GrantOver),
+        },
+        (status, _) => Err(Refusal::NotPending { request: id, status }),
+    }
+}
+
+/// Any one approver, or an administrator, ends an approved request (R35).
+pub(super) fn revoke(
+    world: &World<'_>,
+    id: RequestId,
+    by: PersonId,
+    reason: Option<Commitment>,
+) -> Result<Vec<Event>, Refusal> {
+    let request = world.state.requests.get(&id).ok_or(Refusal::NoSuchRequest(id))?;
+    if !may_revoke(world, request, by) {
+        return Err(Refusal::MayNotRevoke);
+    }
+    let live = world.state.grant_of(request).filter(|g| !matches!(g.stage, GrantStage::Ended(_)));
+    match (request.status, live) {
+        (Status::Approved, Some(grant)) => {
+            let mut events = vec![Event::RequestRevoked { request: id, by, reason }];
+            events.extend(end_grant(world, grant, GrantEnd::Revoked));
+            Ok(events)
+        }
+        (Status::Approved, None) => Err(Refusal::GrantOver),
+        (status, _) => Err(Refusal::NotRevocable { request: id, status }),
+    }
+}
+
+/// An approver of any level, by a standing vote or by authority held now; or an administrator. Never for oneself:
+/// the requester has surrender.
+fn may_revoke(world: &World<'_>, request: &Request, by: PersonId) -> bool {
+    let approver = || {
+        request.tracks.iter().any(|t| {
+            t.votes.iter().any(|v| v.approver == by && v.verdict == Verdict::Approve)
+                || t.levels.iter().any(|l| world.directory.holders(&l.authority).contains(&by))
+        })
+    };
+    by != request.person.id && world.directory.enabled(by).is_some() && (world.directory.is_administrator(by) || approver())
+}
+
+/// The holder gives a grant back early (R55).
+pub(super) fn surrender(world: &World<'_>, id: GrantId, by: PersonId) -> Result<Vec<Event>, Refusal> {
+    let grant = world.state.grants.get(&id).ok_or(Refusal::NoSuchGrant(id))?;
+    if grant.person != by {
+        return Err(Refusal::NotYours(grant.request));
+    }
+    match grant.stage {
+        GrantStage::Ended(_) => Err(Refusal::GrantOver),
+        GrantStage::ToBeUsed | GrantStage::InUse => Ok(end_grant(world, grant, GrantEnd::Surrendered)),
+    }
+}
+
+/// The events that end a grant: what hangs on a connect grant ends with it.
+fn end_grant(world: &World<'_>, grant: &Grant, how: GrantEnd) -> Vec<Event> {
+    let mut events = Vec::new();
+    if grant.kind == GrantKind::Connect {
+        for request in world.state.pending.iter().filter_map(|id| world.state.requests.get(id)) {
+            if matches!(&request.act, Act::Run(run) if run.grant == grant.id) {
+                events.push(Event::RequestExpired { request: request.id });
+            }
+        }
+        for hanging in world.state.live_grants.iter().filter_map(|id| world.state.grants.get(id)) {
+            if matches!(hanging.kind, GrantKind::Once { under, .. } if under == grant.id) {
+                events.push(Event::GrantEnded { grant: hanging.id, how: GrantEnd::Unused });
+            }
+        }
+    }
+    events.push(Event::GrantEnded { grant: grant.id, how });
+    events
+}
+
+/// What time has ended: pending requests past their window, grants past theirs.
+pub(super) fn tick(world: &World<'_>) -> Vec<Event> {
+    let mut ended = Ended::default();
+    for request in world.state.pending.iter().filter_map(|id| world.state.requests.get(id)) {
+        if world.now >= request.terms.window.end {
+            ended.extend(vec![Event::RequestExpired { request: request.id }]);
+        }
+    }
+    for grant in world.state.live_grants.iter().filter_map(|id| world.state.grants.get(id)) {
+        if world.now >= grant.terms.window.end {
+            let how = if grant.stage == GrantStage::ToBeUsed { GrantEnd::Unused } else { GrantEnd::Expired };
+            ended.extend(end_grant(world, grant, how));
+        }
+    }
+    ended.events
+}
+
+/// What a new policy or directory ends: everything of people and targets that are gone or disabled, and connect
+/// grants a rule now denies.
+pub(super) fn overruled(world: &World<'_>, policy: &Policy, directory: &Directory) -> Vec<Event> {
+    let mut ended = Ended::default();
+    for request in world.state.pending.iter().filter_map(|id| world.state.requests.get(id)) {
+        let gone = directory.enabled(request.person.id).is_none() || target_gone(directory, request);
+        if gone {
+            ended.extend(vec![Event::RequestExpired { request: request.id }]);
+        }
+    }
+    for grant in world.state.live_grants.iter().filter_map(|id| world.state.grants.get(id)) {
+        if grant.kind == GrantKind::Connect && !still_allowed(grant, policy, directory) {
+            ended.extend(end_grant(world, grant, GrantEnd::Overruled));
+        }
+    }
+    ended.events
+}
+
+fn target_gone(directory: &Directory, request: &Request) -> bool {
+    let now = directory.target_facts(request.target.account, Some(&request.target.database));
+    now.is_none_or(|t| t.pin != request.target.pin)
+}
+
+fn still_allowed(grant: &Grant, policy: &Policy, directory: &Directory) -> bool {
+    let person = directory.person_facts(grant.person);
+    let target = directory.target_facts(grant.target.account, Some(&grant.target.database));
+    match (person, target) {
+        (Some(person), Some(target)) if target.pin == grant.target.pin => {
+            rule(policy, &person, &target, Asked::Connect).outcome != Outcome::Deny
+        }
+        _ => false,
+    }
+}
+
+/// Endings gathered from several causes, each at most once.
+#[derive(Default)]
+struct Ended {
+    events: Vec<Event>,
+}
+
+impl Ended {
+    fn extend(&mut self, more: Vec<Event>) {
+        for event in more {
+            let already = self.events.iter().any(|e| match (e, &event) {
+                (Event::RequestExpired { request: a }, Event::RequestExpired { request: b }) => a == b,
+                (Event::GrantEnded { grant: a, .. }, Event::GrantEnded { grant: b, .. }) => a == b,
+                _ => false,
+            });
+            if !already {
+                self.events.push(event);
+            }
+        }
+    }
+}

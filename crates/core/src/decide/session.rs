@@ -1,0 +1,135 @@
+//! Using a grant (R50, R53, R54, R61): open, clear, ran, close.
+
+use super::World;
+use super::ask::{Wanted, make};
+use crate::input::{Answer, Ask, AskAct, Decision};
+use crate::refusal::Refusal;
+use crate::ruling::{Asked, rule};
+use crate::state::{Grant, GrantKind, GrantStage, Status};
+use countersign_journal::{
+    AccountId, Act, Attempt, Digest, Event, GrantEnd, GrantId, Outcome, PersonId, RunOutcome, Seconds, SessionEnd,
+    SessionId, Terms, Window,
+};
+
+/// How long an access that needs no reservation lasts when no rule says less.
+pub const DIRECT_ACCESS_S: Seconds = 8 * 3600;
+
+/// Opens a session under a live connect grant; where the rules simply allow, the request and grant are made on the
+/// spot, so that reports are complete.
+pub(super) fn open(
+    world: &World<'_>,
+    person: PersonId,
+    account: AccountId,
+    database: Option<&str>,
+    from: String,
+    nonce: [u8; 32],
+) -> Result<Decision, Refusal> {
+    let facts = world.directory.person_facts(person).ok_or(Refusal::NobodyThere)?;
+    let target = world.directory.target_facts(account, database).ok_or(Refusal::NoSuchTarget)?;
+    let ruling = rule(&world.state.policy, &facts, &target, Asked::Connect);
+    if ruling.outcome == Outcome::Deny {
+        let rules = ruling.reasons.iter().filter(|r| r.outcome == Outcome::Deny).map(|r| r.name.clone());
+        return Err(Refusal::Denied { rules: rules.collect() });
+    }
+    let session = world.state.next_session();
+    let live = world.state.connect_grants(person, &target).find(|g| g.is_live(world.now));
+    let events = match live {
+        Some(grant) => {
+            exclusive_free(world, account, Some(grant.id))?;
+            vec![Event::SessionOpened { session, grant: grant.id, from, first_use: grant.stage == GrantStage::ToBeUsed }]
+        }
+        None => {
+            let needs_reason = ruling.conditions.reason_chars_min.is_some();
+            if ruling.outcome != Outcome::Allow || needs_reason {
+                return Err(not_now(world, person, &target));
+            }
+            exclusive_free(world, account, None)?;
+            let lasts = ruling.conditions.duration_max_s.unwrap_or(DIRECT_ACCESS_S);
+            let window = Window::new(world.now, world.now.plus(lasts)).ok_or(Refusal::NoPeriod)?;
+            let act = AskAct::Connect { account, database: database.map(str::to_owned), window };
+            let ask = Ask { person, act, reason: None, reason_chars: 0, nonce };
+            let mut events =
+                make(world, facts, Wanted { target, act: Act::Connect, terms: Terms { window }, ruling }, &ask)?;
+            let grant = world.state.next_grant();
+            events.push(Event::SessionOpened { session, grant, from, first_use: true });
+            events
+        }
+    };
+    Ok(Decision { events, answer: Answer::Session(session) })
+}
+
+/// Why there is no session yet: too early, or nothing reserved.
+fn not_now(world: &World<'_>, person: PersonId, target: &countersign_journal::TargetFacts) -> Refusal {
+    let starts = world.state.connect_grants(person, target).map(|g| g.terms.window.start);
+    match starts.filter(|s| *s > world.now).min() {
+        Some(start) => Refusal::TooEarly { target: target.label(), start },
+        None => Refusal::NeedsRequest { target: target.label() },
+    }
+}
+
+fn exclusive_free(world: &World<'_>, account: AccountId, mine: Option<GrantId>) -> Result<(), Refusal> {
+    match world.state.exclusive.get(&account) {
+        Some(holder) if Some(*holder) != mine => Err(Refusal::InExclusiveUse),
+        _ => Ok(()),
+    }
+}
+
+/// The last question before a released unit leaves: the same bytes, unused, under grants that are live, in an open
+/// session. Its answer is committed before a byte goes out.
+pub(super) fn clear(
+    world: &World<'_>,
+    grant: GrantId,
+    session: SessionId,
+    attempt: Attempt,
+) -> Result<Vec<Event>, Refusal> {
+    let once = world.state.grants.get(&grant).ok_or(Refusal::NoSuchGrant(grant))?;
+    let GrantKind::Once { attempt: approved, under, session: only } = once.kind else {
+        return Err(Refusal::NoSuchGrant(grant));
+    };
+    if once.used_in.is_some() {
+        return Err(Refusal::AlreadyUsed);
+    }
+    if !once.is_live(world.now) || world.state.requests.get(&once.request).is_none_or(|r| r.status != Status::Approved) {
+        return Err(Refusal::GrantOver);
+    }
+    if approved != attempt {
+        return Err(Refusal::NotWhatWasApproved);
+    }
+    if only.is_some_and(|s| s != session) {
+        return Err(Refusal::OtherSession);
+    }
+    let live = |g: &&Grant| g.is_live(world.now) && world.directory.enabled(g.person).is_some();
+    world.state.grants.get(&under).filter(live).ok_or(Refusal::GrantOver)?;
+    let open = world.state.sessions.get(&session).filter(|s| s.closed.is_none() && s.grant == under);
+    open.ok_or(Refusal::NoSuchSession)?;
+    Ok(vec![Event::Used { grant, session, attempt }, Event::GrantEnded { grant, how: GrantEnd::UsedUp }])
+}
+
+/// Records what became of a used unit; the first report counts.
+pub(super) fn ran(world: &World<'_>, grant: GrantId, outcome: RunOutcome) -> Result<Vec<Event>, Refusal> {
+    let once = world.state.grants.get(&grant).ok_or(Refusal::NoSuchGrant(grant))?;
+    match (once.used_in, once.outcome_known) {
+        (Some(_), false) => Ok(vec![Event::Ran { grant, outcome }]),
+        (Some(_), true) => Err(Refusal::AlreadyUsed),
+        (None, _) => Err(Refusal::NoSuchGrant(grant)),
+    }
+}
+
+/// Closes a session; the outcome of what it ran and never reported is unknown, and stays so.
+pub(super) fn close(
+    world: &World<'_>,
+    session: SessionId,
+    why: SessionEnd,
+    transcript: Option<Digest>,
+    records: u64,
+) -> Result<Vec<Event>, Refusal> {
+    let open = world.state.sessions.get(&session).filter(|s| s.closed.is_none());
+    open.ok_or(Refusal::NoSuchSession)?;
+    let unreported = world.state.unreported.iter().filter_map(|id| world.state.grants.get(id));
+    let mut events: Vec<Event> = unreported
+        .filter(|g| g.used_in == Some(session))
+        .map(|g| Event::Ran { grant: g.id, outcome: RunOutcome::Unknown })
+        .collect();
+    events.push(Event::SessionClosed { session, why, transcript, records });
+    Ok(events)
+}

@@ -1,0 +1,220 @@
+//! Who and what there is: people, groups, devices, accounts, as one snapshot. The control plane keeps it in tables;
+//! decisions embed what they used of it.
+
+use countersign_journal::{
+    AccountId, Authority, DeviceGroupId, DeviceId, Digest, GroupId, PersonFacts, PersonId, TargetFacts,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a person may do beside asking and deciding.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Asks, and decides where a workflow says so.
+    #[default]
+    Member,
+    /// Also reads everything.
+    Auditor,
+    /// Also changes policy and directory, and revokes.
+    Administrator,
+}
+
+/// One human.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Person {
+    /// The name they sign in with; lower case, unique.
+    pub handle: String,
+    /// The name people call them.
+    pub name: String,
+    /// Where messages go.
+    pub email: Option<String>,
+    /// Whether they may do anything at all.
+    pub enabled: bool,
+    /// Their role.
+    pub role: Role,
+}
+
+/// People, nested or not, with managers of their own.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Group {
+    /// Unique name.
+    pub name: String,
+    /// Direct members.
+    pub members: BTreeSet<PersonId>,
+    /// Groups whose members are members too.
+    pub groups: BTreeSet<GroupId>,
+    /// Who manages it.
+    pub managers: BTreeSet<PersonId>,
+}
+
+/// An endpoint. A database is a device.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Device {
+    /// Unique name, as people type it.
+    pub name: String,
+    /// Host name or address to connect to.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// The database meant when a client names none.
+    pub database: String,
+    /// PEM certificates the target's certificate must chain to; the name checked is `server_name`.
+    pub ca_pem: String,
+    /// The name the target's certificate must carry.
+    pub server_name: String,
+}
+
+impl Device {
+    /// Digest of address and pinned identity: a device with another one is another target.
+    #[must_use]
+    pub fn pin(&self) -> Digest {
+        Digest::of(
+            "countersign pin v1",
+            &[self.host.as_bytes(), &self.port.to_be_bytes(), self.server_name.as_bytes(), self.ca_pem.as_bytes()],
+        )
+    }
+}
+
+/// A named set of devices.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct DeviceGroup {
+    /// Unique name.
+    pub name: String,
+    /// Its devices.
+    pub devices: BTreeSet<DeviceId>,
+}
+
+/// A login on a device.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Account {
+    /// The device it belongs to.
+    pub device: DeviceId,
+    /// Its login name there.
+    pub name: String,
+}
+
+/// Everyone and everything, by id.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Directory {
+    /// People.
+    pub people: BTreeMap<PersonId, Person>,
+    /// Groups of people.
+    pub groups: BTreeMap<GroupId, Group>,
+    /// Devices.
+    pub devices: BTreeMap<DeviceId, Device>,
+    /// Groups of devices.
+    pub device_groups: BTreeMap<DeviceGroupId, DeviceGroup>,
+    /// Accounts.
+    pub accounts: BTreeMap<AccountId, Account>,
+}
+
+impl Directory {
+    /// The person, if known and enabled.
+    #[must_use]
+    pub fn enabled(&self, person: PersonId) -> Option<&Person> {
+        self.people.get(&person).filter(|p| p.enabled)
+    }
+
+    /// Whether the person is an enabled administrator.
+    #[must_use]
+    pub fn is_administrator(&self, person: PersonId) -> bool {
+        self.enabled(person).is_some_and(|p| p.role == Role::Administrator)
+    }
+
+    /// Every group the person is in, through nesting; a cycle of groups ends where it began.
+    #[must_use]
+    pub fn groups_of(&self, person: PersonId) -> BTreeSet<GroupId> {
+        let mut found: BTreeSet<GroupId> =
+            self.groups.iter().filter(|(_, g)| g.members.contains(&person)).map(|(id, _)| *id).collect();
+        loop {
+            let more: Vec<GroupId> = self
+                .groups
+                .iter()
+                .filter(|(id, g)| !found.contains(id) && !g.groups.is_disjoint(&found))
+                .map(|(id, _)| *id)
+                .collect();
+            if more.is_empty() {
+                return found;
+            }
+            found.extend(more);
+        }
+    }
+
+    /// Every member of the group, through nesting.
+    #[must_use]
+    pub fn members(&self, group: GroupId) -> BTreeSet<PersonId> {
+        let mut seen = BTreeSet::new();
+        let mut open = vec![group];
+        let mut members = BTreeSet::new();
+        while let Some(id) = open.pop() {
+            if let Some(g) = self.groups.get(&id).filter(|_| seen.insert(id)) {
+                members.extend(&g.members);
+                open.extend(&g.groups);
+            }
+        }
+        members
+    }
+
+    /// The person as a decision sees them; `None` unless enabled.
+    #[must_use]
+    pub fn person_facts(&self, person: PersonId) -> Option<PersonFacts> {
+        let known = self.enabled(person)?;
+        Some(PersonFacts { id: person, handle: known.handle.clone(), groups: self.groups_of(person) })
+    }
+
+    /// The target as a decision sees it; `None` unless the account exists. An absent database means the device's.
+    #[must_use]
+    pub fn target_facts(&self, account: AccountId, database: Option<&str>) -> Option<TargetFacts> {
+        let login = self.accounts.get(&account)?;
+        let device = self.devices.get(&login.device)?;
+        Some(TargetFacts {
+            device: login.device,
+            device_name: device.name.clone(),
+            device_groups: self
+                .device_groups
+                .iter()
+                .filter(|(_, g)| g.devices.contains(&login.device))
+                .map(|(id, _)| *id)
+                .collect(),
+            account,
+            account_name: login.name.clone(),
+            database: database.unwrap_or(&device.database).to_owned(),
+            pin: device.pin(),
+        })
+    }
+
+    /// The enabled people who hold the authority at this moment. The requester is not taken out here.
+    #[must_use]
+    pub fn holders(&self, authority: &Authority) -> BTreeSet<PersonId> {
+        let named: BTreeSet<PersonId> = match authority {
+            Authority::Persons(persons) => persons.clone(),
+            Authority::Members(group) => self.members(*group),
+            Authority::Managers(group) => self.groups.get(group).map(|g| g.managers.clone()).unwrap_or_default(),
+            Authority::Administrators => self.people.keys().copied().filter(|p| self.is_administrator(*p)).collect(),
+        };
+        named.into_iter().filter(|p| self.enabled(*p).is_some()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nested_and_cyclic_groups_end() {
+        let person = PersonId(1);
+        let group = |members: &[u64], groups: &[u64]| Group {
+            name: String::new(),
+            members: members.iter().map(|n| PersonId(*n)).collect(),
+            groups: groups.iter().map(|n| GroupId(*n)).collect(),
+            managers: BTreeSet::new(),
+        };
+        let directory = Directory {
+            groups: [(GroupId(1), group(&[1], &[3])), (GroupId(2), group(&[], &[1])), (GroupId(3), group(&[], &[2]))].into(),
+            ..Directory::default()
+        };
+        assert_eq!(directory.groups_of(person), [GroupId(1), GroupId(2), GroupId(3)].into());
+        assert_eq!(directory.members(GroupId(3)), [person].into());
+    }
+}

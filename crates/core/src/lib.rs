@@ -1,0 +1,37 @@
+//! The decision engine: rules to rulings, requests to grants. The only place that says yes.
+//!
+//! ```text
+//! decide(&state, &directory, input, now) -> Result<Decision, Refusal>   events, or a correct no
+//! apply(&mut state, at, &event)                                          the fold
+//! effects(&state, &event) -> Vec<Effect>                                 what the world must now do
+//! wake_at(&state) -> Option<Timestamp>                                   when the core wants a Tick
+//! ```
+//!
+//! State is the fold of committed events and nothing else; whoever replays the journal gets the same state.
+//!
+//! This room must not know: clocks, randomness, files, sockets, databases, protocols, or async. Time and dice are
+//! arguments.
+
+pub mod apply;
+mod decide;
+pub mod digest;
+pub mod directory;
+pub mod effect;
+pub mod input;
+pub mod invariant;
+pub mod refusal;
+pub mod ruling;
+pub mod state;
+pub mod validate;
+
+pub use apply::apply;
+pub use decide::decide;
+pub use directory::{Account, Device, DeviceGroup, Directory, Group, Person, Role};
+pub use effect::{Effect, effects, wake_at};
+pub use input::{Answer, Ask, AskAct, Decision, Input, Position, Vote};
+pub use refusal::Refusal;
+pub use ruling::{Asked, Ruling, rule};
+pub use state::{Grant, GrantKind, GrantStage, Request, Session, State, Status};
+
+#[cfg(test)]
+mod simulation;

@@ -1,0 +1,120 @@
+//! Refusals: a correct no, with what it is about and what to do next. Shown to people as they stand.
+
+use crate::state::Status;
+use countersign_journal::{GrantId, RequestId, Timestamp};
+
+/// Why the answer is no.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say what the variants mean")]
+pub enum Refusal {
+    #[error("this person is unknown or disabled; an administrator can enable them")]
+    NobodyThere,
+    #[error("no such account or device; check the name, or ask an administrator what you may reach")]
+    NoSuchTarget,
+    #[error("request {0} does not exist")]
+    NoSuchRequest(RequestId),
+    #[error("{0} does not exist")]
+    NoSuchGrant(GrantId),
+    #[error("the session is not open")]
+    NoSuchSession,
+    #[error("{}", denied(.rules))]
+    Denied { rules: Vec<String> },
+    #[error("access to `{target}` must be requested first; reserve it on the page, then connect inside the window")]
+    NeedsRequest { target: String },
+    #[error("`{target}` is reserved from {start} (UTC) on; connect when the window begins", start = shown(.start))]
+    TooEarly { target: String, start: Timestamp },
+    #[error("a reason of at least {least} characters is required; it has {found}")]
+    ReasonTooShort { least: u32, found: u32 },
+    #[error("at most {most} seconds may be asked for here; {asked} were")]
+    TooLong { most: u64, asked: u64 },
+    #[error("the period is empty or already over; choose an end in the future, after the start")]
+    NoPeriod,
+    #[error("the period shares nothing with what other approvers signed; choose one that overlaps theirs")]
+    NoCommonPeriod,
+    #[error("the period is wider than what was asked for; approve what was asked or less")]
+    WiderThanAsked,
+    #[error("nobody can decide this: {what}; an administrator must name an approver")]
+    NobodyCanDecide { what: String },
+    #[error("request {request} is no longer pending: it is {status}", status = status_word(.status))]
+    NotPending { request: RequestId, status: Status },
+    #[error("this level was decided meanwhile; look at the request again")]
+    LevelMoved,
+    #[error("nobody decides their own request")]
+    OwnRequest,
+    #[error("you are not an approver of the open level of request {0}")]
+    NotAnApprover(RequestId),
+    #[error("your decision on this request already counts; one person counts once")]
+    AlreadyCounted,
+    #[error("this level demands a second factor not older than five minutes; confirm it and decide again")]
+    EvidenceTooWeak,
+    #[error("only the requester can withdraw request {0}")]
+    NotYours(RequestId),
+    #[error("there is no approval of yours on request {0} to take back")]
+    NothingToRetract(RequestId),
+    #[error("request {request} cannot be revoked: it is {status}", status = status_word(.status))]
+    NotRevocable { request: RequestId, status: Status },
+    #[error("only an approver of the request or an administrator can revoke it")]
+    MayNotRevoke,
+    #[error("it has been used already")]
+    AlreadyUsed,
+    #[error("the grant is over")]
+    GrantOver,
+    #[error("in exclusive use by another user")]
+    InExclusiveUse,
+    #[error("what is about to run is not what was approved")]
+    NotWhatWasApproved,
+    #[error("the approval holds only in the session it was asked in")]
+    OtherSession,
+    #[error("the policy cannot be applied: {0}")]
+    BadPolicy(String),
+}
+
+fn denied(rules: &[String]) -> String {
+    if rules.is_empty() {
+        "no rule allows this; an administrator can add one".to_owned()
+    } else {
+        let names: Vec<String> = rules.iter().map(|r| format!("`{r}`")).collect();
+        format!("denied by {}; an administrator can change the rule", names.join(", "))
+    }
+}
+
+/// The one word people know a status by.
+#[must_use]
+pub fn status_word(status: &Status) -> &'static str {
+    match status {
+        Status::Pending => "Pending",
+        Status::Approved => "Approved",
+        Status::Disapproved => "Disapproved",
+        Status::Canceled => "Canceled",
+        Status::Expired => "Expired",
+        Status::Revoked => "Revoked",
+    }
+}
+
+/// A moment as `YYYY-MM-DD HH:MM`, from the civil calendar (proleptic Gregorian, no zone rules needed for UTC).
+fn shown(moment: &Timestamp) -> String {
+    let minutes = moment.0.div_euclid(60_000_000);
+    let (days, minute) = (minutes.div_euclid(1440), minutes.rem_euclid(1440));
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", minute / 60, minute % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_shown_in_utc() {
+        assert_eq!(shown(&Timestamp(0)), "1970-01-01 00:00");
+        assert_eq!(shown(&Timestamp(1_709_208_000_000_000)), "2024-02-29 12:00");
+        assert_eq!(shown(&Timestamp(1_795_327_260_000_000)), "2026-11-22 06:01");
+    }
+}

@@ -1,0 +1,351 @@
+//! Rules to a ruling (R2–R5, DESIGN §4). One function answers the live decision, `explain` and every preview.
+//!
+//! Deny is stricter than approve, approve than justify, justify than allow; the strictest holds. Where no rule
+//! matches a connection the answer is deny; where none matches a statement under a connect grant it is allow.
+
+use countersign_journal::{
+    ActMatch, ActionFacts, Authority, Conditions, Evidence, Level, Name, NamePattern, Outcome, PersonFacts, Policy,
+    Rule, RuleId, StatementFacts, StatementMatch, Subjects, TargetFacts, Targets, TrackPlan, WorkflowId,
+};
+
+/// What is asked of the rules.
+#[derive(Clone, Copy, Debug)]
+pub enum Asked<'a> {
+    /// A session.
+    Connect,
+    /// A unit of statements under a connect grant.
+    Run(&'a ActionFacts),
+}
+
+/// Why a rule counts, for people.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reason {
+    /// The rule.
+    pub rule: RuleId,
+    /// Its name.
+    pub name: String,
+    /// What it demands of this person here.
+    pub outcome: Outcome,
+    /// Whether the person is on its exclusion list.
+    pub excluded: bool,
+    /// Whether it counts because the text could not be fully understood.
+    pub unknown: bool,
+}
+
+/// The answer of all rules together, with the rules that produced it. Never a bare bool.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ruling {
+    /// What is demanded.
+    pub outcome: Outcome,
+    /// The rules that spoke, in order of id.
+    pub reasons: Vec<Reason>,
+    /// Their conditions together.
+    pub conditions: Conditions,
+    /// What must be passed; empty unless the outcome is approve.
+    pub tracks: Vec<TrackPlan>,
+}
+
+impl Ruling {
+    /// The ids of the rules that spoke.
+    #[must_use]
+    pub fn rule_ids(&self) -> Vec<RuleId> {
+        self.reasons.iter().map(|r| r.rule).collect()
+    }
+}
+
+/// What the policy demands of this person, on this target, for this act.
+#[must_use]
+pub fn rule(policy: &Policy, person: &PersonFacts, target: &TargetFacts, asked: Asked<'_>) -> Ruling {
+    let applicable = policy.rules.iter().filter(|r| concerns(r, person, target));
+    rule_among(policy, applicable, person, asked)
+}
+
+/// Whether the rule speaks of this person and this target at all.
+#[must_use]
+pub fn concerns(rule: &Rule, person: &PersonFacts, target: &TargetFacts) -> bool {
+    (rule.subjects.is_empty() || names(&rule.subjects, person)) && covers(&rule.targets, target)
+}
+
+/// The same as [`rule`] over rules already known to concern the person and target.
+pub fn rule_among<'r>(
+    policy: &Policy,
+    applicable: impl Iterator<Item = &'r Rule>,
+    person: &PersonFacts,
+    asked: Asked<'_>,
+) -> Ruling {
+    let mut matches: Vec<Match<'_>> = applicable.filter_map(|r| matched(r, person, asked)).collect();
+    matches.sort_by_key(|m| m.rule.id);
+    let strictest = matches.iter().map(|m| m.outcome).max();
+    let outcome = strictest.unwrap_or(match asked {
+        Asked::Connect => Outcome::Deny,
+        Asked::Run(_) => Outcome::Allow,
+    });
+    let tracks = match outcome {
+        Outcome::Approve => absorbed(matches.iter().filter_map(|m| m.track(policy)).collect()),
+        Outcome::Allow | Outcome::Justify | Outcome::Deny => Vec::new(),
+    };
+    Ruling {
+        outcome,
+        conditions: combined(matches.iter().map(|m| &m.rule.conditions)),
+        tracks,
+        reasons: matches.into_iter().map(Match::reason).collect(),
+    }
+}
+
+struct Match<'r> {
+    rule: &'r Rule,
+    outcome: Outcome,
+    excluded: bool,
+    unknown: bool,
+    known: bool,
+}
+
+impl Match<'_> {
+    fn reason(self) -> Reason {
+        Reason {
+            rule: self.rule.id,
+            name: self.rule.name.clone(),
+            outcome: self.outcome,
+            excluded: self.excluded,
+            unknown: self.unknown,
+        }
+    }
+
+    /// The track this match demands, if it demands one. A match that is both known and unknown has passed the
+    /// stricter of the two in `matched`; the rule's own workflow decides then.
+    fn track(&self, policy: &Policy) -> Option<TrackPlan> {
+        if self.outcome != Outcome::Approve {
+            return None;
+        }
+        let by_own_workflow = self.known && self.rule.outcome == Outcome::Approve;
+        let workflow = if by_own_workflow { self.rule.workflow } else { self.rule.unknown };
+        Some(plan(policy, self.rule, workflow))
+    }
+}
+
+fn plan(policy: &Policy, rule: &Rule, workflow: Option<WorkflowId>) -> TrackPlan {
+    let levels = match workflow {
+        Some(id) => policy.workflow(id).map(|w| w.levels.clone()).unwrap_or_default(),
+        None => default_levels(&rule.subjects),
+    };
+    TrackPlan { workflow, levels }
+}
+
+/// The workflow of a rule that names none: one level, the manager of the rule's one subject group (R10).
+fn default_levels(subjects: &Subjects) -> Vec<Level> {
+    let authority = subjects.groups.iter().next().map(|g| Authority::Managers(*g));
+    let level = |authority| Level { authority, approvals: 1, rejections: 1, evidence: Evidence::SignedIn };
+    authority.map(level).into_iter().collect()
+}
+
+fn matched<'r>(rule: &'r Rule, person: &PersonFacts, asked: Asked<'_>) -> Option<Match<'r>> {
+    let (known, unknown) = match (&rule.acts, asked) {
+        (ActMatch::Connect, Asked::Connect) => (true, false),
+        (ActMatch::Run(wanted), Asked::Run(facts)) => {
+            let restricts = rule.outcome > Outcome::Justify;
+            (facts.statements.iter().any(|s| selects(wanted, s)), restricts && !facts.unknown.is_empty())
+        }
+        _ => (false, false),
+    };
+    if !known && !unknown {
+        return None;
+    }
+    let excluded = names(&rule.exclusions, person);
+    let by_unknown = if rule.unknown.is_some() { Outcome::Approve } else { Outcome::Deny };
+    let outcome = match (excluded, known, unknown) {
+        (true, _, _) => Outcome::Allow,
+        (false, true, false) => rule.outcome,
+        (false, true, true) => rule.outcome.max(by_unknown),
+        (false, false, _) => by_unknown,
+    };
+    Some(Match { rule, outcome, excluded, unknown, known })
+}
+
+fn names(subjects: &Subjects, person: &PersonFacts) -> bool {
+    subjects.persons.contains(&person.id) || !subjects.groups.is_disjoint(&person.groups)
+}
+
+fn covers(targets: &Targets, target: &TargetFacts) -> bool {
+    let everything = targets.devices.is_empty() && targets.groups.is_empty() && targets.accounts.is_empty();
+    everything
+        || targets.devices.contains(&target.device)
+        || targets.accounts.contains(&target.account)
+        || !targets.groups.is_disjoint(&target.device_groups)
+}
+
+fn selects(wanted: &StatementMatch, statement: &StatementFacts) -> bool {
+    let kind = |k| wanted.kinds.is_empty() || wanted.kinds.contains(k);
+    let by_kind = statement.kinds.iter().any(kind);
+    let by_relation = wanted.relations.is_empty()
+        || statement.relations.iter().any(|u| kind(&u.kind) && wanted.relations.iter().any(|p| fits(p, &u.relation)));
+    let by_function = wanted.functions.is_empty()
+        || statement.functions.iter().any(|f| wanted.functions.iter().any(|p| fits(p, f)));
+    by_kind && by_relation && by_function
+}
+
+/// A pattern fits a name whose schema is not known: what is not known is not excluded.
+fn fits(pattern: &NamePattern, name: &Name) -> bool {
+    let same = |wanted: &Option<String>, found: Option<&String>| match (wanted, found) {
+        (Some(wanted), Some(found)) => wanted == found,
+        _ => true,
+    };
+    same(&pattern.schema, name.schema.as_ref()) && same(&pattern.name, Some(&name.name))
+}
+
+fn combined<'c>(all: impl Iterator<Item = &'c Conditions>) -> Conditions {
+    let least = |a: Option<u64>, b: Option<u64>| match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (one, other) => one.or(other),
+    };
+    all.fold(Conditions::default(), |sum, c| Conditions {
+        duration_max_s: least(sum.duration_max_s, c.duration_max_s),
+        reason_chars_min: sum.reason_chars_min.max(c.reason_chars_min),
+        exclusive: sum.exclusive || c.exclusive,
+        recording: sum.recording.max(c.recording),
+        transaction_hold_max_s: least(sum.transaction_hold_max_s, c.transaction_hold_max_s),
+        same_session: sum.same_session || c.same_session,
+    })
+}
+
+/// Leaves out every track whose levels are, in order, levels of another with no lower demand.
+fn absorbed(tracks: Vec<TrackPlan>) -> Vec<TrackPlan> {
+    let mut kept: Vec<TrackPlan> = Vec::new();
+    for track in tracks {
+        if kept.iter().any(|k| absorbs(k, &track)) {
+            continue;
+        }
+        kept.retain(|k| !absorbs(&track, k));
+        kept.push(track);
+    }
+    kept
+}
+
+fn absorbs(wide: &TrackPlan, narrow: &TrackPlan) -> bool {
+    let mut rest = wide.levels.iter();
+    !narrow.levels.is_empty() && narrow.levels.iter().all(|n| rest.any(|w| demands_as_much(w, n)))
+}
+
+fn demands_as_much(wide: &Level, narrow: &Level) -> bool {
+    wide.authority == narrow.authority
+        && wide.approvals >= narrow.approvals
+        && wide.rejections <= narrow.rejections
+        && wide.evidence >= narrow.evidence
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use countersign_journal::{
+        AccountId, DeviceId, Digest, GroupId, PersonId, RelationUse, StatementKind, WorkflowId,
+    };
+
+    fn person() -> PersonFacts {
+        PersonFacts { id: PersonId(1), handle: "alice".into(), groups: [GroupId(1)].into() }
+    }
+
+    fn target() -> TargetFacts {
+        TargetFacts {
+            device: DeviceId(1),
+            device_name: "prod-db".into(),
+            device_groups: [].into(),
+            account: AccountId(1),
+            account_name: "app".into(),
+            database: "shop".into(),
+            pin: Digest::ZERO,
+        }
+    }
+
+    fn a_rule(id: u64, acts: ActMatch, outcome: Outcome) -> Rule {
+        Rule {
+            id: RuleId(id),
+            name: format!("rule {id}"),
+            subjects: Subjects { groups: [GroupId(1)].into(), ..Subjects::default() },
+            targets: Targets::default(),
+            acts,
+            outcome,
+            workflow: None,
+            unknown: None,
+            exclusions: Subjects::default(),
+            conditions: Conditions::default(),
+        }
+    }
+
+    fn update(schema: &str, table: &str) -> ActionFacts {
+        let relation = Name { schema: Some(schema.into()), name: table.into() };
+        ActionFacts {
+            statements: vec![StatementFacts {
+                kinds: [StatementKind::Update].into(),
+                relations: [RelationUse { kind: StatementKind::Update, relation }].into(),
+                ..StatementFacts::default()
+            }],
+            unknown: [].into(),
+        }
+    }
+
+    fn on_customers(outcome: Outcome) -> Rule {
+        let wanted = StatementMatch {
+            kinds: [StatementKind::Update].into(),
+            relations: [NamePattern::parse("customers").expect("a name")].into(),
+            functions: [].into(),
+        };
+        a_rule(7, ActMatch::Run(wanted), outcome)
+    }
+
+    fn outcome(rules: Vec<Rule>, asked: Asked<'_>) -> Outcome {
+        rule(&Policy { rules, workflows: [].into() }, &person(), &target(), asked).outcome
+    }
+
+    /// R4: the most restrictive holds; no rule means no connection, and a statement without a rule runs.
+    #[test]
+    fn r4_the_most_restrictive_rule_holds() {
+        let connect = |o| a_rule(o as u64, ActMatch::Connect, o);
+        assert_eq!(outcome(vec![], Asked::Connect), Outcome::Deny);
+        assert_eq!(outcome(vec![connect(Outcome::Allow)], Asked::Connect), Outcome::Allow);
+        let all = [Outcome::Allow, Outcome::Justify, Outcome::Approve, Outcome::Deny];
+        for (n, strictest) in all.iter().enumerate() {
+            assert_eq!(outcome(all[..=n].iter().copied().map(connect).collect(), Asked::Connect), *strictest);
+        }
+        assert_eq!(outcome(vec![], Asked::Run(&update("public", "customers"))), Outcome::Allow);
+    }
+
+    #[test]
+    fn r5_an_exclusion_waives_its_own_rule_only() {
+        let mut first = a_rule(1, ActMatch::Connect, Outcome::Deny);
+        first.exclusions.persons.insert(PersonId(1));
+        assert_eq!(outcome(vec![first.clone()], Asked::Connect), Outcome::Allow);
+        assert_eq!(outcome(vec![first, a_rule(2, ActMatch::Connect, Outcome::Justify)], Asked::Connect), Outcome::Justify);
+    }
+
+    #[test]
+    fn a_statement_rule_speaks_of_its_own_relations() {
+        let rules = || vec![on_customers(Outcome::Approve)];
+        assert_eq!(outcome(rules(), Asked::Run(&update("public", "customers"))), Outcome::Approve);
+        assert_eq!(outcome(rules(), Asked::Run(&update("public", "orders"))), Outcome::Allow);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_held_or_refused_where_a_rule_restricts() {
+        let opaque = ActionFacts::opaque("a DO block");
+        assert_eq!(outcome(vec![on_customers(Outcome::Approve)], Asked::Run(&opaque)), Outcome::Deny);
+        let mut held = on_customers(Outcome::Deny);
+        held.unknown = Some(WorkflowId(1));
+        assert_eq!(outcome(vec![held], Asked::Run(&opaque)), Outcome::Approve);
+        assert_eq!(outcome(vec![], Asked::Run(&opaque)), Outcome::Allow);
+        assert_eq!(outcome(vec![on_customers(Outcome::Allow)], Asked::Run(&opaque)), Outcome::Allow);
+    }
+
+    #[test]
+    fn a_track_is_absorbed_only_by_one_that_demands_as_much() {
+        let level = |group, approvals| Level {
+            authority: Authority::Members(GroupId(group)),
+            approvals,
+            rejections: 1,
+            evidence: Evidence::SignedIn,
+        };
+        let track = |levels: Vec<Level>| TrackPlan { workflow: None, levels };
+        let wide = track(vec![level(1, 2), level(2, 1), level(3, 1)]);
+        assert_eq!(absorbed(vec![track(vec![level(1, 1), level(3, 1)]), wide.clone()]), vec![wide.clone()]);
+        assert_eq!(absorbed(vec![wide.clone(), track(vec![level(3, 1), level(1, 1)])]).len(), 2);
+        assert_eq!(absorbed(vec![wide.clone(), track(vec![level(1, 3)])]).len(), 2);
+    }
+}

@@ -1,0 +1,86 @@
+//! Acts and the resolved facts they are about. A decision embeds these, so that it can be re-judged offline.
+
+use crate::canonical::{Commitment, Digest};
+use crate::facts::ActionFacts;
+use crate::id::{AccountId, DeviceGroupId, DeviceId, GrantId, GroupId, PersonId, SessionId};
+use crate::time::Window;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// A person as resolved at the moment of a decision.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct PersonFacts {
+    /// Who.
+    pub id: PersonId,
+    /// The handle at that moment, for people.
+    pub handle: String,
+    /// Every group the person is in, nested ones included.
+    pub groups: BTreeSet<GroupId>,
+}
+
+/// A target as resolved at the moment of a decision.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct TargetFacts {
+    /// The device.
+    pub device: DeviceId,
+    /// Its name at that moment, for people.
+    pub device_name: String,
+    /// Every group the device is in.
+    pub device_groups: BTreeSet<DeviceGroupId>,
+    /// The account.
+    pub account: AccountId,
+    /// Its login name at that moment, for people.
+    pub account_name: String,
+    /// The database asked for, as the target will be told.
+    pub database: String,
+    /// Digest of the pinned identity and address: another host is another target.
+    pub pin: Digest,
+}
+
+impl TargetFacts {
+    /// `account@device`, the form people type.
+    #[must_use]
+    pub fn label(&self) -> String {
+        format!("{}@{}", self.account_name, self.device_name)
+    }
+}
+
+/// What is asked for.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Act {
+    /// A session to the target (R1 connect).
+    Connect,
+    /// One unit of statements in a session (R1 query).
+    Run(Box<Run>),
+}
+
+/// One held unit of statements.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Run {
+    /// The connect grant it was held under.
+    pub grant: GrantId,
+    /// The session it was held in.
+    pub session: SessionId,
+    /// Identifies the same bytes under the same grant with the same settings.
+    pub attempt: Attempt,
+    /// The exact text and values, kept encrypted outside the journal.
+    pub text: Commitment,
+    /// What it is and touches.
+    pub facts: ActionFacts,
+    /// Whether it may only run in that session.
+    pub same_session: bool,
+}
+
+/// The digest of everything that decides what a unit does: exact bytes, parameter types, formats and values,
+/// database, role and settings, object fingerprints, person, target, connect grant. Not the request or its reason.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Attempt(pub Digest);
+
+/// What an approver signs beside the digest.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Terms {
+    /// When the grant may be used.
+    pub window: Window,
+}

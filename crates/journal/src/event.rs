@@ -1,0 +1,233 @@
+//! Events: facts that happened. What is committed here is true; state is the fold of it.
+//!
+//! Events are versioned by [`Entry::VERSION`]; a field added later carries a serde default, a meaning changed later
+//! is a new variant. Nothing here is ever removed.
+
+use crate::act::{Act, PersonFacts, TargetFacts, Terms};
+use crate::canonical::{Commitment, Digest};
+use crate::id::{GrantId, PersonId, RequestId, RuleId, SessionId, WorkflowId};
+use crate::policy::{Authority, Conditions, Evidence, Level, Outcome, Policy};
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// One line of the journal.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Entry {
+    /// Format version.
+    pub v: u16,
+    /// Position, from 0.
+    pub seq: u64,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// Leaf hash of the entry before; zero for the first.
+    pub prev: Digest,
+    /// What happened.
+    pub event: Event,
+}
+
+impl Entry {
+    /// The version written today.
+    pub const VERSION: u16 = 1;
+}
+
+/// An approver's answer.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Yes.
+    Approve,
+    /// No.
+    Reject,
+}
+
+/// The ruling a request was made under: the part of it that binds later decisions.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RulingRecord {
+    /// What the rules demanded together.
+    pub outcome: Outcome,
+    /// The rules that spoke, in order of id.
+    pub rules: Vec<RuleId>,
+    /// Their conditions together.
+    pub conditions: Conditions,
+}
+
+/// Parallel ordered levels a request must pass: one per workflow that was demanded.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct TrackPlan {
+    /// The workflow these levels were copied from; none for the default workflow.
+    pub workflow: Option<WorkflowId>,
+    /// The levels, frozen.
+    pub levels: Vec<Level>,
+}
+
+/// A request as it was made.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RequestMade {
+    /// Its number.
+    pub request: RequestId,
+    /// Who asks.
+    pub person: PersonFacts,
+    /// For what target.
+    pub target: TargetFacts,
+    /// For what act.
+    pub act: Act,
+    /// Why, kept encrypted outside the journal.
+    pub reason: Option<Commitment>,
+    /// The asked terms.
+    pub terms: Terms,
+    /// What the rules said.
+    pub ruling: RulingRecord,
+    /// What must be passed; empty when nobody needs to approve.
+    pub tracks: Vec<TrackPlan>,
+    /// What approvers sign: request, act, person, target, reason, rules, workflow and nonce in one digest.
+    pub digest: Digest,
+    /// Makes the digest unpredictable.
+    #[serde(with = "serde_bytes")]
+    pub nonce: [u8; 32],
+}
+
+/// Who ended a session, or what.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionEnd {
+    /// The person's client left.
+    ClientLeft,
+    /// The target closed the connection or could not be reached.
+    TargetLeft,
+    /// The grant ended.
+    GrantEnded,
+    /// Somebody entitled terminated it.
+    Terminated,
+    /// Countersign stopped or was killed.
+    ServerStopped,
+}
+
+/// How a grant ended.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantEnd {
+    /// The holder gave it back (R55).
+    Surrendered,
+    /// Its window ended while or after it was used.
+    Expired,
+    /// Somebody entitled took it away (R35).
+    Revoked,
+    /// Its window ended before it was used.
+    Unused,
+    /// Its only use was made.
+    UsedUp,
+    /// A change of policy or directory no longer allows it.
+    Overruled,
+}
+
+/// What became of a released unit.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunOutcome {
+    /// The target reported completion; rows as its command tags count them.
+    Completed {
+        /// Rows affected or returned, summed over the unit.
+        rows: u64,
+    },
+    /// The target reported an error.
+    Failed {
+        /// Its SQLSTATE.
+        code: String,
+    },
+    /// It was cut off: whether it took effect is not known. It never runs again.
+    Unknown,
+}
+
+/// Everything that can happen.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "fields repeat the words of the types they hold")]
+pub enum Event {
+    /// Rules and workflows were replaced (R8).
+    PolicyApplied { version: u64, policy: Policy, by: Option<PersonId> },
+    /// People, groups, devices or accounts were replaced; the digest names the new directory.
+    DirectoryApplied { version: u64, digest: Digest, by: Option<PersonId> },
+    /// A request was made.
+    RequestMade(Box<RequestMade>),
+    /// A level is open; these people could decide it at that moment (R19).
+    LevelStarted { request: RequestId, track: u32, level: u32, epoch: u32, approvers: BTreeSet<PersonId> },
+    /// Someone decided.
+    Voted {
+        request: RequestId,
+        track: u32,
+        level: u32,
+        epoch: u32,
+        approver: PersonId,
+        verdict: Verdict,
+        terms: Terms,
+        comment: Option<Commitment>,
+        evidence: Evidence,
+        /// The authority that made the approver one, at that moment.
+        authority: Authority,
+        /// The request's digest, signed over.
+        digest: Digest,
+    },
+    /// A level's approvals were taken back; it is open again under a new epoch, later levels not started (R33).
+    Retracted { request: RequestId, track: u32, level: u32, epoch: u32, by: PersonId },
+    /// Every track is passed, or none was demanded: the grant exists.
+    RequestApproved { request: RequestId, grant: GrantId, terms: Terms },
+    /// Enough rejections.
+    RequestDisapproved { request: RequestId, by: PersonId },
+    /// The requester took it back (R34).
+    RequestCanceled { request: RequestId },
+    /// Nobody decided in time.
+    RequestExpired { request: RequestId },
+    /// Taken away after approval (R35).
+    RequestRevoked { request: RequestId, by: PersonId, reason: Option<Commitment> },
+    /// A grant is over.
+    GrantEnded { grant: GrantId, how: GrantEnd },
+    /// A session is live under a connect grant.
+    SessionOpened { session: SessionId, grant: GrantId, from: String, first_use: bool },
+    /// A session is over; its transcript's root and number of records, when one was kept.
+    SessionClosed { session: SessionId, why: SessionEnd, transcript: Option<Digest>, records: u64 },
+    /// A one-use grant was used up, before the first byte left. `attempt` is what the gateway recomputed from the
+    /// bytes it was about to send.
+    Used { grant: GrantId, session: SessionId, attempt: crate::act::Attempt },
+    /// What became of it.
+    Ran { grant: GrantId, outcome: RunOutcome },
+    /// Something worth knowing that changes no decision.
+    Noted(Note),
+}
+
+/// Facts for the audit that change no decision (R90).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "fields repeat the words of the types they hold")]
+pub enum Note {
+    /// The journal begins.
+    Installed { name: String },
+    /// A person signed in.
+    SignedIn { person: PersonId, from: String, second_factor: bool },
+    /// A sign-in failed.
+    SignInFailed { handle: String, from: String },
+    /// A person signed out.
+    SignedOut { person: PersonId },
+    /// A one-time link to set a password was made.
+    InvitationMade { person: PersonId, by: Option<PersonId> },
+    /// A person set a password through such a link.
+    PasswordSet { person: PersonId },
+    /// A person turned the second factor on.
+    SecondFactorSet { person: PersonId },
+    /// An access token was issued.
+    TokenIssued { person: PersonId, target: String },
+    /// A target secret was stored or replaced.
+    SecretStored { account: crate::id::AccountId, version: u64 },
+    /// A connection attempt was refused.
+    ConnectRefused { who: String, target: String, from: String, why: String },
+    /// A statement was refused without a request.
+    StatementRefused { session: SessionId, text: Option<Commitment>, why: String },
+    /// A message left.
+    NotificationSent { request: RequestId, to: PersonId, subject: String },
+    /// A message could not be sent.
+    NotificationFailed { request: RequestId, to: PersonId, why: String },
+    /// A transcript was read.
+    TranscriptRead { session: SessionId, by: PersonId },
+    /// The journal was exported.
+    Exported { by: Option<PersonId>, entries: u64 },
+}

@@ -1,0 +1,27 @@
+//! What is written down, and how it proves itself.
+//!
+//! The vocabulary of every other room lives here (ids, policy, acts, events), because what is not in a
+//! journal entry cannot be proved later. An [`Entry`] has one sequence of canonical bytes
+//! (deterministic CBOR, RFC 8949 §4.2.1), is stored as those bytes, and names the hash of the entry before it.
+//!
+//! This room must not know: clocks, randomness, files, sockets, databases, or how a decision is reached.
+
+pub mod act;
+pub mod canonical;
+pub mod chain;
+pub mod event;
+pub mod facts;
+pub mod id;
+pub mod policy;
+pub mod time;
+
+pub use act::{Act, Attempt, PersonFacts, Run, TargetFacts, Terms};
+pub use canonical::{Commitment, Digest};
+pub use chain::{Chain, ChainFault, Head};
+pub use event::{
+    Entry, Event, GrantEnd, Note, RequestMade, RulingRecord, RunOutcome, SessionEnd, TrackPlan, Verdict,
+};
+pub use facts::{ActionFacts, Name, RelationUse, StatementFacts, StatementKind};
+pub use id::*;
+pub use policy::*;
+pub use time::{Seconds, Timestamp, Window};
