@@ -1,0 +1,30 @@
+# The commands of this repository; `make help` lists them. All development builds share one profile and flags,
+# so that no target recompiles what another has built.
+
+.DEFAULT_GOAL := help
+.PHONY: help test lint assets demo bench
+
+WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+test: ## install what is missing, check style, run every test
+	scripts/test.sh
+
+lint: assets ## formatting and clippy, warnings are errors
+	cargo fmt --all -- --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+assets: $(if $(wildcard web/package-lock.json),web/dist/.stamp) ## build the pages' scripts and styles when their sources changed
+	@:
+
+web/dist/.stamp: $(WEB_SOURCES)
+	cd web && npm ci --no-audit --no-fund && npm run build
+	touch $@
+
+demo: assets ## run the demonstration; ONCE=1 ends after one round
+	cargo run --release -p countersign-demo -- $(if $(ONCE),--once)
+
+bench: assets ## run the benchmarks
+	cargo run --release -p countersign-bench

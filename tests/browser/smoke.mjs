@@ -1,0 +1,31 @@
+// Proves the browser harness itself: a good page passes at both sizes, a bad one is caught.
+
+import assert from 'node:assert/strict';
+import { stat } from 'node:fs/promises';
+import { checkAccessibility, launch, openPage, screenshot, sizes } from './lib.mjs';
+
+const dataUrl = (html) => `data:text/html,${encodeURIComponent(html)}`;
+const good = dataUrl(
+  '<!doctype html><html lang="en"><title>Good</title><main><h1>Good</h1><p>Text</p></main></html>',
+);
+const bad = dataUrl(
+  '<!doctype html><html lang="en"><title>Bad</title><main><h1>Bad</h1><input><button></button></main></html>',
+);
+
+const browser = await launch();
+try {
+  for (const [name, size] of Object.entries(sizes)) {
+    const page = await openPage(browser, good, size);
+    assert.equal(await page.title(), 'Good');
+    assert.equal(await page.evaluate(() => globalThis.innerWidth), size.width);
+    await checkAccessibility(page);
+    const file = await screenshot(page, `harness-smoke-${name}`);
+    assert.ok((await stat(file)).size > 1000);
+    await page.context().close();
+  }
+  const page = await openPage(browser, bad);
+  await assert.rejects(checkAccessibility(page), /label|button-name/);
+  console.log(`browser ${browser.version()} works`);
+} finally {
+  await browser.close();
+}
