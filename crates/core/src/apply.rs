@@ -1,5 +1,6 @@
 //! The fold: what each event makes true. It trusts its input, because only committed events reach it.
 
+use crate::planted::{self, Fault};
 use crate::state::{CastVote, Grant, GrantKind, GrantStage, Request, Session, State, Status, Track};
 use countersign_journal::{Act, Event, GrantId, PersonId, RequestId, RequestMade, Terms, Timestamp};
 
@@ -22,7 +23,8 @@ pub fn apply(state: &mut State, at: Timestamp, event: &Event) {
         Event::Voted { .. } => voted(state, at, event),
         Event::Retracted { request, track, level, .. } => {
             if let Some(track) = track_of(state, *request, *track) {
-                track.votes.retain(|v| v.level < *level);
+                let keeps_later = planted::is(Fault::RetractKeepsLaterVotes);
+                track.votes.retain(|v| v.level < *level || (keeps_later && v.level > *level));
             }
         }
         Event::RequestApproved { request, grant, terms } => approved(state, at, *request, *grant, *terms),
@@ -57,10 +59,10 @@ pub fn apply(state: &mut State, at: Timestamp, event: &Event) {
                 g.used_in = Some(*session);
             }
         }
-        Event::Ran { grant, .. } => {
+        Event::Ran { grant, outcome } => {
             state.unreported.remove(grant);
             if let Some(g) = state.grants.get_mut(grant) {
-                g.outcome_known = true;
+                g.outcome = Some(outcome.clone());
             }
         }
         Event::Noted(_) => {}
@@ -144,7 +146,7 @@ fn approved(state: &mut State, at: Timestamp, id: RequestId, grant: GrantId, ter
         terms,
         stage: GrantStage::ToBeUsed,
         used_in: None,
-        outcome_known: false,
+        outcome: None,
     };
     state.live_grants.insert(grant);
     state.grants.insert(grant, granted);

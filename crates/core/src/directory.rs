@@ -107,6 +107,8 @@ pub struct Directory {
     pub device_groups: BTreeMap<DeviceGroupId, DeviceGroup>,
     /// Accounts.
     pub accounts: BTreeMap<AccountId, Account>,
+    /// The number the next new thing gets, whatever its kind; ids are never reused.
+    pub next_id: u64,
 }
 
 impl Directory {

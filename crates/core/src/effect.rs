@@ -1,7 +1,7 @@
 //! Effects: what the world must now do because of an event. Derived, idempotent, delivered from an outbox.
 
 use crate::state::{GrantKind, State};
-use countersign_journal::{Act, Event, PersonId, RequestId, SessionId, Timestamp};
+use countersign_journal::{Event, PersonId, RequestId, SessionId, Timestamp};
 use std::collections::BTreeSet;
 
 /// One thing the world must do.
@@ -18,6 +18,8 @@ pub enum Effect {
     TellRequester {
         /// Which request.
         request: RequestId,
+        /// Whom.
+        requester: PersonId,
     },
     /// A hold may be waiting for this request: let it look.
     Settle {
@@ -43,8 +45,8 @@ pub fn effects(state: &State, event: &Event) -> Vec<Effect> {
         | Event::RequestExpired { request }
         | Event::RequestRevoked { request, .. } => {
             let mut all = vec![Effect::Settle { request: *request }];
-            if needs_telling(state, *request) {
-                all.push(Effect::TellRequester { request: *request });
+            if let Some(requester) = to_tell(state, *request) {
+                all.push(Effect::TellRequester { request: *request, requester });
             }
             all
         }
@@ -63,9 +65,9 @@ pub fn effects(state: &State, event: &Event) -> Vec<Effect> {
     }
 }
 
-/// Nobody is told of what needed nobody; a statement's outcome shows in the session it was held in.
-fn needs_telling(state: &State, request: RequestId) -> bool {
-    state.requests.get(&request).is_some_and(|r| !r.tracks.is_empty() && matches!(r.act, Act::Connect | Act::Run(_)))
+/// The requester, unless nobody had to approve: nobody is told of what needed nobody.
+fn to_tell(state: &State, request: RequestId) -> Option<PersonId> {
+    state.requests.get(&request).filter(|r| !r.tracks.is_empty()).map(|r| r.person.id)
 }
 
 /// When the engine wants a Tick: the earliest end of anything that is pending or live.

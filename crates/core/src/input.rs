@@ -9,6 +9,15 @@ use countersign_journal::{
 /// One thing to decide on.
 #[derive(Clone, Debug)]
 pub enum Input {
+    /// Replace directory and policy together. The directory handed to `decide` is still the old one.
+    Apply {
+        /// The new directory.
+        directory: Box<Directory>,
+        /// The new policy.
+        policy: Policy,
+        /// Who applies them; nobody at set-up.
+        by: Option<PersonId>,
+    },
     /// Replace rules and workflows.
     ApplyPolicy {
         /// The new policy.

@@ -19,6 +19,7 @@ pub mod directory;
 pub mod effect;
 pub mod input;
 pub mod invariant;
+mod planted;
 pub mod refusal;
 pub mod ruling;
 pub mod state;

@@ -2,7 +2,7 @@
 
 use countersign_journal::{
     AccountId, Act, Attempt, Commitment, Digest, Evidence, GrantEnd, GrantId, Level, PersonFacts, PersonId, Policy,
-    RequestId, RulingRecord, SessionEnd, SessionId, TargetFacts, Terms, Timestamp, Verdict, Window, WorkflowId,
+    RequestId, RulingRecord, RunOutcome, SessionEnd, SessionId, TargetFacts, Terms, Timestamp, Verdict, Window, WorkflowId,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -219,8 +219,8 @@ pub struct Grant {
     pub exclusive: bool,
     /// Whether its single use was made, and in which session.
     pub used_in: Option<SessionId>,
-    /// Whether the outcome of the use is known.
-    pub outcome_known: bool,
+    /// What became of the use, once reported.
+    pub outcome: Option<RunOutcome>,
 }
 
 impl Grant {

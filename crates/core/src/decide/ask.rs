@@ -3,11 +3,12 @@
 use super::World;
 use crate::digest::{self, RequestParts};
 use crate::input::{Answer, Ask, AskAct, Decision};
+use crate::planted::{self, Fault};
 use crate::refusal::Refusal;
 use crate::ruling::{Asked, Ruling, rule};
 use crate::state::{GrantKind, Request, Status, remaining, same_target};
 use countersign_journal::{
-    Act, Authority, Event, Outcome, PersonFacts, PersonId, RequestMade, Run, RulingRecord, TargetFacts, Terms,
+    Act, Authority, Event, Outcome, PersonFacts, PersonId, RequestMade, Run, RulingRecord, Seconds, TargetFacts, Terms,
     TrackPlan, Window,
 };
 use std::collections::BTreeSet;
@@ -44,11 +45,18 @@ fn connect(
     let target = world.directory.target_facts(account, database).ok_or(Refusal::NoSuchTarget)?;
     let window = remaining(window, world.now).ok_or(Refusal::NoPeriod)?;
     let ruling = rule(&world.state.policy, person, &target, Asked::Connect);
-    check_duration(&window, &ruling)?;
+    check_duration(world, &window, &ruling)?;
     Ok(Wanted { target, act: Act::Connect, terms: Terms { window }, ruling })
 }
 
-pub(super) fn check_duration(window: &Window, ruling: &Ruling) -> Result<(), Refusal> {
+/// How far ahead a window may end, whatever the rules say: nothing waits, or is granted, for ever.
+const AHEAD_S_MAX: Seconds = 3_660 * 86_400;
+
+pub(super) fn check_duration(world: &World<'_>, window: &Window, ruling: &Ruling) -> Result<(), Refusal> {
+    let ahead = window.end.seconds_since(world.now);
+    if ahead > AHEAD_S_MAX {
+        return Err(Refusal::TooLong { most: AHEAD_S_MAX, asked: ahead });
+    }
     match ruling.conditions.duration_max_s {
         Some(most) if window.seconds() > most => Err(Refusal::TooLong { most, asked: window.seconds() }),
         _ => Ok(()),
@@ -60,7 +68,9 @@ fn run(world: &World<'_>, person: &PersonFacts, ask: &Ask) -> Result<Wanted, Ref
     let session = world.state.sessions.get(id).filter(|s| s.closed.is_none() && s.person == person.id);
     let session = session.ok_or(Refusal::NoSuchSession)?;
     let grant = world.state.grants.get(&session.grant).filter(|g| g.is_live(world.now)).ok_or(Refusal::GrantOver)?;
-    let target = grant.target.clone();
+    // Resolved now: a device that was put into another group since is ruled as what it is.
+    let target = world.directory.target_facts(grant.target.account, Some(&grant.target.database));
+    let target = target.filter(|t| same_target(t, &grant.target)).ok_or(Refusal::NoSuchTarget)?;
     let ruling = rule(&world.state.policy, person, &target, Asked::Run(facts));
     let window = remaining(&grant.terms.window, world.now).ok_or(Refusal::GrantOver)?;
     let run = Run {
@@ -78,7 +88,7 @@ fn run(world: &World<'_>, person: &PersonFacts, ask: &Ask) -> Result<Wanted, Ref
 /// grant, or the same reservation.
 fn joinable(world: &World<'_>, person: &PersonFacts, wanted: &Wanted) -> Option<countersign_journal::RequestId> {
     let state = world.state;
-    let same = |r: &&Request| r.person.id == person.id && same_act(r, wanted);
+    let same = |r: &&Request| r.person.id == person.id && same_act(world, r, wanted);
     let pending = state.pending.iter().filter_map(|id| state.requests.get(id)).find(same);
     let unused = || {
         let runs = state.live_grants.iter().filter_map(|id| state.grants.get(id));
@@ -89,10 +99,12 @@ fn joinable(world: &World<'_>, person: &PersonFacts, wanted: &Wanted) -> Option<
     pending.or_else(unused).map(|r| r.id)
 }
 
-fn same_act(request: &Request, wanted: &Wanted) -> bool {
+/// Two reservations are one when what remains of them now is: asking for an earlier start is asking for more.
+fn same_act(world: &World<'_>, request: &Request, wanted: &Wanted) -> bool {
     match (&request.act, &wanted.act) {
         (Act::Connect, Act::Connect) => {
-            same_target(&request.target, &wanted.target) && request.terms.window.end == wanted.terms.window.end
+            same_target(&request.target, &wanted.target)
+                && remaining(&request.terms.window, world.now) == Some(wanted.terms.window)
         }
         (Act::Run(a), Act::Run(b)) => {
             a.grant == b.grant && a.attempt == b.attempt && (!a.same_session || a.session == b.session)
@@ -179,6 +191,8 @@ fn first_level(
 /// Who holds the authority now, the requester never among them (R38).
 pub(super) fn able(world: &World<'_>, authority: &Authority, requester: PersonId) -> BTreeSet<PersonId> {
     let mut holders = world.directory.holders(authority);
-    holders.remove(&requester);
+    if !planted::is(Fault::OwnVoteCounts) {
+        holders.remove(&requester);
+    }
     holders
 }

@@ -113,35 +113,34 @@ pub(super) fn tick(world: &World<'_>) -> Vec<Event> {
     ended.events
 }
 
-/// What a new policy or directory ends: everything of people and targets that are gone or disabled, and connect
-/// grants a rule now denies.
+/// What a new policy or directory ends: everything of people and targets that are gone or disabled, and everything a
+/// rule now denies, waiting or granted, sessions and single statements alike.
 pub(super) fn overruled(world: &World<'_>, policy: &Policy, directory: &Directory) -> Vec<Event> {
     let mut ended = Ended::default();
     for request in world.state.pending.iter().filter_map(|id| world.state.requests.get(id)) {
-        let gone = directory.enabled(request.person.id).is_none() || target_gone(directory, request);
-        if gone {
+        if !still_allowed(request, policy, directory) {
             ended.extend(vec![Event::RequestExpired { request: request.id }]);
         }
     }
     for grant in world.state.live_grants.iter().filter_map(|id| world.state.grants.get(id)) {
-        if grant.kind == GrantKind::Connect && !still_allowed(grant, policy, directory) {
+        let request = world.state.requests.get(&grant.request);
+        if !request.is_some_and(|r| still_allowed(r, policy, directory)) {
             ended.extend(end_grant(world, grant, GrantEnd::Overruled));
         }
     }
     ended.events
 }
 
-fn target_gone(directory: &Directory, request: &Request) -> bool {
-    let now = directory.target_facts(request.target.account, Some(&request.target.database));
-    now.is_none_or(|t| t.pin != request.target.pin)
-}
-
-fn still_allowed(grant: &Grant, policy: &Policy, directory: &Directory) -> bool {
-    let person = directory.person_facts(grant.person);
-    let target = directory.target_facts(grant.target.account, Some(&grant.target.database));
+fn still_allowed(request: &Request, policy: &Policy, directory: &Directory) -> bool {
+    let person = directory.person_facts(request.person.id);
+    let target = directory.target_facts(request.target.account, Some(&request.target.database));
+    let asked = match &request.act {
+        Act::Connect => Asked::Connect,
+        Act::Run(run) => Asked::Run(&run.facts),
+    };
     match (person, target) {
-        (Some(person), Some(target)) if target.pin == grant.target.pin => {
-            rule(policy, &person, &target, Asked::Connect).outcome != Outcome::Deny
+        (Some(person), Some(target)) if target.pin == request.target.pin => {
+            rule(policy, &person, &target, asked).outcome != Outcome::Deny
         }
         _ => false,
     }

@@ -5,12 +5,13 @@ mod ending;
 mod session;
 mod vote;
 
+use crate::digest;
 use crate::directory::Directory;
 use crate::input::{Answer, Decision, Input};
 use crate::refusal::Refusal;
 use crate::state::State;
 use crate::validate;
-use countersign_journal::{Digest, Event, Timestamp};
+use countersign_journal::{Event, Timestamp};
 
 /// Decides on one input at the moment `now`.
 ///
@@ -19,6 +20,20 @@ use countersign_journal::{Digest, Event, Timestamp};
 pub fn decide(state: &State, directory: &Directory, input: Input, now: Timestamp) -> Result<Decision, Refusal> {
     let world = World { state, directory, now };
     match input {
+        Input::Apply { directory: new, policy, by } => {
+            validate::policy(&policy, &new).map_err(|f| Refusal::BadPolicy(f.to_string()))?;
+            let digest = digest::directory(&new);
+            let mut events = Vec::new();
+            if *new != *directory {
+                events.push(Event::DirectoryApplied { version: state.directory_version + 1, digest, by });
+            }
+            if policy != state.policy {
+                let version = state.policy_version + 1;
+                events.push(Event::PolicyApplied { version, policy: policy.clone(), by });
+            }
+            events.extend(ending::overruled(&world, &policy, &new));
+            Ok(done(events))
+        }
         Input::ApplyPolicy { policy, by } => {
             validate::policy(&policy, directory).map_err(|f| Refusal::BadPolicy(f.to_string()))?;
             let mut events = vec![Event::PolicyApplied { version: state.policy_version + 1, policy: policy.clone(), by }];
@@ -27,7 +42,7 @@ pub fn decide(state: &State, directory: &Directory, input: Input, now: Timestamp
         }
         Input::ApplyDirectory { directory: new, by } => {
             validate::policy(&state.policy, &new).map_err(|f| Refusal::BadPolicy(f.to_string()))?;
-            let digest = Digest::of_value("countersign directory v1", &new);
+            let digest = digest::directory(&new);
             let mut events = vec![Event::DirectoryApplied { version: state.directory_version + 1, digest, by }];
             events.extend(ending::overruled(&world, &state.policy, &new));
             Ok(done(events))

@@ -3,6 +3,7 @@
 use super::World;
 use super::ask::{Wanted, make};
 use crate::input::{Answer, Ask, AskAct, Decision};
+use crate::planted::{self, Fault};
 use crate::refusal::Refusal;
 use crate::ruling::{Asked, rule};
 use crate::state::{Grant, GrantKind, GrantStage, Status};
@@ -32,10 +33,10 @@ pub(super) fn open(
         return Err(Refusal::Denied { rules: rules.collect() });
     }
     let session = world.state.next_session();
-    let live = world.state.connect_grants(person, &target).find(|g| g.is_live(world.now));
+    let live = world.state.connect_grants(person, &target).find(|g| g.is_live(world.now) || planted::is(Fault::WindowNotAsked));
     let events = match live {
         Some(grant) => {
-            exclusive_free(world, account, Some(grant.id))?;
+            exclusive_free(world, account, Some(grant.id), grant.exclusive)?;
             vec![Event::SessionOpened { session, grant: grant.id, from, first_use: grant.stage == GrantStage::ToBeUsed }]
         }
         None => {
@@ -43,7 +44,7 @@ pub(super) fn open(
             if ruling.outcome != Outcome::Allow || needs_reason {
                 return Err(not_now(world, person, &target));
             }
-            exclusive_free(world, account, None)?;
+            exclusive_free(world, account, None, ruling.conditions.exclusive)?;
             let lasts = ruling.conditions.duration_max_s.unwrap_or(DIRECT_ACCESS_S);
             let window = Window::new(world.now, world.now.plus(lasts)).ok_or(Refusal::NoPeriod)?;
             let act = AskAct::Connect { account, database: database.map(str::to_owned), window };
@@ -67,11 +68,20 @@ fn not_now(world: &World<'_>, person: PersonId, target: &countersign_journal::Ta
     }
 }
 
-fn exclusive_free(world: &World<'_>, account: AccountId, mine: Option<GrantId>) -> Result<(), Refusal> {
-    match world.state.exclusive.get(&account) {
-        Some(holder) if Some(*holder) != mine => Err(Refusal::InExclusiveUse),
-        _ => Ok(()),
-    }
+/// Exclusive use belongs to one grant (R54). It lasts until its sessions are cut, not only until its end is written
+/// down; and it does not begin while another grant has a session open.
+fn exclusive_free(
+    world: &World<'_>,
+    account: AccountId,
+    mine: Option<GrantId>,
+    exclusive: bool,
+) -> Result<(), Refusal> {
+    let held = world.state.exclusive.get(&account).is_some_and(|holder| Some(*holder) != mine);
+    let open = world.state.open_sessions.iter().filter_map(|id| world.state.sessions.get(id));
+    let mut others = open
+        .filter_map(|s| world.state.grants.get(&s.grant))
+        .filter(|g| Some(g.id) != mine && g.target.account == account);
+    if held || others.any(|g| exclusive || g.exclusive) { Err(Refusal::InExclusiveUse) } else { Ok(()) }
 }
 
 /// The last question before a released unit leaves: the same bytes, unused, under grants that are live, in an open
@@ -86,13 +96,15 @@ pub(super) fn clear(
     let GrantKind::Once { attempt: approved, under, session: only } = once.kind else {
         return Err(Refusal::NoSuchGrant(grant));
     };
-    if once.used_in.is_some() {
+    let again = once.used_in.is_some() && planted::is(Fault::OneUseTwice);
+    if once.used_in.is_some() && !again {
         return Err(Refusal::AlreadyUsed);
     }
-    if !once.is_live(world.now) || world.state.requests.get(&once.request).is_none_or(|r| r.status != Status::Approved) {
+    let approved_still = world.state.requests.get(&once.request).is_some_and(|r| r.status == Status::Approved);
+    if !approved_still || !(once.is_live(world.now) || again) {
         return Err(Refusal::GrantOver);
     }
-    if approved != attempt {
+    if approved != attempt && !planted::is(Fault::AttemptNotCompared) {
         return Err(Refusal::NotWhatWasApproved);
     }
     if only.is_some_and(|s| s != session) {
@@ -108,9 +120,9 @@ pub(super) fn clear(
 /// Records what became of a used unit; the first report counts.
 pub(super) fn ran(world: &World<'_>, grant: GrantId, outcome: RunOutcome) -> Result<Vec<Event>, Refusal> {
     let once = world.state.grants.get(&grant).ok_or(Refusal::NoSuchGrant(grant))?;
-    match (once.used_in, once.outcome_known) {
-        (Some(_), false) => Ok(vec![Event::Ran { grant, outcome }]),
-        (Some(_), true) => Err(Refusal::AlreadyUsed),
+    match (once.used_in, &once.outcome) {
+        (Some(_), None) => Ok(vec![Event::Ran { grant, outcome }]),
+        (Some(_), Some(_)) => Err(Refusal::AlreadyUsed),
         (None, _) => Err(Refusal::NoSuchGrant(grant)),
     }
 }

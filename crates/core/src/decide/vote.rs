@@ -3,6 +3,7 @@
 use super::World;
 use super::ask::{able, check_duration};
 use crate::input::Vote;
+use crate::planted::{self, Fault};
 use crate::refusal::Refusal;
 use crate::ruling::{Asked, rule};
 use crate::state::{Request, Status, Track, remaining};
@@ -61,13 +62,14 @@ fn entitled(world: &World<'_>, request: &Request, level: &Level, vote: &Vote) ->
     if world.directory.enabled(vote.approver).is_none() {
         return Err(Refusal::NobodyThere);
     }
-    if vote.approver == request.person.id {
+    if vote.approver == request.person.id && !planted::is(Fault::OwnVoteCounts) {
         return Err(Refusal::OwnRequest);
     }
     if !able(world, &level.authority, request.person.id).contains(&vote.approver) {
         return Err(Refusal::NotAnApprover(request.id));
     }
-    if request.tracks.iter().flat_map(|t| &t.votes).any(|v| v.approver == vote.approver) {
+    let counted = request.tracks.iter().flat_map(|t| &t.votes).any(|v| v.approver == vote.approver);
+    if counted && !planted::is(Fault::OnePersonCountsTwice) {
         return Err(Refusal::AlreadyCounted);
     }
     if vote.evidence < level.evidence {
@@ -86,7 +88,7 @@ fn agreed_terms(world: &World<'_>, request: &Request, vote: &Vote) -> Result<Ter
     match request.act {
         Act::Connect => {
             let ruling = rule(&world.state.policy, &request.person, &request.target, Asked::Connect);
-            check_duration(&signed, &ruling)?;
+            check_duration(world, &signed, &ruling)?;
         }
         Act::Run(_) if request.terms.window.intersection(&signed) != Some(signed) => {
             return Err(Refusal::WiderThanAsked);

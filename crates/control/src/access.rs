@@ -1,0 +1,144 @@
+//! What a person may reach and what it would need: my access, previews, explain. The same ruling function as the live
+//! decision answers all of them.
+
+use crate::ask::Actor;
+use crate::control::Control;
+use crate::fault::Fault;
+use crate::permission::Permission;
+use crate::view::{AccessView, Explanation, LevelView, Preview, ReasonView};
+use countersign_core::{Asked, Directory, GrantStage, Ruling, State, Status, rule};
+use countersign_journal::{AccountId, Act, ActionFacts, Outcome, PersonId, TargetFacts};
+
+impl Control {
+    /// Every target the rules let the actor reach or ask for.
+    #[must_use]
+    pub fn my_access(&self, actor: &Actor) -> Vec<AccessView> {
+        let (directory, state) = (self.directory(), self.state());
+        let Some(person) = directory.person_facts(actor.person) else { return Vec::new() };
+        let targets = directory.accounts.keys().filter_map(|a| directory.target_facts(*a, None));
+        let mut list: Vec<AccessView> = targets
+            .filter_map(|target| {
+                let ruling = rule(&state.policy, &person, &target, Asked::Connect);
+                (ruling.outcome != Outcome::Deny).then(|| self.access(&state, actor.person, &target, &ruling))
+            })
+            .collect();
+        list.sort_by(|a, b| a.target.cmp(&b.target));
+        list
+    }
+
+    fn access(&self, state: &State, person: PersonId, target: &TargetFacts, ruling: &Ruling) -> AccessView {
+        let mine = |r: &&countersign_core::Request| {
+            r.person.id == person && matches!(r.act, Act::Connect) && r.target.account == target.account
+        };
+        let pending = state.pending.iter().filter_map(|id| state.requests.get(id)).find(mine);
+        let grants = state.live_grants.iter().filter_map(|id| state.grants.get(id));
+        let grant = grants
+            .filter(|g| g.person == person && g.target.account == target.account)
+            .filter(|g| g.kind == countersign_core::GrantKind::Connect && g.terms.window.end > self.now())
+            .min_by_key(|g| (g.stage != GrantStage::InUse, g.terms.window.start));
+        AccessView {
+            account: target.account,
+            target: target.label(),
+            database: target.database.clone(),
+            outcome: ruling.outcome,
+            rules: ruling.reasons.iter().map(|r| r.name.clone()).collect(),
+            grant: grant.map(crate::view::grant_view),
+            pending: pending.map(|r| r.id),
+        }
+    }
+
+    /// What a connection would need of this actor, and who would be asked.
+    ///
+    /// # Errors
+    /// When there is no such account, or no rule speaks of it for this actor.
+    pub fn preview_connect(&self, actor: &Actor, account: AccountId) -> Result<Preview, Fault> {
+        let directory = self.directory();
+        let person = directory.person_facts(actor.person).ok_or(Fault::NotFound)?;
+        let target = directory.target_facts(account, None).ok_or(Fault::NotFound)?;
+        let ruling = rule(&self.state().policy, &person, &target, Asked::Connect);
+        if ruling.outcome == Outcome::Deny && !actor.may(Permission::ReadEverything) {
+            return Err(Fault::NotFound);
+        }
+        Ok(preview(&directory, actor.person, ruling).0)
+    }
+
+    /// What an act would need of anybody: the ruling, its rules, the levels, and who could decide now (R93).
+    ///
+    /// # Errors
+    /// When the actor may not ask about others, or there is no such person or account.
+    pub fn explain(
+        &self,
+        actor: &Actor,
+        handle: &str,
+        account: AccountId,
+        facts: Option<&ActionFacts>,
+    ) -> Result<Explanation, Fault> {
+        let person = self.person_by_handle(handle).ok_or(Fault::NotFound)?;
+        if person != actor.person {
+            actor.require(Permission::ReadEverything)?;
+        }
+        let directory = self.directory();
+        let who = directory.person_facts(person).ok_or(Fault::NotFound)?;
+        let target = directory.target_facts(account, None).ok_or(Fault::NotFound)?;
+        let asked = facts.map_or(Asked::Connect, Asked::Run);
+        let ruling = rule(&self.state().policy, &who, &target, asked);
+        let (preview, reasons) = preview(&directory, person, ruling);
+        let act = facts.map_or_else(|| "connect".to_owned(), |f| crate::words::kinds(f.kinds()));
+        Ok(Explanation { person: crate::view::person_view(&directory, person), target: target.label(), act, preview, reasons })
+    }
+
+    /// Who can decide a pending request now, by handle.
+    pub(crate) fn deciders(&self, request: countersign_journal::RequestId) -> Vec<String> {
+        let (directory, state) = (self.directory(), self.state());
+        let Some(request) = state.requests.get(&request).filter(|r| r.status == Status::Pending) else {
+            return Vec::new();
+        };
+        let open = request.tracks.iter().filter_map(countersign_core::state::Track::open);
+        let mut handles: Vec<String> = open
+            .flat_map(|level| directory.holders(&level.authority))
+            .filter(|p| *p != request.person.id)
+            .map(|p| crate::words::name(&directory, p))
+            .collect();
+        handles.sort();
+        handles.dedup();
+        handles
+    }
+}
+
+fn preview(directory: &Directory, requester: PersonId, ruling: Ruling) -> (Preview, Vec<ReasonView>) {
+    let level = |level: &countersign_journal::Level| LevelView {
+        authority: crate::view::authority_words(directory, &level.authority),
+        approvers: crate::view::able(directory, &level.authority, requester),
+        approvals: level.approvals,
+        rejections: level.rejections,
+        stage: "waiting",
+        votes: Vec::new(),
+    };
+    let least = match ruling.outcome {
+        Outcome::Justify | Outcome::Approve => Some(ruling.conditions.reason_chars_min.unwrap_or(1)),
+        Outcome::Allow | Outcome::Deny => ruling.conditions.reason_chars_min,
+    };
+    let reasons: Vec<ReasonView> = ruling
+        .reasons
+        .iter()
+        .map(|r| ReasonView {
+            rule: r.name.clone(),
+            outcome: r.outcome,
+            note: if r.excluded {
+                "excluded"
+            } else if r.unknown {
+                "not understood"
+            } else {
+                ""
+            },
+        })
+        .collect();
+    let preview = Preview {
+        outcome: ruling.outcome,
+        rules: ruling.reasons.iter().map(|r| r.name.clone()).collect(),
+        tracks: ruling.tracks.iter().map(|t| t.levels.iter().map(level).collect()).collect(),
+        reason_chars_min: least,
+        duration_max_s: ruling.conditions.duration_max_s,
+    };
+    (preview, reasons)
+}

@@ -1,0 +1,228 @@
+//! The handle every other room holds: opens the store, starts the writer, submits inputs, reads what is published.
+
+use crate::clock::Clock;
+use crate::dice;
+use crate::fault::Fault;
+use crate::live::Live;
+use crate::store::{Row, Store};
+use crate::vault::{self, Purpose, RootKey, Vault};
+use crate::writer::{Command, Published, QUEUE_MAX, Writer, fold};
+use countersign_core::{Answer, Directory, Input, State};
+use countersign_journal::{Commitment, Head, Note, RunOutcome, SessionEnd, Timestamp};
+use secrecy::{ExposeSecret, SecretSlice};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, RwLockReadGuard};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+/// Longest reason or comment, in characters.
+pub const REASON_CHARS_MAX: usize = 4_000;
+/// Changes a slow listener may fall behind by before it is told to look at everything.
+const CHANGES_MAX: usize = 64;
+
+/// Where things are.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The data folder.
+    pub data: PathBuf,
+    /// The address people open, e.g. `https://countersign.example:8443`.
+    pub page_address: String,
+    /// Host and port people's PostgreSQL clients connect to.
+    pub postgres_address: (String, u16),
+    /// The certificate authority clients check the gateway against, if it is our own.
+    pub ca_file: PathBuf,
+}
+
+/// The control plane. Cheap to clone.
+#[derive(Clone)]
+pub struct Control(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) settings: Settings,
+    pub(crate) clock: Clock,
+    pub(crate) store: Store,
+    pub(crate) vault: Vault,
+    pub(crate) published: Arc<Published>,
+    pub(crate) live: Arc<Live>,
+    inbox: mpsc::Sender<Command>,
+    changes: broadcast::Sender<()>,
+    pub(crate) settled: watch::Sender<u64>,
+    pub(crate) sign_in_gate: tokio::sync::Mutex<()>,
+    pub(crate) hashing: tokio::sync::Semaphore,
+    pub(crate) mock_key: [u8; 32],
+}
+
+impl Control {
+    /// Opens an installed data folder, folds its journal and starts the writer. Sessions that were open when the
+    /// server last stopped are closed, and what they ran without report is marked unknown.
+    ///
+    /// # Errors
+    /// When the vault does not unseal, the store cannot be read, or the journal is damaged.
+    pub async fn open(settings: Settings, root: &RootKey, clock: Clock) -> Result<Control, Fault> {
+        let seal = std::fs::read_to_string(settings.data.join("vault.json"))
+            .map_err(|e| Fault::Input(format!("`{}` is not set up ({e}); run `countersign init`", settings.data.display())))?;
+        let seal = serde_json::from_str(&seal).map_err(Fault::trouble)?;
+        let vault = Vault::unseal(root, &seal)?;
+        let store = Store::open(&settings.data).await?;
+        let published = Arc::new(fold(&store).await?);
+        let live = Arc::new(Live::default());
+        let (inbox, receiver) = mpsc::channel(QUEUE_MAX);
+        let (changes, _) = broadcast::channel(CHANGES_MAX);
+        let (settled, _) = watch::channel(0);
+        let after_commit = {
+            let (live, changes, settled) = (live.clone(), changes.clone(), settled.clone());
+            Box::new(move |effects: &[countersign_core::Effect]| {
+                live.follow(effects);
+                settled.send_modify(|n| *n += 1);
+                // Nobody listening is fine.
+                let _ = changes.send(());
+            })
+        };
+        let writer = Writer::new(store.clone(), clock.clone(), published.clone(), after_commit);
+        tokio::spawn(writer.run(receiver));
+        let control = Control(Arc::new(Inner {
+            settings,
+            clock,
+            store,
+            vault,
+            published,
+            live,
+            inbox,
+            changes,
+            settled,
+            sign_in_gate: tokio::sync::Mutex::new(()),
+            hashing: tokio::sync::Semaphore::new(2),
+            mock_key: dice::bytes()?,
+        }));
+        control.close_what_was_open().await?;
+        Ok(control)
+    }
+
+    async fn close_what_was_open(&self) -> Result<(), Fault> {
+        let open: Vec<_> = self.state().open_sessions.iter().copied().collect();
+        for session in open {
+            let why = SessionEnd::ServerStopped;
+            let (transcript, records) = crate::transcript::recover(self, session);
+            self.submit(Input::Close { session, why, transcript, records }, Vec::new()).await?;
+        }
+        let unreported: Vec<_> = self.state().unreported.iter().copied().collect();
+        for grant in unreported {
+            self.submit(Input::Ran { grant, outcome: RunOutcome::Unknown }, Vec::new()).await?;
+        }
+        Ok(())
+    }
+
+    /// Cuts every live session, for stopping.
+    pub fn cut_all(&self) {
+        self.0.live.cut_all(SessionEnd::ServerStopped);
+    }
+
+    /// The address people open.
+    #[must_use]
+    pub fn page_address(&self) -> &str {
+        &self.0.settings.page_address
+    }
+
+    /// Now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// Tells that something committed changed. A listener that lags should look at everything.
+    #[must_use]
+    pub fn changes(&self) -> broadcast::Receiver<()> {
+        self.0.changes.subscribe()
+    }
+
+    /// Where the journal ends.
+    #[must_use]
+    pub fn head(&self) -> Head {
+        self.0.published.chain.read().expect("no holder of this lock panics").head()
+    }
+
+    pub(crate) fn data(&self) -> &Path {
+        &self.0.settings.data
+    }
+
+    pub(crate) fn state(&self) -> RwLockReadGuard<'_, State> {
+        self.0.published.state.read().expect("no holder of this lock panics")
+    }
+
+    pub(crate) fn directory(&self) -> Arc<Directory> {
+        self.0.published.directory.load_full()
+    }
+
+    pub(crate) fn policy_epoch(&self) -> u64 {
+        self.0.published.policy_epoch.load(Ordering::Acquire)
+    }
+
+    /// Hands an input and its rows to the writer and waits until it is committed.
+    pub(crate) async fn submit(&self, input: Input, rows: Vec<Row>) -> Result<Answer, Fault> {
+        let (reply, answer) = oneshot::channel();
+        let stopped = || Fault::trouble("the writer has stopped");
+        self.0.inbox.send(Command { input, rows, reply }).await.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
+    }
+
+    pub(crate) async fn note(&self, note: Note, rows: Vec<Row>) -> Result<(), Fault> {
+        self.submit(Input::Note(note), rows).await.map(|_| ())
+    }
+
+    pub(crate) fn seal(&self, purpose: Purpose, row: &str, version: u64, plain: &[u8]) -> Result<Vec<u8>, Fault> {
+        let plain = SecretSlice::from(plain.to_vec());
+        match self.0.vault.call(vault::Call::Seal { purpose, row: row.to_owned(), version, plain })? {
+            vault::Answer::Sealed(sealed) => Ok(sealed),
+            vault::Answer::Opened(_) => Err(Fault::trouble("the vault answered another question")),
+        }
+    }
+
+    pub(crate) fn unseal(
+        &self,
+        purpose: Purpose,
+        row: &str,
+        version: u64,
+        sealed: Vec<u8>,
+    ) -> Result<SecretSlice<u8>, Fault> {
+        match self.0.vault.call(vault::Call::Open { purpose, row: row.to_owned(), version, sealed })? {
+            vault::Answer::Opened(plain) => Ok(plain),
+            vault::Answer::Sealed(_) => Err(Fault::trouble("the vault answered another question")),
+        }
+    }
+
+    /// Commits to a text and seals it; the row goes in with the event that names the commitment.
+    pub(crate) fn commit_text(&self, text: &[u8]) -> Result<(Commitment, Row), Fault> {
+        let salt = dice::bytes::<32>()?;
+        let commitment = Commitment::new(&salt, text);
+        let mut salted = salt.to_vec();
+        salted.extend_from_slice(text);
+        let sealed = self.seal(Purpose::Text, &commitment.0.to_string(), 1, &salted)?;
+        Ok((commitment, Row::Text { commitment, sealed }))
+    }
+
+    /// The text behind a commitment, checked against it; `None` when it was erased.
+    pub(crate) async fn text(&self, commitment: &Commitment) -> Result<Option<Vec<u8>>, Fault> {
+        let Some(sealed) = self.0.store.text(commitment).await? else { return Ok(None) };
+        let salted = self.unseal(Purpose::Text, &commitment.0.to_string(), 1, sealed)?;
+        let (salt, text) = salted.expose_secret().split_at_checked(32).ok_or_else(|| Fault::trouble("a text is cut"))?;
+        let salt = salt.try_into().map_err(Fault::trouble)?;
+        if Commitment::new(&salt, text) != *commitment {
+            return Err(Fault::trouble(format!("the text of {} is not what was committed to", commitment.0.short())));
+        }
+        Ok(Some(text.to_vec()))
+    }
+
+    /// A reason or comment, trimmed; `None` when empty.
+    pub(crate) fn words(&self, text: &str) -> Result<Option<(Commitment, u32, Row)>, Fault> {
+        let text = text.trim();
+        let chars = text.chars().count();
+        if chars > REASON_CHARS_MAX {
+            return Err(Fault::Input(format!("at most {REASON_CHARS_MAX} characters are kept; this has {chars}")));
+        }
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let (commitment, row) = self.commit_text(text.as_bytes())?;
+        Ok(Some((commitment, u32::try_from(chars).unwrap_or(u32::MAX), row)))
+    }
+}

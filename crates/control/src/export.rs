@@ -1,0 +1,51 @@
+//! Export: a copy of the journal that `countersign verify` can check anywhere.
+//!
+//! The file is the line `countersign journal v1`, then per entry its length as four bytes (big-endian) and its
+//! canonical bytes.
+
+use crate::ask::Actor;
+use crate::control::Control;
+use crate::fault::Fault;
+use crate::permission::Permission;
+use countersign_journal::{Chain, Head, Note};
+
+/// The first line of an export.
+const MAGIC: &[u8] = b"countersign journal v1\n";
+/// Entries read at a time.
+const PAGE: u32 = 4_096;
+
+/// A copy of the journal.
+#[derive(Clone, Debug)]
+pub struct Export {
+    /// The file.
+    pub bytes: Vec<u8>,
+    /// Where it ends: keep it apart, and give it to `verify --expect`.
+    pub head: Head,
+}
+
+impl Control {
+    /// Copies the journal as it stands; the export itself is then noted in it.
+    ///
+    /// # Errors
+    /// When the actor may not, or trouble.
+    pub async fn export(&self, actor: &Actor) -> Result<Export, Fault> {
+        actor.require(Permission::ReadEverything)?;
+        let until = self.head().len;
+        let (mut bytes, mut chain) = (MAGIC.to_vec(), Chain::default());
+        while chain.head().len < until {
+            let page = self.0.store.entries(chain.head().len, PAGE).await?;
+            if page.is_empty() {
+                return Err(Fault::trouble("the journal is shorter than its head"));
+            }
+            for entry in page {
+                chain.follow(&entry.bytes).map_err(|e| Fault::trouble(format!("the journal is damaged: {e}")))?;
+                let length = u32::try_from(entry.bytes.len()).map_err(Fault::trouble)?;
+                bytes.extend_from_slice(&length.to_be_bytes());
+                bytes.extend_from_slice(&entry.bytes);
+            }
+        }
+        let head = chain.head();
+        self.note(Note::Exported { by: Some(actor.person), entries: head.len }, Vec::new()).await?;
+        Ok(Export { bytes, head })
+    }
+}

@@ -1,0 +1,61 @@
+//! What can go wrong when something is asked of the control plane, by who is to blame.
+
+use countersign_core::Refusal;
+
+/// Why a call did not do what was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Fault {
+    /// A correct no.
+    #[error("{0}")]
+    Refused(#[from] Refusal),
+    /// The actor's role does not include this.
+    #[error("your role does not include this; an administrator can change roles")]
+    NotPermitted,
+    /// There is no such thing, or the actor may not know of it.
+    #[error("there is no such thing here, or you may not see it")]
+    NotFound,
+    /// Signing in did not work.
+    #[error("{0}")]
+    SignIn(#[from] SignInRefusal),
+    /// What was sent cannot be used.
+    #[error("{0}")]
+    Input(String),
+    /// The world failed; nothing was changed. The text is for the log.
+    #[error("the server could not do this; nothing was changed, try again or ask an administrator")]
+    Trouble(String),
+}
+
+impl Fault {
+    /// A failure of the world, logged where it is met.
+    pub fn trouble(what: impl std::fmt::Display) -> Fault {
+        let what = what.to_string();
+        tracing::error!("{what}");
+        Fault::Trouble(what)
+    }
+}
+
+impl From<sqlx::Error> for Fault {
+    fn from(e: sqlx::Error) -> Fault {
+        Fault::trouble(format!("the store failed: {e}"))
+    }
+}
+
+/// Why nobody was signed in. The words do not tell a guesser which part was wrong.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum SignInRefusal {
+    /// Name, password or code is wrong.
+    #[error("name, password or code is not right; try again, or ask an administrator for a new link")]
+    Wrong,
+    /// A second factor is set and no code was given.
+    #[error("enter the six-digit code of your authenticator as well")]
+    CodeNeeded,
+    /// Too many failures.
+    #[error("too many failed attempts; wait fifteen minutes and try again")]
+    Locked,
+    /// A one-time link that was used or is too old.
+    #[error("this link was used already or is too old; ask an administrator for a new one")]
+    LinkOver,
+    /// A password that is too short or too long.
+    #[error("a password has 12 to 200 characters; choose another")]
+    PasswordLength,
+}

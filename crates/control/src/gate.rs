@@ -1,0 +1,447 @@
+//! The gate: what a gateway must hold to let anything through.
+//!
+//! A [`Gate`] is one open session. Bytes reach the target only as [`Cleared`], which only a gate makes: from a
+//! [`Pass`], which comes from a ruling that allows or from a [`Permit`]; or as framing that executes nothing. A permit
+//! comes only from an approved hold, can be used once, and is spent by a committed `Used` event before its pass exists.
+
+use crate::control::Control;
+use crate::dice;
+use crate::fault::Fault;
+use crate::live::Cut;
+use crate::transcript::Recorder;
+pub use crate::transcript::Recorded;
+use crate::vault::Purpose;
+use countersign_core::digest::{AttemptParts, UnitPart, attempt};
+use countersign_core::ruling::{concerns, rule_among};
+use countersign_core::{Answer, Ask, AskAct, Asked, Device, GrantKind, Input, Status};
+use countersign_journal::{
+    AccountId, ActMatch, ActionFacts, Attempt, GrantId, Note, Outcome, PersonFacts, PersonId, Policy, RequestId,
+    RunOutcome, Seconds, SessionEnd, SessionId, TargetFacts, canonical,
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+/// How long a hold inside an open transaction may last when no rule says less, in seconds.
+const TRANSACTION_HOLD_S: Seconds = 120;
+/// The protocol name in digests.
+const PROTOCOL: &str = "postgresql";
+
+/// One open session, and the right to speak to its target.
+pub struct Gate {
+    control: Control,
+    session: SessionId,
+    grant: GrantId,
+    person: PersonFacts,
+    target: TargetFacts,
+    compiled: Compiled,
+    recorder: Recorder,
+    cut: Cut,
+}
+
+/// The statement rules that concern this person and target, as of one epoch of the policy.
+struct Compiled {
+    epoch: u64,
+    policy: Policy,
+    restricts: bool,
+}
+
+/// What the rules say of a unit.
+#[derive(Debug)]
+pub enum Judgement {
+    /// It may go.
+    Pass(Pass),
+    /// Somebody must approve it.
+    Hold,
+    /// No; the sentence says why.
+    Refuse(String),
+}
+
+/// The right to send one unit.
+#[derive(Debug)]
+pub struct Pass(());
+
+/// Bytes that may be sent to the target.
+#[derive(Debug)]
+pub struct Cleared<'b>(&'b [u8]);
+
+impl<'b> Cleared<'b> {
+    /// The bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &'b [u8] {
+        self.0
+    }
+}
+
+/// A unit as it would be sent now.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Unit {
+    /// The statements.
+    pub parts: Vec<UnitPart>,
+    /// Settings of the session that change meaning, as read on the target.
+    pub settings: Vec<(String, String)>,
+    /// What it touches on the target, with a fingerprint of each.
+    pub objects: Vec<(String, String)>,
+}
+
+/// A unit waiting for its verdict.
+pub struct Hold {
+    control: Control,
+    session: SessionId,
+    attempt: Attempt,
+    settled: watch::Receiver<u64>,
+    /// The request.
+    pub request: RequestId,
+    /// Who can decide it now, by handle.
+    pub deciders: Vec<String>,
+    /// The page that shows it.
+    pub address: String,
+}
+
+/// How a hold ended.
+#[derive(Debug)]
+pub enum Settled {
+    /// Approved.
+    Approved(Permit),
+    /// Not approved; the sentence says why.
+    Refused(String),
+}
+
+/// The right to release one held unit, once. It cannot be copied, and only an approved hold makes one.
+pub struct Permit {
+    control: Control,
+    grant: GrantId,
+    request: RequestId,
+    session: SessionId,
+    attempt: Attempt,
+}
+
+impl std::fmt::Debug for Permit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Permit({})", self.request)
+    }
+}
+
+/// How to sign in to the target.
+pub struct TargetLogin {
+    /// Where.
+    pub device: Device,
+    /// As whom.
+    pub login: String,
+    /// With what.
+    pub password: SecretString,
+    /// In which database.
+    pub database: String,
+}
+
+impl Control {
+    /// Opens a session under a live grant, or where the rules simply allow one.
+    ///
+    /// # Errors
+    /// A refusal that says what to do next; it is in the audit.
+    pub async fn open_session(
+        &self,
+        person: PersonId,
+        account: AccountId,
+        database: Option<&str>,
+        from: &str,
+    ) -> Result<Gate, Fault> {
+        let database = database.filter(|d| !d.is_empty()).map(str::to_owned);
+        let (from, nonce) = (from.to_owned(), dice::bytes()?);
+        let input = Input::Open { person, account, database, from: from.clone(), nonce };
+        match self.submit(input, Vec::new()).await {
+            Ok(Answer::Session(session)) => self.gate(session).await,
+            Ok(_) => Err(Fault::trouble("the engine answered another question")),
+            Err(Fault::Refused(refusal)) => {
+                let directory = self.directory();
+                let target = directory.target_facts(account, None).map(|t| t.label()).unwrap_or_default();
+                let who = crate::words::name(&directory, person);
+                self.note(Note::ConnectRefused { who, target, from, why: refusal.to_string() }, Vec::new()).await?;
+                Err(Fault::Refused(refusal))
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+
+    async fn gate(&self, session: SessionId) -> Result<Gate, Fault> {
+        let cut = self.0.live.register(session);
+        let (grant, person, target, recording, still_open) = {
+            let state = self.state();
+            let open = state.sessions.get(&session).and_then(|s| state.grants.get(&s.grant));
+            let grant = open.ok_or_else(|| Fault::trouble("an opened session is not there"))?;
+            let request = state.requests.get(&grant.request).ok_or(Fault::NotFound)?;
+            let recording = request.ruling.conditions.recording;
+            (grant.id, request.person.clone(), grant.target.clone(), recording, grant.is_live(self.now()))
+        };
+        let begun = Recorder::begin(self, session, recording);
+        let (Ok(mut recorder), true) = (begun, still_open) else {
+            self.0.live.forget(session);
+            let why = SessionEnd::ServerStopped;
+            self.submit(Input::Close { session, why, transcript: None, records: 0 }, Vec::new()).await?;
+            return Err(Fault::trouble(format!("{session} could not be recorded or its grant ended")));
+        };
+        recorder.add(0, Recorded::Note(format!("session of {} on {}", person.handle, target.label())));
+        let compiled = Compiled { epoch: u64::MAX, policy: Policy::default(), restricts: true };
+        Ok(Gate { control: self.clone(), session, grant, person, target, compiled, recorder, cut })
+    }
+}
+
+impl Gate {
+    /// Which session.
+    #[must_use]
+    pub fn session(&self) -> SessionId {
+        self.session
+    }
+
+    /// Tells when to cut.
+    #[must_use]
+    pub fn cut(&self) -> Cut {
+        self.cut.clone()
+    }
+
+    /// How to sign in to the target. The secret goes to the pinned target and nowhere else.
+    ///
+    /// # Errors
+    /// When no secret is stored for the account, or trouble.
+    pub async fn target_login(&self) -> Result<TargetLogin, Fault> {
+        let directory = self.control.directory();
+        let account = self.target.account;
+        let device = directory.devices.get(&self.target.device).cloned().ok_or(Fault::NotFound)?;
+        if device.pin() != self.target.pin {
+            return Err(Fault::trouble(format!("the pinned identity of `{}` changed", device.name)));
+        }
+        let missing = || Fault::Input(format!("no password is stored for `{}`; an administrator must store one", self.target.label()));
+        let (version, sealed) = self.control.0.store.secret(account).await?.ok_or_else(missing)?;
+        let plain = self.control.unseal(Purpose::Secret, &account.to_string(), version, sealed)?;
+        let password = String::from_utf8(plain.expose_secret().to_vec()).map_err(|_| missing())?;
+        let (login, database) = (self.target.account_name.clone(), self.target.database.clone());
+        Ok(TargetLogin { device, login, password: password.into(), database })
+    }
+
+    /// Whether any rule could hold or refuse a statement here. Where none can, texts need not be understood.
+    pub fn restricts(&mut self) -> bool {
+        self.compile();
+        self.compiled.restricts
+    }
+
+    /// What the rules say of a unit.
+    pub fn judge(&mut self, facts: &ActionFacts) -> Judgement {
+        self.compile();
+        if self.cut.borrow().is_some() {
+            return Judgement::Refuse("the session is over".into());
+        }
+        if !self.compiled.restricts {
+            return Judgement::Pass(Pass(()));
+        }
+        let policy = &self.compiled.policy;
+        let ruling = rule_among(policy, policy.rules.iter(), &self.person, Asked::Run(facts));
+        match ruling.outcome {
+            Outcome::Allow | Outcome::Justify => Judgement::Pass(Pass(())),
+            Outcome::Approve => Judgement::Hold,
+            Outcome::Deny => {
+                let denies = ruling.reasons.iter().filter(|r| r.outcome == Outcome::Deny);
+                let rules: Vec<String> = denies.map(|r| format!("`{}`", r.name)).collect();
+                let unknown: Vec<&str> = facts.unknown.iter().map(String::as_str).collect();
+                let why = if unknown.is_empty() { String::new() } else { format!(" ({})", unknown.join("; ")) };
+                Judgement::Refuse(format!("refused by {}{why}; an administrator can change the rule", rules.join(", ")))
+            }
+        }
+    }
+
+    /// Rulings end at the next change of policy or membership.
+    fn compile(&mut self) {
+        let epoch = self.control.policy_epoch();
+        if epoch == self.compiled.epoch {
+            return;
+        }
+        if let Some(person) = self.control.directory().person_facts(self.person.id) {
+            self.person = person;
+        }
+        let state = self.control.state();
+        let speaks = |r: &&countersign_journal::Rule| {
+            matches!(r.acts, ActMatch::Run(_)) && concerns(r, &self.person, &self.target)
+        };
+        let rules: Vec<_> = state.policy.rules.iter().filter(speaks).cloned().collect();
+        let restricts = rules.iter().any(|r| r.outcome > Outcome::Justify);
+        let workflows = state.policy.workflows.clone();
+        self.compiled = Compiled { epoch, policy: Policy { rules, workflows }, restricts };
+    }
+
+    /// Longest hold inside an open transaction, in seconds.
+    #[must_use]
+    pub fn transaction_hold_max_s(&self) -> Seconds {
+        let rules = self.compiled.policy.rules.iter();
+        let least = rules.filter_map(|r| r.conditions.transaction_hold_max_s).min();
+        least.unwrap_or(TRANSACTION_HOLD_S)
+    }
+
+    /// Adds a line to the transcript; it is handed over with the next bytes.
+    pub fn record(&mut self, statement: u64, what: Recorded) {
+        self.recorder.add(statement, what);
+    }
+
+    /// Hands the transcript over; must succeed before anything recorded is sent.
+    ///
+    /// # Errors
+    /// When the transcript cannot be written: the session must end.
+    pub async fn hand_over(&mut self) -> Result<(), Fault> {
+        self.recorder.hand_over().await
+    }
+
+    /// Clears the bytes of a unit that may go. The transcript has them first.
+    pub fn clear<'b>(&mut self, pass: Pass, statement: u64, what: Recorded, bytes: &'b [u8]) -> Cleared<'b> {
+        let Pass(()) = pass;
+        self.recorder.add(statement, what);
+        Cleared(bytes)
+    }
+
+    /// Clears framing that executes nothing on the target: Parse, Describe, Close, Sync, Flush, Execute of a cleared
+    /// portal, data of a cleared COPY, Terminate, and the gateway's own reading of settings and catalogue.
+    #[must_use]
+    pub fn framing<'b>(&self, bytes: &'b [u8]) -> Cleared<'b> {
+        Cleared(bytes)
+    }
+
+    fn attempt(&self, unit: &Unit) -> Attempt {
+        attempt(&AttemptParts {
+            person: self.person.id,
+            target: &self.target,
+            protocol: PROTOCOL,
+            grant: self.grant,
+            unit: &unit.parts,
+            settings: &unit.settings,
+            objects: &unit.objects,
+        })
+    }
+
+    /// Asks for a unit to be approved; joins an identical request, or finds its unused approval (R60).
+    ///
+    /// # Errors
+    /// A refusal, or trouble.
+    pub async fn hold(&mut self, statement: u64, unit: &Unit, facts: ActionFacts) -> Result<Hold, Fault> {
+        let attempt = self.attempt(unit);
+        let (text, row) = self.control.commit_text(&canonical::encode(unit))?;
+        let settled = self.control.0.settled.subscribe();
+        let act = AskAct::Run { session: self.session, attempt, text, facts };
+        let ask = Ask { person: self.person.id, act, reason: None, reason_chars: 0, nonce: dice::bytes()? };
+        let Answer::Request(request) = self.control.submit(Input::Ask(ask), vec![row]).await? else {
+            return Err(Fault::trouble("the engine answered another question"));
+        };
+        self.recorder.add(statement, Recorded::Held(request, unit.parts.clone()));
+        self.recorder.hand_over().await?;
+        Ok(Hold {
+            session: self.session,
+            attempt,
+            settled,
+            request,
+            deciders: self.control.deciders(request),
+            address: format!("{}/requests/{}", self.control.page_address(), request.0),
+            control: self.control.clone(),
+        })
+    }
+
+    /// Spends a permit on a unit as it would be sent now: its digest is computed again, the use is committed, and only
+    /// then may it go.
+    ///
+    /// # Errors
+    /// When the unit is not what was approved, the permit was used or is over, or the use could not be committed.
+    pub async fn spend(&mut self, permit: Permit, unit: &Unit) -> Result<(Pass, GrantId), Fault> {
+        let attempt = self.attempt(unit);
+        let Permit { control, grant, session, attempt: approved, .. } = permit;
+        if attempt != approved || session != self.session {
+            return Err(countersign_core::Refusal::NotWhatWasApproved.into());
+        }
+        control.submit(Input::Clear { grant, session, attempt }, Vec::new()).await?;
+        Ok((Pass(()), grant))
+    }
+
+    /// Records what became of a released unit.
+    ///
+    /// # Errors
+    /// Trouble only.
+    pub async fn ran(&self, grant: GrantId, outcome: RunOutcome) -> Result<(), Fault> {
+        self.control.submit(Input::Ran { grant, outcome }, Vec::new()).await.map(|_| ())
+    }
+
+    /// Notes in the journal that a unit was refused without a request.
+    ///
+    /// # Errors
+    /// Trouble only.
+    pub async fn refused(&mut self, statement: u64, parts: Vec<UnitPart>, why: &str) -> Result<(), Fault> {
+        let (text, row) = self.control.commit_text(&canonical::encode(&parts))?;
+        self.recorder.add(statement, Recorded::Refused(parts, why.to_owned()));
+        let note = Note::StatementRefused { session: self.session, text: Some(text), why: why.to_owned() };
+        self.control.note(note, vec![row]).await
+    }
+
+    /// Closes the session.
+    ///
+    /// # Errors
+    /// When the end could not be committed.
+    pub async fn close(mut self, why: SessionEnd) -> Result<(), Fault> {
+        self.control.0.live.forget(self.session);
+        self.recorder.add(0, Recorded::Note(format!("session closed: {}", crate::words::session_end(why))));
+        let (transcript, records) = match self.recorder.finish().await {
+            Ok((root, records)) => (Some(root), records),
+            Err(_) => (None, 0),
+        };
+        let input = Input::Close { session: self.session, why, transcript, records };
+        self.control.submit(input, Vec::new()).await.map(|_| ())
+    }
+}
+
+impl Hold {
+    /// Waits until the request is settled. Dropping the wait loses nothing.
+    pub async fn settled(&mut self) -> Settled {
+        loop {
+            self.settled.borrow_and_update();
+            if let Some(settled) = self.look().await {
+                return settled;
+            }
+            if self.settled.changed().await.is_err() {
+                return Settled::Refused("the server is stopping; send the statement again later".into());
+            }
+        }
+    }
+
+    async fn look(&self) -> Option<Settled> {
+        let (status, live) = {
+            let state = self.control.state();
+            let request = state.requests.get(&self.request)?;
+            let live = state.grant_of(request).filter(|g| {
+                matches!(&g.kind, GrantKind::Once { attempt, .. } if *attempt == self.attempt)
+                    && g.used_in.is_none()
+                    && g.is_live(self.control.now())
+            });
+            (request.status, live.map(|g| g.id))
+        };
+        match (status, live) {
+            (Status::Pending, _) => None,
+            (Status::Approved, Some(grant)) => Some(Settled::Approved(Permit {
+                control: self.control.clone(),
+                grant,
+                request: self.request,
+                session: self.session,
+                attempt: self.attempt,
+            })),
+            _ => Some(Settled::Refused(self.control.refusal_words(self.request).await)),
+        }
+    }
+
+    /// Withdraws the request, as a cancel does.
+    ///
+    /// # Errors
+    /// A refusal when it was settled meanwhile.
+    pub async fn withdraw(self) -> Result<(), Fault> {
+        let by = self.control.state().requests.get(&self.request).map(|r| r.person.id).ok_or(Fault::NotFound)?;
+        self.control.submit(Input::Withdraw { request: self.request, by }, Vec::new()).await.map(|_| ())
+    }
+}
+
+impl Permit {
+    /// The request it came from.
+    #[must_use]
+    pub fn request(&self) -> RequestId {
+        self.request
+    }
+}

@@ -1,0 +1,44 @@
+//! The control plane: store, journal, outbox, clock, dice, sign-in, vault, session registry, transcripts. The only
+//! room with a database.
+//!
+//! Everything that changes goes through one writer ([`writer`]) that asks `countersign_core::decide`. Everything that
+//! is shown is built for one actor by [`view`]. Gateways get a [`Gate`] and can send nothing without it.
+//!
+//! This room must not know: HTTP, wire protocols of people's clients, mail.
+
+#![allow(clippy::result_large_err, reason = "a refusal names what it is about; it is never on the hot path")]
+
+mod access;
+pub mod ask;
+pub mod clock;
+mod control;
+mod desired;
+pub mod dice;
+mod export;
+mod fault;
+mod gate;
+mod install;
+mod live;
+mod outbox;
+pub mod permission;
+mod signin;
+mod store;
+mod token;
+mod transcript;
+mod vault;
+pub mod view;
+mod words;
+mod writer;
+
+pub use ask::Actor;
+pub use clock::Clock;
+pub use control::{Control, Settings};
+pub use export::Export;
+pub use fault::{Fault, SignInRefusal};
+pub use gate::{Cleared, Gate, Hold, Judgement, Pass, Permit, Recorded, Settled, TargetLogin, Unit};
+pub use install::{Installed, install};
+pub use live::Cut;
+pub use outbox::Letter;
+pub use signin::{NewSession, SecondFactorSetup};
+pub use token::Scram;
+pub use vault::RootKey;

@@ -1,0 +1,346 @@
+//! Signing in: passwords (Argon2id), second factor (TOTP, RFC 6238), server-side sessions, one-time links, lock-out.
+//! Pages, API and gateways share it.
+
+use crate::ask::Actor;
+use crate::control::Control;
+use crate::dice;
+use crate::fault::{Fault, SignInRefusal};
+use crate::permission::Permission;
+use crate::store::{Login, Row};
+use crate::vault::Purpose;
+use crate::view::{PersonRow, PersonView};
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use countersign_journal::{Digest, Note, PersonId, Seconds, Timestamp};
+use secrecy::{ExposeSecret, SecretString};
+
+/// Argon2id for passwords: 19 MiB, 2 passes, 1 lane (OWASP password storage, first recommendation).
+const PASSWORD_COST: (u32, u32, u32) = (19_456, 2, 1);
+/// Length of a password, in characters.
+const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 12..=200;
+/// Failures before a lock-out.
+const FAILURES_MAX: i64 = 5;
+/// How long a lock-out lasts, in seconds.
+const LOCK_S: Seconds = 900;
+/// How long a web session lasts, in seconds.
+const SESSION_S: Seconds = 12 * 3600;
+/// How long a one-time link lasts, in seconds.
+const INVITATION_S: Seconds = 3 * 24 * 3600;
+/// Longest handle, in characters.
+const HANDLE_CHARS_MAX: usize = 100;
+
+/// A session just opened.
+#[derive(Debug)]
+pub struct NewSession {
+    /// What the browser or client keeps.
+    pub cookie: SecretString,
+    /// Until when it counts.
+    pub expires_at: Timestamp,
+}
+
+/// A second factor being set up: shown once, counts only when confirmed by a code.
+#[derive(Debug)]
+pub struct SecondFactorSetup {
+    /// The secret, base32.
+    pub secret: SecretString,
+    /// The same for authenticators that read a link.
+    pub uri: SecretString,
+}
+
+impl Control {
+    /// Signs a person in.
+    ///
+    /// # Errors
+    /// A refusal that does not tell a guesser which part was wrong, or trouble.
+    pub async fn sign_in(
+        &self,
+        handle: &str,
+        password: SecretString,
+        code: Option<&str>,
+        from: &str,
+    ) -> Result<NewSession, Fault> {
+        let handle = handle.trim().to_lowercase();
+        let known = self.person_by_handle(&handle);
+        let login = match known {
+            Some(person) => self.0.store.login(person).await?,
+            None => None,
+        };
+        let right = self.password_matches(login.as_ref().and_then(|l| l.password.clone()), password).await?;
+        // One sign-in at a time from here on, so that failures are counted and a code is used once.
+        let _gate = self.0.sign_in_gate.lock().await;
+        let login = match known {
+            Some(person) => self.0.store.login(person).await?,
+            None => None,
+        };
+        let Some(login) = login else {
+            let handle = handle.chars().take(HANDLE_CHARS_MAX).collect();
+            self.note(Note::SignInFailed { handle, from: from.to_owned() }, Vec::new()).await?;
+            return Err(SignInRefusal::Wrong.into());
+        };
+        if self.now() < login.locked_until {
+            return Err(SignInRefusal::Locked.into());
+        }
+        let code = code.map(str::trim).filter(|c| !c.is_empty());
+        let step = match (right, &login.totp, code) {
+            (true, Some(_), None) => return Err(SignInRefusal::CodeNeeded.into()),
+            (true, Some(_), Some(code)) => self.code_step(&login, code)?,
+            (true, None, _) => Some(login.totp_step),
+            (false, ..) => None,
+        };
+        match step {
+            Some(step) => self.signed_in(login, step, from).await,
+            None => self.sign_in_failed(login, handle, from).await,
+        }
+    }
+
+    async fn signed_in(&self, login: Login, totp_step: i64, from: &str) -> Result<NewSession, Fault> {
+        let person = login.person;
+        let second_factor = login.totp.is_some();
+        let cookie = dice::token()?;
+        let expires_at = self.now().plus(SESSION_S);
+        let rows = vec![
+            Row::Login(Login { totp_step, failures: 0, locked_until: Timestamp(0), ..login }),
+            Row::WebSession {
+                token: hashed(&cookie),
+                person,
+                expires_at,
+                second_factor_at: second_factor.then(|| self.now()),
+            },
+        ];
+        self.note(Note::SignedIn { person, from: from.to_owned(), second_factor }, rows).await?;
+        Ok(NewSession { cookie: cookie.into(), expires_at })
+    }
+
+    async fn sign_in_failed(&self, login: Login, handle: String, from: &str) -> Result<NewSession, Fault> {
+        let failures = login.failures + 1;
+        let locked = failures >= FAILURES_MAX;
+        let locked_until = if locked { self.now().plus(LOCK_S) } else { login.locked_until };
+        let failures = if locked { 0 } else { failures };
+        let rows = vec![Row::Login(Login { failures, locked_until, ..login })];
+        self.note(Note::SignInFailed { handle, from: from.to_owned() }, rows).await?;
+        Err(if locked { SignInRefusal::Locked } else { SignInRefusal::Wrong }.into())
+    }
+
+    /// The time step a code belongs to, if it is right and newer than the last one used.
+    fn code_step(&self, login: &Login, code: &str) -> Result<Option<i64>, Fault> {
+        let Some(sealed) = login.totp.clone() else { return Ok(None) };
+        let totp = totp(self.unseal(Purpose::SecondFactor, &row(login.person), 1, sealed)?.expose_secret())?;
+        let seconds = u64::try_from(self.now().0 / 1_000_000).unwrap_or(0);
+        let step = totp.check(code, seconds).and_then(|s| i64::try_from(s).ok());
+        Ok(step.filter(|s| *s > login.totp_step))
+    }
+
+    /// Who a cookie belongs to, if its session is not over and the person is enabled.
+    pub async fn actor(&self, cookie: &str) -> Option<Actor> {
+        let (person, second_factor_at, _) = self.0.store.web_session(&hashed(cookie), self.now()).await.ok()??;
+        let has_second_factor = self.0.store.login(person).await.ok()?.is_some_and(|l| l.totp.is_some());
+        let directory = self.directory();
+        let known = directory.enabled(person)?;
+        Some(Actor {
+            person,
+            handle: known.handle.clone(),
+            name: known.name.clone(),
+            role: known.role,
+            second_factor_at,
+            has_second_factor,
+        })
+    }
+
+    /// Ends a web session.
+    ///
+    /// # Errors
+    /// Trouble only.
+    pub async fn sign_out(&self, cookie: &str) -> Result<(), Fault> {
+        let token = hashed(cookie);
+        match self.0.store.web_session(&token, self.now()).await? {
+            Some((person, ..)) => self.note(Note::SignedOut { person }, vec![Row::WebSessionEnded { token }]).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Makes the second factor of a web session fresh again.
+    ///
+    /// # Errors
+    /// When the code is wrong or was used, or trouble.
+    pub async fn confirm_second_factor(&self, cookie: &str, code: &str) -> Result<(), Fault> {
+        let token = hashed(cookie);
+        let _gate = self.0.sign_in_gate.lock().await;
+        let session = self.0.store.web_session(&token, self.now()).await?;
+        let (person, _, expires_at) = session.ok_or(SignInRefusal::Wrong)?;
+        let login = self.0.store.login(person).await?.ok_or(SignInRefusal::Wrong)?;
+        if self.now() < login.locked_until {
+            return Err(SignInRefusal::Locked.into());
+        }
+        let Some(totp_step) = self.code_step(&login, code.trim())? else {
+            let handle = crate::words::name(&self.directory(), person);
+            return self.sign_in_failed(login, handle, "page").await.map(|_| ());
+        };
+        let second_factor_at = Some(self.now());
+        let rows = vec![
+            Row::Login(Login { totp_step, ..login }),
+            Row::WebSession { token, person, expires_at, second_factor_at },
+        ];
+        self.note(Note::SignedIn { person, from: "page".into(), second_factor: true }, rows).await
+    }
+
+    /// Begins to set a second factor; it counts once [`Control::finish_second_factor`] confirmed it.
+    ///
+    /// # Errors
+    /// Trouble, or when a second factor is set already.
+    pub async fn begin_second_factor(&self, actor: &Actor) -> Result<SecondFactorSetup, Fault> {
+        let login = self.0.store.login(actor.person).await?.ok_or(Fault::NotFound)?;
+        if login.totp.is_some() {
+            return Err(Fault::Input("a second factor is set already; an administrator can make a new link to replace it".into()));
+        }
+        let secret = dice::bytes::<20>()?;
+        let sealed = self.seal(Purpose::SecondFactor, &row(actor.person), 1, &secret)?;
+        let pending = Login { totp_pending: Some(sealed), ..login };
+        self.submit_rows(vec![Row::Login(pending)]).await?;
+        let base32 = data_encoding::BASE32_NOPAD.encode(&secret);
+        let uri = format!("otpauth://totp/Countersign:{}?secret={base32}&issuer=Countersign", actor.handle);
+        Ok(SecondFactorSetup { secret: base32.into(), uri: uri.into() })
+    }
+
+    /// Confirms a second factor with a code it made.
+    ///
+    /// # Errors
+    /// When the code is wrong, or trouble.
+    pub async fn finish_second_factor(&self, actor: &Actor, code: &str) -> Result<(), Fault> {
+        let _gate = self.0.sign_in_gate.lock().await;
+        let login = self.0.store.login(actor.person).await?.ok_or(Fault::NotFound)?;
+        let pending = Login { totp: login.totp_pending.clone(), totp_step: 0, ..login };
+        let step = self.code_step(&pending, code.trim())?.ok_or(SignInRefusal::Wrong)?;
+        let confirmed = Login { totp_pending: None, totp_step: step, ..pending };
+        self.note(Note::SecondFactorSet { person: actor.person }, vec![Row::Login(confirmed)]).await
+    }
+
+    /// Whom a one-time link is for.
+    pub async fn invitation(&self, token: &str) -> Option<PersonView> {
+        let person = self.0.store.invitation(&hashed(token), self.now()).await.ok()??;
+        self.directory().enabled(person).map(|p| PersonView { id: person, handle: p.handle.clone(), name: p.name.clone() })
+    }
+
+    /// Sets a password through a one-time link; every session of the person ends, and a second factor is cleared.
+    ///
+    /// # Errors
+    /// When the link is over, the password too short or too long, or trouble.
+    pub async fn accept_invitation(&self, token: &str, password: SecretString) -> Result<(), Fault> {
+        if !PASSWORD_CHARS.contains(&password.expose_secret().chars().count()) {
+            return Err(SignInRefusal::PasswordLength.into());
+        }
+        let token = hashed(token);
+        let hash = self.hash_password(password, dice::bytes::<16>()?).await?;
+        let _gate = self.0.sign_in_gate.lock().await;
+        let person = self.0.store.invitation(&token, self.now()).await?.ok_or(SignInRefusal::LinkOver)?;
+        self.directory().enabled(person).ok_or(SignInRefusal::LinkOver)?;
+        let login = Login {
+            person,
+            password: Some(hash),
+            totp: None,
+            totp_pending: None,
+            totp_step: 0,
+            failures: 0,
+            locked_until: Timestamp(0),
+        };
+        let rows = vec![Row::Login(login), Row::InvitationUsed { token }, Row::WebSessionsEnded { person }];
+        self.note(Note::PasswordSet { person }, rows).await
+    }
+
+    /// Makes a one-time link for a person.
+    ///
+    /// # Errors
+    /// When the actor may not, or there is no such person.
+    pub async fn invite(&self, actor: &Actor, handle: &str) -> Result<String, Fault> {
+        actor.require(Permission::Administer)?;
+        let person = self.person_by_handle(handle).ok_or(Fault::NotFound)?;
+        self.make_invitation(person, Some(actor.person)).await
+    }
+
+    pub(crate) async fn make_invitation(&self, person: PersonId, by: Option<PersonId>) -> Result<String, Fault> {
+        let token = dice::token()?;
+        let expires_at = self.now().plus(INVITATION_S);
+        let rows = vec![Row::Invitation { token: hashed(&token), person, expires_at }];
+        self.note(Note::InvitationMade { person, by }, rows).await?;
+        Ok(format!("{}/invitation/{token}", self.page_address()))
+    }
+
+    /// Everybody, for administrators.
+    ///
+    /// # Errors
+    /// When the actor may not, or trouble.
+    pub async fn people(&self, actor: &Actor) -> Result<Vec<PersonRow>, Fault> {
+        actor.require(Permission::Administer)?;
+        let directory = self.directory();
+        let mut rows = Vec::new();
+        for (id, person) in &directory.people {
+            let login = self.0.store.login(*id).await?;
+            rows.push(PersonRow {
+                person: PersonView { id: *id, handle: person.handle.clone(), name: person.name.clone() },
+                role: person.role,
+                enabled: person.enabled,
+                email: person.email.clone(),
+                has_password: login.as_ref().is_some_and(|l| l.password.is_some()),
+                has_second_factor: login.as_ref().is_some_and(|l| l.totp.is_some()),
+            });
+        }
+        Ok(rows)
+    }
+
+    pub(crate) fn person_by_handle(&self, handle: &str) -> Option<PersonId> {
+        let directory = self.directory();
+        directory.people.iter().find(|(id, p)| p.handle == handle && directory.enabled(**id).is_some()).map(|(id, _)| *id)
+    }
+
+    async fn submit_rows(&self, rows: Vec<Row>) -> Result<(), Fault> {
+        self.submit(countersign_core::Input::Tick, rows).await.map(|_| ())
+    }
+
+    /// Takes as long for an unknown name as for a known one.
+    async fn password_matches(&self, stored: Option<String>, password: SecretString) -> Result<bool, Fault> {
+        let (salt, expected) = stored.as_deref().and_then(parse_hash).unwrap_or(([0; 16], String::new()));
+        if password.expose_secret().chars().count() > *PASSWORD_CHARS.end() {
+            return Ok(false);
+        }
+        let found = self.hash_password(password, salt).await?;
+        let expected = if expected.is_empty() { String::new() } else { stored.unwrap_or_default() };
+        Ok(verify_slices_are_equal(found.as_bytes(), expected.as_bytes()).is_ok())
+    }
+
+    async fn hash_password(&self, password: SecretString, salt: [u8; 16]) -> Result<String, Fault> {
+        let _turn = self.0.hashing.acquire().await.map_err(Fault::trouble)?;
+        let hashed = tokio::task::spawn_blocking(move || {
+            let (memory, passes, lanes) = PASSWORD_COST;
+            let params = argon2::Params::new(memory, passes, lanes, Some(32))?;
+            let mut out = [0u8; 32];
+            argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params).hash_password_into(
+                password.expose_secret().as_bytes(),
+                &salt,
+                &mut out,
+            )?;
+            Ok::<_, argon2::Error>(format!(
+                "argon2id${}${}",
+                data_encoding::HEXLOWER.encode(&salt),
+                data_encoding::HEXLOWER.encode(&out)
+            ))
+        });
+        hashed.await.map_err(Fault::trouble)?.map_err(Fault::trouble)
+    }
+}
+
+fn parse_hash(stored: &str) -> Option<([u8; 16], String)> {
+    let mut parts = stored.split('$').skip(1);
+    let salt = data_encoding::HEXLOWER.decode(parts.next()?.as_bytes()).ok()?.try_into().ok()?;
+    Some((salt, parts.next()?.to_owned()))
+}
+
+/// Tokens are stored as digests, so that whoever reads the store cannot use them.
+fn hashed(token: &str) -> String {
+    Digest::of("countersign web token v1", &[token.as_bytes()]).to_string()
+}
+
+fn row(person: PersonId) -> String {
+    format!("second factor of {person}")
+}
+
+fn totp(secret: &[u8]) -> Result<totp_rs::Totp, Fault> {
+    totp_rs::Builder::new().with_secret(secret.to_vec()).build().map_err(Fault::trouble)
+}

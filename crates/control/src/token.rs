@@ -1,0 +1,112 @@
+//! Access tokens for people's database clients: bound to person and account, 15 minutes to connect, checked by SCRAM
+//! (RFC 5802, RFC 7677), so that the token itself never crosses the wire and is not stored.
+
+use crate::ask::Actor;
+use crate::control::Control;
+use crate::dice;
+use crate::fault::Fault;
+use crate::store::{Row, StoredToken};
+use crate::view::TokenView;
+use aws_lc_rs::{digest, hmac, pbkdf2};
+use countersign_journal::{AccountId, Note, PersonId, Seconds};
+use std::num::NonZeroU32;
+
+/// How long a token may open connections, in seconds.
+const TOKEN_S: Seconds = 900;
+/// PBKDF2 rounds: the least RFC 7677 asks for. A token has 160 random bits, so more would only slow people down.
+const ITERATIONS: NonZeroU32 = NonZeroU32::new(4096).expect("not zero");
+
+/// What a gateway needs for SCRAM, and whom success proves. For an unknown user it is made up, the same each time, and
+/// proves nobody.
+#[derive(Clone, Debug)]
+pub struct Scram {
+    /// Salt.
+    pub salt: Vec<u8>,
+    /// PBKDF2 rounds.
+    pub iterations: u32,
+    /// H(ClientKey).
+    pub stored_key: Vec<u8>,
+    /// HMAC key for the server's proof.
+    pub server_key: Vec<u8>,
+    /// Whom a right proof proves, and for which account; nobody for a made-up verifier.
+    pub proves: Option<(PersonId, AccountId)>,
+}
+
+impl Control {
+    /// Issues a token for an account; an older one for the same account stops working.
+    ///
+    /// # Errors
+    /// When there is no such account, or trouble.
+    pub async fn issue_token(&self, actor: &Actor, account: AccountId) -> Result<TokenView, Fault> {
+        let directory = self.directory();
+        let target = directory.target_facts(account, None).ok_or(Fault::NotFound)?;
+        let token = dice::token()?;
+        let salt = dice::bytes::<16>()?.to_vec();
+        let (stored_key, server_key) = verifier(token.as_bytes(), &salt);
+        let expires_at = self.now().plus(TOKEN_S);
+        let row = Row::Token(StoredToken { person: actor.person, account, salt, stored_key, server_key, expires_at });
+        self.note(Note::TokenIssued { person: actor.person, target: target.label() }, vec![row]).await?;
+        let user = format!("{}+{}", actor.handle, target.label());
+        let (host, port) = &self.0.settings.postgres_address;
+        let ca = self.0.settings.ca_file.display();
+        let command = format!(
+            "psql \"host={host} port={port} user={user} dbname={} sslmode=verify-full sslrootcert={ca}\"",
+            target.database
+        );
+        Ok(TokenView { token: token.into(), user, command, expires_at })
+    }
+
+    /// The SCRAM verifier for a user name as a client gave it.
+    ///
+    /// # Errors
+    /// Trouble only: an unknown user gets a made-up verifier.
+    pub async fn scram(&self, user: &str) -> Result<Scram, Fault> {
+        if let Some((person, account)) = self.person_and_account(user)
+            && let Some(token) = self.0.store.token(person, account).await?
+            && self.now() < token.expires_at
+        {
+            return Ok(Scram {
+                salt: token.salt,
+                iterations: ITERATIONS.get(),
+                stored_key: token.stored_key,
+                server_key: token.server_key,
+                proves: Some((person, account)),
+            });
+        }
+        let made_up = countersign_journal::Digest::of("countersign mock scram v1", &[user.as_bytes(), &self.0.mock_key]);
+        let (stored_key, server_key) = (dice::bytes::<32>()?.to_vec(), dice::bytes::<32>()?.to_vec());
+        Ok(Scram { salt: made_up.0[..16].to_vec(), iterations: ITERATIONS.get(), stored_key, server_key, proves: None })
+    }
+
+    /// `person+[account@]target`: the first `+` (or `%`, where a driver eats the `+`), the last `@`.
+    fn person_and_account(&self, user: &str) -> Option<(PersonId, AccountId)> {
+        let (handle, label) = user.split_once(['+', '%'])?;
+        let person = self.person_by_handle(&handle.to_lowercase())?;
+        Some((person, self.account_by_label(label)?))
+    }
+
+    /// The account meant by `account@device`, or by a device with only one account.
+    #[must_use]
+    pub fn account_by_label(&self, label: &str) -> Option<AccountId> {
+        let directory = self.directory();
+        let (account, device) = match label.rsplit_once('@') {
+            Some((account, device)) => (Some(account), device),
+            None => (None, label),
+        };
+        let mut found = directory.accounts.iter().filter(|(_, a)| {
+            directory.devices.get(&a.device).is_some_and(|d| d.name == device) && account.is_none_or(|n| a.name == n)
+        });
+        let first = found.next().map(|(id, _)| *id);
+        first.filter(|_| found.next().is_none())
+    }
+}
+
+fn verifier(token: &[u8], salt: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let mut salted = [0u8; digest::SHA256_OUTPUT_LEN];
+    pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, ITERATIONS, salt, token, &mut salted);
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &salted);
+    let client_key = hmac::sign(&key, b"Client Key");
+    let stored_key = digest::digest(&digest::SHA256, client_key.as_ref());
+    let server_key = hmac::sign(&key, b"Server Key");
+    (stored_key.as_ref().to_vec(), server_key.as_ref().to_vec())
+}

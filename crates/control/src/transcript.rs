@@ -1,0 +1,188 @@
+//! Transcripts: what a session ran and what became of it, written before the target gets a byte.
+//!
+//! A transcript is a file of frames: four bytes length (big-endian) and a sealed chunk of records. Each chunk is hashed
+//! onto the one before; the last hash is the root that enters the journal when the session closes. In `normal`
+//! recording a chunk is handed to the operating system before release and durable within 250 ms; in `strict`
+//! recording it is durable before release.
+
+use crate::control::Control;
+use crate::fault::Fault;
+use crate::vault::Purpose;
+use countersign_core::digest::UnitPart;
+use countersign_journal::{Digest, Recording, RequestId, SessionId, Timestamp, canonical};
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// How long a chunk may wait for the disk in `normal` recording.
+const SYNC_EVERY: Duration = Duration::from_millis(250);
+/// Largest chunk that is read back.
+const CHUNK_BYTES_MAX: usize = 64 << 20;
+
+/// One thing that happened in a session.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Recorded {
+    /// The session began or ended, or something worth a line.
+    Note(String),
+    /// A statement that needed no approval.
+    Allowed(UnitPart),
+    /// A unit that is held for a request.
+    Held(RequestId, Vec<UnitPart>),
+    /// The unit of that request was released.
+    Released(RequestId),
+    /// A unit that was refused, and why.
+    Refused(Vec<UnitPart>, String),
+    /// What became of a statement: rows, or an error.
+    Outcome(String),
+}
+
+/// A record as it is written.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Record {
+    pub(crate) at: Timestamp,
+    pub(crate) statement: u64,
+    pub(crate) what: Recorded,
+}
+
+/// Writes one session's transcript.
+pub(crate) struct Recorder {
+    control: Control,
+    session: SessionId,
+    recording: Recording,
+    disk: Arc<Disk>,
+    waiting: Vec<Record>,
+    root: Digest,
+    chunks: u64,
+    records: u64,
+}
+
+struct Disk {
+    file: File,
+    dirty: AtomicBool,
+    failed: AtomicBool,
+    closed: AtomicBool,
+}
+
+impl Recorder {
+    pub(crate) fn begin(control: &Control, session: SessionId, recording: Recording) -> Result<Recorder, Fault> {
+        let path = path(control, session);
+        let file = File::options().create_new(true).append(true).open(&path);
+        let file = file.map_err(|e| Fault::trouble(format!("transcript `{}`: {e}", path.display())))?;
+        let flag = || AtomicBool::new(false);
+        let disk = Arc::new(Disk { file, dirty: flag(), failed: flag(), closed: flag() });
+        tokio::spawn(keep_durable(disk.clone()));
+        let (waiting, root) = (Vec::new(), Digest::ZERO);
+        Ok(Recorder { control: control.clone(), session, recording, disk, waiting, root, chunks: 0, records: 0 })
+    }
+
+    pub(crate) fn add(&mut self, statement: u64, what: Recorded) {
+        self.waiting.push(Record { at: self.control.now(), statement, what });
+    }
+
+    /// Hands everything added so far to the operating system, and in `strict` recording to the disk.
+    pub(crate) async fn hand_over(&mut self) -> Result<(), Fault> {
+        if self.disk.failed.load(Ordering::Acquire) {
+            return Err(Fault::trouble("the transcript cannot be made durable"));
+        }
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let chunk = canonical::encode(&self.waiting);
+        self.root = next_root(&self.root, &chunk);
+        let sealed = self.control.seal(Purpose::Transcript, &row(self.session), self.chunks, &chunk)?;
+        let mut frame = u32::try_from(sealed.len()).map_err(Fault::trouble)?.to_be_bytes().to_vec();
+        frame.extend_from_slice(&sealed);
+        (&self.disk.file).write_all(&frame).map_err(|e| Fault::trouble(format!("transcript: {e}")))?;
+        self.chunks += 1;
+        self.records += self.waiting.len() as u64;
+        self.waiting.clear();
+        self.disk.dirty.store(true, Ordering::Release);
+        match self.recording {
+            Recording::Normal => Ok(()),
+            Recording::Strict => sync(self.disk.clone()).await,
+        }
+    }
+
+    /// Closes the transcript: durable, with its root and number of records.
+    pub(crate) async fn finish(&mut self) -> Result<(Digest, u64), Fault> {
+        self.hand_over().await?;
+        sync(self.disk.clone()).await?;
+        self.disk.closed.store(true, Ordering::Release);
+        Ok((self.root, self.records))
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        self.disk.closed.store(true, Ordering::Release);
+    }
+}
+
+/// Brings what was handed over to the disk every [`SYNC_EVERY`], until the transcript is closed.
+async fn keep_durable(disk: Arc<Disk>) {
+    let mut beat = tokio::time::interval(SYNC_EVERY);
+    while !disk.closed.load(Ordering::Acquire) {
+        beat.tick().await;
+        if disk.dirty.swap(false, Ordering::AcqRel) && sync(disk.clone()).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn sync(disk: Arc<Disk>) -> Result<(), Fault> {
+    let synced = tokio::task::spawn_blocking(move || {
+        let synced = disk.file.sync_data();
+        disk.failed.fetch_or(synced.is_err(), Ordering::AcqRel);
+        synced
+    });
+    synced.await.map_err(Fault::trouble)?.map_err(|e| Fault::trouble(format!("transcript: {e}")))
+}
+
+fn next_root(root: &Digest, chunk: &[u8]) -> Digest {
+    Digest::of("countersign transcript v1", &[&root.0, chunk])
+}
+
+fn row(session: SessionId) -> String {
+    format!("transcript of {session}")
+}
+
+fn path(control: &Control, session: SessionId) -> PathBuf {
+    control.data().join("transcripts").join(format!("{}.transcript", session.0))
+}
+
+/// Reads a transcript back, as far as it is whole: its records and its root.
+pub(crate) fn read(control: &Control, session: SessionId) -> Result<(Vec<Record>, Digest), Fault> {
+    let mut file = File::open(path(control, session)).map_err(|_| Fault::NotFound)?;
+    let (mut records, mut root, mut chunks) = (Vec::new(), Digest::ZERO, 0);
+    let mut length = [0; 4];
+    while file.read_exact(&mut length).is_ok() {
+        let length = u32::from_be_bytes(length) as usize;
+        if length > CHUNK_BYTES_MAX {
+            return Err(Fault::trouble(format!("the transcript of {session} is damaged")));
+        }
+        let mut sealed = vec![0; length];
+        if file.read_exact(&mut sealed).is_err() {
+            break; // a frame cut by a crash: what it held was never released in `strict` recording
+        }
+        let chunk = control.unseal(Purpose::Transcript, &row(session), chunks, sealed)?;
+        root = next_root(&root, chunk.expose_secret());
+        let more: Vec<Record> = canonical::decode(chunk.expose_secret()).map_err(Fault::trouble)?;
+        records.extend(more);
+        chunks += 1;
+    }
+    Ok((records, root))
+}
+
+/// Root and number of records of a session that was cut by a crash; nothing when it had no transcript.
+pub(crate) fn recover(control: &Control, session: SessionId) -> (Option<Digest>, u64) {
+    match read(control, session) {
+        Ok((records, root)) => (Some(root), records.len() as u64),
+        Err(_) => (None, 0),
+    }
+}

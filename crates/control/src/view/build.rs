@@ -1,0 +1,515 @@
+//! Builds views from published state, the directory and decrypted texts, for one actor.
+
+use super::*;
+use crate::ask::Actor;
+use crate::control::Control;
+use crate::fault::Fault;
+use crate::gate::Unit;
+use crate::permission::Permission;
+use crate::transcript::{self, Recorded};
+use crate::words;
+use countersign_core::digest::UnitPart;
+use countersign_core::refusal::status_word;
+use countersign_core::state::Track;
+use countersign_core::{Directory, Grant, GrantKind, GrantStage, Request, State, Status};
+use countersign_journal::{Act, Authority, Commitment, Entry, Note, Run, Verdict, canonical};
+
+/// Requests listed at most.
+const REQUESTS_MAX: usize = 200;
+/// Audit lines listed at most.
+const AUDIT_MAX: usize = 500;
+/// Entries looked through for one audit search.
+const AUDIT_SCAN_MAX: usize = 50_000;
+/// Entries read at a time while searching.
+const AUDIT_PAGE: u32 = 1_000;
+
+impl Control {
+    /// One request, whole.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none or the actor may not see it; trouble.
+    pub async fn request(&self, actor: &Actor, id: RequestId) -> Result<RequestView, Fault> {
+        let found = {
+            let state = self.state();
+            let request = state.requests.get(&id).filter(|r| self.may_see(actor, r)).cloned();
+            request.map(|r| (state.grant_of(&r).cloned(), sessions_under(&state, &r), connect_request(&state, &r), r))
+        };
+        let (grant, sessions, connect, request) = found.ok_or(Fault::NotFound)?;
+        self.build(actor, request, grant, sessions, connect).await
+    }
+
+    /// Requests that match, latest first.
+    ///
+    /// # Errors
+    /// When the actor may not list that scope, or trouble.
+    pub async fn requests(&self, actor: &Actor, query: &RequestQuery) -> Result<Vec<RequestView>, Fault> {
+        if query.scope == Scope::All {
+            actor.require(Permission::ReadEverything)?;
+        }
+        let before = query.before.unwrap_or(RequestId(u64::MAX));
+        let limit = query.limit.clamp(1, REQUESTS_MAX);
+        let ids: Vec<RequestId> = {
+            let state = self.state();
+            let fits = |r: &&Request| {
+                self.in_scope(actor, r, query.scope)
+                    && (query.status.is_empty() || status_word(&r.status).eq_ignore_ascii_case(&query.status))
+            };
+            state.requests.range(..before).rev().map(|(_, r)| r).filter(fits).map(|r| r.id).take(AUDIT_SCAN_MAX).collect()
+        };
+        let text = query.text.trim().to_lowercase();
+        let mut views = Vec::new();
+        for id in ids {
+            let view = self.request(actor, id).await?;
+            if text.is_empty() || searchable(&view).contains(&text) {
+                views.push(view);
+            }
+            if views.len() == limit {
+                break;
+            }
+        }
+        Ok(views)
+    }
+
+    fn in_scope(&self, actor: &Actor, request: &Request, scope: Scope) -> bool {
+        match scope {
+            Scope::All => true,
+            Scope::Mine => request.person.id == actor.person,
+            Scope::ForMe => self.position(actor, request).is_some(),
+            Scope::MyDecisions => self.is_approver(actor, request),
+        }
+    }
+
+    /// How many requests the actor can decide now.
+    #[must_use]
+    pub fn waiting_for(&self, actor: &Actor) -> usize {
+        let state = self.state();
+        let pending = state.pending.iter().filter_map(|id| state.requests.get(id));
+        pending.filter(|r| self.position(actor, r).is_some()).count()
+    }
+
+    /// The requester, whoever decides or decided it, and those who may read everything.
+    fn may_see(&self, actor: &Actor, request: &Request) -> bool {
+        request.person.id == actor.person || actor.may(Permission::ReadEverything) || self.is_approver(actor, request)
+    }
+
+    /// Whether the actor voted on it, was told of it, or holds authority over an opened level.
+    fn is_approver(&self, actor: &Actor, request: &Request) -> bool {
+        let directory = self.directory();
+        request.person.id != actor.person
+            && request.tracks.iter().any(|t| {
+                let opened = t.levels.iter().take(t.at as usize + 1);
+                t.votes.iter().any(|v| v.approver == actor.person)
+                    || t.told.contains(&actor.person)
+                    || opened.into_iter().any(|l| directory.holders(&l.authority).contains(&actor.person))
+            })
+    }
+
+    /// The open level the actor can decide now.
+    fn position(&self, actor: &Actor, request: &Request) -> Option<PositionView> {
+        let counted = request.tracks.iter().flat_map(|t| &t.votes).any(|v| v.approver == actor.person);
+        if request.status != Status::Pending || request.person.id == actor.person || counted {
+            return None;
+        }
+        let directory = self.directory();
+        (0..).zip(&request.tracks).find_map(|(n, track)| {
+            let level = track.open()?;
+            let holds = directory.holders(&level.authority).contains(&actor.person);
+            holds.then_some(PositionView { track: n, level: track.at, epoch: track.epoch })
+        })
+    }
+
+    fn may(&self, actor: &Actor, request: &Request, grant: Option<&Grant>) -> May {
+        let mine = request.person.id == actor.person;
+        let live = grant.is_some_and(|g| !matches!(g.stage, GrantStage::Ended(_)));
+        let unused = grant.is_some_and(|g| g.stage == GrantStage::ToBeUsed);
+        let approved_it = request
+            .tracks
+            .iter()
+            .flat_map(|t| &t.votes)
+            .any(|v| v.approver == actor.person && v.verdict == Verdict::Approve);
+        let pending = request.status == Status::Pending;
+        May {
+            decide: self.position(actor, request).is_some(),
+            withdraw: mine && (pending || (request.status == Status::Approved && unused)),
+            retract: approved_it && (pending || (request.status == Status::Approved && live)),
+            revoke: !mine
+                && request.status == Status::Approved
+                && live
+                && (actor.may(Permission::Administer) || self.is_approver(actor, request)),
+            surrender: mine && request.status == Status::Approved && live && !unused,
+        }
+    }
+
+    async fn build(
+        &self,
+        actor: &Actor,
+        request: Request,
+        grant: Option<Grant>,
+        sessions: Vec<SessionId>,
+        connect: Option<RequestId>,
+    ) -> Result<RequestView, Fault> {
+        let directory = self.directory();
+        let statement = match &request.act {
+            Act::Connect => None,
+            Act::Run(run) => Some(self.statement(run, connect, grant.as_ref()).await?),
+        };
+        let mut comments = Vec::new();
+        for (person, comment) in &request.comments {
+            comments.push((person_view(&directory, *person), self.shown(comment).await?));
+        }
+        let mut tracks = Vec::new();
+        for track in &request.tracks {
+            tracks.push(self.levels(&directory, &request, track).await?);
+        }
+        Ok(RequestView {
+            id: request.id,
+            person: person_view(&directory, request.person.id),
+            kind: if statement.is_some() { "query" } else { "connect" },
+            what: what(&request),
+            target: request.target.label(),
+            database: request.target.database.clone(),
+            reason: match &request.reason {
+                Some(reason) => Some(self.shown(reason).await?),
+                None => None,
+            },
+            made_at: request.at,
+            window: grant.as_ref().map_or(request.terms.window, |g| g.terms.window),
+            status: status_word(&request.status),
+            settled_at: request.settled_at,
+            rules: self.rule_names(&request),
+            justified_only: request.tracks.is_empty(),
+            tracks,
+            grant: grant.as_ref().map(grant_view),
+            statement,
+            digest: request.digest,
+            comments,
+            position: self.position(actor, &request),
+            may: self.may(actor, &request, grant.as_ref()),
+            sessions,
+        })
+    }
+
+    fn rule_names(&self, request: &Request) -> Vec<String> {
+        let state = self.state();
+        let name = |id| state.policy.rules.iter().find(|r| r.id == id).map_or_else(|| id.to_string(), |r| r.name.clone());
+        request.ruling.rules.iter().map(|id| name(*id)).collect()
+    }
+
+    async fn levels(&self, directory: &Directory, request: &Request, track: &Track) -> Result<Vec<LevelView>, Fault> {
+        let mut levels = Vec::new();
+        for (n, level) in (0u32..).zip(&track.levels) {
+            let mut votes = Vec::new();
+            for vote in track.votes.iter().filter(|v| v.level == n) {
+                let comment = match &vote.comment {
+                    Some(comment) => Some(self.shown(comment).await?),
+                    None => None,
+                };
+                votes.push(VoteView {
+                    approver: person_view(directory, vote.approver),
+                    verdict: if vote.verdict == Verdict::Approve { "approved" } else { "rejected" },
+                    comment,
+                    window: vote.terms.window,
+                    at: vote.at,
+                });
+            }
+            let open = request.status == Status::Pending && n == track.at;
+            levels.push(LevelView {
+                authority: authority_words(directory, &level.authority),
+                approvers: able(directory, &level.authority, request.person.id),
+                approvals: level.approvals,
+                rejections: level.rejections,
+                stage: if n < track.at { "passed" } else if open { "open" } else { "waiting" },
+                votes,
+            });
+        }
+        Ok(levels)
+    }
+
+    async fn statement(
+        &self,
+        run: &Run,
+        connect: Option<RequestId>,
+        grant: Option<&Grant>,
+    ) -> Result<StatementView, Fault> {
+        let unit = match self.text(&run.text).await? {
+            Some(bytes) => canonical::decode::<Unit>(&bytes).map_err(Fault::trouble)?,
+            None => Unit { parts: Vec::new(), settings: Vec::new(), objects: Vec::new() },
+        };
+        let outcome = match grant.map(|g| (g.used_in, &g.outcome)) {
+            Some((Some(_), Some(outcome))) => words::run_outcome(outcome),
+            Some((Some(_), None)) => "running".to_owned(),
+            _ => String::new(),
+        };
+        Ok(StatementView {
+            texts: unit.parts.iter().map(|p| String::from_utf8_lossy(&p.sql).into_owned()).collect(),
+            parameters: unit.parts.iter().map(parameters).collect(),
+            kinds: run.facts.kinds().iter().map(|k| format!("{k:?}").to_lowercase()).collect(),
+            touches: run.facts.relations().map(|u| format!("{} {}", format!("{:?}", u.kind).to_lowercase(), u.relation)).collect(),
+            unknown: run.facts.unknown.iter().cloned().collect(),
+            settings: unit.settings,
+            objects: unit.objects,
+            session: run.session,
+            connect_request: connect.unwrap_or_default(),
+            outcome,
+        })
+    }
+
+    async fn shown(&self, text: &Commitment) -> Result<String, Fault> {
+        let text = self.text(text).await?;
+        Ok(text.map_or_else(|| "(erased)".to_owned(), |t| String::from_utf8_lossy(&t).into_owned()))
+    }
+
+    /// Why a settled request did not release what was held, with the last comment.
+    pub(crate) async fn refusal_words(&self, id: RequestId) -> String {
+        let (status, last) = {
+            let state = self.state();
+            let Some(request) = state.requests.get(&id) else { return format!("request {id} is gone") };
+            (request.status, request.comments.last().copied())
+        };
+        let said = match last {
+            Some((person, comment)) => {
+                let comment = self.shown(&comment).await.unwrap_or_default();
+                format!(": {} wrote: {comment}", words::name(&self.directory(), person))
+            }
+            None => String::new(),
+        };
+        format!("request {id} is {}{said}", status_word(&status))
+    }
+
+    /// Sessions, live ones first, then the latest.
+    ///
+    /// # Errors
+    /// Trouble only; a member sees their own and those they could revoke.
+    pub async fn sessions(&self, actor: &Actor, live_only: bool) -> Result<Vec<SessionView>, Fault> {
+        let directory = self.directory();
+        let state = self.state();
+        let mut list = Vec::new();
+        for session in state.sessions.values().rev() {
+            let Some(grant) = state.grants.get(&session.grant) else { continue };
+            let Some(request) = state.requests.get(&grant.request) else { continue };
+            if (live_only && session.closed.is_some()) || !self.may_see(actor, request) {
+                continue;
+            }
+            let closed = session.closed;
+            list.push(SessionView {
+                id: session.id,
+                person: person_view(&directory, session.person),
+                target: grant.target.label(),
+                database: grant.target.database.clone(),
+                request: request.id,
+                from: session.from.clone(),
+                opened_at: session.opened_at,
+                closed_at: closed.map(|(at, _)| at),
+                ended: closed.map_or("", |(_, why)| words::session_end(why)),
+                window_end: grant.terms.window.end,
+                may_terminate: closed.is_none() && actor.may(Permission::Administer),
+                may_read: actor.may(Permission::ReadEverything) || session.person == actor.person,
+            });
+            if list.len() == REQUESTS_MAX {
+                break;
+            }
+        }
+        list.sort_by_key(|s| (s.closed_at.is_some(), std::cmp::Reverse(s.opened_at)));
+        Ok(list)
+    }
+
+    /// A session's transcript, for its person, auditors and administrators; the reading itself is in the audit.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none or the actor may not read it; trouble when it is not what the journal says.
+    pub async fn transcript(&self, actor: &Actor, session: SessionId) -> Result<Vec<TranscriptLine>, Fault> {
+        let (person, root) = {
+            let state = self.state();
+            let found = state.sessions.get(&session).ok_or(Fault::NotFound)?;
+            (found.person, found.transcript)
+        };
+        if person != actor.person && !actor.may(Permission::ReadEverything) {
+            return Err(Fault::NotFound);
+        }
+        let (records, found) = transcript::read(self, session)?;
+        if root.is_some_and(|root| root != found) {
+            return Err(Fault::trouble(format!("the transcript of {session} is not the one the journal names")));
+        }
+        self.note(Note::TranscriptRead { session, by: actor.person }, Vec::new()).await?;
+        Ok(records.into_iter().map(line).collect())
+    }
+
+    /// Audit lines that match, latest first.
+    ///
+    /// # Errors
+    /// When the actor may not, or trouble.
+    pub async fn audit(&self, actor: &Actor, query: &AuditQuery) -> Result<Vec<AuditLine>, Fault> {
+        actor.require(Permission::ReadEverything)?;
+        let limit = query.limit.clamp(1, AUDIT_MAX);
+        let text = query.text.trim().to_lowercase();
+        let mut before = query.before.unwrap_or(u64::MAX);
+        let (mut lines, mut scanned) = (Vec::new(), 0);
+        while lines.len() < limit && scanned < AUDIT_SCAN_MAX {
+            let page = self.0.store.entries_back(before, &query.kind, AUDIT_PAGE).await?;
+            let Some(last) = page.last() else { break };
+            before = last.seq;
+            scanned += page.len();
+            let (state, directory) = (self.state(), self.directory());
+            for stored in page {
+                let entry: Entry = canonical::decode(&stored.bytes).map_err(Fault::trouble)?;
+                let said = words::say(&entry.event, &state, &directory);
+                if lines.len() < limit && (text.is_empty() || said.sentence.to_lowercase().contains(&text)) {
+                    lines.push(AuditLine {
+                        seq: entry.seq,
+                        at: entry.at,
+                        kind: stored.kind,
+                        sentence: said.sentence,
+                        request: said.request,
+                        session: said.session,
+                        leaf: Digest::leaf(&stored.bytes),
+                    });
+                }
+            }
+        }
+        Ok(lines)
+    }
+
+    /// Subject and lines of a letter about a request; `None` when there is nothing to say any more.
+    pub(crate) async fn letter_words(&self, id: RequestId, asked: bool) -> Result<Option<(String, Vec<String>)>, Fault> {
+        let found = self.state().requests.get(&id).cloned();
+        let Some(request) = found else { return Ok(None) };
+        let directory = self.directory();
+        let person = person_view(&directory, request.person.id);
+        let reason = match &request.reason {
+            Some(reason) => self.shown(reason).await?,
+            None => "none given".to_owned(),
+        };
+        let mut lines = Vec::new();
+        let subject = if asked {
+            lines.push(format!("{} asks to {}.", person.name, what(&request)));
+            format!("{} asks: {}", person.name, what(&request))
+        } else {
+            lines.push(format!("Your request to {} is {}.", what(&request), status_word(&request.status)));
+            format!("{}: {}", status_word(&request.status), what(&request))
+        };
+        lines.push(format!("Reason: {reason}"));
+        for (who, comment) in &request.comments {
+            lines.push(format!("{}: {}", words::name(&directory, *who), self.shown(comment).await?));
+        }
+        Ok(Some((subject, lines)))
+    }
+}
+
+fn sessions_under(state: &State, request: &Request) -> Vec<SessionId> {
+    state.sessions.values().filter(|s| Some(s.grant) == request.grant).map(|s| s.id).collect()
+}
+
+fn connect_request(state: &State, request: &Request) -> Option<RequestId> {
+    match &request.act {
+        Act::Connect => None,
+        Act::Run(run) => state.grants.get(&run.grant).map(|g| g.request),
+    }
+}
+
+fn searchable(view: &RequestView) -> String {
+    let texts = view.statement.iter().flat_map(|s| s.texts.iter().cloned());
+    let fixed = [
+        view.id.to_string(),
+        view.person.handle.clone(),
+        view.person.name.clone(),
+        view.what.clone(),
+        view.reason.clone().unwrap_or_default(),
+    ];
+    fixed.into_iter().chain(texts).collect::<Vec<_>>().join("\n").to_lowercase()
+}
+
+/// What is asked for, without the asker.
+fn what(request: &Request) -> String {
+    let target = request.target.label();
+    match &request.act {
+        Act::Connect => format!("connect to {target} (database {})", request.target.database),
+        Act::Run(run) => {
+            let writes: std::collections::BTreeSet<String> = run.facts.relations().map(|u| u.relation.to_string()).collect();
+            let on = if writes.is_empty() {
+                String::new()
+            } else {
+                format!(" on {}", writes.into_iter().collect::<Vec<_>>().join(", "))
+            };
+            format!("run {}{on} in {target}", words::kinds(run.facts.kinds()))
+        }
+    }
+}
+
+/// Bound values in words: `NULL`, the text, or hexadecimal when it is not text.
+fn parameters(part: &UnitPart) -> Vec<String> {
+    let shown = |(n, value): (usize, &Option<serde_bytes::ByteBuf>)| {
+        let binary = match part.parameter_formats.as_slice() {
+            [] => false,
+            [one] => *one == 1,
+            many => many.get(n).is_some_and(|f| *f == 1),
+        };
+        match value {
+            None => "NULL".to_owned(),
+            Some(bytes) => match std::str::from_utf8(bytes) {
+                Ok(text) if !binary => text.to_owned(),
+                _ => format!("\\x{}", data_encoding::HEXLOWER.encode(bytes)),
+            },
+        }
+    };
+    part.parameters.iter().enumerate().map(shown).collect()
+}
+
+fn line(record: transcript::Record) -> TranscriptLine {
+    let texts = |parts: &[UnitPart]| parts.iter().map(text_with_values).collect::<Vec<_>>().join("\n");
+    let (text, kind, detail) = match record.what {
+        Recorded::Note(note) => (String::new(), "session".to_owned(), note),
+        Recorded::Allowed(part) => (text_with_values(&part), "allowed".to_owned(), String::new()),
+        Recorded::Held(request, parts) => (texts(&parts), format!("held {request}"), String::new()),
+        Recorded::Released(request) => (String::new(), format!("released {request}"), String::new()),
+        Recorded::Refused(parts, why) => (texts(&parts), "refused".to_owned(), why),
+        Recorded::Outcome(outcome) => (String::new(), "outcome".to_owned(), outcome),
+    };
+    TranscriptLine { at: record.at, statement: record.statement, text, kind, detail }
+}
+
+fn text_with_values(part: &UnitPart) -> String {
+    let mut text = String::from_utf8_lossy(&part.sql).into_owned();
+    for (n, value) in (1..).zip(parameters(part)) {
+        text.push_str(&format!("\n  ${n} = {value}"));
+    }
+    text
+}
+
+/// A person, for showing; the id stands in for somebody the directory no longer knows.
+pub(crate) fn person_view(directory: &Directory, id: PersonId) -> PersonView {
+    match directory.people.get(&id) {
+        Some(p) => PersonView { id, handle: p.handle.clone(), name: p.name.clone() },
+        None => PersonView { id, handle: id.to_string(), name: id.to_string() },
+    }
+}
+
+/// Who holds an authority now, the requester left out.
+pub(crate) fn able(directory: &Directory, authority: &Authority, requester: PersonId) -> Vec<PersonView> {
+    let holders = directory.holders(authority);
+    holders.into_iter().filter(|p| *p != requester).map(|p| person_view(directory, p)).collect()
+}
+
+/// An authority in words.
+pub(crate) fn authority_words(directory: &Directory, authority: &Authority) -> String {
+    let group = |id| directory.groups.get(id).map_or_else(|| format!("{id}"), |g| g.name.clone());
+    match authority {
+        Authority::Persons(persons) => {
+            let names: Vec<String> = persons.iter().map(|p| person_view(directory, *p).name).collect();
+            names.join(" or ")
+        }
+        Authority::Members(id) => format!("members of {}", group(id)),
+        Authority::Managers(id) => format!("managers of {}", group(id)),
+        Authority::Administrators => "administrators".to_owned(),
+    }
+}
+
+/// A grant, for showing.
+pub(crate) fn grant_view(grant: &Grant) -> GrantView {
+    let (stage, ended) = match grant.stage {
+        GrantStage::ToBeUsed => ("To be used", ""),
+        GrantStage::InUse => ("In use", ""),
+        GrantStage::Ended(how) => ("Ended", words::grant_end(how)),
+    };
+    debug_assert!(grant.kind == GrantKind::Connect || stage != "In use", "a one-use grant is never in use for long");
+    GrantView { id: grant.id, window: grant.terms.window, stage, ended }
+}

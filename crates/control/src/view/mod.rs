@@ -1,0 +1,380 @@
+//! What people and clients are shown: plain values with every name resolved and every text decrypted, made for one
+//! actor at one moment. Pages and API serialise these and nothing else.
+
+mod build;
+
+pub(crate) use build::{able, authority_words, grant_view, person_view};
+
+use countersign_core::{Position, Role};
+use countersign_journal::{AccountId, Digest, GrantId, Outcome, PersonId, RequestId, SessionId, Timestamp, Window};
+use serde::Serialize;
+
+/// A person, for showing.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct PersonView {
+    /// Who.
+    pub id: PersonId,
+    /// How they sign in.
+    pub handle: String,
+    /// How people call them.
+    pub name: String,
+}
+
+/// One target a person may reach, and how.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct AccessView {
+    /// The account.
+    pub account: AccountId,
+    /// `account@device`.
+    pub target: String,
+    /// The database meant when none is named.
+    pub database: String,
+    /// What the rules demand for a session.
+    pub outcome: Outcome,
+    /// The rules it comes from, by name.
+    pub rules: Vec<String>,
+    /// The live or coming grant, if any.
+    pub grant: Option<GrantView>,
+    /// The pending request, if any.
+    pub pending: Option<RequestId>,
+}
+
+/// A grant, for showing.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct GrantView {
+    /// Which.
+    pub id: GrantId,
+    /// When it may be used.
+    pub window: Window,
+    /// `To be used`, `In use`, or `Ended`.
+    pub stage: &'static str,
+    /// How it ended, in one word; empty while it has not.
+    pub ended: &'static str,
+}
+
+/// One level of one track, for showing.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct LevelView {
+    /// Who decides, in words: `managers of dba`.
+    pub authority: String,
+    /// Who could decide now, the requester left out.
+    pub approvers: Vec<PersonView>,
+    /// How many must approve.
+    pub approvals: u32,
+    /// How many must reject.
+    pub rejections: u32,
+    /// `waiting`, `open`, `passed`.
+    pub stage: &'static str,
+    /// What was decided on it.
+    pub votes: Vec<VoteView>,
+}
+
+/// One decision, for showing.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct VoteView {
+    /// Whose.
+    pub approver: PersonView,
+    /// `approved` or `rejected`.
+    pub verdict: &'static str,
+    /// With what comment.
+    pub comment: Option<String>,
+    /// The window signed.
+    pub window: Window,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What will be asked of whom before a request is sent (R30).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Preview {
+    /// What the rules demand.
+    pub outcome: Outcome,
+    /// The rules it comes from, by name.
+    pub rules: Vec<String>,
+    /// The levels of each track.
+    pub tracks: Vec<Vec<LevelView>>,
+    /// Least characters of the reason; `None` when none is needed.
+    pub reason_chars_min: Option<u32>,
+    /// Longest period, in seconds.
+    pub duration_max_s: Option<u64>,
+}
+
+/// The statement a request is about, for showing.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct StatementView {
+    /// The exact SQL texts of the unit, in order.
+    pub texts: Vec<String>,
+    /// Bound values of each text, in words (`NULL`, text, or hexadecimal when not text).
+    pub parameters: Vec<Vec<String>>,
+    /// What it is: `update`, `select` …
+    pub kinds: Vec<String>,
+    /// What it touches: `update public.customers`.
+    pub touches: Vec<String>,
+    /// Why it could not be fully understood.
+    pub unknown: Vec<String>,
+    /// Settings it was held under.
+    pub settings: Vec<(String, String)>,
+    /// Views, functions and triggers involved.
+    pub objects: Vec<(String, String)>,
+    /// The session it is held in.
+    pub session: SessionId,
+    /// The request of the connect grant it runs under.
+    pub connect_request: RequestId,
+    /// What became of it: empty until it ran, then `3 rows`, `failed (42P01)` or `outcome unknown`.
+    pub outcome: String,
+}
+
+/// One request, whole, for the card (UX: who, what, why, when, exact text, who else decides).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct RequestView {
+    /// Its number.
+    pub id: RequestId,
+    /// Who asks.
+    pub person: PersonView,
+    /// `connect` or `query`.
+    pub kind: &'static str,
+    /// What is asked, in one sentence without the asker: `run one UPDATE on public.customers in app@prod-db`.
+    pub what: String,
+    /// `account@device`.
+    pub target: String,
+    /// The database.
+    pub database: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// When it was made.
+    pub made_at: Timestamp,
+    /// The asked window.
+    pub window: Window,
+    /// `Pending`, `Approved`, `Disapproved`, `Canceled`, `Expired`, `Revoked` (R36).
+    pub status: &'static str,
+    /// When that last changed.
+    pub settled_at: Option<Timestamp>,
+    /// Rules it came from, by name.
+    pub rules: Vec<String>,
+    /// Whether only a justification was needed.
+    pub justified_only: bool,
+    /// Levels of each track.
+    pub tracks: Vec<Vec<LevelView>>,
+    /// What it yielded.
+    pub grant: Option<GrantView>,
+    /// The statement, for a query.
+    pub statement: Option<StatementView>,
+    /// What approvers sign.
+    pub digest: Digest,
+    /// Comments of a revoke.
+    pub comments: Vec<(PersonView, String)>,
+    /// Where this actor can decide now; to be sent back with the decision.
+    pub position: Option<PositionView>,
+    /// What this actor may do with it now.
+    pub may: May,
+    /// Sessions opened under its grant.
+    pub sessions: Vec<SessionId>,
+}
+
+/// The level an answer is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub struct PositionView {
+    /// Track, from 0.
+    pub track: u32,
+    /// Level, from 0.
+    pub level: u32,
+    /// Epoch of the track.
+    pub epoch: u32,
+}
+
+impl From<Position> for PositionView {
+    fn from(p: Position) -> Self {
+        PositionView { track: p.track, level: p.level, epoch: p.epoch }
+    }
+}
+
+impl From<PositionView> for Position {
+    fn from(p: PositionView) -> Self {
+        Position { track: p.track, level: p.level, epoch: p.epoch }
+    }
+}
+
+/// What an actor may do with a request now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+#[allow(missing_docs, reason = "each field is the act of its name")]
+pub struct May {
+    pub decide: bool,
+    pub withdraw: bool,
+    pub retract: bool,
+    pub revoke: bool,
+    pub surrender: bool,
+}
+
+/// Which requests to list.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Scope {
+    /// The actor's own.
+    #[default]
+    Mine,
+    /// Those the actor can decide now.
+    ForMe,
+    /// Those the actor decided or could decide, settled ones included.
+    MyDecisions,
+    /// Everybody's; needs the permission to read everything.
+    All,
+}
+
+/// A search over requests.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct RequestQuery {
+    /// Which.
+    pub scope: Scope,
+    /// Only with this status word (any case); empty means any.
+    pub status: String,
+    /// Only with this text in asker, target, reason, statement or number; empty means any.
+    pub text: String,
+    /// Only before this number.
+    pub before: Option<RequestId>,
+    /// At most this many; capped at 200.
+    pub limit: usize,
+}
+
+/// One session, for showing.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct SessionView {
+    /// Which.
+    pub id: SessionId,
+    /// Whose.
+    pub person: PersonView,
+    /// `account@device`.
+    pub target: String,
+    /// The database.
+    pub database: String,
+    /// The request that opened it.
+    pub request: RequestId,
+    /// From which address.
+    pub from: String,
+    /// When it opened.
+    pub opened_at: Timestamp,
+    /// When it closed.
+    pub closed_at: Option<Timestamp>,
+    /// Why it closed, in words; empty while live.
+    pub ended: &'static str,
+    /// When its window ends.
+    pub window_end: Timestamp,
+    /// Whether this actor may terminate it.
+    pub may_terminate: bool,
+    /// Whether this actor may read its transcript.
+    pub may_read: bool,
+}
+
+/// One line of a transcript.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct TranscriptLine {
+    /// When.
+    pub at: Timestamp,
+    /// The statement's number within the session.
+    pub statement: u64,
+    /// The text with its values, or empty on an outcome line.
+    pub text: String,
+    /// `allowed`, `held #12`, `released #12`, `refused`, `outcome`, `session`.
+    pub kind: String,
+    /// Rows, error or note.
+    pub detail: String,
+}
+
+/// One line of the audit.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct AuditLine {
+    /// Position in the journal.
+    pub seq: u64,
+    /// When.
+    pub at: Timestamp,
+    /// What happened, in one word: `request_made`.
+    pub kind: String,
+    /// What happened, in one sentence.
+    pub sentence: String,
+    /// The request it is about, if any.
+    pub request: Option<RequestId>,
+    /// The session it is about, if any.
+    pub session: Option<SessionId>,
+    /// Leaf hash of the entry.
+    pub leaf: Digest,
+}
+
+/// A search over the audit.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct AuditQuery {
+    /// Only with this text in the sentence; empty means any.
+    pub text: String,
+    /// Only of this kind; empty means any.
+    pub kind: String,
+    /// Only before this position.
+    pub before: Option<u64>,
+    /// At most this many; capped at 500.
+    pub limit: usize,
+}
+
+/// What a ruling would be, and who could decide (R93, first form).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Explanation {
+    /// Who.
+    pub person: PersonView,
+    /// On what.
+    pub target: String,
+    /// Doing what.
+    pub act: String,
+    /// What is demanded.
+    pub preview: Preview,
+    /// Each rule with what it demands of this person here.
+    pub reasons: Vec<ReasonView>,
+}
+
+/// One rule's part in a ruling.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct ReasonView {
+    /// Its name.
+    pub rule: String,
+    /// What it demands.
+    pub outcome: Outcome,
+    /// `excluded`, `not understood`, or empty.
+    pub note: &'static str,
+}
+
+/// An access token and how to use it.
+#[derive(Debug, Serialize)]
+pub struct TokenView {
+    /// The token; shown once.
+    #[serde(serialize_with = "expose")]
+    pub token: secrecy::SecretString,
+    /// User name for the client: `alice+app@prod-db`.
+    pub user: String,
+    /// A ready `psql` command without the token.
+    pub command: String,
+    /// Until when a connection may be opened with it.
+    pub expires_at: Timestamp,
+}
+
+fn expose<S: serde::Serializer>(secret: &secrecy::SecretString, to: S) -> Result<S::Ok, S::Error> {
+    use secrecy::ExposeSecret;
+    to.serialize_str(secret.expose_secret())
+}
+
+/// What applying a file would change.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Plan {
+    /// One line per change: `+ person carol`, `- rule old`, `~ group dba: members`.
+    pub changes: Vec<String>,
+}
+
+/// Who is there, for administrators.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct PersonRow {
+    /// Who.
+    pub person: PersonView,
+    /// Their role.
+    pub role: Role,
+    /// Whether they may do anything.
+    pub enabled: bool,
+    /// Where messages go.
+    pub email: Option<String>,
+    /// Whether a password is set.
+    pub has_password: bool,
+    /// Whether a second factor is set.
+    pub has_second_factor: bool,
+}

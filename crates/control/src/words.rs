@@ -1,0 +1,187 @@
+//! Events in words, for the audit: one kind and one sentence each.
+
+use countersign_core::{Directory, State};
+use countersign_journal::{
+    Act, Event, GrantEnd, Note, Outcome, PersonId, RequestId, RequestMade, RunOutcome, SessionEnd, SessionId, Verdict,
+};
+
+/// The kind of an event: its variant's name, as stored beside it for searching.
+pub(crate) fn kind(event: &Event) -> &'static str {
+    match event {
+        Event::PolicyApplied { .. } => "policy_applied",
+        Event::DirectoryApplied { .. } => "directory_applied",
+        Event::RequestMade(_) => "request_made",
+        Event::LevelStarted { .. } => "level_started",
+        Event::Voted { .. } => "voted",
+        Event::Retracted { .. } => "retracted",
+        Event::RequestApproved { .. } => "request_approved",
+        Event::RequestDisapproved { .. } => "request_disapproved",
+        Event::RequestCanceled { .. } => "request_canceled",
+        Event::RequestExpired { .. } => "request_expired",
+        Event::RequestRevoked { .. } => "request_revoked",
+        Event::GrantEnded { .. } => "grant_ended",
+        Event::SessionOpened { .. } => "session_opened",
+        Event::SessionClosed { .. } => "session_closed",
+        Event::Used { .. } => "used",
+        Event::Ran { .. } => "ran",
+        Event::Noted(note) => note_kind(note),
+    }
+}
+
+fn note_kind(note: &Note) -> &'static str {
+    match note {
+        Note::Installed { .. } => "installed",
+        Note::SignedIn { .. } => "signed_in",
+        Note::SignInFailed { .. } => "sign_in_failed",
+        Note::SignedOut { .. } => "signed_out",
+        Note::InvitationMade { .. } => "invitation_made",
+        Note::PasswordSet { .. } => "password_set",
+        Note::SecondFactorSet { .. } => "second_factor_set",
+        Note::TokenIssued { .. } => "token_issued",
+        Note::SecretStored { .. } => "secret_stored",
+        Note::ConnectRefused { .. } => "connect_refused",
+        Note::StatementRefused { .. } => "statement_refused",
+        Note::NotificationSent { .. } => "notification_sent",
+        Note::NotificationFailed { .. } => "notification_failed",
+        Note::TranscriptRead { .. } => "transcript_read",
+        Note::Exported { .. } => "exported",
+    }
+}
+
+/// What an event is about and how to say it.
+pub(crate) struct Said {
+    pub(crate) sentence: String,
+    pub(crate) request: Option<RequestId>,
+    pub(crate) session: Option<SessionId>,
+}
+
+/// Says an event in one sentence, with today's names for its ids.
+pub(crate) fn say(event: &Event, state: &State, directory: &Directory) -> Said {
+    let who = |person: &PersonId| name(directory, *person);
+    let by = |person: &Option<PersonId>| person.map_or_else(|| "set-up".to_owned(), |p| name(directory, p));
+    let request_of = |grant| state.grants.get(grant).map(|g| g.request);
+    let (sentence, request, session) = match event {
+        Event::PolicyApplied { version, policy, by: who } => {
+            let (rules, workflows) = (policy.rules.len(), policy.workflows.len());
+            (format!("{} applied policy {version}: {rules} rules, {workflows} workflows", by(who)), None, None)
+        }
+        Event::DirectoryApplied { version, digest, by: who } => {
+            (format!("{} applied directory {version} ({})", by(who), digest.short()), None, None)
+        }
+        Event::RequestMade(made) => (request_made(made), Some(made.request), None),
+        Event::LevelStarted { request, level, approvers, .. } => {
+            let names: Vec<String> = approvers.iter().map(who).collect();
+            let able = if names.is_empty() { "nobody can decide it".to_owned() } else { names.join(", ") };
+            (format!("{request} level {} opened: {able}", level + 1), Some(*request), None)
+        }
+        Event::Voted { request, level, approver, verdict, .. } => {
+            let said = if *verdict == Verdict::Approve { "approved" } else { "rejected" };
+            (format!("{} {said} {request} on level {}", who(approver), level + 1), Some(*request), None)
+        }
+        Event::Retracted { request, level, by, .. } => {
+            (format!("{} took back the approval of {request}, level {} is open again", who(by), level + 1), Some(*request), None)
+        }
+        Event::RequestApproved { request, grant, .. } => (format!("{request} approved, yields {grant}"), Some(*request), None),
+        Event::RequestDisapproved { request, by } => (format!("{request} disapproved, last by {}", who(by)), Some(*request), None),
+        Event::RequestCanceled { request } => (format!("{request} withdrawn by the requester"), Some(*request), None),
+        Event::RequestExpired { request } => (format!("{request} expired"), Some(*request), None),
+        Event::RequestRevoked { request, by, .. } => (format!("{} revoked {request}", who(by)), Some(*request), None),
+        Event::GrantEnded { grant, how } => (format!("{grant} ended: {}", grant_end(*how)), request_of(grant), None),
+        Event::SessionOpened { session, grant, from, .. } => {
+            (format!("{session} opened under {grant} from {from}"), request_of(grant), Some(*session))
+        }
+        Event::SessionClosed { session, why, records, .. } => {
+            (format!("{session} closed: {}, {records} transcript records", session_end(*why)), None, Some(*session))
+        }
+        Event::Used { grant, session, .. } => (format!("{grant} used in {session}"), request_of(grant), Some(*session)),
+        Event::Ran { grant, outcome } => (format!("{grant} ran: {}", run_outcome(outcome)), request_of(grant), None),
+        Event::Noted(note) => return say_note(note, directory),
+    };
+    Said { sentence, request, session }
+}
+
+fn say_note(note: &Note, directory: &Directory) -> Said {
+    let who = |person: &PersonId| name(directory, *person);
+    let (sentence, request, session) = match note {
+        Note::Installed { name } => (format!("Countersign was set up as {name}"), None, None),
+        Note::SignedIn { person, from, second_factor } => {
+            let how = if *second_factor { " with a second factor" } else { "" };
+            (format!("{} signed in from {from}{how}", who(person)), None, None)
+        }
+        Note::SignInFailed { handle, from } => (format!("sign-in as `{handle}` from {from} failed"), None, None),
+        Note::SignedOut { person } => (format!("{} signed out", who(person)), None, None),
+        Note::InvitationMade { person, .. } => (format!("a one-time link was made for {}", who(person)), None, None),
+        Note::PasswordSet { person } => (format!("{} set a password", who(person)), None, None),
+        Note::SecondFactorSet { person } => (format!("{} set a second factor", who(person)), None, None),
+        Note::TokenIssued { person, target } => (format!("{} got an access token for {target}", who(person)), None, None),
+        Note::SecretStored { account, version } => (format!("secret of {account} stored, version {version}"), None, None),
+        Note::ConnectRefused { who, target, from, why } => {
+            (format!("{who} could not connect to {target} from {from}: {why}"), None, None)
+        }
+        Note::StatementRefused { session, why, .. } => (format!("a statement was refused: {why}"), None, Some(*session)),
+        Note::NotificationSent { request, to, .. } => (format!("{} was told of {request}", who(to)), Some(*request), None),
+        Note::NotificationFailed { request, to, why } => {
+            (format!("{} could not be told of {request}: {why}", who(to)), Some(*request), None)
+        }
+        Note::TranscriptRead { session, by } => (format!("{} read the transcript of {session}", who(by)), None, Some(*session)),
+        Note::Exported { entries, .. } => (format!("{entries} entries were exported"), None, None),
+    };
+    Said { sentence, request, session }
+}
+
+fn request_made(made: &RequestMade) -> String {
+    let what = match &made.act {
+        Act::Connect => "a connection to".to_owned(),
+        Act::Run(run) => format!("{} on", kinds(run.facts.kinds())),
+    };
+    let how = match (made.ruling.outcome, made.tracks.is_empty()) {
+        (Outcome::Justify, _) => ", justified",
+        (_, true) => ", allowed",
+        _ => "",
+    };
+    format!("{} asks for {what} {} ({}){how}", made.person.handle, made.target.label(), made.request)
+}
+
+/// Kinds of statement in words.
+pub(crate) fn kinds(kinds: std::collections::BTreeSet<countersign_journal::StatementKind>) -> String {
+    let words: Vec<String> = kinds.iter().map(|k| format!("{k:?}").to_uppercase()).collect();
+    if words.is_empty() { "a statement nobody can read".to_owned() } else { words.join(", ") }
+}
+
+/// A person's handle, or the id when the directory no longer knows them.
+pub(crate) fn name(directory: &Directory, person: PersonId) -> String {
+    directory.people.get(&person).map_or_else(|| person.to_string(), |p| p.handle.clone())
+}
+
+/// How a grant ended, in words.
+pub(crate) fn grant_end(how: GrantEnd) -> &'static str {
+    match how {
+        GrantEnd::Surrendered => "surrendered",
+        GrantEnd::Expired => "expired",
+        GrantEnd::Revoked => "revoked",
+        GrantEnd::Unused => "unused",
+        GrantEnd::UsedUp => "used",
+        GrantEnd::Overruled => "no longer allowed",
+    }
+}
+
+/// Why a session closed, in words.
+pub(crate) fn session_end(why: SessionEnd) -> &'static str {
+    match why {
+        SessionEnd::ClientLeft => "the client left",
+        SessionEnd::TargetLeft => "the target closed",
+        SessionEnd::GrantEnded => "the grant ended",
+        SessionEnd::Terminated => "terminated",
+        SessionEnd::ServerStopped => "the server stopped",
+    }
+}
+
+/// What became of a released statement, in words.
+pub(crate) fn run_outcome(outcome: &RunOutcome) -> String {
+    match outcome {
+        RunOutcome::Completed { rows: 1 } => "1 row".to_owned(),
+        RunOutcome::Completed { rows } => format!("{rows} rows"),
+        RunOutcome::Failed { code } => format!("failed ({code})"),
+        RunOutcome::Unknown => "outcome unknown".to_owned(),
+    }
+}

@@ -1,0 +1,48 @@
+//! Planted faults: each puts one known mistake of other approval engines back, so that a test can show that the
+//! simulation would have found it. Outside tests every hook is the constant `false` and leaves nothing behind.
+
+#[cfg(test)]
+use std::cell::Cell;
+
+/// A mistake that can be planted. Each names the guard it takes away.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fault {
+    /// The requester's own vote counts.
+    OwnVoteCounts,
+    /// One person's second vote on a request counts too.
+    OnePersonCountsTwice,
+    /// A retract voids the votes of its level, and keeps those of later levels.
+    RetractKeepsLaterVotes,
+    /// A session opens under a grant whose window is over or has not begun.
+    WindowNotAsked,
+    /// A grant for one use can be used again.
+    OneUseTwice,
+    /// What is about to run is not compared with what was approved.
+    AttemptNotCompared,
+}
+
+#[cfg(test)]
+thread_local! {
+    static PLANTED: Cell<Option<Fault>> = const { Cell::new(None) };
+}
+
+/// Whether `fault` is planted in this thread.
+#[cfg(test)]
+pub(crate) fn is(fault: Fault) -> bool {
+    PLANTED.get() == Some(fault)
+}
+
+/// Nothing is ever planted outside tests.
+#[cfg(not(test))]
+pub(crate) const fn is(_: Fault) -> bool {
+    false
+}
+
+/// Runs `work` with `fault` planted, and takes it out again.
+#[cfg(test)]
+pub(crate) fn with<T>(fault: Fault, work: impl FnOnce() -> T) -> T {
+    PLANTED.set(Some(fault));
+    let result = work();
+    PLANTED.set(None);
+    result
+}

@@ -1,0 +1,274 @@
+//! Random inputs, sensible ones more often than not: chance alone would hardly ever get a statement run.
+
+use super::people::{chance, changed, one, policy};
+use crate::{Ask, AskAct, Directory, GrantKind, Input, Position, Request, State, Vote};
+use countersign_journal::{
+    AccountId, ActionFacts, Attempt, Authority, Commitment, Digest, Evidence, GrantId, Name, Note, PersonId,
+    RelationUse, RequestId, RunOutcome, SessionEnd, SessionId, StatementFacts, StatementKind, Terms, Timestamp,
+    Verdict, Window,
+};
+use fastrand::Rng;
+
+/// An hour, in microseconds.
+const HOUR: i64 = 3_600_000_000;
+
+/// The moment of the next input: mostly soon, sometimes after every window.
+pub(super) fn later(rng: &mut Rng, now: Timestamp) -> Timestamp {
+    let seconds = match rng.u32(0..100) {
+        0..=29 => 0,
+        30..=87 => rng.u64(1..120),
+        88..=97 => rng.u64(120..3_600),
+        _ => rng.u64(3_600..30_000),
+    };
+    now.plus(seconds)
+}
+
+pub(super) fn next(rng: &mut Rng, state: &State, directory: &Directory, now: Timestamp) -> Input {
+    let by = someone(rng, directory);
+    let request = any_request(rng, state);
+    match rng.u32(0..100) {
+        0..=13 => Input::Ask(ask_connect(rng, directory, now)),
+        14..=23 => open(rng, state, directory),
+        24..=36 => ask_run(rng, state).map_or_else(|| open(rng, state, directory), Input::Ask),
+        37..=69 => vote(rng, state, directory, now),
+        70..=78 => clear(rng, state),
+        79..=81 => Input::Ran { grant: used_grant(rng, state), outcome: outcome(rng) },
+        82 => Input::Close {
+            session: any_session(rng, state),
+            why: one(rng, &[SessionEnd::ClientLeft, SessionEnd::TargetLeft, SessionEnd::GrantEnded]),
+            transcript: None,
+            records: rng.u64(0..9),
+        },
+        83 => Input::Withdraw { by: requester_or(rng, state, request, by), request },
+        84..=88 => {
+            let request = voted_request(rng, state).unwrap_or(request);
+            Input::Retract { by: voter_or(rng, state, request, by), request }
+        }
+        89..=90 => Input::Revoke { by: voter_or(rng, state, request, by), request, reason: None },
+        91 => {
+            let grant = any_grant(rng, state);
+            let holder = state.grants.get(&grant).map_or(by, |g| g.person);
+            Input::Surrender { grant, by: if chance(rng, 80) { holder } else { by } }
+        }
+        92..=96 => Input::Tick,
+        _ => change(rng, state, directory),
+    }
+}
+
+/// Policy and directory, together or alone; some of the policies are not valid.
+fn change(rng: &mut Rng, state: &State, directory: &Directory) -> Input {
+    let by = Some(someone(rng, directory));
+    match rng.u32(0..10) {
+        0..=1 => {
+            let mut policy = policy(rng, directory);
+            if chance(rng, 25) {
+                policy.workflows.values_mut().for_each(|w| w.levels.clear());
+            }
+            Input::ApplyPolicy { policy, by }
+        }
+        2..=3 => {
+            let directory = Box::new(changed(rng, directory));
+            let policy = if chance(rng, 50) { policy(rng, &directory) } else { state.policy.clone() };
+            Input::Apply { directory, policy, by }
+        }
+        4..=8 => Input::ApplyDirectory { directory: Box::new(changed(rng, directory)), by },
+        _ => Input::Note(Note::Exported { by, entries: 1 }),
+    }
+}
+
+/// Somebody; now and then nobody there is.
+fn someone(rng: &mut Rng, directory: &Directory) -> PersonId {
+    let persons: Vec<PersonId> = directory.people.keys().copied().collect();
+    if chance(rng, 2) { PersonId(99) } else { one(rng, &persons) }
+}
+
+fn any_account(rng: &mut Rng, directory: &Directory) -> AccountId {
+    any_of(rng, &directory.accounts.keys().copied().collect::<Vec<_>>(), AccountId(99))
+}
+
+fn any_of<Id: Copy>(rng: &mut Rng, ids: &[Id], missing: Id) -> Id {
+    if ids.is_empty() || chance(rng, 2) { missing } else { one(rng, ids) }
+}
+
+fn any_request(rng: &mut Rng, state: &State) -> RequestId {
+    any_of(rng, &state.requests.keys().copied().collect::<Vec<_>>(), RequestId(99))
+}
+
+fn any_grant(rng: &mut Rng, state: &State) -> GrantId {
+    any_of(rng, &state.grants.keys().copied().collect::<Vec<_>>(), GrantId(99))
+}
+
+fn any_session(rng: &mut Rng, state: &State) -> SessionId {
+    any_of(rng, &state.sessions.keys().copied().collect::<Vec<_>>(), SessionId(99))
+}
+
+/// Mostly one whose outcome is still owed.
+fn used_grant(rng: &mut Rng, state: &State) -> GrantId {
+    let owed: Vec<GrantId> = state.unreported.iter().copied().collect();
+    if owed.is_empty() || chance(rng, 20) { any_grant(rng, state) } else { one(rng, &owed) }
+}
+
+/// One that somebody has voted on and that still waits.
+fn voted_request(rng: &mut Rng, state: &State) -> Option<RequestId> {
+    let requests = state.pending.iter().filter_map(|id| state.requests.get(id));
+    let voted = requests.filter(|r| r.tracks.iter().any(|t| !t.votes.is_empty()));
+    let ids: Vec<RequestId> = voted.map(|r| r.id).collect();
+    rng.choice(&ids).copied().filter(|_| chance(rng, 80))
+}
+
+fn requester_or(rng: &mut Rng, state: &State, request: RequestId, other: PersonId) -> PersonId {
+    let requester = state.requests.get(&request).map(|r| r.person.id);
+    requester.filter(|_| chance(rng, 80)).unwrap_or(other)
+}
+
+fn voter_or(rng: &mut Rng, state: &State, request: RequestId, other: PersonId) -> PersonId {
+    let votes = state.requests.get(&request).into_iter().flat_map(|r| &r.tracks).flat_map(|t| &t.votes);
+    let voters: Vec<PersonId> = votes.map(|v| v.approver).collect();
+    if voters.is_empty() || chance(rng, 20) { other } else { one(rng, &voters) }
+}
+
+fn ask_connect(rng: &mut Rng, directory: &Directory, now: Timestamp) -> Ask {
+    let database = chance(rng, 10).then(|| "other".to_owned());
+    let act = AskAct::Connect { account: any_account(rng, directory), database, window: period(rng, now) };
+    Ask {
+        person: someone(rng, directory),
+        act,
+        reason: chance(rng, 90).then_some(Commitment(Digest::ZERO)),
+        reason_chars: rng.u32(0..40),
+        nonce: [rng.u8(..); 32],
+    }
+}
+
+/// A window on the hour; few enough that people ask for the same one twice, and some that are no window at all.
+fn period(rng: &mut Rng, now: Timestamp) -> Window {
+    let hour = now.0 - now.0.rem_euclid(HOUR);
+    let start = if chance(rng, 65) { now } else { Timestamp(hour + HOUR * rng.i64(-2..4)) };
+    match rng.u32(0..100) {
+        0 => Window { start, end: Timestamp::MAX },
+        1 => Window { start: Timestamp(i64::MAX - 9), end: Timestamp(i64::MAX - 1) },
+        2..=4 => Window { start, end: start },
+        _ => Window { start, end: Timestamp(start.0 - start.0.rem_euclid(HOUR) + HOUR * rng.i64(1..6)) },
+    }
+}
+
+/// A held unit, in any open session.
+fn ask_run(rng: &mut Rng, state: &State) -> Option<Ask> {
+    let open: Vec<SessionId> = state.open_sessions.iter().copied().collect();
+    let session = rng.choice(&open).copied()?;
+    let act = AskAct::Run { session, attempt: attempt(rng), text: Commitment(Digest::ZERO), facts: facts(rng) };
+    let owner = state.sessions.get(&session)?.person;
+    let person = if chance(rng, 97) { owner } else { PersonId(1) };
+    Some(Ask { person, act, reason: None, reason_chars: 0, nonce: [rng.u8(..); 32] })
+}
+
+fn attempt(rng: &mut Rng) -> Attempt {
+    Attempt(Digest([rng.u8(0..4); 32]))
+}
+
+fn facts(rng: &mut Rng) -> ActionFacts {
+    if chance(rng, 15) {
+        return ActionFacts::opaque("a DO block");
+    }
+    let kind = one(rng, &[StatementKind::Select, StatementKind::Update, StatementKind::Delete]);
+    let name = one(rng, &["customers", "orders"]).to_owned();
+    let relation = Name { schema: chance(rng, 50).then(|| "public".to_owned()), name };
+    let statement = StatementFacts {
+        kinds: [kind].into(),
+        relations: [RelationUse { kind, relation }].into(),
+        ..StatementFacts::default()
+    };
+    ActionFacts { statements: vec![statement], unknown: [].into() }
+}
+
+fn open(rng: &mut Rng, state: &State, directory: &Directory) -> Input {
+    let connects: Vec<_> = state.grants.values().filter(|g| g.kind == GrantKind::Connect).collect();
+    let (person, account, database) = match rng.choice(&connects) {
+        Some(grant) if chance(rng, 70) => (grant.person, grant.target.account, Some(grant.target.database.clone())),
+        _ => (someone(rng, directory), any_account(rng, directory), None),
+    };
+    Input::Open { person, account, database, from: "192.0.2.1".into(), nonce: [rng.u8(..); 32] }
+}
+
+fn vote(rng: &mut Rng, state: &State, directory: &Directory, now: Timestamp) -> Input {
+    let pending: Vec<RequestId> = state.pending.iter().copied().collect();
+    let id = if pending.is_empty() || chance(rng, 8) { any_request(rng, state) } else { one(rng, &pending) };
+    let request = state.requests.get(&id);
+    let position = request.map_or(Position { track: 0, level: 0, epoch: 0 }, |r| position(rng, r));
+    let approver = approver(rng, directory, request, position).unwrap_or_else(|| someone(rng, directory));
+    let terms = chance(rng, 40).then(|| Terms { window: edited(rng, request, now) });
+    Input::Vote(Vote {
+        request: id,
+        position,
+        approver,
+        verdict: if chance(rng, 82) { Verdict::Approve } else { Verdict::Reject },
+        terms,
+        comment: chance(rng, 20).then_some(Commitment(Digest::ZERO)),
+        evidence: if chance(rng, 80) { Evidence::SecondFactor } else { Evidence::SignedIn },
+    })
+}
+
+/// Mostly what is open; sometimes a level passed or to come, an old epoch, a track there is not.
+fn position(rng: &mut Rng, request: &Request) -> Position {
+    let tracks = u32::try_from(request.tracks.len()).unwrap_or(u32::MAX);
+    let track = rng.u32(0..tracks.max(1));
+    let open = request.tracks.get(track as usize).map_or((0, 0), |t| (t.at, t.epoch));
+    match rng.u32(0..100) {
+        0..=3 => Position { track, level: rng.u32(0..4), epoch: open.1 },
+        4..=7 => Position { track, level: open.0, epoch: rng.u32(0..3) },
+        8 => Position { track: track + 1, level: 0, epoch: 0 },
+        _ => Position { track, level: open.0, epoch: open.1 },
+    }
+}
+
+/// Mostly someone the level names, sometimes the requester, sometimes who decided before, else anybody.
+fn approver(rng: &mut Rng, directory: &Directory, request: Option<&Request>, at: Position) -> Option<PersonId> {
+    let request = request?;
+    let track = request.tracks.get(at.track as usize)?;
+    match rng.u32(0..100) {
+        0..=4 => return Some(request.person.id),
+        5..=14 => return track.votes.first().map(|v| v.approver),
+        15..=24 => return None,
+        _ => {}
+    }
+    let named: Vec<PersonId> = match &track.levels.get(at.level as usize)?.authority {
+        Authority::Persons(persons) => persons.iter().copied().collect(),
+        Authority::Members(group) => directory.members(*group).into_iter().collect(),
+        Authority::Managers(group) => directory.groups.get(group)?.managers.iter().copied().collect(),
+        Authority::Administrators => return None,
+    };
+    rng.choice(&named).copied()
+}
+
+/// Terms an approver may choose: some of the asked window, all of it, more of it, or something else entirely.
+fn edited(rng: &mut Rng, request: Option<&Request>, now: Timestamp) -> Window {
+    let Some(asked) = request.map(|r| r.terms.window).filter(|_| chance(rng, 85)) else { return period(rng, now) };
+    let minutes = rng.i64(-40..10) * 60_000_000;
+    Window { start: asked.start, end: Timestamp(asked.end.0.saturating_add(minutes)) }
+}
+
+/// A release: mostly of what was approved, in a session of its grant; any grant may be tried again.
+fn clear(rng: &mut Rng, state: &State) -> Input {
+    let once = |g: &&crate::Grant| matches!(g.kind, GrantKind::Once { .. });
+    let grants: Vec<_> = state.grants.values().filter(once).collect();
+    let picked = rng.choice(&grants).map(|g| (g.id, g.kind.clone()));
+    let Some((grant, GrantKind::Once { attempt: approved, under, session })) = picked else {
+        let (grant, session) = (any_grant(rng, state), any_session(rng, state));
+        return Input::Clear { grant, session, attempt: attempt(rng) };
+    };
+    let open = |id: &&SessionId| state.sessions.get(id).is_some_and(|s| s.grant == under);
+    let sessions: Vec<SessionId> = state.open_sessions.iter().filter(open).copied().collect();
+    let own = session.or_else(|| rng.choice(&sessions).copied());
+    Input::Clear {
+        grant,
+        session: own.filter(|_| chance(rng, 85)).unwrap_or_else(|| any_session(rng, state)),
+        attempt: if chance(rng, 80) { approved } else { attempt(rng) },
+    }
+}
+
+fn outcome(rng: &mut Rng) -> RunOutcome {
+    match rng.u32(0..3) {
+        0 => RunOutcome::Completed { rows: rng.u64(0..99) },
+        1 => RunOutcome::Failed { code: "42501".into() },
+        _ => RunOutcome::Unknown,
+    }
+}

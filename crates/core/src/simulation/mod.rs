@@ -1,0 +1,213 @@
+//! The seeded simulation: random worlds, random inputs, and after each accepted decision every invariant.
+//!
+//! A world is its seed. A world that breaks an invariant is run once more with a log, and the failure prints the
+//! seed and every input in order. `COUNTERSIGN_SEED=17 cargo nextest run -p countersign-core ten_thousand` runs
+//! world 17 alone.
+
+mod inputs;
+mod naive;
+mod people;
+mod witness;
+
+use crate::invariant::{self, Broken};
+use crate::planted::{self, Fault};
+use crate::{Directory, Input, State, apply, decide, effects, wake_at};
+use countersign_journal::{Chain, Event, Timestamp};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use witness::Witness;
+
+/// Inputs per world.
+const STEPS: usize = 60;
+
+/// 2027-01-15T08:00:00Z, where every world begins.
+const BEGINNING: Timestamp = Timestamp(1_800_000_000_000_000);
+
+/// One world, as far as it got.
+struct World {
+    now: Timestamp,
+    directory: Directory,
+    state: State,
+    witness: Witness,
+    history: Vec<(Timestamp, Event)>,
+}
+
+impl World {
+    /// Decides on one input; whatever is accepted is folded, and then everything is checked.
+    fn step(&mut self, input: Input) -> Result<(), Broken> {
+        let (new_directory, applied) = match &input {
+            Input::ApplyDirectory { directory, .. } | Input::Apply { directory, .. } => (Some(directory.clone()), true),
+            Input::ApplyPolicy { .. } => (None, true),
+            _ => (None, false),
+        };
+        let Ok(decision) = decide(&self.state, &self.directory, input, self.now) else { return Ok(()) };
+        for event in decision.events {
+            self.witness.see(&self.directory, self.now, &event)?;
+            apply(&mut self.state, self.now, &event);
+            self.witness.sees_cuts(&event, &effects(&self.state, &event))?;
+            self.history.push((self.now, event));
+        }
+        if let Some(directory) = new_directory {
+            self.directory = *directory;
+        }
+        invariant::check(&self.state, &self.directory, self.now)?;
+        self.witness.agrees(&self.state, wake_at(&self.state))?;
+        if applied { self.witness.nothing_denied_lives(&self.directory) } else { Ok(()) }
+    }
+
+    /// State is the fold of events: what the journal holds, read back from its canonical bytes, gives the same state.
+    fn refolds(&self) -> Result<(), Broken> {
+        let (mut writer, mut reader) = (Chain::default(), Chain::default());
+        let mut again = State::default();
+        for (at, event) in &self.history {
+            let (_, bytes) = writer.append(*at, event.clone());
+            let entry = reader.follow(&bytes).map_err(|f| broken(10, f.to_string()))?;
+            if entry.event != *event {
+                return Err(broken(10, format!("{event:?} changes when it is written and read")));
+            }
+            apply(&mut again, entry.at, &entry.event);
+        }
+        if again == self.state { Ok(()) } else { Err(broken(10, "the journal folds into another state".into())) }
+    }
+}
+
+fn broken(number: u8, what: String) -> Broken {
+    Broken { number, what }
+}
+
+/// Runs one world; `log` hears of every input before it is decided on.
+fn run(seed: u64, mut log: impl FnMut(Timestamp, &Input)) -> Result<World, Broken> {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let directory = people::directory(&mut rng);
+    let policy = people::policy(&mut rng, &directory);
+    let mut world =
+        World { now: BEGINNING, directory, state: State::default(), witness: Witness::default(), history: Vec::new() };
+    let mut input = Input::ApplyPolicy { policy, by: None };
+    for _ in 0..=STEPS {
+        log(world.now, &input);
+        world.step(input)?;
+        world.now = inputs::later(&mut rng, world.now);
+        input = inputs::next(&mut rng, &world.state, &world.directory, world.now);
+    }
+    world.refolds()?;
+    Ok(world)
+}
+
+/// What a failing world says: enough to run it again, by seed or by hand.
+fn report(seed: u64, broken: &Broken) -> String {
+    let mut lines = vec![format!("world {seed}: {broken}"), format!("replay: COUNTERSIGN_SEED={seed}")];
+    let _ = run(seed, |now, input| lines.push(format!("at {}: {input:?}", now.0)));
+    lines.join("\n")
+}
+
+fn hold_every_invariant(seeds: Range<u64>) {
+    let chosen = std::env::var("COUNTERSIGN_SEED").ok().map(|s| s.parse::<u64>().expect("a seed is a whole number"));
+    let seeds = chosen.map_or(seeds, |seed| seed..seed + 1);
+    for seed in seeds {
+        if let Err(broken) = run(seed, |_, _| {}) {
+            panic!("{}", report(seed, &broken));
+        }
+    }
+}
+
+#[test]
+fn ten_thousand_worlds_hold_every_invariant() {
+    hold_every_invariant(0..5_000);
+}
+
+/// The second half, so that two cores share the work.
+#[test]
+fn ten_thousand_worlds_hold_every_invariant_second_half() {
+    hold_every_invariant(5_000..10_000);
+}
+
+/// A simulation that never gets anywhere holds every invariant too: each kind of event must be common.
+#[test]
+fn the_worlds_are_lively() {
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    for seed in 0..400 {
+        for (_, event) in run(seed, |_, _| {}).expect("these worlds hold").history {
+            *seen.entry(kind(&event)).or_default() += 1;
+        }
+    }
+    let rare: Vec<_> = KINDS.iter().map(|k| (k, seen.get(k).copied().unwrap_or(0))).filter(|(_, n)| *n < 50).collect();
+    assert!(rare.is_empty(), "in 400 worlds, too few of {rare:?}; all: {seen:?}");
+}
+
+const KINDS: [&str; 16] = [
+    "policy applied",
+    "directory applied",
+    "request made",
+    "level started",
+    "voted",
+    "retracted",
+    "request approved",
+    "request disapproved",
+    "request canceled",
+    "request expired",
+    "request revoked",
+    "grant ended",
+    "session opened",
+    "session closed",
+    "used",
+    "ran",
+];
+
+fn kind(event: &Event) -> &'static str {
+    match event {
+        Event::PolicyApplied { .. } => "policy applied",
+        Event::DirectoryApplied { .. } => "directory applied",
+        Event::RequestMade(_) => "request made",
+        Event::LevelStarted { .. } => "level started",
+        Event::Voted { .. } => "voted",
+        Event::Retracted { .. } => "retracted",
+        Event::RequestApproved { .. } => "request approved",
+        Event::RequestDisapproved { .. } => "request disapproved",
+        Event::RequestCanceled { .. } => "request canceled",
+        Event::RequestExpired { .. } => "request expired",
+        Event::RequestRevoked { .. } => "request revoked",
+        Event::GrantEnded { .. } => "grant ended",
+        Event::SessionOpened { .. } => "session opened",
+        Event::SessionClosed { .. } => "session closed",
+        Event::Used { .. } => "used",
+        Event::Ran { .. } => "ran",
+        Event::Noted(_) => "noted",
+    }
+}
+
+/// Runs worlds with a fault planted until one is caught; it must break `number`, within `worlds`.
+fn check_caught(fault: Fault, number: u8, worlds: u64) {
+    let caught = planted::with(fault, || (0..worlds).find_map(|seed| run(seed, |_, _| {}).err()));
+    let caught = caught.unwrap_or_else(|| panic!("{fault:?} was not caught in {worlds} worlds"));
+    assert_eq!(caught.number, number, "{fault:?} was caught as another fault: {caught}");
+}
+
+#[test]
+fn planted_own_vote_counts_is_caught() {
+    check_caught(Fault::OwnVoteCounts, 3, 50);
+}
+
+#[test]
+fn planted_one_person_counts_twice_is_caught() {
+    check_caught(Fault::OnePersonCountsTwice, 3, 50);
+}
+
+#[test]
+fn planted_retract_keeps_later_votes_is_caught() {
+    check_caught(Fault::RetractKeepsLaterVotes, 4, 400);
+}
+
+#[test]
+fn planted_window_not_asked_is_caught() {
+    check_caught(Fault::WindowNotAsked, 1, 50);
+}
+
+#[test]
+fn planted_one_use_twice_is_caught() {
+    check_caught(Fault::OneUseTwice, 6, 400);
+}
+
+#[test]
+fn planted_attempt_not_compared_is_caught() {
+    check_caught(Fault::AttemptNotCompared, 6, 200);
+}

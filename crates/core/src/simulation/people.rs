@@ -1,0 +1,214 @@
+//! Random people, groups, targets and valid policies: small enough that everybody keeps meeting everybody.
+
+use crate::{Account, Device, DeviceGroup, Directory, Group, Person, Role};
+use countersign_journal::{
+    AccountId, ActMatch, Authority, Conditions, DeviceGroupId, DeviceId, Evidence, GroupId, Level, NamePattern,
+    Outcome, PersonId, Policy, Recording, Rule, RuleId, StatementKind, StatementMatch, Subjects, Targets, Workflow,
+    WorkflowId,
+};
+use fastrand::Rng;
+use std::collections::BTreeSet;
+
+/// True in `percent` of a hundred cases.
+pub(super) fn chance(rng: &mut Rng, percent: u32) -> bool {
+    rng.u32(0..100) < percent
+}
+
+/// One of several; there must be one.
+pub(super) fn one<T: Copy>(rng: &mut Rng, from: &[T]) -> T {
+    *rng.choice(from).expect("something to choose from")
+}
+
+/// Each with the given chance.
+pub(super) fn some<T: Copy + Ord>(rng: &mut Rng, from: impl Iterator<Item = T>, percent: u32) -> BTreeSet<T> {
+    from.filter(|_| chance(rng, percent)).collect()
+}
+
+pub(super) fn directory(rng: &mut Rng) -> Directory {
+    let persons = rng.u64(3..=8);
+    let groups = rng.u64(2..=4);
+    let devices = rng.u64(1..=4);
+    Directory {
+        people: (1..=persons).map(|n| (PersonId(n), person(rng, n))).collect(),
+        groups: (1..=groups).map(|n| (GroupId(n), group(rng, n, groups, persons))).collect(),
+        devices: (1..=devices).map(|n| (DeviceId(n), device(n))).collect(),
+        device_groups: (1..=rng.u64(1..=4))
+            .map(|n| {
+                let devices = some(rng, (1..=devices).map(DeviceId), 60);
+                (DeviceGroupId(n), DeviceGroup { name: format!("fleet {n}"), devices })
+            })
+            .collect(),
+        accounts: (1..=rng.u64(1..=4))
+            .map(|n| (AccountId(n), Account { device: DeviceId(rng.u64(1..=devices)), name: format!("login{n}") }))
+            .collect(),
+        ..Directory::default()
+    }
+}
+
+fn person(rng: &mut Rng, n: u64) -> Person {
+    let role = if n == 1 {
+        Role::Administrator
+    } else {
+        one(rng, &[Role::Member, Role::Member, Role::Auditor, Role::Administrator])
+    };
+    Person { handle: format!("person{n}"), name: format!("Person {n}"), email: None, enabled: chance(rng, 93), role }
+}
+
+fn group(rng: &mut Rng, n: u64, groups: u64, persons: u64) -> Group {
+    Group {
+        name: format!("group {n}"),
+        members: some(rng, (1..=persons).map(PersonId), 45),
+        groups: some(rng, (1..=groups).filter(|other| *other != n).map(GroupId), 25),
+        managers: some(rng, (1..=persons).map(PersonId), 30),
+    }
+}
+
+fn device(n: u64) -> Device {
+    Device {
+        name: format!("db{n}"),
+        host: format!("10.0.0.{n}"),
+        port: 5432,
+        database: "shop".into(),
+        ca_pem: String::new(),
+        server_name: format!("db{n}"),
+    }
+}
+
+/// One random change of who and what there is.
+pub(super) fn changed(rng: &mut Rng, old: &Directory) -> Directory {
+    let mut new = old.clone();
+    let persons: Vec<PersonId> = new.people.keys().copied().collect();
+    let groups: Vec<GroupId> = new.groups.keys().copied().collect();
+    let who = one(rng, &persons);
+    let toggle = |set: &mut BTreeSet<PersonId>| {
+        if !set.remove(&who) {
+            set.insert(who);
+        }
+    };
+    match rng.u32(0..12) {
+        0..=3 => new.people.entry(who).and_modify(|p| p.enabled = !p.enabled),
+        4 => new.people.entry(who).and_modify(|p| p.role = one(rng, &[Role::Member, Role::Administrator])),
+        _ if groups.is_empty() => return new,
+        5..=7 => {
+            new.groups.entry(one(rng, &groups)).and_modify(|g| toggle(&mut g.members));
+            return new;
+        }
+        8 => {
+            new.groups.entry(one(rng, &groups)).and_modify(|g| toggle(&mut g.managers));
+            return new;
+        }
+        9 => {
+            new.groups.remove(&one(rng, &groups));
+            return new;
+        }
+        10 => {
+            new.devices.values_mut().take(1).for_each(|d| d.port += 1);
+            return new;
+        }
+        _ => {
+            new.device_groups.values_mut().take(1).for_each(|g| g.devices = some(rng, old.devices.keys().copied(), 50));
+            return new;
+        }
+    };
+    new
+}
+
+/// A policy that passes validation: every rule about every outcome, workflows of every authority.
+pub(super) fn policy(rng: &mut Rng, directory: &Directory) -> Policy {
+    let workflows = rng.u64(1..=4);
+    let rules = rng.u64(2..=7);
+    Policy {
+        workflows: (1..=workflows)
+            .map(|n| {
+                let levels = (0..rng.usize(1..=3)).map(|_| level(rng, directory)).collect();
+                (n, Workflow { id: WorkflowId(n), name: format!("workflow {n}"), levels })
+            })
+            .collect(),
+        rules: (1..=rules).map(|n| rule(rng, directory, n, workflows)).collect(),
+    }
+}
+
+fn level(rng: &mut Rng, directory: &Directory) -> Level {
+    let groups: Vec<GroupId> = directory.groups.keys().copied().collect();
+    let persons: Vec<PersonId> = directory.people.keys().copied().collect();
+    let authority = match rng.u32(0..4) {
+        0 if !groups.is_empty() => Authority::Members(one(rng, &groups)),
+        1 if !groups.is_empty() => Authority::Managers(one(rng, &groups)),
+        2 => Authority::Administrators,
+        _ => {
+            let mut named = some(rng, persons.iter().copied(), 50);
+            named.insert(one(rng, &persons));
+            Authority::Persons(named)
+        }
+    };
+    Level {
+        authority,
+        approvals: if chance(rng, 30) { 2 } else { 1 },
+        rejections: if chance(rng, 30) { 2 } else { 1 },
+        evidence: if chance(rng, 20) { Evidence::SecondFactor } else { Evidence::SignedIn },
+    }
+}
+
+/// The first two rules speak of everyone and everything, so that each world has something to decide.
+fn rule(rng: &mut Rng, directory: &Directory, n: u64, workflows: u64) -> Rule {
+    let broad = n <= 2;
+    let connects = if broad { n == 1 } else { chance(rng, 50) };
+    let outcome = match rng.u32(0..100) {
+        0..=54 => Outcome::Approve,
+        55..=79 => Outcome::Allow,
+        80..=94 => Outcome::Justify,
+        _ => Outcome::Deny,
+    };
+    let subjects = if broad { Subjects::default() } else { subjects(rng, directory) };
+    let has_default = subjects.groups.len() == 1 && subjects.persons.is_empty();
+    Rule {
+        id: RuleId(n),
+        name: format!("rule {n}"),
+        targets: if broad { Targets::default() } else { targets(rng, directory) },
+        acts: if connects { ActMatch::Connect } else { ActMatch::Run(statements(rng)) },
+        outcome,
+        workflow: (!has_default || chance(rng, 50)).then(|| WorkflowId(rng.u64(1..=workflows))),
+        unknown: chance(rng, 50).then(|| WorkflowId(rng.u64(1..=workflows))),
+        exclusions: Subjects {
+            persons: some(rng, directory.people.keys().copied(), 5),
+            groups: some(rng, directory.groups.keys().copied(), 3),
+        },
+        subjects,
+        conditions: conditions(rng),
+    }
+}
+
+fn subjects(rng: &mut Rng, directory: &Directory) -> Subjects {
+    Subjects {
+        persons: some(rng, directory.people.keys().copied(), 25),
+        groups: some(rng, directory.groups.keys().copied(), 40),
+    }
+}
+
+fn targets(rng: &mut Rng, directory: &Directory) -> Targets {
+    Targets {
+        devices: some(rng, directory.devices.keys().copied(), 30),
+        groups: some(rng, directory.device_groups.keys().copied(), 30),
+        accounts: some(rng, directory.accounts.keys().copied(), 30),
+    }
+}
+
+fn statements(rng: &mut Rng) -> StatementMatch {
+    let pattern = |p: &&str| NamePattern::parse(p).expect("a pattern");
+    StatementMatch {
+        kinds: some(rng, [StatementKind::Select, StatementKind::Update, StatementKind::Delete].into_iter(), 40),
+        relations: some(rng, ["customers", "public.orders"].into_iter(), 30).iter().map(pattern).collect(),
+        functions: BTreeSet::new(),
+    }
+}
+
+fn conditions(rng: &mut Rng) -> Conditions {
+    Conditions {
+        duration_max_s: chance(rng, 25).then(|| rng.u64(1..=6) * 3600),
+        reason_chars_min: chance(rng, 15).then_some(10),
+        exclusive: chance(rng, 25),
+        recording: if chance(rng, 20) { Recording::Strict } else { Recording::Normal },
+        transaction_hold_max_s: None,
+        same_session: chance(rng, 20),
+    }
+}

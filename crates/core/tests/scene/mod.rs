@@ -1,0 +1,328 @@
+//! One stage for all behaviour tests: a script of inputs in, the same script with what happened out.
+//!
+//! Lines at the margin are inputs; the indented lines under each say what it led to. `check` plays the inputs and
+//! compares the whole text, so a test reads as a story and a change of behaviour as a diff.
+//!
+//! The cast: `root` administers; `alice` asks; `bob` and `carol` are `dba`, managed by `dave`; `erin` is `sec`,
+//! managed by `frank`; `oncall` holds the group `dba`; `zoe` is nobody's approver. One account, `app@prod-db`. The day
+//! begins at 09:00.
+
+mod shown;
+
+use countersign_core::{
+    Account, Ask, AskAct, Device, Directory, Group, Input, Person, Position, Role, State, Vote, apply, decide, effects,
+};
+use countersign_journal::{
+    AccountId, ActMatch, ActionFacts, Attempt, Authority, Commitment, Conditions, DeviceId, Digest, Event, Evidence,
+    GrantId, GroupId, Level, Outcome, PersonId, Policy, RequestId, Rule, RuleId, RunOutcome, SessionEnd, SessionId,
+    StatementFacts, StatementKind, StatementMatch, Subjects, Terms, Timestamp, Verdict, Window, Workflow, WorkflowId,
+};
+
+const PEOPLE: [&str; 8] = ["root", "alice", "bob", "carol", "dave", "erin", "frank", "zoe"];
+const GROUPS: [(&str, &[&str], &str); 4] = [
+    ("dba", &["bob", "carol"], "dave"),
+    ("sec", &["erin"], "frank"),
+    ("oncall", &[], "frank"),
+    ("dev", &["alice"], "dave"),
+];
+const MINUTE: i64 = 60_000_000;
+
+/// Plays the inputs of a script and compares everything that happened.
+pub fn check(script: &str) {
+    let margin = script.lines().find(|l| !l.trim().is_empty()).map_or(0, |l| l.len() - l.trim_start().len());
+    let lines = script.lines().map(|l| l.get(margin..).unwrap_or("").trim_end()).filter(|l| !l.is_empty());
+    let lines: Vec<&str> = lines.collect();
+    let mut stage = Stage::new();
+    let mut played = Vec::new();
+    for input in lines.iter().filter(|l| !l.starts_with(' ')) {
+        played.push((*input).to_owned());
+        played.extend(stage.play(input).into_iter().map(|happened| format!("  {happened}")));
+    }
+    assert!(played == lines, "what happened is:\n{}\n", played.join("\n"));
+}
+
+struct Stage {
+    now: Timestamp,
+    directory: Directory,
+    state: State,
+    rules: Vec<Rule>,
+    workflows: Vec<Workflow>,
+}
+
+impl Stage {
+    fn new() -> Stage {
+        let groups = GROUPS.iter().map(|(name, members, manager)| Group {
+            name: (*name).to_owned(),
+            members: members.iter().map(|m| person(m)).collect(),
+            groups: if *name == "oncall" { [group("dba")].into() } else { [].into() },
+            managers: [person(manager)].into(),
+        });
+        let device = Device {
+            name: "prod-db".into(),
+            host: "192.0.2.10".into(),
+            port: 5432,
+            database: "shop".into(),
+            ca_pem: String::new(),
+            server_name: "prod-db".into(),
+        };
+        let directory = Directory {
+            people: PEOPLE.iter().map(|name| (person(name), someone(name))).collect(),
+            groups: (1..).map(GroupId).zip(groups).collect(),
+            devices: [(DeviceId(1), device)].into(),
+            accounts: [(AccountId(1), Account { device: DeviceId(1), name: "app".into() })].into(),
+            ..Directory::default()
+        };
+        Stage { now: clock("09:00"), directory, state: State::default(), rules: Vec::new(), workflows: Vec::new() }
+    }
+
+    /// Plays one line. Lines that only prepare something lead to nothing.
+    fn play(&mut self, line: &str) -> Vec<String> {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let input = match words.as_slice() {
+            ["at", time] => {
+                self.now = clock(time);
+                return Vec::new();
+            }
+            ["rule", rest @ ..] => {
+                self.write_rule(rest);
+                return Vec::new();
+            }
+            ["apply"] => {
+                let rules = std::mem::take(&mut self.rules);
+                let workflows = std::mem::take(&mut self.workflows).into_iter().map(|w| (w.id.0, w)).collect();
+                Input::ApplyPolicy { policy: Policy { rules, workflows }, by: Some(person("root")) }
+            }
+            ["tick"] => Input::Tick,
+            ["close", session] => closed(session),
+            ["clear", unit, "under", grant, "in", session] => Input::Clear {
+                grant: GrantId(number(grant)),
+                session: SessionId(number(session)),
+                attempt: attempt(unit),
+            },
+            ["lost", grant] => Input::Ran { grant: GrantId(number(grant)), outcome: RunOutcome::Unknown },
+            [who, verb @ ("joins" | "leaves" | "disabled" | "manages"), rest @ ..] => self.changed(who, verb, rest),
+            [who, rest @ ..] => self.said(person(who), rest),
+            [] => return Vec::new(),
+        };
+        self.decided(input)
+    }
+
+    fn decided(&mut self, input: Input) -> Vec<String> {
+        let directory = match &input {
+            Input::ApplyDirectory { directory, .. } => Some(directory.clone()),
+            _ => None,
+        };
+        let decision = match decide(&self.state, &self.directory, input, self.now) {
+            Ok(decision) => decision,
+            Err(refusal) => return vec![format!("no: {refusal}")],
+        };
+        let mut happened = Vec::new();
+        if decision.events.is_empty() {
+            happened.push(format!("nothing new: {:?}", decision.answer));
+        }
+        for event in decision.events {
+            apply(&mut self.state, self.now, &event);
+            happened.extend(shown::event(&self.state, &event));
+            happened.extend(effects(&self.state, &event).iter().filter_map(shown::cut));
+        }
+        self.directory = directory.map_or_else(|| self.directory.clone(), |d| *d);
+        happened
+    }
+
+    /// `rule connect|update OUTCOME [for GROUP] [by LEVEL …] [with CONDITION …]`
+    fn write_rule(&mut self, words: &[&str]) {
+        let id = self.rules.len() as u64 + 1;
+        let mut rule = Rule {
+            id: RuleId(id),
+            name: format!("rule {id}"),
+            subjects: Subjects::default(),
+            targets: countersign_journal::Targets::default(),
+            acts: act(words[0]),
+            outcome: outcome(words[1]),
+            workflow: None,
+            unknown: None,
+            exclusions: Subjects::default(),
+            conditions: Conditions::default(),
+        };
+        let mut levels = Vec::new();
+        let mut part = "";
+        for word in &words[2..] {
+            match (part, *word) {
+                (_, "for" | "by" | "with") => part = word,
+                ("for", name) => rule.subjects.groups.extend([group(name)]),
+                ("by", text) => levels.push(level(text)),
+                ("with", "exclusive") => rule.conditions.exclusive = true,
+                ("with", "same-session") => rule.conditions.same_session = true,
+                ("with", hours) => rule.conditions.duration_max_s = Some(number(hours) * 3600),
+                _ => panic!("`{word}` means nothing in a rule"),
+            }
+        }
+        if !levels.is_empty() {
+            rule.workflow = Some(WorkflowId(id));
+            self.workflows.push(Workflow { id: WorkflowId(id), name: format!("workflow {id}"), levels });
+        }
+        self.rules.push(rule);
+    }
+
+    fn changed(&self, who: &str, verb: &str, rest: &[&str]) -> Input {
+        let mut directory = self.directory.clone();
+        let id = person(who);
+        if verb == "disabled" {
+            directory.people.get_mut(&id).expect("a member of the cast").enabled = false;
+        } else {
+            let group = directory.groups.get_mut(&group(rest[0])).expect("a known group");
+            match verb {
+                "joins" => group.members.insert(id),
+                "leaves" => group.members.remove(&id) | group.managers.remove(&id),
+                _ => group.managers.insert(id),
+            };
+        }
+        Input::ApplyDirectory { directory: Box::new(directory), by: Some(person("root")) }
+    }
+
+    fn said(&self, by: PersonId, words: &[&str]) -> Input {
+        let hash = |text: &str| RequestId(number(text.trim_start_matches('#')));
+        match words {
+            ["asks", rest @ ..] => {
+                let window = rest.first().map_or(Window { start: self.now, end: clock("17:00") }, |w| period(w));
+                ask(by, AskAct::Connect { account: AccountId(1), database: None, window })
+            }
+            ["opens"] => Input::Open {
+                person: by,
+                account: AccountId(1),
+                database: None,
+                from: "192.0.2.1".into(),
+                nonce: [0; 32],
+            },
+            ["runs", unit, "in", session] => {
+                let (session, facts) = (SessionId(number(session)), an_update());
+                ask(by, AskAct::Run { session, attempt: attempt(unit), text: Commitment(Digest::ZERO), facts })
+            }
+            [verb @ ("approves" | "rejects"), request, rest @ ..] => self.vote(by, verb, hash(request), rest),
+            ["retracts", request] => Input::Retract { request: hash(request), by },
+            ["withdraws", request] => Input::Withdraw { request: hash(request), by },
+            ["revokes", request] => Input::Revoke { request: hash(request), by, reason: None },
+            ["surrenders", grant] => Input::Surrender { grant: GrantId(number(grant)), by },
+            other => panic!("nobody can say `{}`", other.join(" ")),
+        }
+    }
+
+    /// An answer on what is open, unless the line says `seeing TRACK/LEVEL/EPOCH`.
+    fn vote(&self, approver: PersonId, verb: &str, request: RequestId, rest: &[&str]) -> Input {
+        let tracks = self.state.requests.get(&request).map(|r| r.tracks.as_slice()).unwrap_or_default();
+        let open = (0..).zip(tracks).find(|(_, t)| t.open().is_some());
+        let mut position = open.map_or(Position { track: 0, level: 0, epoch: 0 }, |(track, t)| Position {
+            track,
+            level: t.at,
+            epoch: t.epoch,
+        });
+        let (mut terms, mut evidence) = (None, Evidence::SignedIn);
+        for word in rest {
+            match *word {
+                "seeing" => {}
+                "strongly" => evidence = Evidence::SecondFactor,
+                seen if seen.contains('/') => {
+                    let numbers: Vec<u32> = seen.split('/').map(|n| n.parse().expect("a number")).collect();
+                    position = Position { track: numbers[0] - 1, level: numbers[1] - 1, epoch: numbers[2] };
+                }
+                window => terms = Some(Terms { window: period(window) }),
+            }
+        }
+        let verdict = if verb == "approves" { Verdict::Approve } else { Verdict::Reject };
+        Input::Vote(Vote { request, position, approver, verdict, terms, comment: None, evidence })
+    }
+}
+
+fn ask(person: PersonId, act: AskAct) -> Input {
+    let reason = Some(Commitment(Digest::ZERO));
+    Input::Ask(Ask { person, act, reason, reason_chars: 20, nonce: [0; 32] })
+}
+
+fn closed(session: &str) -> Input {
+    Input::Close { session: SessionId(number(session)), why: SessionEnd::ClientLeft, transcript: None, records: 0 }
+}
+
+fn someone(name: &str) -> Person {
+    let role = if name == "root" { Role::Administrator } else { Role::Member };
+    Person { handle: name.to_owned(), name: name.to_owned(), email: None, enabled: true, role }
+}
+
+fn person(name: &str) -> PersonId {
+    let at = PEOPLE.iter().position(|n| *n == name).unwrap_or_else(|| panic!("`{name}` is not in the cast"));
+    PersonId(at as u64 + 1)
+}
+
+fn group(name: &str) -> GroupId {
+    let at = GROUPS.iter().position(|g| g.0 == name).unwrap_or_else(|| panic!("`{name}` is not a group"));
+    GroupId(at as u64 + 1)
+}
+
+fn act(word: &str) -> ActMatch {
+    match word {
+        "connect" => ActMatch::Connect,
+        "update" => {
+            ActMatch::Run(StatementMatch { kinds: [StatementKind::Update].into(), ..StatementMatch::default() })
+        }
+        _ => panic!("`{word}` is not an act"),
+    }
+}
+
+fn outcome(word: &str) -> Outcome {
+    match word {
+        "allow" => Outcome::Allow,
+        "justify" => Outcome::Justify,
+        "approve" => Outcome::Approve,
+        "deny" => Outcome::Deny,
+        _ => panic!("`{word}` is not an outcome"),
+    }
+}
+
+/// `dba`, `manager:dba`, `admins` or `bob+erin`; then `*2` for approvals, `/2` for rejections, `!` for evidence.
+fn level(text: &str) -> Level {
+    let (text, evidence) = match text.strip_suffix('!') {
+        Some(rest) => (rest, Evidence::SecondFactor),
+        None => (text, Evidence::SignedIn),
+    };
+    let (text, rejections) = text.split_once('/').map_or((text, 1), |(rest, n)| (rest, number(n) as u32));
+    let (text, approvals) = text.split_once('*').map_or((text, 1), |(rest, n)| (rest, number(n) as u32));
+    let authority = match text.strip_prefix("manager:") {
+        Some(name) => Authority::Managers(group(name)),
+        None if text == "admins" => Authority::Administrators,
+        None if GROUPS.iter().any(|g| g.0 == text) => Authority::Members(group(text)),
+        None => Authority::Persons(text.split('+').map(person).collect()),
+    };
+    Level { authority, approvals, rejections, evidence }
+}
+
+fn attempt(unit: &str) -> Attempt {
+    Attempt(Digest([unit.as_bytes()[0]; 32]))
+}
+
+fn an_update() -> ActionFacts {
+    let statement = StatementFacts { kinds: [StatementKind::Update].into(), ..StatementFacts::default() };
+    ActionFacts { statements: vec![statement], unknown: [].into() }
+}
+
+fn number(text: &str) -> u64 {
+    text.parse().unwrap_or_else(|_| panic!("`{text}` is not a number"))
+}
+
+fn clock(text: &str) -> Timestamp {
+    let (hours, minutes) = text.split_once(':').unwrap_or_else(|| panic!("`{text}` is not a time"));
+    Timestamp((number(hours) * 60 + number(minutes)) as i64 * MINUTE)
+}
+
+fn period(text: &str) -> Window {
+    let (start, end) = text.split_once('-').unwrap_or_else(|| panic!("`{text}` is not a period"));
+    Window { start: clock(start), end: clock(end) }
+}
+
+/// The name of a member of the cast.
+fn name(id: PersonId) -> &'static str {
+    PEOPLE[id.0 as usize - 1]
+}
+
+/// A moment of the day.
+fn time(at: Timestamp) -> String {
+    format!("{:02}:{:02}", at.0 / MINUTE / 60, at.0 / MINUTE % 60)
+}
