@@ -98,14 +98,19 @@ pub struct Account {
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Directory {
     /// People.
+    #[serde(with = "countersign_journal::canonical::pairs")]
     pub people: BTreeMap<PersonId, Person>,
     /// Groups of people.
+    #[serde(with = "countersign_journal::canonical::pairs")]
     pub groups: BTreeMap<GroupId, Group>,
     /// Devices.
+    #[serde(with = "countersign_journal::canonical::pairs")]
     pub devices: BTreeMap<DeviceId, Device>,
     /// Groups of devices.
+    #[serde(with = "countersign_journal::canonical::pairs")]
     pub device_groups: BTreeMap<DeviceGroupId, DeviceGroup>,
     /// Accounts.
+    #[serde(with = "countersign_journal::canonical::pairs")]
     pub accounts: BTreeMap<AccountId, Account>,
     /// The number the next new thing gets, whatever its kind; ids are never reused.
     pub next_id: u64,
@@ -218,5 +223,20 @@ mod tests {
         };
         assert_eq!(directory.groups_of(person), [GroupId(1), GroupId(2), GroupId(3)].into());
         assert_eq!(directory.members(GroupId(3)), [person].into());
+    }
+
+    /// Directories are stored and named by their canonical bytes, whose maps cannot have numbers as keys.
+    #[test]
+    fn a_directory_reads_back_from_its_canonical_bytes() {
+        let person = Person {
+            handle: "alice".into(),
+            name: "Alice".into(),
+            email: None,
+            enabled: true,
+            role: Role::Member,
+        };
+        let directory = Directory { people: [(PersonId(1), person)].into(), next_id: 2, ..Directory::default() };
+        let bytes = countersign_journal::canonical::encode(&directory);
+        assert_eq!(countersign_journal::canonical::decode::<Directory>(&bytes), Ok(directory));
     }
 }

@@ -57,6 +57,26 @@ fn r50_a_reservation_approved_late_starts_at_the_decision_and_one_never_used_end
     );
 }
 
+/// Nothing waits for ever, even where no rule names a longest duration.
+#[test]
+fn r50_a_window_that_ends_in_another_age_is_refused() {
+    check(
+        "
+        rule connect approve by dba
+        apply
+        alice asks 09:00-2000000:00
+          no: at most 316224000 seconds may be asked for here; 7199967600 were
+        alice asks 1999999:00-2000000:00
+          no: at most 316224000 seconds may be asked for here; 7199967600 were
+        alice asks
+          #1 made, approve
+          level 1 waits for bob, carol
+        bob approves #1 09:00-2000000:00
+          no: at most 316224000 seconds may be asked for here; 7199967600 were
+        ",
+    );
+}
+
 #[test]
 fn r50_a_grant_is_for_its_own_person() {
     check(

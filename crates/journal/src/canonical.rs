@@ -106,6 +106,35 @@ pub fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T, Decode
     if encode(&value) == bytes { Ok(value) } else { Err(DecodeFault("another encoding of the same value".into())) }
 }
 
+/// A map whose keys are numbers, written as a list of pairs in the order of keys: DAG-CBOR has only texts as keys.
+pub mod pairs {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+    use std::collections::BTreeMap;
+
+    /// Writes the pairs.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer, K: Serialize, V: Serialize>(map: &BTreeMap<K, V>, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(map)
+    }
+
+    /// Reads the pairs.
+    ///
+    /// # Errors
+    /// Those of the deserializer, and when a key comes twice or out of order.
+    pub fn deserialize<'de, D, K, V>(from: D) -> Result<BTreeMap<K, V>, D::Error>
+    where
+        D: Deserializer<'de>,
+        K: Deserialize<'de> + Ord,
+        V: Deserialize<'de>,
+    {
+        let pairs: Vec<(K, V)> = Vec::deserialize(from)?;
+        let rises = pairs.is_sorted_by(|a, b| a.0 < b.0);
+        if rises { Ok(pairs.into_iter().collect()) } else { Err(D::Error::custom("keys do not rise")) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -203,6 +203,7 @@ pub struct Policy {
     /// Every rule.
     pub rules: Vec<Rule>,
     /// Every workflow.
+    #[serde(with = "crate::canonical::pairs")]
     pub workflows: BTreeMap<u64, Workflow>,
 }
 

@@ -33,7 +33,8 @@ pub(super) fn open(
         return Err(Refusal::Denied { rules: rules.collect() });
     }
     let session = world.state.next_session();
-    let live = world.state.connect_grants(person, &target).find(|g| g.is_live(world.now) || planted::is(Fault::WindowNotAsked));
+    let inside = |g: &&Grant| g.is_live(world.now) || planted::is(Fault::WindowNotAsked);
+    let live = world.state.connect_grants(person, &target).find(inside);
     let events = match live {
         Some(grant) => {
             exclusive_free(world, account, Some(grant.id), grant.exclusive)?;

@@ -110,6 +110,10 @@ impl Witness {
         ensure(naive::enabled(directory, person), 1, || format!("{person} asks and is not enabled"))?;
         let outcome = made.ruling.outcome;
         ensure(outcome != Outcome::Deny, 1, || format!("request {id} is denied and was made"))?;
+        let fleets = directory.device_groups.iter().filter(|(_, g)| g.devices.contains(&made.target.device));
+        ensure(fleets.map(|(id, _)| id).eq(&made.target.device_groups), 1, || {
+            format!("request {id} is ruled as if its device were in other groups than it is now")
+        })?;
         let levels = made.tracks.iter().all(|t| !t.levels.is_empty());
         ensure(levels && made.tracks.is_empty() == (outcome != Outcome::Approve), 2, || {
             format!("request {id} asks nobody although its outcome is {outcome:?}")

@@ -1,0 +1,57 @@
+//! Speaking to targets as a client: connect with a secret to a pinned host, cancel, terminate.
+//!
+//! No secret is sent before the host has proved the pinned identity.
+//!
+//! This room must not know: rules, requests, the store, or people's clients.
+
+pub mod postgres;
+mod tls;
+
+/// Why a target could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetFault {
+    /// Nothing answers there, or not in time.
+    #[error("`{device}` does not answer at {address}: {why}; ask whoever runs it")]
+    Unreachable {
+        /// The device.
+        device: String,
+        /// Host and port.
+        address: String,
+        /// What the system said.
+        why: String,
+    },
+    /// Something answers, but it does not prove the pinned identity. Nothing was sent to it.
+    #[error("`{device}` does not show the identity it is pinned to ({why}); nothing was sent to it, tell an administrator")]
+    WrongIdentity {
+        /// The device.
+        device: String,
+        /// What was wrong.
+        why: String,
+    },
+    /// The target did not accept the login.
+    #[error("`{device}` refused the login of the account: {message} ({code}); tell an administrator")]
+    LoginRefused {
+        /// The device.
+        device: String,
+        /// SQLSTATE.
+        code: String,
+        /// The target's words.
+        message: String,
+    },
+    /// The target asked for something Countersign does not do.
+    #[error("`{device}` asks for {what}; set it to SCRAM-SHA-256")]
+    Unsupported {
+        /// The device.
+        device: String,
+        /// What it asked for.
+        what: String,
+    },
+    /// The target sent what it must not.
+    #[error("`{device}` broke the protocol: {what}")]
+    Protocol {
+        /// The device.
+        device: String,
+        /// What was wrong.
+        what: String,
+    },
+}
