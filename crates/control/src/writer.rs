@@ -119,8 +119,9 @@ impl Writer {
     }
 
     fn tick(&mut self, batch: &mut Batch) {
-        if let Ok(decision) = decide(&self.state, &self.directory, Input::Tick, self.now()) {
-            self.fold_in(decision.events, batch);
+        let now = self.now();
+        if let Ok(decision) = decide(&self.state, &self.directory, Input::Tick, now) {
+            self.fold_in(decision.events, now, batch);
         }
     }
 
@@ -130,10 +131,11 @@ impl Writer {
             Input::Apply { directory, .. } => Some(directory.clone()),
             _ => None,
         };
-        match decide(&self.state, &self.directory, input, self.now()) {
+        let now = self.now();
+        match decide(&self.state, &self.directory, input, now) {
             Err(refusal) => batch.replies.push((reply, Err(Fault::Refused(refusal)))),
             Ok(decision) => {
-                self.fold_in(decision.events, batch);
+                self.fold_in(decision.events, now, batch);
                 if let Some(directory) = new_directory {
                     batch.rows.push(Row::Directory {
                         version: self.state.directory_version,
@@ -147,9 +149,9 @@ impl Writer {
         }
     }
 
-    fn fold_in(&mut self, events: Vec<Event>, batch: &mut Batch) {
+    /// Events are dated with the moment they were decided at.
+    fn fold_in(&mut self, events: Vec<Event>, at: Timestamp, batch: &mut Batch) {
         for event in events {
-            let at = self.now();
             let (seq, bytes) = self.chain.append(at, event.clone());
             apply(&mut self.state, at, &event);
             for effect in effects(&self.state, &event) {

@@ -89,10 +89,11 @@ impl Chain {
     /// When the bytes are not canonical, or the entry does not follow from the one before.
     pub fn follow(&mut self, bytes: &[u8]) -> Result<Entry, ChainFault> {
         let seq = self.head.len;
-        let entry: Entry = decode(bytes).map_err(|fault| ChainFault::Unreadable { seq, fault })?;
-        if entry.v > Entry::VERSION {
-            return Err(ChainFault::Newer { seq, version: entry.v });
+        // The version is read first, so that an entry of a newer program is named as such.
+        if let Some(version) = version(bytes).filter(|v| *v > Entry::VERSION) {
+            return Err(ChainFault::Newer { seq, version });
         }
+        let entry: Entry = decode(bytes).map_err(|fault| ChainFault::Unreadable { seq, fault })?;
         if entry.seq != seq {
             return Err(ChainFault::OutOfOrder { seq, found: entry.seq });
         }
@@ -110,6 +111,15 @@ impl Chain {
         self.head = Head { len: self.head.len + 1, leaf: Digest::leaf(bytes) };
         self.last_at = at;
     }
+}
+
+/// The version an entry says it has, whatever else it holds.
+fn version(bytes: &[u8]) -> Option<u16> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        v: u16,
+    }
+    serde_ipld_dagcbor::from_slice::<Versioned>(bytes).ok().map(|e| e.v)
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Events: facts that happened. What is committed here is true; state is the fold of it.
 //!
-//! Events are versioned by [`Entry::VERSION`]; a field added later carries a serde default, a meaning changed later
-//! is a new variant. Nothing here is ever removed.
+//! Events are versioned by [`Entry::VERSION`]; a field added later carries a serde default and is left
+//! out of the bytes while it has it, so that old entries keep their one encoding; a meaning changed later is a new
+//! variant. Nothing here is ever removed.
 
 use crate::act::{Act, PersonFacts, TargetFacts, Terms};
 use crate::canonical::{Commitment, Digest};

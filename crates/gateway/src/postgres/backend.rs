@@ -1,0 +1,297 @@
+//! What the target sends, by message header, in place: nearly every byte is forwarded from the buffer it was read
+//! into; only messages that settle something are looked at whole.
+
+use super::pipeline::{Expect, For, Owed, Pipeline};
+use bytes::BytesMut;
+use countersign_journal::{GrantId, RunOutcome};
+
+/// Largest message that is looked at whole.
+const LOOKED_AT_BYTES_MAX: usize = 1 << 20;
+/// Rows our own questions may answer with, in bytes.
+const OUR_ROWS_BYTES_MAX: usize = 4 << 20;
+
+/// What the target did that breaks the protocol.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the target broke the protocol: {0}")]
+pub(super) struct Broken(pub(super) String);
+
+/// What became of statements, in the order the target said so.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Happened {
+    /// A statement finished, in the target's words.
+    Finished(u64, String),
+    /// A statement failed: SQLSTATE and words.
+    Failed(u64, String, String),
+    /// A released unit is over.
+    ReleaseEnded(GrantId, RunOutcome),
+}
+
+/// Reads the target's stream.
+#[derive(Default)]
+pub(super) struct Backend {
+    /// Bytes of the current body that are still to come and are forwarded as they are.
+    passing: usize,
+    /// Rows of our own question so far, each column `None` when NULL.
+    pub(super) our_rows: Vec<Vec<Option<String>>>,
+    our_rows_bytes: usize,
+    /// Why our own question failed.
+    pub(super) our_failure: Option<String>,
+    /// What the client is told in place of a failure made on purpose.
+    pub(super) refusal: Option<BytesMut>,
+    /// What a released unit has done so far.
+    rows: u64,
+    failure: Option<String>,
+    pub(super) happened: Vec<Happened>,
+}
+
+impl Backend {
+    /// Forgets the answers of the last question of ours.
+    pub(super) fn ask_anew(&mut self) {
+        self.our_rows.clear();
+        self.our_rows_bytes = 0;
+        self.our_failure = None;
+    }
+
+    /// A released unit starts now.
+    pub(super) fn release_begins(&mut self) {
+        self.rows = 0;
+        self.failure = None;
+    }
+
+    /// Moves what can be forwarded from `input` to `out`.
+    pub(super) fn scan(&mut self, input: &mut BytesMut, out: &mut BytesMut, pipeline: &mut Pipeline) -> Result<(), Broken> {
+        let mut at = 0; // everything before this goes to the client
+        loop {
+            if self.passing > 0 {
+                let here = self.passing.min(input.len() - at);
+                self.passing -= here;
+                at += here;
+                if self.passing > 0 {
+                    break;
+                }
+            }
+            let Some(header) = input.get(at..at + 5) else { break };
+            let tag = header[0];
+            let length = i32::from_be_bytes([header[1], header[2], header[3], header[4]]);
+            let whole = usize::try_from(length).ok().filter(|l| *l >= 4);
+            let whole = whole.ok_or_else(|| Broken(format!("a message of {length} bytes")))? + 1;
+            let ours = pipeline.front().is_some_and(|o| o.to == For::Us);
+            if !ours && !settles(tag) {
+                self.passing = whole;
+                continue;
+            }
+            if whole > LOOKED_AT_BYTES_MAX {
+                return Err(Broken(format!("a `{}` message of {length} bytes", tag.escape_ascii())));
+            }
+            let Some(message) = input.get(at..at + whole) else {
+                input.reserve(whole);
+                break;
+            };
+            match self.look(tag, message, pipeline)? {
+                Fate::Forward => at += whole,
+                Fate::Keep => {
+                    forward(input, at, out);
+                    let _kept = input.split_to(whole);
+                    at = 0;
+                }
+                Fate::Replace(with) => {
+                    forward(input, at, out);
+                    let _replaced = input.split_to(whole);
+                    at = 0;
+                    out.extend_from_slice(&with);
+                }
+            }
+        }
+        forward(input, at, out);
+        Ok(())
+    }
+
+    fn look(&mut self, tag: u8, message: &[u8], pipeline: &mut Pipeline) -> Result<Fate, Broken> {
+        let body = &message[5..];
+        let to = pipeline.front().map_or(For::Client, |o| o.to);
+        match tag {
+            b'Z' => pipeline.transaction = *body.first().unwrap_or(&b'E'),
+            b'G' | b'W' => pipeline.copy_begins(),
+            b'D' if to == For::Us => self.our_row(body)?,
+            b'E' => return Ok(self.error(body, to, pipeline)),
+            b'R' | b'K' | b'V' => return Err(Broken(format!("message `{}` in a session", tag.escape_ascii()))),
+            // Asynchronous: for the client, whoever asked the current question.
+            b'N' | b'A' | b'S' => return Ok(Fate::Forward),
+            _ => {}
+        }
+        if tag == b'C' && to != For::Us {
+            self.completed(body, pipeline.front());
+        }
+        if let Some(owed) = pipeline.answered(tag) {
+            self.settled(&owed);
+        }
+        Ok(if to == For::Us { Fate::Keep } else { Fate::Forward })
+    }
+
+    fn error(&mut self, body: &[u8], to: For, pipeline: &mut Pipeline) -> Fate {
+        let (code, words) = (field(body, b'C'), field(body, b'M'));
+        let number = pipeline.front().and_then(|o| number(&o.what));
+        let simple = matches!(pipeline.front(), Some(Owed { what: Expect::Query(_), .. }));
+        let unanswered = pipeline.errored();
+        if simple {
+            self.failure = Some(code.clone());
+        }
+        for owed in unanswered.iter().filter(|o| o.ends_release.is_some()) {
+            self.failure.get_or_insert_with(|| code.clone());
+            self.settled(owed);
+        }
+        match to {
+            For::Us => {
+                self.our_failure = Some(format!("{words} ({code})"));
+                Fate::Keep
+            }
+            For::Refusal => Fate::Replace(self.refusal.take().unwrap_or_default()),
+            For::Client => {
+                if let Some(number) = number {
+                    self.happened.push(Happened::Failed(number, code, words));
+                }
+                Fate::Forward
+            }
+        }
+    }
+
+    fn completed(&mut self, body: &[u8], front: Option<&Owed>) {
+        let tag = String::from_utf8_lossy(body.strip_suffix(b"\0").unwrap_or(body)).into_owned();
+        let rows = tag.rsplit(' ').next().and_then(|n| n.parse::<u64>().ok()).unwrap_or(0);
+        self.rows = self.rows.saturating_add(rows);
+        if let Some(number) = front.and_then(|o| number(&o.what)) {
+            self.happened.push(Happened::Finished(number, tag));
+        }
+    }
+
+    fn settled(&mut self, owed: &Owed) {
+        if let Some(grant) = owed.ends_release {
+            let outcome = match self.failure.take() {
+                Some(code) => RunOutcome::Failed { code },
+                None => RunOutcome::Completed { rows: self.rows },
+            };
+            self.happened.push(Happened::ReleaseEnded(grant, outcome));
+        }
+    }
+
+    fn our_row(&mut self, body: &[u8]) -> Result<(), Broken> {
+        self.our_rows_bytes += body.len();
+        if self.our_rows_bytes > OUR_ROWS_BYTES_MAX {
+            return Err(Broken("too large an answer to a catalogue question".into()));
+        }
+        let short = || Broken("a short row".into());
+        let (count, mut rest) = body.split_at_checked(2).ok_or_else(short)?;
+        let mut row = Vec::new();
+        for _ in 0..u16::from_be_bytes([count[0], count[1]]) {
+            let (length, after) = rest.split_at_checked(4).ok_or_else(short)?;
+            let length = i32::from_be_bytes([length[0], length[1], length[2], length[3]]);
+            rest = after;
+            row.push(match usize::try_from(length) {
+                Err(_) => None,
+                Ok(length) => {
+                    let (value, after) = rest.split_at_checked(length).ok_or_else(short)?;
+                    rest = after;
+                    Some(String::from_utf8_lossy(value).into_owned())
+                }
+            });
+        }
+        self.our_rows.push(row);
+        Ok(())
+    }
+}
+
+enum Fate {
+    Forward,
+    Keep,
+    Replace(BytesMut),
+}
+
+/// Whether a message settles something or must be looked at; everything else (rows, COPY data) passes by its header.
+fn settles(tag: u8) -> bool {
+    matches!(tag, b'1' | b'2' | b'3' | b'C' | b'E' | b'G' | b'I' | b'K' | b'R' | b'T' | b'V' | b'W' | b'Z' | b'n' | b's')
+}
+
+/// Moves the first `at` bytes from `input` to `out`, without copying when `out` is empty.
+fn forward(input: &mut BytesMut, at: usize, out: &mut BytesMut) {
+    if at == 0 {
+        return;
+    }
+    let part = input.split_to(at);
+    if out.is_empty() {
+        *out = part;
+    } else {
+        out.extend_from_slice(&part);
+    }
+}
+
+fn number(what: &Expect) -> Option<u64> {
+    match what {
+        Expect::Query(number) | Expect::Execute(number) => Some(*number),
+        _ => None,
+    }
+}
+
+/// One field of an ErrorResponse body.
+fn field(body: &[u8], wanted: u8) -> String {
+    let fields = body.split(|b| *b == 0).filter_map(|f| f.split_first());
+    let mut found = fields.filter(|(kind, _)| **kind == wanted);
+    found.next().map(|(_, text)| String::from_utf8_lossy(text).into_owned()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::message::put;
+    use super::*;
+
+    fn messages(list: &[(u8, &[u8])]) -> BytesMut {
+        let mut out = BytesMut::new();
+        for (tag, body) in list {
+            put(*tag, body, &mut out);
+        }
+        out
+    }
+
+    /// However the stream is cut into reads, the client gets the same bytes.
+    #[test]
+    fn forwarding_does_not_depend_on_how_the_stream_is_cut() {
+        let whole = messages(&[(b'T', b"x"), (b'D', &[7; 300]), (b'C', b"SELECT 1\0"), (b'Z', b"I")]);
+        for size in 1..whole.len() {
+            let (mut backend, mut pipeline) = (Backend::default(), Pipeline::new(b'I'));
+            pipeline.expect(Expect::Query(1), For::Client);
+            let (mut input, mut got) = (BytesMut::new(), Vec::new());
+            for chunk in whole.chunks(size) {
+                input.extend_from_slice(chunk);
+                let mut out = BytesMut::new();
+                backend.scan(&mut input, &mut out, &mut pipeline).expect("fine");
+                got.extend_from_slice(&out);
+            }
+            assert_eq!(got, whole, "cut every {size} bytes");
+            assert!(pipeline.is_idle());
+            assert_eq!(backend.happened, vec![Happened::Finished(1, "SELECT 1".into())]);
+        }
+    }
+
+    #[test]
+    fn our_own_answers_are_kept_from_the_client() {
+        let (mut backend, mut pipeline) = (Backend::default(), Pipeline::new(b'I'));
+        for what in [Expect::Parse(b"c".to_vec(), Statement::Opaque), Expect::Bind, Expect::Execute(0), Expect::Sync] {
+            pipeline.expect(what, For::Us);
+        }
+        let row = b"\x00\x02\x00\x00\x00\x02hi\xff\xff\xff\xff";
+        let mut input = messages(&[(b'1', b""), (b'2', b""), (b'D', row), (b'N', b"M!\0\0"), (b'C', b"SELECT 1\0"), (b'Z', b"T")]);
+        let mut out = BytesMut::new();
+        backend.scan(&mut input, &mut out, &mut pipeline).expect("fine");
+        assert_eq!(backend.our_rows, vec![vec![Some("hi".to_owned()), None]]);
+        assert_eq!(out, messages(&[(b'N', b"M!\0\0")]), "only the notice is the client's");
+        assert_eq!(pipeline.transaction, b'T');
+    }
+
+    use super::super::pipeline::Statement;
+
+    #[test]
+    fn a_length_that_lies_is_refused() {
+        let (mut backend, mut pipeline) = (Backend::default(), Pipeline::new(b'I'));
+        let mut input = BytesMut::from(&b"D\x00\x00\x00\x01"[..]);
+        assert!(backend.scan(&mut input, &mut BytesMut::new(), &mut pipeline).is_err());
+    }
+}

@@ -1,0 +1,417 @@
+//! The slow path: the session is asked what names mean, the unit is judged, and held until there is a verdict.
+//!
+//! It begins by waiting until the target owes nothing, so that its state is known, and from there goes step by step.
+
+use super::catalogue::{Answers, Names, only_transaction, with_doubts};
+use super::message::{self, Frontend, Malformed, Severity, put, report};
+use super::pipeline::{Expect, For, Statement};
+use super::relay::{End, Relay, Turn, simple_part};
+use bytes::{Bytes, BytesMut};
+use countersign_control::{Hold, Judgement, Permit, Recorded, Settled, Unit};
+use countersign_core::digest::UnitPart;
+use countersign_journal::{ActionFacts, GrantId, StatementKind};
+use std::collections::HashMap;
+use std::sync::Arc;
+use tokio::time::{Duration, Instant};
+
+/// How often a waiting client is told that it waits.
+const NOTICE_EVERY: Duration = Duration::from_secs(30);
+/// What a waiting client may send ahead, in bytes, before it is no longer read.
+const AHEAD_BYTES_MAX: usize = 1 << 20;
+/// Largest unit of the extended protocol that is held, in bytes.
+const UNIT_BYTES_MAX: usize = 16 << 20;
+/// Most messages in one.
+const UNIT_MESSAGES_MAX: usize = 10_000;
+/// A statement no target accepts: it makes an open transaction fail where a refusal must.
+const NO_STATEMENT: &str = "COUNTERSIGN REFUSED";
+
+/// A unit waiting to be judged.
+struct Waiting {
+    /// What would be sent.
+    messages: Vec<Bytes>,
+    parts: Vec<UnitPart>,
+    facts: ActionFacts,
+    simple: bool,
+}
+
+/// A no, for the client.
+struct No {
+    code: &'static str,
+    words: String,
+    hint: String,
+}
+
+impl No {
+    fn privilege(words: impl Into<String>) -> No {
+        No { code: "42501", words: words.into(), hint: String::new() }
+    }
+}
+
+impl Relay {
+    /// A simple query that cannot go at once.
+    pub(super) async fn slow_query(&mut self, bytes: &Bytes, sql: &[u8]) -> Result<(), End> {
+        self.quiesce().await?;
+        let facts = self.facts(sql);
+        let waiting = Waiting {
+            messages: vec![bytes.clone()],
+            parts: vec![simple_part(sql)],
+            facts: with_doubts((*facts).clone()),
+            simple: true,
+        };
+        self.decide(waiting, sql).await
+    }
+
+    /// A Bind that cannot go at once. What its statement means is certain once the target owes nothing.
+    pub(super) async fn slow_bind(&mut self, bytes: &Bytes) -> Result<(), End> {
+        self.quiesce().await?;
+        if self.pipeline.has_failed() {
+            self.skipping = true; // as the target does
+            return Ok(());
+        }
+        let Frontend::Bind(bind) = message::frontend(bytes)? else { return Err(Malformed::Body('B').into()) };
+        let meaning = self.pipeline.meaning(bind.statement);
+        let statement = meaning.statements.into_iter().next().unwrap_or(Statement::Opaque);
+        let (facts, part) = self.bound(&statement, &bind);
+        let sql = part.sql.clone();
+        let one = Waiting { messages: vec![bytes.clone()], parts: vec![part], facts: (*facts).clone(), simple: false };
+        self.decide(one, &sql).await
+    }
+
+    /// Asks the session, judges, and goes on accordingly.
+    async fn decide(&mut self, mut waiting: Waiting, sql: &[u8]) -> Result<(), End> {
+        if self.pipeline.transaction == b'E' && !only_transaction(&waiting.facts, sql) {
+            let no = No {
+                code: "25P02",
+                words: "current transaction is aborted, commands ignored until end of transaction block".into(),
+                hint: String::new(),
+            };
+            return self.refuse(waiting, no).await;
+        }
+        let answers = match self.meaning_of(&waiting.facts).await? {
+            Ok(answers) => answers,
+            Err(why) => {
+                let no = No::privilege(format!("the session could not be asked what this statement means: {why}"));
+                return self.refuse(waiting, no).await;
+            }
+        };
+        let refined = with_doubts(answers.refine(&waiting.facts, &Names::of(&waiting.facts)));
+        match self.gate.judge(&refined) {
+            Judgement::Pass(pass) if waiting.simple => {
+                self.send_query(pass, &waiting.facts, &waiting.messages[0], sql);
+                Ok(())
+            }
+            Judgement::Pass(pass) => {
+                let Frontend::Bind(bind) = message::frontend(&waiting.messages[0])? else { return Ok(()) };
+                let part = waiting.parts.remove(0);
+                self.send_bind(pass, &waiting.facts, part, &waiting.messages[0], bind.portal);
+                Ok(())
+            }
+            Judgement::Refuse(why) => self.refuse(waiting, No::privilege(why)).await,
+            Judgement::Hold if waiting.simple => self.hold(waiting).await,
+            Judgement::Hold => match self.collect(waiting).await? {
+                Ok(unit) => self.hold(unit).await,
+                Err((unit, no)) => self.refuse(unit, no).await,
+            },
+        }
+    }
+
+    /// Waits until the target owes nothing.
+    async fn quiesce(&mut self) -> Result<(), End> {
+        if !self.pipeline.is_idle() {
+            let mut flush = BytesMut::new();
+            put(b'H', &[], &mut flush);
+            self.frame(&flush);
+        }
+        self.hand_over().await?;
+        self.drain().await
+    }
+
+    async fn drain(&mut self) -> Result<(), End> {
+        while !self.pipeline.is_idle() {
+            match self.turn(false).await? {
+                Turn::Moved => self.take_target().await?,
+                Turn::CancelAsked => {} // what runs is a question of ours, or nearly done
+            }
+        }
+        Ok(())
+    }
+
+    /// What the unit's names mean now, asked in the session itself.
+    async fn meaning_of(&mut self, facts: &ActionFacts) -> Result<Result<Arc<Answers>, String>, End> {
+        let names = Names::of(facts);
+        if let Some(known) = self.memory.meaning(&names) {
+            return Ok(Ok(known));
+        }
+        let asked = self.ask(&names).await?;
+        if let Ok(answers) = &asked {
+            self.memory.remember(names, answers.clone());
+        }
+        Ok(asked)
+    }
+
+    /// Puts our questions to the target. Where a Sync of ours would end the client's portals, a Flush is used.
+    async fn ask(&mut self, names: &Names) -> Result<Result<Arc<Answers>, String>, End> {
+        let mut out = BytesMut::new();
+        for question in names.questions() {
+            question.write(&mut out);
+            let name = question.name().as_bytes().to_vec();
+            for what in [Expect::Parse(name.clone(), Statement::Opaque), Expect::Bind, Expect::Execute(0), Expect::CloseStatement(name)] {
+                self.pipeline.expect(what, For::Us);
+            }
+        }
+        if self.sync_is_ours() {
+            put(b'S', &[], &mut out);
+            self.pipeline.expect(Expect::Sync, For::Us);
+        } else {
+            put(b'H', &[], &mut out);
+        }
+        self.backend.ask_anew();
+        self.frame(&out);
+        self.hand_over().await?;
+        self.drain().await?;
+        if let Some(why) = self.backend.our_failure.take() {
+            return Ok(Err(why));
+        }
+        let answers = Answers::read(&self.backend.our_rows);
+        Ok(answers.map(Arc::new).ok_or_else(|| "the answer was not understood".to_owned()))
+    }
+
+    fn sync_is_ours(&self) -> bool {
+        !self.pipeline.has_executed()
+    }
+
+    /// Gathers the rest of an extended unit, up to Sync or Flush.
+    async fn collect(&mut self, first: Waiting) -> Result<Result<Waiting, (Waiting, No)>, End> {
+        let mut unit = first;
+        let mut size = unit.messages[0].len();
+        let mut local: HashMap<Vec<u8>, Statement> = HashMap::new();
+        let mut portals: HashMap<Vec<u8>, usize> = HashMap::new();
+        if let Frontend::Bind(bind) = message::frontend(&unit.messages[0])? {
+            portals.insert(bind.portal.to_vec(), 0);
+        }
+        loop {
+            let Some(bytes) = self.peek_message().await? else { continue };
+            let read = message::frontend(&bytes)?;
+            match &read {
+                Frontend::Sync | Frontend::Flush => return Ok(Ok(unit)),
+                Frontend::Terminate => return Err(End::ClientLeft),
+                Frontend::Query(_) | Frontend::CopyData | Frontend::CopyDone | Frontend::CopyFail => {
+                    return Err(Malformed::Unexpected(char::from(bytes[0])).into());
+                }
+                Frontend::Parse { name, sql, types } => {
+                    local.insert(name.to_vec(), Statement::Known((*sql).into(), types.as_slice().into()));
+                }
+                Frontend::CloseStatement(name) => {
+                    local.insert(name.to_vec(), Statement::Opaque);
+                }
+                Frontend::Bind(bind) => {
+                    let known = local.get(bind.statement).cloned();
+                    let meant = || self.pipeline.meaning(bind.statement).statements.into_iter().next();
+                    let statement = known.or_else(meant).unwrap_or(Statement::Opaque);
+                    let (facts, part) = self.bound(&statement, bind);
+                    portals.insert(bind.portal.to_vec(), unit.parts.len());
+                    unit.parts.push(part);
+                    unit.facts = ActionFacts::joined([std::mem::take(&mut unit.facts), (*facts).clone()]);
+                }
+                Frontend::Execute { portal, rows } => {
+                    if let Some(part) = portals.get(*portal).and_then(|n| unit.parts.get_mut(*n)) {
+                        part.row_limits.push(*rows);
+                    }
+                }
+                Frontend::DescribeStatement | Frontend::DescribePortal | Frontend::ClosePortal(_) => {}
+            }
+            size += bytes.len();
+            self.wires.client.input = self.wires.client.input.split_off(bytes.len());
+            unit.messages.push(bytes);
+            if size > UNIT_BYTES_MAX || unit.messages.len() > UNIT_MESSAGES_MAX {
+                let no = No::privilege("needs approval, and is too large to be held as one unit; send fewer statements before Sync");
+                return Ok(Err((unit, no)));
+            }
+        }
+    }
+
+    /// The next whole message, left in the buffer; nothing when more had to be read first.
+    async fn peek_message(&mut self) -> Result<Option<Bytes>, End> {
+        let input = &self.wires.client.input;
+        match message::whole_length(input)? {
+            Some(length) if input.len() >= length => Ok(Some(Bytes::copy_from_slice(&input[..length]))),
+            _ => {
+                if let Turn::Moved = self.turn(true).await? {
+                    self.take_target().await?;
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// Holds a unit until it is approved, refused, withdrawn, or somebody leaves.
+    async fn hold(&mut self, waiting: Waiting) -> Result<(), End> {
+        if waiting.facts.kinds().contains(&StatementKind::CopyIn) {
+            let no = No::privilege("COPY FROM STDIN needs approval here, and its data cannot be shown beforehand; use INSERT");
+            return self.refuse(waiting, no).await;
+        }
+        let (unit, facts) = match self.unit_now(&waiting).await? {
+            Ok(found) => found,
+            Err(no) => return self.refuse(waiting, no).await,
+        };
+        let hold = match self.gate.hold(self.number, &unit, facts).await {
+            Ok(hold) => hold,
+            Err(countersign_control::Fault::Refused(why)) => return self.refuse(waiting, No::privilege(why.to_string())).await,
+            Err(fault) => return Err(fault.into()),
+        };
+        match self.await_verdict(hold).await? {
+            Ok(permit) => self.release(waiting, permit).await,
+            Err(no) => self.refuse(waiting, no).await,
+        }
+    }
+
+    /// The unit with settings and objects as they are at this moment.
+    async fn unit_now(&mut self, waiting: &Waiting) -> Result<Result<(Unit, ActionFacts), No>, End> {
+        let names = Names::of(&waiting.facts);
+        let answers = match self.ask(&names).await? {
+            Ok(answers) => answers,
+            Err(why) => return Ok(Err(No::privilege(format!("the session could not be asked what this statement means: {why}")))),
+        };
+        let facts = with_doubts(answers.refine(&waiting.facts, &names));
+        let unit = Unit {
+            parts: waiting.parts.clone(),
+            settings: answers.settings.clone(),
+            objects: answers.objects.clone(),
+        };
+        Ok(Ok((unit, facts)))
+    }
+
+    async fn await_verdict(&mut self, mut hold: Hold) -> Result<Result<Permit, No>, End> {
+        let in_transaction = self.pipeline.transaction == b'T' || !self.sync_is_ours();
+        let longest = Duration::from_secs(self.gate.transaction_hold_max_s());
+        let deadline = in_transaction.then(|| Instant::now() + longest);
+        let mut beat = tokio::time::interval(NOTICE_EVERY);
+        loop {
+            let ahead = self.wires.client.input.len() < AHEAD_BYTES_MAX;
+            tokio::select! {
+                biased;
+                settled = hold.settled() => {
+                    return Ok(match settled {
+                        Settled::Approved(permit) => Ok(permit),
+                        Settled::Refused(why) => Err(No { hint: hold.address.clone(), ..No::privilege(why) }),
+                    });
+                }
+                turn = self.turn(ahead) => match turn? {
+                    Turn::Moved => self.take_target().await?,
+                    Turn::CancelAsked => {
+                        let words = format!("canceling statement due to user request; request {} withdrawn", hold.request);
+                        // When it was settled this very moment, the cancel still wins: nothing was sent.
+                        let _ = hold.withdraw().await;
+                        return Ok(Err(No { code: "57014", words, hint: String::new() }));
+                    }
+                },
+                _ = beat.tick() => self.notice(&hold),
+                () = until(deadline) => {
+                    let words = format!(
+                        "request {} was not decided within {} s, the longest a statement may wait inside an open transaction; \
+                         the request stays, send the same statement again once it is approved",
+                        hold.request, longest.as_secs()
+                    );
+                    return Ok(Err(No { hint: hold.address.clone(), ..No::privilege(words) }));
+                }
+            }
+        }
+    }
+
+    fn notice(&mut self, hold: &Hold) {
+        let who = if hold.deciders.is_empty() { "nobody".to_owned() } else { hold.deciders.join(", ") };
+        let words = format!("held for approval: request {}, {who} can decide", hold.request);
+        report(Severity::Notice, "00000", &words, &hold.address, &mut self.wires.client.output);
+    }
+
+    /// Sends an approved unit: asked again what it means, its digest computed again, its use committed, then sent.
+    async fn release(&mut self, waiting: Waiting, permit: Permit) -> Result<(), End> {
+        let request = permit.request();
+        let (unit, _) = match self.unit_now(&waiting).await? {
+            Ok(found) => found,
+            Err(no) => return self.refuse(waiting, no).await,
+        };
+        let (pass, grant) = match self.gate.spend(permit, &unit).await {
+            Ok(spent) => spent,
+            Err(countersign_control::Fault::Refused(why)) => return self.refuse(waiting, No::privilege(why.to_string())).await,
+            Err(fault) => return Err(fault.into()),
+        };
+        self.backend.release_begins();
+        self.note_changes(&waiting.facts);
+        self.expect_unit(&waiting, grant)?;
+        let bytes = waiting.messages.concat();
+        let cleared = self.gate.clear(pass, self.number, Recorded::Released(request), &bytes);
+        self.stage(&cleared);
+        Ok(())
+    }
+
+    /// What the target will owe for a released unit; its last answer ends the release.
+    fn expect_unit(&mut self, waiting: &Waiting, grant: GrantId) -> Result<(), End> {
+        let last = waiting.messages.len() - 1;
+        for (n, bytes) in waiting.messages.iter().enumerate() {
+            let ends = (n == last).then_some(grant);
+            let what = match message::frontend(bytes)? {
+                Frontend::Query(_) => Expect::Query(self.number),
+                Frontend::Parse { name, sql, types } => {
+                    Expect::Parse(name.to_vec(), Statement::Known(sql.into(), types.into()))
+                }
+                Frontend::Bind(bind) => {
+                    self.name_portal(bind.portal);
+                    Expect::Bind
+                }
+                Frontend::Execute { .. } => Expect::Execute(self.number),
+                Frontend::DescribeStatement | Frontend::DescribePortal => Expect::Describe,
+                Frontend::CloseStatement(name) => Expect::CloseStatement(name.to_vec()),
+                Frontend::ClosePortal(_) => Expect::ClosePortal,
+                _ => continue,
+            };
+            self.pipeline.expect_for(what, For::Client, ends);
+        }
+        Ok(())
+    }
+
+    /// Tells the client no. Client and target end up in the same transaction state: where a transaction is open, the
+    /// target's is made to fail too.
+    async fn refuse(&mut self, waiting: Waiting, no: No) -> Result<(), End> {
+        self.gate.refused(self.number, waiting.parts, &no.words).await?;
+        let mut error = BytesMut::new();
+        report(Severity::Error, no.code, &no.words, &no.hint, &mut error);
+        let open = self.pipeline.transaction == b'T';
+        match (waiting.simple, open) {
+            (true, false) => {
+                let output = &mut self.wires.client.output;
+                output.extend_from_slice(&error);
+                put(b'Z', &[self.pipeline.transaction], output);
+            }
+            (true, true) => {
+                self.fail_target(error, b'Q', &[NO_STATEMENT.as_bytes(), b"\0"].concat(), Expect::Query(0));
+            }
+            (false, _) if self.pipeline.has_failed() => {
+                self.wires.client.output.extend_from_slice(&error);
+                self.skipping = true;
+            }
+            (false, _) => {
+                let name = b"_countersign_refusal";
+                let body = [&name[..], b"\0", NO_STATEMENT.as_bytes(), b"\0\0\0"].concat();
+                self.fail_target(error, b'P', &body, Expect::Parse(name.to_vec(), Statement::Opaque));
+                self.skipping = true;
+            }
+        }
+        Ok(())
+    }
+
+    fn fail_target(&mut self, error: BytesMut, tag: u8, body: &[u8], what: Expect) {
+        self.backend.refusal = Some(error);
+        self.pipeline.expect(what, For::Refusal);
+        let mut out = BytesMut::new();
+        put(tag, body, &mut out);
+        self.frame(&out);
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

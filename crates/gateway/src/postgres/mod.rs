@@ -1,0 +1,22 @@
+//! PostgreSQL: the wire protocol 3.0 and 3.2 (PostgreSQL manual, "Frontend/Backend Protocol").
+//!
+//! ```text
+//! client ── front (TLS, start-up, SCRAM) ── relay ── target
+//!                                            │ each unit: inspect → catalogue → gate
+//!                                            └ hold: the slow path, until a verdict
+//! ```
+
+mod backend;
+mod cancel;
+mod catalogue;
+mod front;
+mod hold;
+mod message;
+mod pipeline;
+mod relay;
+mod scram;
+mod serve;
+mod unit;
+mod wires;
+
+pub use serve::{Bound, GatewayConfig, bind};

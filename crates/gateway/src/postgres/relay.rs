@@ -1,0 +1,453 @@
+//! One session: messages from the client are judged one by one and sent on; the target's stream is scanned and
+//! forwarded. What may simply go takes no other way than this file; what must wait goes through `hold`.
+
+use super::backend::{Backend, Broken, Happened};
+use super::cancel::Registered;
+use super::catalogue::{Names, changes_meaning, only_transaction, with_doubts};
+use super::message::{self, Bind, Frontend, Malformed, Severity, report};
+use super::pipeline::{CopyIn, Expect, For, Pipeline, Statement};
+use super::unit::Memory;
+use super::wires::{Wire, Wires};
+use bytes::{Bytes, BytesMut};
+use countersign_control::{Cleared, Cut, Fault, Gate, Judgement, Pass, Recorded, TargetLogin};
+use countersign_core::digest::UnitPart;
+use countersign_journal::{ActionFacts, SessionEnd, StatementKind};
+use countersign_target::postgres::{BackendKey, Connected, Login, cancel, terminate};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+/// Portals whose statement number is remembered.
+const PORTALS_MAX: usize = 1_000;
+/// How long the target has to stop what it runs after a cancel, before its backend is ended.
+const STOP_WAIT: Duration = Duration::from_secs(1);
+/// How long a last word to a client may take.
+const LAST_WORD_WAIT: Duration = Duration::from_secs(1);
+
+/// Why a session ended.
+#[derive(Debug)]
+pub(super) enum End {
+    ClientLeft,
+    TargetLeft,
+    Cut(SessionEnd),
+    /// The client is told this and disconnected: SQLSTATE and words.
+    Fatal(&'static str, String),
+}
+
+impl From<Fault> for End {
+    fn from(fault: Fault) -> End {
+        End::Fatal("58000", fault.to_string())
+    }
+}
+
+impl From<Malformed> for End {
+    fn from(malformed: Malformed) -> End {
+        End::Fatal("08P01", malformed.to_string())
+    }
+}
+
+impl From<Broken> for End {
+    fn from(broken: Broken) -> End {
+        End::Fatal("08P01", broken.to_string())
+    }
+}
+
+/// What came of one turn.
+pub(super) enum Turn {
+    Moved,
+    CancelAsked,
+}
+
+/// One session.
+pub(super) struct Relay {
+    pub(super) wires: Wires,
+    pub(super) pipeline: Pipeline,
+    pub(super) backend: Backend,
+    pub(super) memory: Memory,
+    pub(super) gate: Gate,
+    /// Cleared bytes that wait for the transcript.
+    pub(super) staged: BytesMut,
+    /// Everything the client sends up to the next Sync is dropped, as the target would.
+    pub(super) skipping: bool,
+    pub(super) number: u64,
+    portals: HashMap<Vec<u8>, u64>,
+    restricted: bool,
+    cut: Cut,
+    cancel: Registered,
+    login: TargetLogin,
+    key: BackendKey,
+}
+
+/// Nothing is known of a text nobody needs to understand.
+static NO_FACTS: ActionFacts = ActionFacts { statements: Vec::new(), unknown: std::collections::BTreeSet::new() };
+
+impl Relay {
+    pub(super) fn new(
+        client: tokio_rustls::server::TlsStream<TcpStream>,
+        target: Connected,
+        gate: Gate,
+        cancel: Registered,
+        login: TargetLogin,
+    ) -> Relay {
+        Relay {
+            cut: gate.cut(),
+            wires: Wires { client: Wire::new(client, BytesMut::new()), target: Wire::new(target.stream, target.rest) },
+            pipeline: Pipeline::new(b'I'),
+            backend: Backend::default(),
+            memory: Memory::default(),
+            staged: BytesMut::new(),
+            skipping: false,
+            number: 0,
+            portals: HashMap::new(),
+            restricted: true,
+            cancel,
+            login,
+            key: target.key,
+            gate,
+        }
+    }
+
+    /// Serves the session to its end.
+    pub(super) async fn run(mut self) {
+        let end = loop {
+            if let Err(end) = self.step().await {
+                break end;
+            }
+        };
+        self.finish(end).await;
+    }
+
+    async fn step(&mut self) -> Result<(), End> {
+        self.take_client().await?;
+        self.hand_over().await?;
+        match self.turn(!self.pipeline.is_full()).await? {
+            Turn::Moved => self.take_target().await,
+            Turn::CancelAsked => self.cancel_running().await,
+        }
+    }
+
+    /// Moves bytes until something was read, the client asked to cancel, or the session is cut.
+    pub(super) async fn turn(&mut self, read_client: bool) -> Result<Turn, End> {
+        tokio::select! {
+            biased;
+            why = self.cut.wait_for(Option::is_some) => {
+                Err(End::Cut(why.ok().and_then(|w| *w).unwrap_or(SessionEnd::ServerStopped)))
+            }
+            () = self.cancel.asked.notified() => Ok(Turn::CancelAsked),
+            moved = self.wires.turn(read_client) => moved.map(|()| Turn::Moved),
+        }
+    }
+
+    /// What was cleared goes out once the transcript has it.
+    pub(super) async fn hand_over(&mut self) -> Result<(), End> {
+        self.gate.hand_over().await?;
+        let staged = self.staged.split();
+        if self.wires.target.output.is_empty() {
+            self.wires.target.output = staged;
+        } else {
+            self.wires.target.output.extend_from_slice(&staged);
+        }
+        Ok(())
+    }
+
+    pub(super) fn stage(&mut self, cleared: &Cleared<'_>) {
+        self.staged.extend_from_slice(cleared.bytes());
+    }
+
+    /// Sends something that executes nothing.
+    pub(super) fn frame(&mut self, bytes: &[u8]) {
+        let cleared = self.gate.framing(bytes);
+        self.staged.extend_from_slice(cleared.bytes());
+    }
+
+    /// Scans what the target sent and writes down what became of statements.
+    pub(super) async fn take_target(&mut self) -> Result<(), End> {
+        let Wires { client, target } = &mut self.wires;
+        self.backend.scan(&mut target.input, &mut client.output, &mut self.pipeline)?;
+        for happened in std::mem::take(&mut self.backend.happened) {
+            match happened {
+                Happened::Finished(number, tag) => self.gate.record(number, Recorded::Outcome(tag)),
+                Happened::Failed(number, code, words) => {
+                    self.memory.forget_meanings();
+                    self.gate.record(number, Recorded::Outcome(format!("error {code}: {words}")));
+                }
+                Happened::ReleaseEnded(grant, outcome) => self.gate.ran(grant, outcome).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The next whole message the client sent, if one is there.
+    pub(super) fn next_message(&mut self) -> Result<Option<Bytes>, End> {
+        let input = &mut self.wires.client.input;
+        match message::whole_length(input)? {
+            Some(length) if input.len() >= length => Ok(Some(input.split_to(length).freeze())),
+            Some(length) => {
+                input.reserve(length - input.len());
+                Ok(None)
+            }
+            None => Ok(None),
+        }
+    }
+
+    async fn take_client(&mut self) -> Result<(), End> {
+        while !self.pipeline.is_full() {
+            let Some(bytes) = self.next_message()? else { break };
+            self.take(bytes).await?;
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, bytes: Bytes) -> Result<(), End> {
+        let read = message::frontend(&bytes)?;
+        if matches!(read, Frontend::Terminate) {
+            return Err(End::ClientLeft);
+        }
+        if self.skipping && read != Frontend::Sync {
+            return Ok(());
+        }
+        let copying = self.pipeline.copy_in != CopyIn::No;
+        match read {
+            Frontend::CopyData => self.frame(&bytes),
+            Frontend::CopyDone | Frontend::CopyFail => {
+                self.pipeline.copy_ends();
+                self.frame(&bytes);
+            }
+            Frontend::Sync => {
+                self.skipping = false;
+                self.expect_and_frame(Expect::Sync, &bytes);
+            }
+            Frontend::Flush => self.frame(&bytes),
+            _ if copying => return Err(Malformed::Unexpected(char::from(bytes[0])).into()),
+            Frontend::Query(sql) => self.query(&bytes, sql).await?,
+            Frontend::Bind(bind) => self.bind(&bytes, &bind).await?,
+            Frontend::Parse { name, sql, types } => {
+                let statement = Statement::Known(sql.into(), types.into());
+                self.expect_and_frame(Expect::Parse(name.to_vec(), statement), &bytes);
+            }
+            Frontend::DescribeStatement | Frontend::DescribePortal => self.expect_and_frame(Expect::Describe, &bytes),
+            Frontend::CloseStatement(name) => self.expect_and_frame(Expect::CloseStatement(name.to_vec()), &bytes),
+            Frontend::ClosePortal(_) => self.expect_and_frame(Expect::ClosePortal, &bytes),
+            Frontend::Execute { portal, .. } => {
+                // A portal exists on the target only if its Bind, or the statement that declared it, was cleared.
+                let number = self.portals.get(portal).copied().unwrap_or(0);
+                self.expect_and_frame(Expect::Execute(number), &bytes);
+            }
+            Frontend::Terminate => {}
+        }
+        Ok(())
+    }
+
+    fn expect_and_frame(&mut self, what: Expect, bytes: &[u8]) {
+        self.pipeline.expect(what, For::Client);
+        self.frame(bytes);
+    }
+
+    async fn query(&mut self, bytes: &Bytes, sql: &[u8]) -> Result<(), End> {
+        self.number += 1;
+        let facts = self.facts(sql);
+        match self.judged(&facts, sql) {
+            Some(Judgement::Pass(pass)) => {
+                self.send_query(pass, &facts, bytes, sql);
+                Ok(())
+            }
+            _ => self.slow_query(bytes, sql).await,
+        }
+    }
+
+    pub(super) fn send_query(&mut self, pass: Pass, facts: &ActionFacts, bytes: &[u8], sql: &[u8]) {
+        self.note_changes(facts);
+        self.pipeline.expect(Expect::Query(self.number), For::Client);
+        let cleared = self.gate.clear(pass, self.number, Recorded::Allowed(simple_part(sql)), bytes);
+        self.staged.extend_from_slice(cleared.bytes());
+    }
+
+    async fn bind(&mut self, bytes: &Bytes, bind: &Bind<'_>) -> Result<(), End> {
+        self.number += 1;
+        // Every text the name may stand for must be one that may go.
+        let mut passed = None;
+        for statement in self.pipeline.meaning(bind.statement).statements {
+            let (facts, part) = self.bound(&statement, bind);
+            match self.judged(&facts, &part.sql) {
+                Some(Judgement::Pass(pass)) => passed = Some((pass, facts, part)),
+                _ => return self.slow_bind(bytes).await,
+            }
+        }
+        match passed {
+            Some((pass, facts, part)) => {
+                self.send_bind(pass, &facts, part, bytes, bind.portal);
+                Ok(())
+            }
+            None => self.slow_bind(bytes).await,
+        }
+    }
+
+    pub(super) fn send_bind(&mut self, pass: Pass, facts: &ActionFacts, part: UnitPart, bytes: &[u8], portal: &[u8]) {
+        self.note_changes(facts);
+        self.name_portal(portal);
+        self.pipeline.expect(Expect::Bind, For::Client);
+        let cleared = self.gate.clear(pass, self.number, Recorded::Allowed(part), bytes);
+        self.staged.extend_from_slice(cleared.bytes());
+    }
+
+    pub(super) fn name_portal(&mut self, portal: &[u8]) {
+        if self.portals.len() >= PORTALS_MAX {
+            self.portals.clear();
+        }
+        self.portals.insert(portal.to_vec(), self.number);
+    }
+
+    /// What a bind would run: its facts and its exact text and values.
+    pub(super) fn bound(&mut self, statement: &Statement, bind: &Bind<'_>) -> (Arc<ActionFacts>, UnitPart) {
+        match statement {
+            Statement::Known(sql, types) => (self.facts(sql), bind.part(sql, types)),
+            Statement::Opaque => {
+                let name = String::from_utf8_lossy(bind.statement).into_owned();
+                let why = format!("runs the prepared statement `{name}`, whose text was not seen");
+                (Arc::new(ActionFacts::opaque(why)), bind.part(b"", &[]))
+            }
+        }
+    }
+
+    pub(super) fn facts(&mut self, sql: &[u8]) -> Arc<ActionFacts> {
+        let restricts = self.gate.restricts();
+        if restricts && !self.restricted {
+            // Until now nothing was read: what is prepared and set in the session is not known.
+            self.pipeline.forget_statements();
+            self.memory.forget_meanings();
+        }
+        self.restricted = restricts;
+        if restricts { self.memory.facts(sql) } else { Arc::new(NO_FACTS.clone()) }
+    }
+
+    /// What the rules say, if everything the text names is known; nothing when the session must be asked first.
+    pub(super) fn judged(&mut self, facts: &ActionFacts, sql: &[u8]) -> Option<Judgement> {
+        if !self.restricted || only_transaction(facts, sql) {
+            return Some(self.gate.judge(facts));
+        }
+        let names = Names::of(facts);
+        let answers = self.memory.meaning(&names)?;
+        Some(self.gate.judge(&with_doubts(answers.refine(facts, &names))))
+    }
+
+    /// What is sent now may change what comes later means.
+    pub(super) fn note_changes(&mut self, facts: &ActionFacts) {
+        if changes_meaning(facts) {
+            self.memory.forget_meanings();
+        }
+        let kinds = facts.kinds();
+        let prepares = [StatementKind::Prepare, StatementKind::Deallocate, StatementKind::Other];
+        if !facts.unknown.is_empty() || prepares.iter().any(|k| kinds.contains(k)) {
+            self.pipeline.forget_statements();
+        }
+    }
+
+    /// Cancels what runs now. Nothing is sent to the target until it took the request, so that a late signal cannot
+    /// hit a later statement.
+    async fn cancel_running(&mut self) -> Result<(), End> {
+        if !self.pipeline.is_idle()
+            && let Err(fault) = cancel(&self.login.device, self.key).await
+        {
+            tracing::warn!("a cancel did not reach the target: {fault}");
+        }
+        Ok(())
+    }
+
+    /// The end: the client is cut first, then whatever the target runs is stopped, then the session is closed.
+    async fn finish(mut self, end: End) {
+        let why = match &end {
+            End::ClientLeft | End::Fatal(..) => SessionEnd::ClientLeft,
+            End::TargetLeft => SessionEnd::TargetLeft,
+            End::Cut(why) => *why,
+        };
+        self.last_word(&end).await;
+        if !matches!(end, End::TargetLeft) {
+            self.stop_target().await;
+        }
+        if let Err(fault) = self.gate.close(why).await {
+            tracing::error!("a session could not be closed: {fault}");
+        }
+    }
+
+    async fn last_word(&mut self, end: &End) {
+        let (code, words) = match end {
+            End::ClientLeft => return,
+            End::TargetLeft => ("08006", "the target closed the connection".to_owned()),
+            End::Fatal(code, words) => (*code, words.clone()),
+            End::Cut(SessionEnd::GrantEnded) => ("57P01", "your access ended; ask again on the page".to_owned()),
+            End::Cut(SessionEnd::Terminated) => ("57P01", "an administrator terminated this session".to_owned()),
+            End::Cut(_) => ("57P01", "Countersign is stopping".to_owned()),
+        };
+        let client = &mut self.wires.client;
+        report(Severity::Fatal, code, &words, "", &mut client.output);
+        let said = async {
+            client.stream.write_all(&client.output).await?;
+            client.stream.shutdown().await
+        };
+        // Whoever no longer listens misses it.
+        let _ = tokio::time::timeout(LAST_WORD_WAIT, said).await;
+    }
+
+    /// Disconnecting is not enough: what runs is cancelled, and if it does not stop, its backend is ended.
+    async fn stop_target(&mut self) {
+        if !self.pipeline.is_idle() {
+            let cancelled = cancel(&self.login.device, self.key).await;
+            let stopped = tokio::time::timeout(STOP_WAIT, self.until_idle()).await;
+            if cancelled.is_err() || !matches!(stopped, Ok(Ok(()))) {
+                let login = Login {
+                    device: &self.login.device,
+                    user: &self.login.login,
+                    password: &self.login.password,
+                    database: &self.login.database,
+                    parameters: &[],
+                };
+                match terminate(&login, self.key.process).await {
+                    Ok(true) => {}
+                    Ok(false) => tracing::error!("{}: the target's backend does not end", self.gate.session()),
+                    Err(fault) => tracing::error!("{}: {fault}", self.gate.session()),
+                }
+            }
+        }
+        let mut goodbye = BytesMut::new();
+        message::put(b'X', &[], &mut goodbye);
+        let target = &mut self.wires.target.stream;
+        let _ = tokio::time::timeout(LAST_WORD_WAIT, async {
+            target.write_all(&goodbye).await?;
+            target.shutdown().await
+        })
+        .await;
+    }
+
+    /// Reads the target until it owes nothing; the client is gone.
+    async fn until_idle(&mut self) -> Result<(), End> {
+        use tokio::io::AsyncReadExt;
+        while !self.pipeline.is_idle() {
+            let target = &mut self.wires.target;
+            match target.stream.read_buf(&mut target.input).await {
+                Ok(n) if n > 0 => {
+                    self.take_target().await?;
+                    self.wires.client.output.clear();
+                    if !self.pipeline.is_idle() && self.pipeline.has_failed() {
+                        return Ok(());
+                    }
+                }
+                _ => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A simple query as part of a unit.
+pub(super) fn simple_part(sql: &[u8]) -> UnitPart {
+    UnitPart {
+        sql: sql.to_vec(),
+        parameter_types: Vec::new(),
+        parameter_formats: Vec::new(),
+        parameters: Vec::new(),
+        result_formats: Vec::new(),
+        row_limits: Vec::new(),
+    }
+}
