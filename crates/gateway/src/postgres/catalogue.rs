@@ -152,7 +152,7 @@ impl Question {
         self.name
     }
 
-    /// Parse, Bind, Execute, Close.
+    /// Parse, Bind, Execute, Close of portal and statement.
     pub(super) fn write(&self, out: &mut BytesMut) {
         let name = self.name.as_bytes();
         put(b'P', &[name, b"\0", self.sql.as_bytes(), b"\0\0\0"].concat(), out);
@@ -170,7 +170,9 @@ impl Question {
         bind.put_u16(0);
         put(b'B', &bind, out);
         put(b'E', &[name, b"\0\0\0\0\0"].concat(), out);
-        put(b'C', &[b"S", name, b"\0"].concat(), out);
+        for kind in [b"P", b"S"] {
+            put(b'C', &[kind, name, b"\0"].concat(), out);
+        }
     }
 }
 

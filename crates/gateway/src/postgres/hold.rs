@@ -155,7 +155,8 @@ impl Relay {
         for question in names.questions() {
             question.write(&mut out);
             let name = question.name().as_bytes().to_vec();
-            for what in [Expect::Parse(name.clone(), Statement::Opaque), Expect::Bind, Expect::Execute(0), Expect::CloseStatement(name)] {
+            let made = [Expect::Parse(name.clone(), Statement::Opaque), Expect::Bind, Expect::Execute(0)];
+            for what in made.into_iter().chain([Expect::ClosePortal, Expect::CloseStatement(name)]) {
                 self.pipeline.expect(what, For::Us);
             }
         }

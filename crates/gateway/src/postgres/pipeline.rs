@@ -130,7 +130,7 @@ impl Pipeline {
                 }
                 (self.failed, self.executed) = (false, false);
             }
-            Expect::Bind | Expect::Execute(_) => self.executed = true,
+            Expect::Bind | Expect::Execute(_) if to == For::Client => self.executed = true,
             _ => {}
         }
         if !self.failed {

@@ -1,0 +1,121 @@
+//! Holding and releasing, with a real target: what is allowed passes, what needs approval waits, what was approved runs
+//! once, and what was not never runs.
+
+mod support;
+
+use countersign_journal::Verdict;
+use support::{World, bind_to, execute, parse, query, sync};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r60_an_update_waits_and_runs_once_when_approved() {
+    let world = World::start().await;
+    let mut alice = world.raw(&world.alice).await;
+    alice.send(&[query("SELECT count(*) FROM customers")]).await;
+    assert_eq!(alice.answer().await, ["T", "D", "SELECT 1", "Z I"]);
+    alice.send(&[query("UPDATE customers SET visits = visits + 1 WHERE id = 1")]).await;
+    let request = alice.held().await;
+    assert_eq!(world.truth("SELECT sum(visits) FROM customers"), "0");
+    world.decide(&world.dora, request, Verdict::Approve, "").await;
+    assert_eq!(alice.answer().await, ["UPDATE 1", "Z I"]);
+    assert_eq!(world.truth("SELECT sum(visits) FROM customers"), "1");
+    alice.send(&[query("UPDATE customers SET visits = visits + 1 WHERE id = 1")]).await;
+    let again = alice.held().await;
+    assert_ne!(request, again, "one approval, one run");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r60_a_rejection_says_why_and_the_session_goes_on() {
+    let world = World::start().await;
+    let psql = world.psql(&world.alice).await;
+    let run = tokio::task::spawn_blocking(move || psql.run("DELETE FROM customers"));
+    let request = world.waiting(&world.dora).await;
+    world.decide(&world.dora, request.id, Verdict::Reject, "not on a Friday").await;
+    let ran = run.await.expect("joined").expect("psql ran");
+    assert!(ran.stderr.contains("dora wrote: not on a Friday"), "{}", ran.stderr);
+    assert_eq!(world.truth("SELECT count(*) FROM customers"), "10");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r61_bound_values_are_part_of_what_is_approved() {
+    let world = World::start().await;
+    let mut alice = world.raw(&world.alice).await;
+    alice.send(&[parse("s", "UPDATE customers SET visits = 7 WHERE id = $1"), sync()]).await;
+    assert_eq!(alice.answer().await, ["1", "Z I"]);
+    alice.send(&[bind_to("", "s", &["3"]), execute(""), sync()]).await;
+    let request = alice.held().await;
+    world.decide(&world.dora, request, Verdict::Approve, "").await;
+    assert_eq!(alice.answer().await, ["2", "UPDATE 1", "Z I"]);
+    assert_eq!(world.truth("SELECT string_agg(id::text, ',') FROM customers WHERE visits = 7"), "3");
+    alice.send(&[bind_to("", "s", &["4"]), execute(""), sync()]).await;
+    let other = alice.held().await;
+    assert_ne!(request, other);
+    world.decide(&world.dora, other, Verdict::Reject, "").await;
+    assert_eq!(alice.answer().await, ["E 42501", "Z I"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_inside_a_transaction_fails_it_on_both_sides() {
+    let world = World::start().await;
+    let mut alice = world.raw(&world.alice).await;
+    alice.send(&[query("BEGIN"), query("INSERT INTO orders VALUES (99, 1)")]).await;
+    assert_eq!(alice.answer().await, ["BEGIN", "Z T"]);
+    assert_eq!(alice.answer().await, ["INSERT 0 1", "Z T"]);
+    alice.send(&[query("DELETE FROM customers")]).await;
+    let request = alice.held().await;
+    world.decide(&world.dora, request, Verdict::Reject, "").await;
+    assert_eq!(alice.answer().await, ["E 42501", "Z E"]);
+    alice.send(&[query("SELECT 1"), query("COMMIT")]).await;
+    assert_eq!(alice.answer().await, ["E 25P02", "Z E"]);
+    assert_eq!(alice.answer().await, ["ROLLBACK", "Z I"]);
+    assert_eq!(world.truth("SELECT count(*) FROM orders WHERE id = 99"), "0");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hold_in_an_open_transaction_has_a_limit_of_its_own() {
+    let world = World::start().await;
+    let mut alice = world.raw(&world.alice).await;
+    alice.send(&[query("BEGIN"), query("UPDATE customers SET visits = 1")]).await;
+    assert_eq!(alice.answer().await, ["BEGIN", "Z T"]);
+    let request = alice.held().await;
+    assert_eq!(alice.answer().await, ["E 42501", "Z E"]);
+    let view = world.control.request(&world.dora, request).await.expect("the request");
+    assert_eq!(view.status, "Pending", "the request stays");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r60_a_client_that_went_away_loses_nothing() {
+    let world = World::start().await;
+    let reserved = world.raw(&world.alice).await; // keeps the grant in use
+    let mut alice = world.raw(&world.alice).await;
+    let sql = "UPDATE customers SET visits = visits + 1 WHERE id = 2";
+    alice.send(&[query(sql)]).await;
+    let request = alice.held().await;
+    drop(alice);
+    world.decide(&world.dora, request, Verdict::Approve, "").await;
+    assert_eq!(world.truth("SELECT sum(visits) FROM customers"), "0", "nothing runs while nobody asks");
+    let mut back = world.raw(&world.alice).await;
+    back.send(&[query(sql)]).await;
+    assert_eq!(back.answer().await, ["UPDATE 1", "Z I"]);
+    back.send(&[query(sql)]).await;
+    let second = back.held().await;
+    assert_ne!(request, second);
+    assert_eq!(world.truth("SELECT sum(visits) FROM customers"), "1");
+    drop(reserved);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r35_a_revoke_cuts_the_client_and_stops_the_statement() {
+    let world = World::start().await;
+    let mut alice = world.raw(&world.alice).await;
+    alice.send(&[query("SELECT pg_sleep(60)")]).await;
+    let running = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active' AND datname = current_database()";
+    assert!(until(|| world.truth(running) == "1"), "it runs");
+    let sessions = world.control.sessions(&world.ada, true).await.expect("sessions");
+    world.control.revoke(&world.ada, sessions[0].request, "enough").await.expect("revoked");
+    assert_eq!(alice.answer().await, ["E 57P01", "closed"]);
+    assert!(until(|| world.truth(running) == "0"), "it no longer runs");
+}
+
+fn until(mut look: impl FnMut() -> bool) -> bool {
+    countersign_harness::wait_until(support::WAIT, || look().then_some(())).is_some()
+}

@@ -1,0 +1,121 @@
+//! Everything read so far, and the way each entry takes through it.
+
+use crate::Report;
+use crate::fault::Fault;
+use crate::request::Request;
+use crate::usage::{Grant, Session};
+use countersign_journal::{AccountId, Entry, Event, GrantEnd, GrantId, Head, RequestId, SessionId};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is wrong with an entry, without its number.
+pub(crate) type Wrong = String;
+
+/// The fold: what the entries read so far make true.
+#[derive(Default)]
+pub(crate) struct Ledger {
+    pub(crate) requests: BTreeMap<RequestId, Request>,
+    pub(crate) grants: BTreeMap<GrantId, Grant>,
+    pub(crate) sessions: BTreeMap<SessionId, Session>,
+    /// Sessions that are open.
+    pub(crate) open: BTreeSet<SessionId>,
+    /// Requests that are pending or whose one use is still to come, by the connect grant they hang on.
+    pub(crate) hanging: BTreeMap<GrantId, BTreeSet<RequestId>>,
+    /// Accounts in exclusive use.
+    pub(crate) held: BTreeMap<AccountId, GrantId>,
+    policy_version: u64,
+    directory_version: u64,
+    /// A use whose end must be the next entry.
+    used_last: Option<(u64, GrantId)>,
+    decisions: u64,
+    released: u64,
+}
+
+impl Ledger {
+    /// Judges the next entry by what came before, then takes it in.
+    pub(crate) fn read(&mut self, entry: Entry) -> Result<(), Fault> {
+        if let Some((seq, used)) = self.used_last.take() {
+            let ends = matches!(entry.event, Event::GrantEnded { grant, how: GrantEnd::UsedUp } if grant == used);
+            ensure(ends, || not_used_up(used)).map_err(|what| Fault::Meaning { seq, what })?;
+        }
+        if let Event::Used { grant, .. } = entry.event {
+            self.used_last = Some((entry.seq, grant));
+        }
+        let seq = entry.seq;
+        self.fold(entry).map_err(|what| Fault::Meaning { seq, what })
+    }
+
+    /// The journal has ended: nothing may be half done.
+    pub(crate) fn ended(&self) -> Result<(), Fault> {
+        match self.used_last {
+            Some((seq, used)) => Err(Fault::Meaning { seq, what: not_used_up(used) }),
+            None => Ok(()),
+        }
+    }
+
+    /// What was read, up to `head`.
+    pub(crate) fn report(&self, head: Head) -> Report {
+        Report {
+            head,
+            entries: head.len,
+            requests: self.requests.len() as u64,
+            decisions: self.decisions,
+            released: self.released,
+            sessions: self.sessions.len() as u64,
+            sessions_open: self.open.len() as u64,
+        }
+    }
+
+    fn fold(&mut self, entry: Entry) -> Result<(), Wrong> {
+        let at = entry.at;
+        match entry.event {
+            Event::PolicyApplied { version, .. } => next_version("policy", &mut self.policy_version, version),
+            Event::DirectoryApplied { version, .. } => next_version("directory", &mut self.directory_version, version),
+            Event::RequestMade(made) => self.request_made(at, made),
+            event @ Event::LevelStarted { .. } => self.level_started(&event),
+            event @ Event::Voted { .. } => {
+                self.decisions += 1;
+                self.voted(at, &event)
+            }
+            event @ Event::Retracted { .. } => self.retracted(&event),
+            Event::RequestApproved { request, grant, terms } => self.approved(at, request, grant, terms.window),
+            Event::RequestDisapproved { request, by } => self.disapproved(request, by),
+            Event::RequestCanceled { request } => self.canceled(request),
+            Event::RequestExpired { request } => self.expired(request),
+            Event::RequestRevoked { request, by, .. } => self.revoked(request, by),
+            Event::GrantEnded { grant, how } => self.grant_ended(grant, how),
+            Event::SessionOpened { session, grant, first_use, .. } => self.opened(at, session, grant, first_use),
+            Event::SessionClosed { session, .. } => self.closed(session),
+            Event::Used { grant, session, attempt } => {
+                self.released += 1;
+                self.used(at, grant, session, attempt)
+            }
+            Event::Ran { grant, .. } => self.ran(grant),
+            Event::Noted(_) => Ok(()),
+        }
+    }
+}
+
+/// Says what is wrong unless it holds.
+pub(crate) fn ensure(holds: bool, wrong: impl FnOnce() -> Wrong) -> Result<(), Wrong> {
+    if holds { Ok(()) } else { Err(wrong()) }
+}
+
+/// Numbers are given from 1, without gaps and never twice.
+pub(crate) fn ensure_next<Id: Copy + std::fmt::Display, V>(
+    known: &BTreeMap<Id, V>,
+    id: Id,
+    number: u64,
+) -> Result<(), Wrong> {
+    let next = known.len() as u64 + 1;
+    ensure(number == next, || format!("`{id}` is not the next of its kind, which is number {next}"))
+}
+
+fn next_version(what: &str, known: &mut u64, found: u64) -> Result<(), Wrong> {
+    ensure(found == *known + 1, || format!("version {found} of the {what} follows version {known}"))?;
+    *known = found;
+    Ok(())
+}
+
+fn not_used_up(grant: GrantId) -> Wrong {
+    format!("`{grant}` was used and the next entry does not end it, so that it could be used again")
+}

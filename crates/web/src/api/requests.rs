@@ -1,0 +1,192 @@
+//! Asking, looking and deciding.
+
+use super::{Answer, Body, Params, account, request_id};
+use crate::guard::Signed;
+use crate::period::narrowed;
+use crate::reader::rfc3339;
+use crate::site::Site;
+use axum::Json;
+use axum::extract::{Path, State};
+use countersign_control::Fault;
+use countersign_control::view::{RequestQuery, RequestView, Scope};
+use countersign_core::Position;
+use countersign_journal::{RequestId, Seconds, Timestamp, Verdict, Window};
+use serde::Deserialize;
+
+/// Lines of a list when no number is asked for.
+const LINES: usize = 50;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wanted {
+    target: String,
+    database: Option<String>,
+    start: Option<String>,
+    end: Option<String>,
+    minutes: Option<Seconds>,
+    #[serde(default)]
+    reason: String,
+}
+
+/// `POST /requests`
+pub(crate) async fn ask(State(site): State<Site>, signed: Signed, Body(wanted): Body<Wanted>) -> Answer<RequestView> {
+    let account = account(&site, &wanted.target)?;
+    let window = window_of(&wanted, site.control.now())?;
+    let database = wanted.database.as_deref().map(str::trim).filter(|d| !d.is_empty());
+    let id = site.control.ask_connect(&signed.actor, account, database, window, &wanted.reason).await?;
+    view(&site, &signed, id).await
+}
+
+fn window_of(wanted: &Wanted, now: Timestamp) -> Result<Window, Fault> {
+    let start = moment("start", wanted.start.as_deref())?.map_or(now, |start| start.max(now));
+    let end = match (moment("end", wanted.end.as_deref())?, wanted.minutes) {
+        (Some(end), None) => end,
+        (None, Some(minutes)) => start.plus(minutes.saturating_mul(60)),
+        (Some(_), Some(_)) => return Err(Fault::Input("send `end` or `minutes`, not both".into())),
+        (None, None) => return Err(Fault::Input("say how long: send `end` or `minutes`".into())),
+    };
+    Window::new(start, end).ok_or(Fault::Refused(countersign_core::Refusal::NoPeriod))
+}
+
+fn moment(name: &str, text: Option<&str>) -> Result<Option<Timestamp>, Fault> {
+    let Some(text) = text else { return Ok(None) };
+    let wrong = || Fault::Input(format!("`{name}` is not a time: expected RFC 3339, such as 2026-11-22T14:00:00Z"));
+    rfc3339(text).map(Some).ok_or_else(wrong)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ScopeWord {
+    Mine,
+    ForMe,
+    MyDecisions,
+    All,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListParams {
+    scope: Option<ScopeWord>,
+    #[serde(default)]
+    status: String,
+    #[serde(default)]
+    text: String,
+    before: Option<u64>,
+    limit: Option<usize>,
+}
+
+/// `GET /requests`
+pub(crate) async fn list(
+    State(site): State<Site>,
+    signed: Signed,
+    Params(params): Params<ListParams>,
+) -> Answer<Vec<RequestView>> {
+    let scope = match params.scope.unwrap_or(ScopeWord::Mine) {
+        ScopeWord::Mine => Scope::Mine,
+        ScopeWord::ForMe => Scope::ForMe,
+        ScopeWord::MyDecisions => Scope::MyDecisions,
+        ScopeWord::All => Scope::All,
+    };
+    let query = RequestQuery {
+        scope,
+        status: params.status,
+        text: params.text,
+        before: params.before.map(RequestId),
+        limit: params.limit.unwrap_or(LINES),
+    };
+    Ok(Json(site.control.requests(&signed.actor, &query).await?))
+}
+
+/// `GET /requests/{id}`
+pub(crate) async fn show(State(site): State<Site>, signed: Signed, Path(id): Path<String>) -> Answer<RequestView> {
+    view(&site, &signed, request_id(&id)?).await
+}
+
+async fn view(site: &Site, signed: &Signed, id: RequestId) -> Answer<RequestView> {
+    Ok(Json(site.control.request(&signed.actor, id).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PositionBody {
+    track: u32,
+    level: u32,
+    epoch: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Decision {
+    verdict: Verdict,
+    position: Option<PositionBody>,
+    start: Option<String>,
+    end: Option<String>,
+    #[serde(default)]
+    comment: String,
+}
+
+/// `POST /requests/{id}/decision`
+pub(crate) async fn decide(
+    State(site): State<Site>,
+    signed: Signed,
+    Path(id): Path<String>,
+    Body(decision): Body<Decision>,
+) -> Answer<RequestView> {
+    let id = request_id(&id)?;
+    let seen = site.control.request(&signed.actor, id).await?;
+    let sent = decision.position.map(|p| Position { track: p.track, level: p.level, epoch: p.epoch });
+    let position = sent.or(seen.position.map(Into::into)).ok_or_else(|| not_open(&seen, &signed))?;
+    let start = moment("start", decision.start.as_deref())?;
+    let end = moment("end", decision.end.as_deref())?;
+    let window = narrowed(&seen, start, end)?;
+    site.control.decide(&signed.actor, id, position, decision.verdict, window, &decision.comment).await?;
+    view(&site, &signed, id).await
+}
+
+/// What stands where this actor can decide nothing; the engine says it more exactly for a stated position.
+fn not_open(seen: &RequestView, signed: &Signed) -> Fault {
+    let own = seen.person.id == signed.actor.person;
+    Fault::Refused(match own {
+        true => countersign_core::Refusal::OwnRequest,
+        false => countersign_core::Refusal::NotAnApprover(seen.id),
+    })
+}
+
+/// `POST /requests/{id}/withdraw`
+pub(crate) async fn withdraw(State(site): State<Site>, signed: Signed, Path(id): Path<String>) -> Answer<RequestView> {
+    let id = request_id(&id)?;
+    site.control.withdraw(&signed.actor, id).await?;
+    view(&site, &signed, id).await
+}
+
+/// `POST /requests/{id}/retract`
+pub(crate) async fn retract(State(site): State<Site>, signed: Signed, Path(id): Path<String>) -> Answer<RequestView> {
+    let id = request_id(&id)?;
+    site.control.retract(&signed.actor, id).await?;
+    view(&site, &signed, id).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Why {
+    reason: String,
+}
+
+/// `POST /requests/{id}/revoke`
+pub(crate) async fn revoke(
+    State(site): State<Site>,
+    signed: Signed,
+    Path(id): Path<String>,
+    Body(why): Body<Why>,
+) -> Answer<RequestView> {
+    let id = request_id(&id)?;
+    site.control.revoke(&signed.actor, id, &why.reason).await?;
+    view(&site, &signed, id).await
+}
+
+/// `POST /requests/{id}/surrender`
+pub(crate) async fn surrender(State(site): State<Site>, signed: Signed, Path(id): Path<String>) -> Answer<RequestView> {
+    let id = request_id(&id)?;
+    site.control.surrender(&signed.actor, id).await?;
+    view(&site, &signed, id).await
+}

@@ -1,0 +1,133 @@
+//! What stands on a page beside text: icons, status shapes, statements cut into lines.
+
+use countersign_control::view::RequestView;
+use countersign_inspect::show::{Class, pieces};
+use std::fmt;
+
+/// Markup made here from parts that are ours or escaped; never from what people sent.
+pub(crate) struct Markup(pub(crate) String);
+
+impl fmt::Display for Markup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An icon, hidden from screen readers: the word beside it says what it says.
+pub(crate) fn icon(name: &str) -> Markup {
+    let drawing = crate::assets::drawings().get(name).map_or("", String::as_str);
+    Markup(format!(r#"<svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">{drawing}</svg>"#))
+}
+
+/// A status: word, shape and colour, each sufficient alone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Shape {
+    /// The word.
+    pub(crate) word: &'static str,
+    /// The class that colours it.
+    pub(crate) class: &'static str,
+    /// The icon that draws it.
+    pub(crate) icon: &'static str,
+}
+
+/// The shape of a request's status, its grant's stage included.
+pub(crate) fn shape(request: &RequestView) -> Shape {
+    let stage = request.grant.as_ref().map(|g| g.stage).unwrap_or_default();
+    let (word, class, icon) = match (request.status, stage) {
+        ("Pending", _) => ("Pending", "pending", "circle"),
+        ("Approved", "In use") => ("In use", "in-use", "circle"),
+        ("Approved", "Ended") => ("Ended", "ended", "minus"),
+        ("Approved", _) => ("Approved · To be used", "ready", "circle-dot"),
+        ("Disapproved", _) => ("Disapproved", "disapproved", "x"),
+        ("Canceled", _) => ("Canceled", "canceled", "slash"),
+        ("Revoked", _) => ("Revoked", "revoked", "circle-dashed"),
+        ("Expired", _) => ("Expired", "expired", "hourglass"),
+        (other, _) => (other, "ended", "minus"),
+    };
+    Shape { word, class, icon }
+}
+
+/// One run of a line.
+pub(crate) struct Run {
+    /// The class that colours it.
+    pub(crate) class: &'static str,
+    /// What is shown: the text, or for a character nobody would see, its name.
+    pub(crate) text: String,
+}
+
+/// A text as numbered lines of coloured runs, nothing left out.
+pub(crate) fn lines(text: &str) -> Vec<Vec<Run>> {
+    let mut lines = vec![Vec::new()];
+    for piece in pieces(text) {
+        if piece.class == Class::Hidden {
+            let label = piece.label.unwrap_or_else(|| "hidden".to_owned());
+            push(&mut lines, Run { class: "t-hidden", text: label });
+            continue;
+        }
+        let class = class_of(piece.class);
+        for (at, part) in piece.text.split('\n').enumerate() {
+            if at > 0 {
+                lines.push(Vec::new());
+            }
+            if !part.is_empty() {
+                push(&mut lines, Run { class, text: part.to_owned() });
+            }
+        }
+    }
+    lines
+}
+
+fn push(lines: &mut [Vec<Run>], run: Run) {
+    if let Some(line) = lines.last_mut() {
+        line.push(run);
+    }
+}
+
+fn class_of(class: Class) -> &'static str {
+    match class {
+        Class::Keyword => "t-keyword",
+        Class::String => "t-string",
+        Class::Number => "t-number",
+        Class::Comment => "t-comment",
+        Class::Operator => "t-operator",
+        Class::Identifier | Class::Plain => "t-plain",
+        Class::Hidden => "t-hidden",
+    }
+}
+
+/// Up to two letters for a person without a picture.
+pub(crate) fn initials(name: &str) -> String {
+    let words: Vec<&str> = name.split_whitespace().collect();
+    let ends = [words.first(), words.last().filter(|_| words.len() > 1)];
+    ends.into_iter().flatten().filter_map(|w| w.chars().next()).flat_map(char::to_uppercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str) -> String {
+        let line = |runs: &Vec<Run>| runs.iter().map(|r| r.text.as_str()).collect::<String>();
+        lines(text).iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn lines_lose_nothing() {
+        for text in ["", "select 1", "select 1;\n-- two\n\nselect 'a\nb'", "\n"] {
+            assert_eq!(shown(text), text, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_would_see_is_named() {
+        assert!(shown("select\u{202e} 1").contains("U+202E"), "{}", shown("select\u{202e} 1"));
+        assert!(shown("a\r\nb").contains("U+000D"), "{}", shown("a\r\nb"));
+    }
+
+    #[test]
+    fn initials_are_short() {
+        assert_eq!(initials("Ada Augusta King"), "AK");
+        assert_eq!(initials("émile"), "É");
+        assert_eq!(initials(""), "");
+    }
+}

@@ -1,0 +1,220 @@
+//! My access: what one may reach, asking for it, and connecting.
+
+use super::card::Card;
+use super::{DoneParams, Notice, Page, Shell, Visit, ok, page, see};
+use crate::fault::{sentence, status_of};
+use crate::reader::{Reader, span};
+use askama::Template;
+use axum::Form;
+use axum::extract::{Path, Query};
+use axum::http::StatusCode;
+use countersign_control::Fault;
+use countersign_control::view::{AccessView, Preview, RequestQuery, RequestView, Scope, TokenView};
+use countersign_core::Refusal;
+use countersign_journal::{AccountId, Outcome, Timestamp, Window};
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+
+/// Requests shown on the first page before a link leads to all of them.
+const WAITING_SHOWN: usize = 3;
+/// How long a reservation is at first, in seconds.
+const USUAL_S: u64 = 3_600;
+
+#[derive(Template)]
+#[template(path = "access.html")]
+struct AccessPage<'p> {
+    shell: Shell,
+    reader: &'p Reader,
+    waiting: &'p [RequestView],
+    access: Vec<AccessView>,
+    text: String,
+    known: usize,
+}
+
+impl AccessPage<'_> {
+    fn demand(&self, line: &AccessView) -> &'static str {
+        match line.outcome {
+            Outcome::Allow => "Open to you",
+            Outcome::Justify => "Needs a reason",
+            Outcome::Approve => "Needs approval",
+            Outcome::Deny => "Denied",
+        }
+    }
+
+    fn connects(&self, line: &AccessView) -> bool {
+        let granted = line.grant.as_ref().is_some_and(|g| g.window.contains(self.reader.now) && g.ended.is_empty());
+        granted || line.outcome == Outcome::Allow
+    }
+
+    fn reserves(&self, line: &AccessView) -> bool {
+        matches!(line.outcome, Outcome::Approve | Outcome::Justify)
+    }
+}
+
+#[derive(Deserialize)]
+pub(crate) struct ListParams {
+    #[serde(default)]
+    text: String,
+    #[serde(flatten)]
+    done: DoneParams,
+}
+
+/// `GET /`
+pub(crate) async fn list(visit: Visit, Query(params): Query<ListParams>) -> Page {
+    let query = RequestQuery { scope: Scope::ForMe, limit: WAITING_SHOWN, ..RequestQuery::default() };
+    let waiting = visit.site.control.requests(visit.actor(), &query).await?;
+    let mut access = visit.site.control.my_access(visit.actor());
+    let known = access.len();
+    let wanted = params.text.trim().to_lowercase();
+    access.retain(|line| format!("{} {}", line.target, line.database).to_lowercase().contains(&wanted));
+    let shell = visit.shell("My access", "access").saying(params.done.notice());
+    ok(&AccessPage { shell, reader: &visit.reader, waiting: &waiting, access, text: params.text, known })
+}
+
+/// What was typed, kept when it must be typed better.
+#[derive(Deserialize, Default)]
+pub(crate) struct ReserveForm {
+    #[serde(default)]
+    database: String,
+    #[serde(default)]
+    reason: String,
+    #[serde(default)]
+    start: String,
+    #[serde(default)]
+    end: String,
+    #[serde(default)]
+    zone: String,
+}
+
+/// What is wrong with it, beside the field it is about.
+#[derive(Default)]
+struct Wrong {
+    reason: Option<String>,
+    start: Option<String>,
+    end: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "reserve.html")]
+struct ReservePage {
+    shell: Shell,
+    line: AccessView,
+    preview: Preview,
+    form: ReserveForm,
+    wrong: Wrong,
+}
+
+impl ReservePage {
+    fn longest(&self) -> Option<String> {
+        self.preview.duration_max_s.map(span)
+    }
+
+    fn asks(&self) -> bool {
+        self.preview.outcome == Outcome::Approve
+    }
+}
+
+fn line_of(visit: &Visit, account: &str) -> Result<AccessView, Fault> {
+    let account = account.parse().map(AccountId).map_err(|_| Fault::NotFound)?;
+    let mut all = visit.site.control.my_access(visit.actor()).into_iter();
+    all.find(|line| line.account == account).ok_or(Fault::NotFound)
+}
+
+/// `GET /access/{account}/reserve`
+pub(crate) async fn reserve(visit: Visit, Path(account): Path<String>) -> Page {
+    let line = line_of(&visit, &account)?;
+    let preview = visit.site.control.preview_connect(visit.actor(), line.account)?;
+    let seconds = preview.duration_max_s.map_or(USUAL_S, |most| most.min(USUAL_S));
+    let reader = &visit.reader;
+    let form = ReserveForm {
+        database: line.database.clone(),
+        start: reader.field(&reader.now),
+        end: reader.field(&reader.now.plus(seconds)),
+        zone: reader.zone_name.clone(),
+        ..ReserveForm::default()
+    };
+    let mut shell = visit.shell(format!("Reserve {}", line.target), "access");
+    // Nobody's typing is disturbed, and the preview says when it was made.
+    shell.refresh = None;
+    ok(&ReservePage { shell, line, preview, form, wrong: Wrong::default() })
+}
+
+/// `POST /access/{account}/reserve`
+pub(crate) async fn ask(visit: Visit, Path(account): Path<String>, Form(form): Form<ReserveForm>) -> Page {
+    let line = line_of(&visit, &account)?;
+    let (wrong, fault) = match try_ask(&visit, &line, &form).await {
+        Ok(path) => return see(&path),
+        Err(why) => why,
+    };
+    let preview = visit.site.control.preview_connect(visit.actor(), line.account)?;
+    let status = fault.as_ref().map_or(StatusCode::UNPROCESSABLE_ENTITY, |f| status_of(f).0);
+    let shell = visit.shell(format!("Reserve {}", line.target), "access").saying(fault.as_ref().map(Notice::bad));
+    page(status, &ReservePage { shell, line, preview, form, wrong })
+}
+
+async fn try_ask(visit: &Visit, line: &AccessView, form: &ReserveForm) -> Result<String, (Wrong, Option<Fault>)> {
+    let window = window_of(visit, form).map_err(|wrong| (wrong, None))?;
+    let database = Some(form.database.trim()).filter(|d| !d.is_empty());
+    let control = &visit.site.control;
+    let asked = control.ask_connect(visit.actor(), line.account, database, window, &form.reason).await;
+    let id = asked.map_err(beside_the_field)?;
+    let pending = control.request(visit.actor(), id).await.is_ok_and(|r| r.status == "Pending");
+    Ok(format!("/requests/{}?done={}&on={}", id.0, if pending { "asked" } else { "granted" }, id.0))
+}
+
+fn window_of(visit: &Visit, form: &ReserveForm) -> Result<Window, Wrong> {
+    // The zone the form was filled in, which may not be the one of this moment's cookie.
+    let reader = Reader::new(visit.reader.now, &form.zone);
+    let missing = |what: &str| Some(format!("Enter a date and time for the {what}."));
+    let start = match form.start.trim() {
+        "" => reader.now,
+        text => reader.read(text).ok_or_else(|| Wrong { start: missing("start"), ..Wrong::default() })?,
+    };
+    let end = reader.read(&form.end).ok_or_else(|| Wrong { end: missing("end"), ..Wrong::default() })?;
+    let start: Timestamp = start.max(reader.now);
+    let late = || Wrong { end: Some("The end must lie after the start and in the future.".into()), ..Wrong::default() };
+    Window::new(start, end).ok_or_else(late)
+}
+
+/// A refusal about one field stands beside it; any other above the form.
+fn beside_the_field(fault: Fault) -> (Wrong, Option<Fault>) {
+    let text = Some(sentence(&fault.to_string()));
+    match &fault {
+        Fault::Refused(Refusal::ReasonTooShort { .. }) => (Wrong { reason: text, ..Wrong::default() }, None),
+        Fault::Refused(Refusal::TooLong { most, .. }) => {
+            let text = format!("At most {} may be asked for here; choose an earlier end.", span(*most));
+            (Wrong { end: Some(text), ..Wrong::default() }, None)
+        }
+        Fault::Refused(Refusal::NoPeriod) => (Wrong { end: text, ..Wrong::default() }, None),
+        Fault::Input(_) => (Wrong { reason: text, ..Wrong::default() }, None),
+        _ => (Wrong::default(), Some(fault)),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "connect.html")]
+struct ConnectPage<'p> {
+    shell: Shell,
+    reader: &'p Reader,
+    line: AccessView,
+    token: Option<TokenView>,
+}
+
+/// `GET /access/{account}/connect`
+pub(crate) async fn connect(visit: Visit, Path(account): Path<String>) -> Page {
+    let line = line_of(&visit, &account)?;
+    let shell = visit.shell(format!("Connect to {}", line.target), "access");
+    ok(&ConnectPage { shell, reader: &visit.reader, line, token: None })
+}
+
+/// `POST /access/{account}/connect`
+pub(crate) async fn issue(visit: Visit, Path(account): Path<String>) -> Page {
+    let line = line_of(&visit, &account)?;
+    let issued = visit.site.control.issue_token(visit.actor(), line.account).await;
+    let shell = visit.shell(format!("Connect to {}", line.target), "access");
+    let (status, notice, token) = match issued {
+        Ok(token) => (StatusCode::OK, None, Some(token)),
+        Err(fault) => (status_of(&fault).0, Some(Notice::bad(&fault)), None),
+    };
+    page(status, &ConnectPage { shell: shell.saying(notice), reader: &visit.reader, line, token })
+}

@@ -1,0 +1,66 @@
+//! One request as a card that can be read in five seconds and decided on (UX: who, what, why, when, how risky, the
+//! exact text, who else decides, what if nobody does).
+
+use crate::draw::{Run, Shape, initials, lines, shape};
+use crate::reader::Reader;
+use askama::Template;
+use countersign_control::view::{LevelView, RequestView};
+
+/// A card.
+#[derive(Template)]
+#[template(path = "card.html")]
+pub(crate) struct Card<'p> {
+    r: &'p RequestView,
+    shape: Shape,
+    reader: &'p Reader,
+    /// Where to go once decided.
+    next: String,
+    /// Whether it stands in a list, with a link to the whole.
+    listed: bool,
+}
+
+impl askama::filters::HtmlSafe for Card<'_> {}
+
+impl<'p> Card<'p> {
+    /// A card in a list that is returned to once decided.
+    pub(crate) fn listed(r: &'p RequestView, reader: &'p Reader, next: &str) -> Card<'p> {
+        Card { r, shape: shape(r), reader, next: next.to_owned(), listed: true }
+    }
+
+    /// The card on the request's own page.
+    pub(crate) fn alone(r: &'p RequestView, reader: &'p Reader) -> Card<'p> {
+        Card { r, shape: shape(r), reader, next: format!("/requests/{}", r.id.0), listed: false }
+    }
+
+    fn initials(&self) -> String {
+        initials(&self.r.person.name)
+    }
+
+    fn lines(&self, text: &str) -> Vec<Vec<Run>> {
+        lines(text)
+    }
+
+    /// Who decides now, in one sentence per open level.
+    fn deciders(&self) -> Vec<String> {
+        let tracks = self.r.tracks.iter();
+        tracks.filter_map(|levels| open_level(levels)).map(|(at, of, level)| decider(at, of, level)).collect()
+    }
+}
+
+fn open_level(levels: &[LevelView]) -> Option<(usize, usize, &LevelView)> {
+    let at = levels.iter().position(|l| l.stage == "open")?;
+    levels.get(at).map(|level| (at + 1, levels.len(), level))
+}
+
+fn decider(at: usize, of: usize, level: &LevelView) -> String {
+    let names: Vec<&str> = level.approvers.iter().map(|p| p.name.as_str()).collect();
+    let who = match names.len() {
+        0 => "nobody can decide this now; an administrator must name an approver".to_owned(),
+        1..=4 => names.join(", "),
+        more => format!("{} and {} others", names[..3].join(", "), more - 3),
+    };
+    let has = level.votes.iter().filter(|v| v.verdict == "approved").count();
+    let need = if level.approvals > 1 { format!(" · {has} of {} approvals", level.approvals) } else { String::new() };
+    let place = if of > 1 { format!("Level {at} of {of}: ") } else { String::new() };
+    format!("{place}{} ({who}){need}", level.authority)
+}

@@ -1,0 +1,124 @@
+//! What a person does with a request. Each is a posted form; the page it leads to says what was done.
+
+use super::request::refused;
+use super::{Page, Visit, see};
+use crate::api::request_id;
+use crate::period::narrowed;
+use crate::reader::Reader;
+use crate::site::local_path;
+use axum::Form;
+use axum::extract::Path;
+use countersign_control::Fault;
+use countersign_control::view::RequestView;
+use countersign_core::{Position, Refusal};
+use countersign_journal::{RequestId, Timestamp, Verdict, Window};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+pub(crate) struct DecisionForm {
+    verdict: Verdict,
+    track: u32,
+    level: u32,
+    epoch: u32,
+    #[serde(default)]
+    comment: String,
+    #[serde(default)]
+    start: String,
+    #[serde(default)]
+    end: String,
+    #[serde(default)]
+    start_was: String,
+    #[serde(default)]
+    end_was: String,
+    #[serde(default)]
+    zone: String,
+    #[serde(default)]
+    next: String,
+}
+
+/// `POST /requests/{id}/decision`
+pub(crate) async fn decision(visit: Visit, Path(id): Path<String>, Form(form): Form<DecisionForm>) -> Page {
+    let id = request_id(&id)?;
+    if let Err(fault) = decide(&visit, id, &form).await {
+        return refused(&visit, id, fault, form.comment).await;
+    }
+    let done = match form.verdict {
+        Verdict::Approve => "approved",
+        Verdict::Reject => "rejected",
+    };
+    led(&form.next, id, done)
+}
+
+async fn decide(visit: &Visit, id: RequestId, form: &DecisionForm) -> Result<(), Fault> {
+    let position = Position { track: form.track, level: form.level, epoch: form.epoch };
+    let seen = visit.site.control.request(visit.actor(), id).await?;
+    let window = match form.verdict {
+        Verdict::Approve => changed(&visit.reader, &seen, form)?,
+        Verdict::Reject => None,
+    };
+    visit.site.control.decide(visit.actor(), id, position, form.verdict, window, &form.comment).await
+}
+
+/// The window an approver changed. A field left as it was stands for the exact moment asked for, which the field
+/// shows to the minute only.
+fn changed(reader: &Reader, seen: &RequestView, form: &DecisionForm) -> Result<Option<Window>, Fault> {
+    let reader = Reader::new(reader.now, &form.zone);
+    let read = |text: &str, was: &str| -> Result<Option<Timestamp>, Fault> {
+        if text.is_empty() || text == was {
+            return Ok(None);
+        }
+        reader.read(text).map(Some).ok_or(Fault::Refused(Refusal::NoPeriod))
+    };
+    narrowed(seen, read(&form.start, &form.start_was)?, read(&form.end, &form.end_was)?)
+}
+
+#[derive(Deserialize)]
+pub(crate) struct PlainForm {
+    #[serde(default)]
+    next: String,
+    #[serde(default)]
+    reason: String,
+}
+
+/// `POST /requests/{id}/withdraw`
+pub(crate) async fn withdraw(visit: Visit, Path(id): Path<String>, Form(form): Form<PlainForm>) -> Page {
+    let id = request_id(&id)?;
+    let done = visit.site.control.withdraw(visit.actor(), id).await;
+    finish(&visit, id, done, "withdrawn", form).await
+}
+
+/// `POST /requests/{id}/retract`
+pub(crate) async fn retract(visit: Visit, Path(id): Path<String>, Form(form): Form<PlainForm>) -> Page {
+    let id = request_id(&id)?;
+    let done = visit.site.control.retract(visit.actor(), id).await;
+    finish(&visit, id, done, "retracted", form).await
+}
+
+/// `POST /requests/{id}/revoke`
+pub(crate) async fn revoke(visit: Visit, Path(id): Path<String>, Form(form): Form<PlainForm>) -> Page {
+    let id = request_id(&id)?;
+    let done = visit.site.control.revoke(visit.actor(), id, &form.reason).await;
+    finish(&visit, id, done, "revoked", form).await
+}
+
+/// `POST /requests/{id}/surrender`
+pub(crate) async fn surrender(visit: Visit, Path(id): Path<String>, Form(form): Form<PlainForm>) -> Page {
+    let id = request_id(&id)?;
+    let done = visit.site.control.surrender(visit.actor(), id).await;
+    finish(&visit, id, done, "surrendered", form).await
+}
+
+async fn finish(visit: &Visit, id: RequestId, done: Result<(), Fault>, word: &str, form: PlainForm) -> Page {
+    match done {
+        Ok(()) => led(&form.next, id, word),
+        Err(fault) => refused(visit, id, fault, form.reason).await,
+    }
+}
+
+/// Back to where the form stood, or to the request.
+fn led(next: &str, id: RequestId, word: &str) -> Page {
+    let own = format!("/requests/{}", id.0);
+    let path = if next.is_empty() { own.as_str() } else { local_path(next) };
+    let path = path.split(['?', '#']).next().unwrap_or(&own);
+    see(&format!("{path}?done={word}&on={}", id.0))
+}

@@ -1,0 +1,46 @@
+//! Who is there, and one-time links for those who come.
+
+use super::{Notice, Page, Shell, Visit, page};
+use crate::fault::status_of;
+use askama::Template;
+use axum::extract::Path;
+use axum::http::StatusCode;
+use countersign_control::view::PersonRow;
+use countersign_core::Role;
+
+#[derive(Template)]
+#[template(path = "people.html")]
+struct PeoplePage {
+    shell: Shell,
+    people: Vec<PersonRow>,
+    /// For whom a link was just made, and the link.
+    link: Option<(String, String)>,
+}
+
+impl PeoplePage {
+    fn role(&self, row: &PersonRow) -> &'static str {
+        match row.role {
+            Role::Member => "Member",
+            Role::Auditor => "Auditor",
+            Role::Administrator => "Administrator",
+        }
+    }
+}
+
+/// `GET /people`
+pub(crate) async fn list(visit: Visit) -> Page {
+    render(&visit, StatusCode::OK, None, None).await
+}
+
+async fn render(visit: &Visit, status: StatusCode, notice: Option<Notice>, link: Option<(String, String)>) -> Page {
+    let people = visit.site.control.people(visit.actor()).await?;
+    page(status, &PeoplePage { shell: visit.shell("People", "people").saying(notice), people, link })
+}
+
+/// `POST /people/{handle}/invitation`
+pub(crate) async fn invite(visit: Visit, Path(handle): Path<String>) -> Page {
+    match visit.site.control.invite(visit.actor(), &handle).await {
+        Ok(link) => render(&visit, StatusCode::OK, None, Some((handle, link))).await,
+        Err(fault) => render(&visit, status_of(&fault).0, Some(Notice::bad(&fault)), None).await,
+    }
+}

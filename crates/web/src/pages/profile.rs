@@ -1,0 +1,110 @@
+//! One's own name, second factor and way out.
+
+use super::{DoneParams, Notice, Page, Shell, Visit, page, see};
+use crate::fault::status_of;
+use crate::reader::Reader;
+use crate::site::local_path;
+use askama::Template;
+use axum::Form;
+use axum::extract::Query;
+use axum::http::StatusCode;
+use countersign_control::{Actor, Fault, SecondFactorSetup, SignInRefusal};
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+
+#[derive(Template)]
+#[template(path = "profile.html")]
+struct ProfilePage<'p> {
+    shell: Shell,
+    reader: &'p Reader,
+    actor: &'p Actor,
+    setup: Option<SecondFactorSetup>,
+    /// Whether a code is asked for to confirm, and where that leads.
+    confirm: Option<String>,
+    /// Whether a code is asked for to finish the set-up whose secret was shown before.
+    finishing: bool,
+}
+
+impl ProfilePage<'_> {
+    /// The secret in groups of four, as people type it.
+    fn grouped(&self, secret: &str) -> String {
+        let chars: Vec<char> = secret.chars().collect();
+        chars.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join(" ")
+    }
+}
+
+#[derive(Deserialize)]
+pub(crate) struct ShowParams {
+    confirm: Option<String>,
+    #[serde(flatten)]
+    done: DoneParams,
+}
+
+struct Shown {
+    status: StatusCode,
+    notice: Option<Notice>,
+    setup: Option<SecondFactorSetup>,
+    confirm: Option<String>,
+    finishing: bool,
+}
+
+const PLAIN: Shown = Shown { status: StatusCode::OK, notice: None, setup: None, confirm: None, finishing: false };
+
+fn render(visit: &Visit, shown: Shown) -> Page {
+    let Shown { status, notice, setup, confirm, finishing } = shown;
+    let shell = visit.shell("Profile", "profile").saying(notice);
+    page(status, &ProfilePage { shell, reader: &visit.reader, actor: visit.actor(), setup, confirm, finishing })
+}
+
+fn failed(fault: &Fault) -> Shown {
+    if matches!(fault, Fault::SignIn(SignInRefusal::Wrong)) {
+        let text = "This code is not right, or was used already. Wait for the next one and enter it.";
+        let notice = Notice { tone: "bad", icon: "triangle-alert", text: text.into() };
+        return Shown { status: StatusCode::UNPROCESSABLE_ENTITY, notice: Some(notice), ..PLAIN };
+    }
+    Shown { status: status_of(fault).0, notice: Some(Notice::bad(fault)), ..PLAIN }
+}
+
+/// `GET /profile`
+pub(crate) async fn show(visit: Visit, Query(params): Query<ShowParams>) -> Page {
+    let confirm = params.confirm.as_deref().map(|next| local_path(next).to_owned());
+    render(&visit, Shown { notice: params.done.notice(), confirm, ..PLAIN })
+}
+
+/// `POST /profile/second-factor`: a new secret, shown once; it counts once a code proves that it was kept.
+pub(crate) async fn begin(visit: Visit) -> Page {
+    match visit.site.control.begin_second_factor(visit.actor()).await {
+        Ok(setup) => render(&visit, Shown { setup: Some(setup), finishing: true, ..PLAIN }),
+        Err(fault) => render(&visit, failed(&fault)),
+    }
+}
+
+#[derive(Deserialize)]
+pub(crate) struct CodeForm {
+    code: String,
+    #[serde(default)]
+    next: String,
+}
+
+impl CodeForm {
+    fn code(&self) -> String {
+        self.code.split_whitespace().collect()
+    }
+}
+
+/// `POST /profile/second-factor/finish`
+pub(crate) async fn finish(visit: Visit, Form(form): Form<CodeForm>) -> Page {
+    match visit.site.control.finish_second_factor(visit.actor(), &form.code()).await {
+        Ok(()) => see("/profile?done=factor"),
+        Err(fault) => render(&visit, Shown { finishing: true, ..failed(&fault) }),
+    }
+}
+
+/// `POST /profile/second-factor/confirm`: makes the second factor fresh, for decisions that demand it.
+pub(crate) async fn confirm(visit: Visit, Form(form): Form<CodeForm>) -> Page {
+    let next = local_path(&form.next);
+    match visit.site.control.confirm_second_factor(&visit.signed.credential, &form.code()).await {
+        Ok(()) => see(&format!("{}?done=confirmed", next.split('?').next().unwrap_or("/"))),
+        Err(fault) => render(&visit, Shown { confirm: Some(next.to_owned()), ..failed(&fault) }),
+    }
+}

@@ -1,0 +1,87 @@
+//! One request, whole.
+
+use super::card::Card;
+use super::{DoneParams, Notice, Page, Shell, Visit, page};
+use crate::api::request_id;
+use crate::fault::status_of;
+use crate::reader::Reader;
+use askama::Template;
+use axum::extract::{Path, Query};
+use axum::http::StatusCode;
+use countersign_control::Fault;
+use countersign_control::view::{LevelView, RequestView};
+use countersign_core::Refusal;
+use countersign_journal::RequestId;
+
+#[derive(Template)]
+#[template(path = "request.html")]
+struct RequestPage<'p> {
+    shell: Shell,
+    reader: &'p Reader,
+    r: &'p RequestView,
+    /// Whether a fresh second factor is what is missing.
+    step_up: bool,
+    has_second_factor: bool,
+    /// What was typed and could not be done, to be sent again.
+    typed: String,
+}
+
+impl RequestPage<'_> {
+    fn card(&self) -> Card<'_> {
+        Card::alone(self.r, self.reader)
+    }
+
+    fn level_icon(&self, level: &LevelView) -> &'static str {
+        match level.stage {
+            "passed" => "badge-check",
+            "open" => "circle-dot",
+            _ => "circle",
+        }
+    }
+
+    fn level_words(&self, level: &LevelView) -> String {
+        let stage = match (level.stage, self.r.status) {
+            ("passed", _) => "passed",
+            ("open", "Pending") => "deciding now",
+            ("open", _) => "was deciding when it ended",
+            (_, "Pending") => "not started",
+            _ => "did not start",
+        };
+        let need = if level.approvals > 1 { format!(", {} approvals needed", level.approvals) } else { String::new() };
+        let reject =
+            if level.rejections > 1 { format!(", {} rejections reject", level.rejections) } else { String::new() };
+        format!("{stage}{need}{reject}")
+    }
+
+    fn acts(&self) -> bool {
+        let may = self.r.may;
+        may.withdraw || may.retract || may.revoke || may.surrender
+    }
+}
+
+/// `GET /requests/{id}`
+pub(crate) async fn show(visit: Visit, Path(id): Path<String>, Query(done): Query<DoneParams>) -> Page {
+    render(&visit, request_id(&id)?, StatusCode::OK, done.notice(), None, String::new()).await
+}
+
+/// The request's page again, with why something was not done and what was typed.
+pub(crate) async fn refused(visit: &Visit, id: RequestId, fault: Fault, typed: String) -> Page {
+    let notice = Some(Notice::bad(&fault));
+    render(visit, id, status_of(&fault).0, notice, Some(&fault), typed).await
+}
+
+async fn render(
+    visit: &Visit,
+    id: RequestId,
+    status: StatusCode,
+    notice: Option<Notice>,
+    fault: Option<&Fault>,
+    typed: String,
+) -> Page {
+    let r = visit.site.control.request(visit.actor(), id).await?;
+    let at = if r.person.id == visit.actor().person { "mine" } else { "approvals" };
+    let shell = visit.shell(format!("Request {}", r.id), at).saying(notice);
+    let step_up = matches!(fault, Some(Fault::Refused(Refusal::EvidenceTooWeak)));
+    let has_second_factor = visit.actor().has_second_factor;
+    page(status, &RequestPage { shell, reader: &visit.reader, r: &r, step_up, has_second_factor, typed })
+}

@@ -1,0 +1,218 @@
+//! The one table: every path, method, who may, and what answers. Nothing is reachable that is not a line here.
+
+use crate::guard::{Gate, admit};
+use crate::site::Site;
+use crate::{api, assets, headers, live, origin, pages};
+use axum::extract::DefaultBodyLimit;
+use axum::handler::Handler;
+use axum::http::{Method, StatusCode};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{MethodFilter, MethodRouter, on};
+use axum::{Router, response::Response};
+use countersign_control::Control;
+use std::time::Duration;
+use tower_http::timeout::TimeoutLayer;
+
+/// Most bytes a form or API call may carry.
+pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Most bytes of a policy file.
+pub(crate) const POLICY_BYTES_MAX: usize = 1024 * 1024;
+/// Longest a request may take; streams only need to begin within it.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// For whom a route is. What somebody may do with one request or session is decided at each call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Who {
+    /// Signed out or in.
+    Anyone,
+    /// Anybody signed in.
+    SignedIn,
+    /// Auditors and administrators.
+    ReadEverything,
+    /// Administrators.
+    Administer,
+}
+
+/// What a route answers with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Surface {
+    /// Pages for people.
+    Page,
+    /// JSON for programs.
+    Api,
+    /// Files that are the same for everybody.
+    Asset,
+}
+
+/// One line of the table, without what answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RouteLine {
+    /// The method.
+    pub method: &'static str,
+    /// The path, parameters in braces.
+    pub path: &'static str,
+    /// For whom.
+    pub who: Who,
+    /// For what.
+    pub surface: Surface,
+}
+
+struct Route {
+    line: RouteLine,
+    answer: MethodRouter<Site>,
+}
+
+fn route<H, T>(method: Method, path: &'static str, who: Who, surface: Surface, handler: H) -> Route
+where
+    H: Handler<T, Site>,
+    T: 'static,
+{
+    let (filter, name) = match method {
+        Method::POST => (MethodFilter::POST, "POST"),
+        Method::DELETE => (MethodFilter::DELETE, "DELETE"),
+        _ => (MethodFilter::GET, "GET"),
+    };
+    Route { line: RouteLine { method: name, path, who, surface }, answer: on(filter, handler) }
+}
+
+macro_rules! routes {
+    ($surface:expr; $($method:ident $path:literal $who:ident => $handler:expr;)*) => {
+        vec![$(route(Method::$method, $path, Who::$who, $surface, $handler)),*]
+    };
+}
+
+fn page_routes() -> Vec<Route> {
+    use pages::{
+        access, approvals, audit, decide, invitation, people, profile, request, requests, sessions, sign_in, why,
+    };
+    routes! { Surface::Page;
+        GET "/sign-in" Anyone => sign_in::form;
+        POST "/sign-in" Anyone => sign_in::submit;
+        POST "/sign-out" SignedIn => sign_in::sign_out;
+        GET "/invitation/{token}" Anyone => invitation::form;
+        POST "/invitation/{token}" Anyone => invitation::submit;
+        GET "/" SignedIn => access::list;
+        GET "/access/{account}/reserve" SignedIn => access::reserve;
+        POST "/access/{account}/reserve" SignedIn => access::ask;
+        GET "/access/{account}/connect" SignedIn => access::connect;
+        POST "/access/{account}/connect" SignedIn => access::issue;
+        GET "/my-requests" SignedIn => requests::mine;
+        GET "/approvals" SignedIn => approvals::inbox;
+        GET "/waiting" SignedIn => approvals::waiting;
+        GET "/requests" ReadEverything => requests::all;
+        GET "/requests/{id}" SignedIn => request::show;
+        POST "/requests/{id}/decision" SignedIn => decide::decision;
+        POST "/requests/{id}/withdraw" SignedIn => decide::withdraw;
+        POST "/requests/{id}/retract" SignedIn => decide::retract;
+        POST "/requests/{id}/revoke" SignedIn => decide::revoke;
+        POST "/requests/{id}/surrender" SignedIn => decide::surrender;
+        GET "/sessions" SignedIn => sessions::list;
+        POST "/sessions/{id}/terminate" Administer => sessions::terminate;
+        GET "/sessions/{id}/transcript" SignedIn => sessions::transcript;
+        GET "/audit" ReadEverything => audit::list;
+        GET "/audit/export" ReadEverything => audit::export;
+        GET "/why" SignedIn => why::explain;
+        GET "/people" Administer => people::list;
+        POST "/people/{handle}/invitation" Administer => people::invite;
+        GET "/profile" SignedIn => profile::show;
+        POST "/profile/second-factor" SignedIn => profile::begin;
+        POST "/profile/second-factor/finish" SignedIn => profile::finish;
+        POST "/profile/second-factor/confirm" SignedIn => profile::confirm;
+        GET "/live" SignedIn => live::follow;
+    }
+}
+
+fn api_routes() -> Vec<Route> {
+    use api::{access, audit, policy, requests, session, sessions};
+    routes! { Surface::Api;
+        GET "/api/v1/openapi.json" Anyone => api::openapi;
+        POST "/api/v1/session" Anyone => session::open;
+        DELETE "/api/v1/session" SignedIn => session::close;
+        GET "/api/v1/me" SignedIn => session::me;
+        GET "/api/v1/access" SignedIn => access::list;
+        GET "/api/v1/access/{target}/preview" SignedIn => access::preview;
+        POST "/api/v1/tokens" SignedIn => access::token;
+        POST "/api/v1/requests" SignedIn => requests::ask;
+        GET "/api/v1/requests" SignedIn => requests::list;
+        GET "/api/v1/requests/{id}" SignedIn => requests::show;
+        POST "/api/v1/requests/{id}/decision" SignedIn => requests::decide;
+        POST "/api/v1/requests/{id}/withdraw" SignedIn => requests::withdraw;
+        POST "/api/v1/requests/{id}/retract" SignedIn => requests::retract;
+        POST "/api/v1/requests/{id}/revoke" SignedIn => requests::revoke;
+        POST "/api/v1/requests/{id}/surrender" SignedIn => requests::surrender;
+        GET "/api/v1/sessions" SignedIn => sessions::list;
+        POST "/api/v1/sessions/{id}/terminate" Administer => sessions::terminate;
+        GET "/api/v1/sessions/{id}/transcript" SignedIn => sessions::transcript;
+        GET "/api/v1/audit" ReadEverything => audit::list;
+        GET "/api/v1/export" ReadEverything => audit::export;
+        POST "/api/v1/plan" Administer => policy::plan;
+        POST "/api/v1/apply" Administer => policy::apply;
+        GET "/api/v1/explain" SignedIn => policy::explain;
+        GET "/api/v1/people" Administer => policy::people;
+        POST "/api/v1/people/{handle}/invitation" Administer => policy::invite;
+    }
+}
+
+fn table() -> Vec<Route> {
+    let assets = routes! { Surface::Asset; GET "/assets/{name}" Anyone => assets::serve; };
+    [page_routes(), api_routes(), assets].into_iter().flatten().collect()
+}
+
+/// The table, for tests and documentation.
+#[must_use]
+pub fn table_lines() -> Vec<RouteLine> {
+    table().into_iter().map(|route| route.line).collect()
+}
+
+/// Everything that answers over HTTP.
+pub fn router(control: Control) -> Router {
+    let site = Site::new(control);
+    let routes = table().into_iter().fold(Router::new(), |router, Route { line, answer }| {
+        let gate = Gate { site: site.clone(), who: line.who, surface: line.surface };
+        router.route(line.path, answer.route_layer(from_fn_with_state(gate, admit)))
+    });
+    routes
+        .fallback(nothing_here)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(from_fn_with_state(site.clone(), origin::check))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_WITHIN))
+        .layer(from_fn(headers::add))
+        .with_state(site)
+}
+
+async fn nothing_here(request: axum::extract::Request) -> Response {
+    let text = "there is no page at this address; the link may be old, or cut short";
+    match request.uri().path().starts_with("/api/") {
+        true => crate::fault::api_error(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address"),
+        false => crate::fault::error_page(StatusCode::NOT_FOUND, "Nothing here", text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn no_line_is_there_twice() {
+        let lines = table_lines();
+        let unique: BTreeSet<_> = lines.iter().map(|l| (l.method, l.path)).collect();
+        assert_eq!(unique.len(), lines.len());
+    }
+
+    #[test]
+    fn the_api_document_lists_exactly_the_routes() {
+        let document: serde_json::Value = serde_json::from_str(api::DOCUMENT).expect("openapi.json is JSON");
+        let paths = document["paths"].as_object().expect("it has paths");
+        let documented: BTreeSet<(String, String)> = paths
+            .iter()
+            .flat_map(|(path, item)| {
+                let methods = item.as_object().expect("a path item").keys().filter(|k| *k != "parameters");
+                methods.map(move |m| (m.to_uppercase(), format!("/api/v1{path}")))
+            })
+            .collect();
+        let api = table_lines().into_iter().filter(|l| l.surface == Surface::Api);
+        let served: BTreeSet<_> = api.map(|l| (l.method.to_owned(), l.path.to_owned())).collect();
+        assert_eq!(documented, served);
+    }
+}

@@ -1,0 +1,163 @@
+//! Asking and deciding through pages and API, as browsers and programs do.
+
+mod scene;
+
+use axum::body::Body;
+use axum::http::{Method, StatusCode, header};
+use countersign_journal::Head;
+use scene::{ORIGIN, PASSWORD, Scene};
+use serde_json::Value;
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"))
+}
+
+fn hidden(page: &str, name: &str) -> String {
+    let (_, rest) = page.split_once(&format!("name=\"{name}\" value=\"")).unwrap_or_else(|| panic!("no field {name}"));
+    rest.split('"').next().unwrap_or_default().to_owned()
+}
+
+fn decision(page: &str, verdict: &str) -> String {
+    let fields = ["track", "level", "epoch"].map(|name| format!("{name}={}", hidden(page, name)));
+    format!("{}&verdict={verdict}&next=/approvals&comment=seen", fields.join("&"))
+}
+
+/// R30, R31, R82: reserve by form, decide by form, on two levels.
+#[tokio::test]
+async fn a_reservation_is_asked_for_and_decided_by_forms() {
+    let scene = Scene::start().await;
+    let account = scene.account("app@prod-db").0;
+    let form = scene.get(&format!("/access/{account}/reserve"), "alice").await;
+    assert!(form.text.contains("managers of dba") && form.text.contains("Bob Brandt"), "who will be asked");
+    let (start, end) = (hidden_input(&form.text, "start"), hidden_input(&form.text, "end"));
+    let short = format!("reason=short&start={start}&end={end}&zone=UTC&database=shop");
+    let again = scene.post(&format!("/access/{account}/reserve"), "alice", &short).await;
+    assert_eq!(again.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(again.text.contains("at least 10 characters is required") && again.text.contains(">short</textarea>"));
+    let fine = short.replace("short", "price+fix%2C+ticket+4711");
+    let sent = scene.post(&format!("/access/{account}/reserve"), "alice", &fine).await;
+    assert_eq!(sent.location(), "/requests/1?done=asked&on=1", "{}", sent.text);
+
+    let inbox = scene.get("/approvals", "bob").await;
+    assert!(inbox.text.contains("price fix, ticket 4711") && inbox.text.contains("Level 1 of 2"), "{}", inbox.text);
+    assert!(!scene.get("/approvals", "carol").await.text.contains("price fix"), "level 2 has not started");
+    let first = decision(&inbox.text, "approve");
+    let done = scene.post("/requests/1/decision", "bob", &first).await;
+    assert_eq!(done.location(), "/approvals?done=approved&on=1", "{}", done.text);
+    let twice = scene.post("/requests/1/decision", "bob", &first).await;
+    assert_eq!(twice.status, StatusCode::CONFLICT, "a double click decides once");
+
+    let second = decision(&scene.get("/approvals", "carol").await.text, "approve");
+    let own = scene.post("/requests/1/decision", "alice", &second).await;
+    assert_eq!(own.status, StatusCode::CONFLICT, "nobody decides their own request (R38)");
+    assert_eq!(scene.post("/requests/1/decision", "carol", &second).await.status, StatusCode::SEE_OTHER);
+    let whole = scene.get("/requests/1", "alice").await;
+    assert!(whole.text.contains("Approved · To be used") && whole.text.contains("seen"));
+    assert!(scene.get("/", "alice").await.text.contains("To be used"));
+}
+
+fn hidden_input(page: &str, name: &str) -> String {
+    let (_, rest) = page.split_once(&format!("name=\"{name}\" type=\"datetime-local\" value=\"")).expect("the field");
+    rest.split('"').next().unwrap_or_default().replace(':', "%3A")
+}
+
+/// Looking changes nothing, and other sites change nothing.
+#[tokio::test]
+async fn only_our_own_posts_decide() {
+    let scene = Scene::start().await;
+    let request = scene.ask("alice").await;
+    let page = scene.get("/requests/1", "bob").await;
+    let form = decision(&page.text, "approve");
+    for method in [Method::GET, Method::HEAD] {
+        let path = format!("/requests/1/decision?{form}");
+        let looked = scene.browse(method, &path, "bob", "").await;
+        assert_eq!(looked.status, StatusCode::METHOD_NOT_ALLOWED);
+    }
+    for (name, value) in [("sec-fetch-site", "cross-site"), ("origin", "https://evil.example"), ("origin", "null")] {
+        let foreign = scene.browser(Method::POST, "/requests/1/decision", "bob").header(name, value);
+        let foreign = foreign.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let answer = scene.send(foreign.body(Body::from(form.clone())).expect("a request")).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{name}: {value}");
+    }
+    let bob = scene.actor("bob").await;
+    assert_eq!(scene.control.request(&bob, request).await.expect("visible").status, "Pending");
+    let ours = scene.browser(Method::POST, "/requests/1/decision", "bob").header("origin", ORIGIN);
+    let ours = ours.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    assert_eq!(scene.send(ours.body(Body::from(form)).expect("a request")).await.status, StatusCode::SEE_OTHER);
+}
+
+/// The statement on the card is the statement, whatever it holds.
+#[tokio::test]
+async fn a_held_statement_is_shown_whole_and_as_text() {
+    let scene = Scene::start().await;
+    let text = "update customers set note = '<script>alert(1)</script>'\nwhere n\u{430}me = 1 -- \u{202e}";
+    let (_gate, hold) = scene.hold(text).await;
+    let page = scene.get(&format!("/requests/{}", hold.request.0), "bob").await;
+    assert!(page.text.contains("&#60;script&#62;alert(1)&#60;/script&#62;"), "{}", page.text);
+    assert!(!page.text.contains("<script>alert"));
+    assert!(page.text.contains("U+202E") && page.text.contains("U+0430"));
+    assert_eq!(scene.get(&format!("/requests/{}", hold.request.0), "carol").await.status, StatusCode::NOT_FOUND);
+}
+
+/// R85: the whole path through the API.
+#[tokio::test]
+async fn programs_ask_and_decide_through_the_api() {
+    let scene = Scene::start().await;
+    let body = format!(r#"{{"handle":"alice","password":"{PASSWORD}"}}"#);
+    let opened = scene.api(Method::POST, "/session", "", &body).await;
+    assert!(json(&opened.text)["token"].as_str().is_some_and(|t| t.len() >= 20), "{}", opened.text);
+    let wrong = scene.api(Method::POST, "/session", "", r#"{"handle":"alice","password":"guess"}"#).await;
+    assert_eq!(
+        (wrong.status, json(&wrong.text)["error"]["code"].as_str()),
+        (StatusCode::UNAUTHORIZED, Some("sign_in"))
+    );
+
+    let ask = r#"{"target":"app@prod-db","minutes":60,"reason":"ticket 4711: price fix"}"#;
+    let asked = scene.api(Method::POST, "/requests", "alice", ask).await;
+    assert_eq!(
+        (asked.status, json(&asked.text)["status"].as_str()),
+        (StatusCode::OK, Some("Pending")),
+        "{}",
+        asked.text
+    );
+    for (body, message) in [
+        (r#"{"target":"app@prod-db","reason":"x"}"#, "say how long"),
+        (r#"{"target":"app@prod-db","minutes":1,"end":"2030-01-01T00:00:00Z","reason":"x"}"#, "not both"),
+        (r#"{"target":"app@prod-db","start":"tomorrow","minutes":1,"reason":"x"}"#, "RFC 3339"),
+        (r#"{"target":"app@prod-db","minutes":1,"surprise":1}"#, "surprise"),
+    ] {
+        let refused = scene.api(Method::POST, "/requests", "alice", body).await;
+        assert_eq!(
+            (refused.status, json(&refused.text)["error"]["code"].as_str()),
+            (StatusCode::BAD_REQUEST, Some("bad_input"))
+        );
+        assert!(refused.text.contains(message), "{}", refused.text);
+    }
+    let inbox = json(&scene.api(Method::GET, "/requests?scope=for_me", "bob", "").await.text);
+    let position = &inbox[0]["position"];
+    let vote = format!(r#"{{"verdict":"approve","position":{position},"comment":"fine"}}"#);
+    assert_eq!(scene.api(Method::POST, "/requests/1/decision", "bob", &vote).await.status, StatusCode::OK);
+    let moved = scene.api(Method::POST, "/requests/1/decision", "bob", &vote).await;
+    assert_eq!((moved.status, json(&moved.text)["error"]["code"].as_str()), (StatusCode::CONFLICT, Some("refused")));
+    let last = scene.api(Method::POST, "/requests/1/decision", "carol", r#"{"verdict":"approve"}"#).await;
+    assert_eq!(json(&last.text)["status"], "Approved", "{}", last.text);
+    let revoked = scene.api(Method::POST, "/requests/1/revoke", "bob", r#"{"reason":"wrong database"}"#).await;
+    assert_eq!(json(&revoked.text)["status"], "Revoked", "{}", revoked.text);
+    assert_eq!(scene.api(Method::GET, "/requests/1", "nobody", "").await.status, StatusCode::UNAUTHORIZED);
+}
+
+/// The journal leaves with its head; a policy file may be larger than a form, and no larger than its limit.
+#[tokio::test]
+async fn files_come_and_go_within_their_limits() {
+    let scene = Scene::start().await;
+    let export = scene.api(Method::GET, "/export", "audrey", "").await;
+    let head: Head = export.headers["x-countersign-head"].to_str().expect("text").parse().expect("a head");
+    assert!(head.len > 5 && head.len <= scene.control.head().len && !export.text.is_empty());
+    let large = format!("#{}\n", "x".repeat(200_000));
+    let planned = scene.api(Method::POST, "/plan", "root", &large).await;
+    assert!(planned.text.contains("administrator"), "it was read: {}", planned.text);
+    let too_large = "#".repeat(1_100_000);
+    assert!(scene.api(Method::POST, "/plan", "root", &too_large).await.text.contains("did not arrive whole"));
+    let form = scene.post("/sign-in", "", &format!("handle=a&password={}", "x".repeat(70_000))).await;
+    assert_eq!(form.status, StatusCode::PAYLOAD_TOO_LARGE);
+}

@@ -1,0 +1,206 @@
+//! A real control plane in a temporary folder, with people, a target, and a router that answers as it would behind
+//! TLS.
+
+#![allow(dead_code, reason = "each test program uses its part")]
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use countersign_control::{Actor, Clock, Control, Gate, Hold, RootKey, Settings, Unit, install};
+use countersign_core::digest::UnitPart;
+use countersign_inspect::sql;
+use countersign_journal::{AccountId, RequestId, Window};
+use secrecy::ExposeSecret;
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use tower::ServiceExt;
+
+/// The password of everybody.
+pub const PASSWORD: &str = "correct horse battery";
+/// The origin pages are served from.
+pub const ORIGIN: &str = "https://gate.example.test:8443";
+/// Most bytes of an answer a test reads.
+const ANSWER_BYTES_MAX: usize = 8 << 20;
+
+const POLICY: &str = r#"
+person = [
+  { handle = "root", name = "Ruth Root", role = "administrator" },
+  { handle = "audrey", name = "Audrey Auditor", role = "auditor" },
+  { handle = "alice", name = "Alice Ahrens", email = "alice@example.test" },
+  { handle = "bob", name = "Bob Brandt", email = "bob@example.test" },
+  { handle = "carol", name = "Carol Chen", email = "carol@example.test" },
+]
+group = [{ name = "dba", members = ["alice"], managers = ["bob"] }]
+device = [{ name = "prod-db", host = "localhost", database = "shop", ca = "" }]
+account = [{ device = "prod-db", name = "app" }, { device = "prod-db", name = "report" }]
+workflow = [{ name = "dba-manager", level = [{ managers_of = "dba" }] }, { name = "two", level = [{ managers_of = "dba" }, { people = ["carol"] }] }]
+rule = [
+  { name = "prod needs two", act = "connect", outcome = "approve", groups = ["dba"], accounts = ["app@prod-db"], workflow = "two", reason_chars_min = 10, duration_max_minutes = 240 },
+  { name = "reports are open", act = "connect", outcome = "allow", groups = ["dba"], accounts = ["report@prod-db"] },
+  { name = "writes are held", act = "query", outcome = "approve", groups = ["dba"], kinds = ["update", "delete"], workflow = "dba-manager", unknown = "dba-manager" },
+]
+"#;
+
+/// Everything a test needs.
+pub struct Scene {
+    /// The control plane.
+    pub control: Control,
+    /// Its clock.
+    pub clock: Clock,
+    /// What answers.
+    pub router: Router,
+    credentials: BTreeMap<String, String>,
+    _folder: tempfile::TempDir,
+}
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its text.
+    pub text: String,
+}
+
+impl Answer {
+    /// Where it leads.
+    pub fn location(&self) -> &str {
+        self.headers.get(header::LOCATION).and_then(|l| l.to_str().ok()).unwrap_or_default()
+    }
+}
+
+impl Scene {
+    /// Sets everything up and signs everybody in.
+    pub async fn start() -> Scene {
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = Settings {
+            data: folder.path().join("data"),
+            page_address: ORIGIN.into(),
+            postgres_address: ("gate.example.test".into(), 5432),
+            ca_file: folder.path().join("data/ca.pem"),
+        };
+        let (key, clock) = (RootKey::File(folder.path().join("key")), Clock::default());
+        let installed =
+            install(settings, &key, clock.clone(), &["localhost".to_owned()], "root").await.expect("installed");
+        let control = installed.control;
+        let router = countersign_web::router(control.clone());
+        let mut scene = Scene { control, clock, router, credentials: BTreeMap::new(), _folder: folder };
+        scene.enter("root", &installed.invitation).await;
+        let root = scene.actor("root").await;
+        scene.control.apply(&root, POLICY).await.expect("applied");
+        for handle in ["audrey", "alice", "bob", "carol"] {
+            let link = scene.control.invite(&root, handle).await.expect("invited");
+            scene.enter(handle, &link).await;
+        }
+        scene
+    }
+
+    async fn enter(&mut self, handle: &str, link: &str) {
+        let token = link.rsplit('/').next().expect("a link ends in its token");
+        self.control.accept_invitation(token, PASSWORD.into()).await.expect("a password is set");
+        self.sign_in(handle).await;
+    }
+
+    /// Opens a session for a person and remembers it.
+    pub async fn sign_in(&mut self, handle: &str) {
+        let session = self.control.sign_in(handle, PASSWORD.into(), None, "192.0.2.1").await.expect("signed in");
+        self.credentials.insert(handle.to_owned(), session.cookie.expose_secret().to_owned());
+    }
+
+    /// The credential of a person's session.
+    pub fn credential(&self, handle: &str) -> &str {
+        &self.credentials[handle]
+    }
+
+    /// A person, as resolved now.
+    pub async fn actor(&self, handle: &str) -> Actor {
+        self.control.actor(self.credential(handle)).await.expect("still signed in")
+    }
+
+    /// An account by its label.
+    pub fn account(&self, label: &str) -> AccountId {
+        self.control.account_by_label(label).expect("it is in the file")
+    }
+
+    /// Somebody asks for an hour on `app@prod-db`.
+    pub async fn ask(&self, handle: &str) -> RequestId {
+        let now = self.control.now();
+        let window = Window::new(now, now.plus(3_600)).expect("an hour");
+        let actor = self.actor(handle).await;
+        let account = self.account("app@prod-db");
+        self.control.ask_connect(&actor, account, None, window, "ticket 4711: price fix").await.expect("asked")
+    }
+
+    /// Alice opens a session on the account that is open to her and is held there with `text`.
+    pub async fn hold(&self, text: &str) -> (Gate, Hold) {
+        let alice = self.actor("alice").await;
+        let opened = self.control.open_session(alice.person, self.account("report@prod-db"), None, "192.0.2.7").await;
+        let mut gate = opened.expect("open to her");
+        let part = UnitPart {
+            sql: text.as_bytes().to_vec(),
+            parameter_types: Vec::new(),
+            parameter_formats: Vec::new(),
+            parameters: Vec::new(),
+            result_formats: Vec::new(),
+            row_limits: vec![0],
+        };
+        let settings = vec![("search_path".to_owned(), "public".to_owned())];
+        let unit = Unit { parts: vec![part], settings, objects: Vec::new() };
+        let hold = gate.hold(1, &unit, sql::facts(text)).await.expect("held");
+        (gate, hold)
+    }
+
+    /// Asks the router as a browser on our own pages would; `handle` empty means signed out.
+    pub async fn browse(&self, method: Method, path: &str, handle: &str, form: &str) -> Answer {
+        let request = self.browser(method, path, handle).header("sec-fetch-site", "same-origin");
+        let request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        self.send(request.body(Body::from(form.to_owned())).expect("a request")).await
+    }
+
+    /// A browser's request, without what says from which page it comes.
+    pub fn browser(&self, method: Method, path: &str, handle: &str) -> axum::http::request::Builder {
+        let request = Request::builder().method(method).uri(path);
+        match self.credentials.get(handle) {
+            Some(credential) => request.header(header::COOKIE, format!("zone=UTC; __Host-countersign={credential}")),
+            None => request,
+        }
+    }
+
+    /// Looks at a page.
+    pub async fn get(&self, path: &str, handle: &str) -> Answer {
+        self.browse(Method::GET, path, handle, "").await
+    }
+
+    /// Posts a form.
+    pub async fn post(&self, path: &str, handle: &str, form: &str) -> Answer {
+        self.browse(Method::POST, path, handle, form).await
+    }
+
+    /// Calls the API as a program would.
+    pub async fn api(&self, method: Method, path: &str, handle: &str, body: &str) -> Answer {
+        let mut request = Request::builder().method(method).uri(format!("/api/v1{path}"));
+        if let Some(credential) = self.credentials.get(handle) {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {credential}"));
+        }
+        let request = request.header(header::CONTENT_TYPE, "application/json").body(Body::from(body.to_owned()));
+        self.send(request.expect("a request")).await
+    }
+
+    /// Sends a request and reads the answer whole.
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.stream(request).await;
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, ANSWER_BYTES_MAX).await.expect("an answer ends");
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Answer { status: parts.status, headers: parts.headers, text }
+    }
+
+    /// Sends a request and leaves the answer's body to be read.
+    pub async fn stream(&self, mut request: Request<Body>) -> axum::response::Response {
+        let peer = SocketAddr::from((Ipv4Addr::new(192, 0, 2, 9), 4_444));
+        request.extensions_mut().insert(axum::extract::ConnectInfo(peer));
+        self.router.clone().oneshot(request).await.expect("a router always answers")
+    }
+}

@@ -1,0 +1,105 @@
+//! Signing in, what every answer carries, and the stream that ends with the session.
+
+mod scene;
+
+use axum::body::Body;
+use axum::http::{Method, StatusCode, header};
+use futures_util::StreamExt;
+use scene::{PASSWORD, Scene};
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(30);
+
+#[tokio::test]
+async fn a_person_signs_in_and_out() {
+    let scene = Scene::start().await;
+    let away = scene.get("/requests/7?x=1", "").await;
+    assert_eq!(away.location(), "/sign-in?next=/requests/7%3Fx%3D1");
+    let wrong = scene.post("/sign-in", "", "handle=alice&password=guess&next=/approvals").await;
+    assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
+    assert!(
+        wrong.text.contains("is not right") && wrong.text.contains("value=\"alice\"") && !wrong.text.contains("guess")
+    );
+    let password = PASSWORD.replace(' ', "+");
+    for (next, led) in [("/approvals", "/approvals"), ("//evil.example", "/"), ("https://evil.example", "/")] {
+        let form = format!("handle=alice&password={password}&next={next}");
+        let entered = scene.post("/sign-in", "", &form).await;
+        assert_eq!((entered.status, entered.location()), (StatusCode::SEE_OTHER, led));
+        let cookie = entered.headers[header::SET_COOKIE].to_str().expect("text");
+        assert!(cookie.starts_with("__Host-countersign="), "{cookie}");
+        for part in ["Path=/", "Secure", "HttpOnly", "SameSite=Lax", "Max-Age="] {
+            assert!(cookie.contains(part), "{cookie}");
+        }
+    }
+    let left = scene.post("/sign-out", "alice", "").await;
+    assert_eq!(left.location(), "/sign-in");
+    assert!(left.headers[header::SET_COOKIE].to_str().is_ok_and(|c| c.contains("Max-Age=0")));
+    assert_eq!(scene.get("/", "alice").await.location(), "/sign-in");
+}
+
+#[tokio::test]
+async fn looking_at_a_one_time_link_uses_nothing_up() {
+    let scene = Scene::start().await;
+    let link = scene.control.invite(&scene.actor("root").await, "carol").await.expect("invited");
+    let path = link.strip_prefix(scene::ORIGIN).expect("a link of this site");
+    for _ in 0..3 {
+        assert_eq!(scene.get(path, "").await.status, StatusCode::OK);
+    }
+    let differ = scene.post(path, "", "password=a+new+long+one&again=another+long+one").await;
+    assert_eq!(differ.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let set = scene.post(path, "", "password=a+new+long+one&again=a+new+long+one").await;
+    assert_eq!(set.location(), "/sign-in?welcome=1", "{}", set.text);
+    assert_eq!(scene.get(path, "").await.status, StatusCode::UNAUTHORIZED, "it works once");
+}
+
+#[tokio::test]
+async fn every_answer_is_guarded() {
+    let scene = Scene::start().await;
+    for path in ["/", "/sign-in", "/nowhere", "/api/v1/me", "/api/v1/nowhere", "/assets/app.css", "/assets/nothing.css"]
+    {
+        let answer = scene.get(path, "alice").await;
+        let policy = answer.headers["content-security-policy"].to_str().expect("text");
+        assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{path}");
+        assert_eq!(answer.headers["x-content-type-options"], "nosniff", "{path}");
+        assert_eq!(answer.headers["referrer-policy"], "no-referrer", "{path}");
+        assert!(answer.headers.contains_key("strict-transport-security"), "{path}");
+        let kept = answer.headers["cache-control"].to_str().expect("text");
+        assert_eq!(kept.contains("immutable"), path == "/assets/app.css", "{path}: {kept}");
+        assert!(kept.contains("immutable") || kept == "no-store", "{path}: {kept}");
+        assert!(!answer.text.contains(" style=") && !answer.text.contains(" onclick="), "{path}: nothing inline");
+    }
+}
+
+/// A stream says that something changed, and is over when its session is.
+#[tokio::test]
+async fn the_stream_follows_changes_and_ends_with_the_session() {
+    let scene = Scene::start().await;
+    let request = scene.browser(Method::GET, "/live", "bob").body(Body::empty()).expect("a request");
+    let mut stream = scene.stream(request).await.into_body().into_data_stream();
+    let mut said = async || {
+        let chunk = tokio::time::timeout(SOON, stream.next()).await.expect("in time");
+        chunk.map(|bytes| String::from_utf8_lossy(&bytes.expect("sent")).into_owned())
+    };
+    assert!(said().await.is_some_and(|event| event.contains("event: change")), "the first, at once");
+    scene.ask("alice").await;
+    assert!(said().await.is_some_and(|event| event.contains("event: change")));
+    scene.control.sign_out(scene.credential("bob")).await.expect("signed out");
+    let mut last = said().await;
+    while last.as_ref().is_some_and(|event| event.contains("event: change")) {
+        last = said().await;
+    }
+    assert!(last.is_some_and(|event| event.contains("event: ended")));
+    assert_eq!(said().await, None);
+}
+
+/// A secret is shown when it is made; a wrong code leaves the second factor unset and says what to do.
+#[tokio::test]
+async fn a_second_factor_counts_only_when_a_code_proves_it() {
+    let scene = Scene::start().await;
+    let begun = scene.post("/profile/second-factor", "bob", "").await;
+    assert!(begun.text.contains("otpauth://") && begun.text.contains("id=\"secret\""), "{}", begun.text);
+    let wrong = scene.post("/profile/second-factor/finish", "bob", "code=000+000").await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(wrong.text.contains("Wait for the next one") && !wrong.text.contains("otpauth://"));
+    assert!(!scene.actor("bob").await.has_second_factor);
+}
