@@ -18,20 +18,6 @@ pub enum Input {
         /// Who applies them; nobody at set-up.
         by: Option<PersonId>,
     },
-    /// Replace rules and workflows.
-    ApplyPolicy {
-        /// The new policy.
-        policy: Policy,
-        /// Who applies it; nobody at set-up.
-        by: Option<PersonId>,
-    },
-    /// Replace people, groups, devices, accounts. The directory handed to `decide` is still the old one.
-    ApplyDirectory {
-        /// The new directory.
-        directory: Box<Directory>,
-        /// Who applies it; nobody at set-up.
-        by: Option<PersonId>,
-    },
     /// A person asks.
     Ask(Ask),
     /// An approver answers.

@@ -65,6 +65,8 @@ pub enum Refusal {
     NotWhatWasApproved,
     #[error("the approval holds only in the session it was asked in")]
     OtherSession,
+    #[error("only an administrator can change policy and directory")]
+    MayNotAdminister,
     #[error("the policy cannot be applied: {0}")]
     BadPolicy(String),
 }

@@ -1,1 +1,49 @@
-fn main(){}
+//! The program: wiring, configuration, command line. `init`, `serve` and `verify` work here; every other command is a
+//! client of the API of a server and knows no more than any other client.
+//!
+//! This room must not know: how anything is decided, stored, shown or spoken; it starts those who do.
+
+mod client;
+mod command;
+mod config;
+mod failure;
+mod init;
+mod line;
+mod place;
+mod policy_file;
+mod serve;
+mod session;
+mod show;
+mod verify;
+
+use crate::line::{Command, Line};
+use clap::Parser;
+use std::io::Write;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let line = Line::parse();
+    let done = match &line.command {
+        Command::Init(init) => init::init(init),
+        Command::Serve { config } => serve::serve(config),
+        Command::Verify { path, expect } => verify::verify(path, *expect),
+        Command::Api(ask) => command::run(ask, line.format()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("countersign: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+/// Writes to standard output; who closed it early wants no more.
+pub(crate) fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes());
+    if !text.ends_with('\n') {
+        let _ = out.write_all(b"\n");
+    }
+    let _ = out.flush();
+}

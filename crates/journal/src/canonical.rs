@@ -3,14 +3,32 @@
 //! One value has one sequence of bytes: deterministic CBOR (RFC 8949 §4.2.1) in its DAG-CBOR profile. Hashes are
 //! SHA-256 with a domain byte in front, so that a leaf can never be read as an inner node (RFC 6962 §2.1).
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 
 /// A SHA-256 value.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Digest(#[serde(with = "serde_bytes")] pub [u8; 32]);
+///
+/// In canonical bytes it is a byte string; in forms for people (JSON) it is 64 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest(pub [u8; 32]);
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        if to.is_human_readable() { to.collect_str(self) } else { to.serialize_bytes(&self.0) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Digest, D::Error> {
+        if from.is_human_readable() {
+            let hex = String::deserialize(from)?;
+            return Digest::parse(&hex).ok_or_else(|| D::Error::custom("not 64 hexadecimal digits"));
+        }
+        serde_bytes::deserialize(from).map(Digest)
+    }
+}
 
 impl Digest {
     /// What stands where there is no entry before.

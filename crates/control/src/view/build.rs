@@ -168,10 +168,7 @@ impl Control {
             what: what(&request),
             target: request.target.label(),
             database: request.target.database.clone(),
-            reason: match &request.reason {
-                Some(reason) => Some(self.shown(reason).await?),
-                None => None,
-            },
+            reason: self.reason(&request, connect).await?,
             made_at: request.at,
             window: grant.as_ref().map_or(request.terms.window, |g| g.terms.window),
             status: status_word(&request.status),
@@ -187,6 +184,18 @@ impl Control {
             may: self.may(actor, &request, grant.as_ref()),
             sessions,
         })
+    }
+
+    /// Why: a statement is asked for under the reason of the connection it was held in.
+    async fn reason(&self, request: &Request, connect: Option<RequestId>) -> Result<Option<String>, Fault> {
+        let given = match (&request.reason, connect) {
+            (None, Some(id)) => self.state().requests.get(&id).and_then(|r| r.reason),
+            (given, _) => *given,
+        };
+        match given {
+            Some(reason) => self.shown(&reason).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     fn rule_names(&self, request: &Request) -> Vec<String> {
@@ -375,10 +384,8 @@ impl Control {
         let Some(request) = found else { return Ok(None) };
         let directory = self.directory();
         let person = person_view(&directory, request.person.id);
-        let reason = match &request.reason {
-            Some(reason) => self.shown(reason).await?,
-            None => "none given".to_owned(),
-        };
+        let connect = connect_request(&self.state(), &request);
+        let reason = self.reason(&request, connect).await?.unwrap_or_else(|| "none given".to_owned());
         let mut lines = Vec::new();
         let subject = if asked {
             lines.push(format!("{} asks to {}.", person.name, what(&request)));

@@ -11,7 +11,7 @@ use crate::input::{Answer, Decision, Input};
 use crate::refusal::Refusal;
 use crate::state::State;
 use crate::validate;
-use countersign_journal::{Event, Timestamp};
+use countersign_journal::{Authority, Event, PersonId, Policy, Timestamp};
 
 /// Decides on one input at the moment `now`.
 ///
@@ -20,33 +20,7 @@ use countersign_journal::{Event, Timestamp};
 pub fn decide(state: &State, directory: &Directory, input: Input, now: Timestamp) -> Result<Decision, Refusal> {
     let world = World { state, directory, now };
     match input {
-        Input::Apply { directory: new, policy, by } => {
-            validate::policy(&policy, &new).map_err(|f| Refusal::BadPolicy(f.to_string()))?;
-            let digest = digest::directory(&new);
-            let mut events = Vec::new();
-            if *new != *directory {
-                events.push(Event::DirectoryApplied { version: state.directory_version + 1, digest, by });
-            }
-            if policy != state.policy {
-                let version = state.policy_version + 1;
-                events.push(Event::PolicyApplied { version, policy: policy.clone(), by });
-            }
-            events.extend(ending::overruled(&world, &policy, &new));
-            Ok(done(events))
-        }
-        Input::ApplyPolicy { policy, by } => {
-            validate::policy(&policy, directory).map_err(|f| Refusal::BadPolicy(f.to_string()))?;
-            let mut events = vec![Event::PolicyApplied { version: state.policy_version + 1, policy: policy.clone(), by }];
-            events.extend(ending::overruled(&world, &policy, directory));
-            Ok(done(events))
-        }
-        Input::ApplyDirectory { directory: new, by } => {
-            validate::policy(&state.policy, &new).map_err(|f| Refusal::BadPolicy(f.to_string()))?;
-            let digest = digest::directory(&new);
-            let mut events = vec![Event::DirectoryApplied { version: state.directory_version + 1, digest, by }];
-            events.extend(ending::overruled(&world, &state.policy, &new));
-            Ok(done(events))
-        }
+        Input::Apply { directory: new, policy, by } => applied(&world, &new, policy, by).map(done),
         Input::Ask(ask) => ask::ask(&world, ask),
         Input::Vote(vote) => vote::vote(&world, vote).map(done),
         Input::Withdraw { request, by } => ending::withdraw(&world, request, by).map(done),
@@ -64,6 +38,32 @@ pub fn decide(state: &State, directory: &Directory, input: Input, now: Timestamp
         Input::Tick => Ok(done(ending::tick(&world))),
         Input::Note(note) => Ok(done(vec![Event::Noted(note)])),
     }
+}
+
+/// Puts directory and policy in force, both or neither, and ends what they no longer allow (R8).
+fn applied(
+    world: &World<'_>,
+    new: &Directory,
+    policy: Policy,
+    by: Option<PersonId>,
+) -> Result<Vec<Event>, Refusal> {
+    let World { state, directory, .. } = world;
+    let set_up = || directory.holders(&Authority::Administrators).is_empty();
+    if !by.map_or_else(set_up, |person| directory.is_administrator(person)) {
+        return Err(Refusal::MayNotAdminister);
+    }
+    validate::policy(&policy, new).map_err(|f| Refusal::BadPolicy(f.to_string()))?;
+    let mut events = Vec::new();
+    if new != *directory {
+        let (version, digest) = (state.directory_version + 1, digest::directory(new));
+        events.push(Event::DirectoryApplied { version, digest, by });
+    }
+    let overruled = ending::overruled(world, &policy, new);
+    if policy != state.policy {
+        events.push(Event::PolicyApplied { version: state.policy_version + 1, policy, by });
+    }
+    events.extend(overruled);
+    Ok(events)
 }
 
 /// What a decision may look at.

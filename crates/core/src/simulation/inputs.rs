@@ -3,7 +3,7 @@
 use super::people::{chance, changed, one, policy};
 use crate::{Ask, AskAct, Directory, GrantKind, Input, Position, Request, State, Vote};
 use countersign_journal::{
-    AccountId, ActionFacts, Attempt, Authority, Commitment, Digest, Evidence, GrantId, Name, Note, PersonId,
+    AccountId, ActionFacts, Attempt, Authority, Commitment, Digest, Evidence, GrantId, Name, PersonId,
     RelationUse, RequestId, RunOutcome, SessionEnd, SessionId, StatementFacts, StatementKind, Terms, Timestamp,
     Verdict, Window,
 };
@@ -57,23 +57,20 @@ pub(super) fn next(rng: &mut Rng, state: &State, directory: &Directory, now: Tim
 
 /// Policy and directory, together or alone; some of the policies are not valid.
 fn change(rng: &mut Rng, state: &State, directory: &Directory) -> Input {
-    let by = Some(someone(rng, directory));
-    match rng.u32(0..10) {
-        0..=1 => {
-            let mut policy = policy(rng, directory);
-            if chance(rng, 25) {
-                policy.workflows.values_mut().for_each(|w| w.levels.clear());
-            }
-            Input::ApplyPolicy { policy, by }
-        }
-        2..=3 => {
-            let directory = Box::new(changed(rng, directory));
-            let policy = if chance(rng, 50) { policy(rng, &directory) } else { state.policy.clone() };
-            Input::Apply { directory, policy, by }
-        }
-        4..=8 => Input::ApplyDirectory { directory: Box::new(changed(rng, directory)), by },
-        _ => Input::Note(Note::Exported { by, entries: 1 }),
+    let administrators: Vec<PersonId> = directory.holders(&Authority::Administrators).into_iter().collect();
+    let by = Some(if administrators.is_empty() || chance(rng, 10) { someone(rng, directory) } else { one(rng, &administrators) });
+    let mut new = directory.clone();
+    if chance(rng, 80) {
+        new = changed(rng, directory);
     }
+    let mut rules = state.policy.clone();
+    if chance(rng, 30) {
+        rules = policy(rng, &new);
+        if chance(rng, 25) {
+            rules.workflows.values_mut().for_each(|w| w.levels.clear());
+        }
+    }
+    Input::Apply { directory: Box::new(new), policy: rules, by }
 }
 
 /// Somebody; now and then nobody there is.

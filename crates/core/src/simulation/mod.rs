@@ -12,7 +12,7 @@ mod witness;
 use crate::invariant::{self, Broken};
 use crate::planted::{self, Fault};
 use crate::{Directory, Input, State, apply, decide, effects, wake_at};
-use countersign_journal::{Chain, Event, Timestamp};
+use countersign_journal::{Authority, Chain, Event, Timestamp};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use witness::Witness;
@@ -36,8 +36,7 @@ impl World {
     /// Decides on one input; whatever is accepted is folded, and then everything is checked.
     fn step(&mut self, input: Input) -> Result<(), Broken> {
         let (new_directory, applied) = match &input {
-            Input::ApplyDirectory { directory, .. } | Input::Apply { directory, .. } => (Some(directory.clone()), true),
-            Input::ApplyPolicy { .. } => (None, true),
+            Input::Apply { directory, .. } => (Some(directory.clone()), true),
             _ => (None, false),
         };
         let Ok(decision) = decide(&self.state, &self.directory, input, self.now) else { return Ok(()) };
@@ -82,7 +81,8 @@ fn run(seed: u64, mut log: impl FnMut(Timestamp, &Input)) -> Result<World, Broke
     let policy = people::policy(&mut rng, &directory);
     let mut world =
         World { now: BEGINNING, directory, state: State::default(), witness: Witness::default(), history: Vec::new() };
-    let mut input = Input::ApplyPolicy { policy, by: None };
+    let by = world.directory.holders(&Authority::Administrators).first().copied();
+    let mut input = Input::Apply { directory: Box::new(world.directory.clone()), policy, by };
     for _ in 0..=STEPS {
         log(world.now, &input);
         world.step(input)?;

@@ -90,7 +90,8 @@ impl Stage {
             ["apply"] => {
                 let rules = std::mem::take(&mut self.rules);
                 let workflows = std::mem::take(&mut self.workflows).into_iter().map(|w| (w.id.0, w)).collect();
-                Input::ApplyPolicy { policy: Policy { rules, workflows }, by: Some(person("root")) }
+                let directory = Box::new(self.directory.clone());
+                Input::Apply { directory, policy: Policy { rules, workflows }, by: Some(person("root")) }
             }
             ["tick"] => Input::Tick,
             ["close", session] => closed(session),
@@ -109,7 +110,7 @@ impl Stage {
 
     fn decided(&mut self, input: Input) -> Vec<String> {
         let directory = match &input {
-            Input::ApplyDirectory { directory, .. } => Some(directory.clone()),
+            Input::Apply { directory, .. } => Some(directory.clone()),
             _ => None,
         };
         let decision = match decide(&self.state, &self.directory, input, self.now) {
@@ -177,7 +178,8 @@ impl Stage {
                 _ => group.managers.insert(id),
             };
         }
-        Input::ApplyDirectory { directory: Box::new(directory), by: Some(person("root")) }
+        let policy = self.state.policy.clone();
+        Input::Apply { directory: Box::new(directory), policy, by: Some(person("root")) }
     }
 
     fn said(&self, by: PersonId, words: &[&str]) -> Input {

@@ -1,0 +1,128 @@
+//! The loads: pgbench and COPY, with what the gateway in between used meanwhile.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use countersign_harness::{HarnessError, Psql, Terminal, run};
+
+use crate::process::cpu_seconds;
+use crate::stage::{Way, connect_like};
+
+/// How long a run of pgbench measures.
+const RUN_S: u32 = 3;
+/// How long one run may take altogether.
+const RUN_WITHIN: Duration = Duration::from_secs(60);
+/// pgbench's scale: 100,000 accounts each.
+const SCALE: &str = "10";
+
+/// What one run came to.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// Operations, or megabytes, per second.
+    pub rate: f64,
+    /// CPU of the gateway: microseconds per operation, or seconds per gigabyte.
+    pub cpu: Option<f64>,
+}
+
+/// One kind of load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Load {
+    /// `pgbench -S`: one point query a transaction.
+    Select {
+        /// `simple` or `prepared`.
+        protocol: &'static str,
+        /// Connections.
+        clients: u32,
+    },
+    /// `pgbench -S -C`: a connection for every transaction.
+    Connect {
+        /// Connections at a time.
+        clients: u32,
+    },
+    /// COPY of a whole table to the client.
+    CopyOut {
+        /// The table.
+        table: &'static str,
+        /// Bytes of all its rows, line ends included.
+        bytes: u32,
+    },
+}
+
+impl Load {
+    /// Its name in tables and keys.
+    pub fn name(self) -> String {
+        match self {
+            Self::Select { protocol, clients } => format!("pg_{protocol}_c{clients}"),
+            Self::Connect { clients } => format!("pg_connect_c{clients}"),
+            Self::CopyOut { table, .. } => format!("pg_copy_{table}"),
+        }
+    }
+
+    /// Names of rate and CPU in keys.
+    pub fn units(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Select { .. } => ("tps", "cpu_us_per_txn"),
+            Self::Connect { .. } => ("per_s", "cpu_us_per_connect"),
+            Self::CopyOut { .. } => ("mb_per_s", "cpu_s_per_gb"),
+        }
+    }
+
+    /// Runs it once.
+    ///
+    /// # Errors
+    /// [`HarnessError::Failed`] with the client's words.
+    pub fn run(self, way: &Way) -> Result<Sample, HarnessError> {
+        match self {
+            Self::Select { protocol, clients } => pgbench(way, clients, &["-M", protocol]),
+            Self::Connect { clients } => pgbench(way, clients, &["-C"]),
+            Self::CopyOut { table, bytes } => copy_out(way, table, bytes),
+        }
+    }
+}
+
+/// Makes pgbench's tables.
+///
+/// # Errors
+/// [`HarnessError::Failed`] with pgbench's words.
+pub fn fill(psql: &Psql) -> Result<(), HarnessError> {
+    let mut command = Command::new("pgbench");
+    connect_like(&mut command, psql).args(["-i", "-q", "-s", SCALE]);
+    run(&mut command, "", RUN_WITHIN)?.output("pgbench").map(drop)
+}
+
+fn pgbench(way: &Way, clients: u32, more: &[&str]) -> Result<Sample, HarnessError> {
+    let mut command = Command::new("pgbench");
+    connect_like(&mut command, &way.psql).args(["-S", "-n", "-T", &RUN_S.to_string(), "-c", &clients.to_string()]);
+    command.args(["-j", &clients.min(2).to_string()]).args(more);
+    let before = used(way)?;
+    let said = run(&mut command, "", RUN_WITHIN)?.output("pgbench")?;
+    let after = used(way)?;
+    let number = |start: &str| {
+        let found = said.lines().find_map(|line| line.strip_prefix(start)?.split_whitespace().next()?.parse::<f64>().ok());
+        found.ok_or_else(|| failed(format!("no `{start}` in {said}")))
+    };
+    let (rate, transactions) = (number("tps = ")?, number("number of transactions actually processed: ")?);
+    let cpu = before.zip(after).map(|(before, after)| (after - before) * 1e6 / transactions);
+    Ok(Sample { rate, cpu })
+}
+
+fn copy_out(way: &Way, table: &str, bytes: u32) -> Result<Sample, HarnessError> {
+    let mut terminal = Terminal::open(&way.psql)?;
+    let (before, started) = (used(way)?, Instant::now());
+    let said = terminal.say(&format!("\\copy {table} to '/dev/null'"))?;
+    let (seconds, after) = (started.elapsed().as_secs_f64(), used(way)?);
+    if !said.out.starts_with("COPY ") {
+        return Err(failed(format!("COPY said `{}` `{}`", said.out, said.err)));
+    }
+    let bytes = f64::from(bytes);
+    let cpu = before.zip(after).map(|(before, after)| (after - before) * 1e9 / bytes);
+    Ok(Sample { rate: bytes / 1e6 / seconds, cpu })
+}
+
+fn used(way: &Way) -> Result<Option<f64>, HarnessError> {
+    way.gateway.map(cpu_seconds).transpose()
+}
+
+fn failed(why: String) -> HarnessError {
+    HarnessError::Failed { program: "the load".to_owned(), code: -1, stderr: why }
+}

@@ -1,0 +1,95 @@
+//! `make bench`: the same loads direct, through PgBouncer and through Countersign, interleaved in one run. Prints a
+//! table, writes `target/bench.json`, and judges nothing: the machine decides too much.
+
+mod cut;
+mod idle;
+mod load;
+mod process;
+mod report;
+mod stage;
+
+use std::fs;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use countersign_harness::{HarnessError, countersign};
+
+use crate::load::Load;
+use crate::report::Report;
+use crate::stage::{Stage, Way};
+
+/// The loads. 150,000 rows of 1,000 bytes and 1,000,000 rows of 97 bytes are copied out.
+const LOADS: [Load; 7] = [
+    Load::Select { protocol: "simple", clients: 1 },
+    Load::Select { protocol: "simple", clients: 16 },
+    Load::Select { protocol: "prepared", clients: 1 },
+    Load::Select { protocol: "prepared", clients: 16 },
+    Load::Connect { clients: 4 },
+    Load::CopyOut { table: "wide", bytes: 150_000_000 },
+    Load::CopyOut { table: "narrow", bytes: 97_000_000 },
+];
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("countersign-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), HarnessError> {
+    let program = countersign::build()?;
+    let started = Instant::now();
+    eprintln!("load average before: {}; starting the components", process::load_average());
+    let mut stage = Stage::set_up(&program)?;
+    let ways = stage.ways()?;
+    let mut report = Report::new(&LOADS, &ways.iter().map(|way| way.name).collect::<Vec<_>>());
+    report.put("fsync_before_per_s", process::durable_appends_per_second(&stage::target_folder())?);
+    interleaved(&ways, &mut report)?;
+    revokes(&stage, &mut report)?;
+    idle_sessions(&mut stage, &mut report)?;
+    report.put("fsync_after_per_s", process::durable_appends_per_second(&stage::target_folder())?);
+    report.put("run_s", started.elapsed().as_secs_f64());
+    println!("{}", report.table());
+    let path = stage::target_folder().join("bench.json");
+    let text = format!("{:#}\n", report.json());
+    fs::write(&path, text)
+        .map_err(|source| HarnessError::System { what: format!("write `{}`", path.display()), source })
+}
+
+/// Each load over all ways and back, A B C C B A, so that what the machine does meanwhile falls on all.
+fn interleaved(ways: &[Way], report: &mut Report) -> Result<(), HarnessError> {
+    for (load, kind) in LOADS.iter().enumerate() {
+        eprintln!("{}", kind.name());
+        for way in (0..ways.len()).chain((0..ways.len()).rev()) {
+            report.add(load, way, kind.run(&ways[way])?);
+        }
+    }
+    Ok(())
+}
+
+fn revokes(stage: &Stage, report: &mut Report) -> Result<(), HarnessError> {
+    eprintln!("revoke");
+    let cuts = cut::measure(stage)?;
+    report.put("revoke_answered_ms", Report::median(cuts.answered_ms));
+    report.put("revoke_client_cut_ms", Report::median(cuts.client_cut_ms));
+    report.put("revoke_statement_stopped_ms", Report::median(cuts.stopped_ms));
+    Ok(())
+}
+
+/// Fresh processes, one after the other: what they kept from earlier loads would hide what sessions need.
+fn idle_sessions(stage: &mut Stage, report: &mut Report) -> Result<(), HarnessError> {
+    eprintln!("idle sessions");
+    stage.bouncer = None;
+    stage.countersign.restart()?;
+    let ways = stage.ways()?;
+    if let Some(way) = ways.iter().find(|way| way.gateway.is_some()) {
+        report.put("idle_session_kib_countersign", idle::kib_per_session(stage, way)?);
+    }
+    let bouncer = stage.fresh_bouncer()?;
+    let way = Way { name: "pgbouncer", psql: bouncer.psql(), gateway: Some(bouncer.pid()) };
+    report.put("idle_session_kib_pgbouncer", idle::kib_per_session(stage, &way)?);
+    Ok(())
+}

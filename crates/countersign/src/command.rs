@@ -1,0 +1,200 @@
+//! Every command that is a client of the API: one call each, and what is said about its answer.
+
+use crate::client::{Client, Load, encoded};
+use crate::failure::Failure;
+use crate::line::{Ask, AuditList, Decision, Format, NewRequest, RequestList};
+use crate::session::Session;
+use crate::{place, policy_file, say, show};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use std::io::{BufRead, IsTerminal};
+use std::path::Path;
+
+/// Asks the server and prints its answer.
+pub(crate) fn run(ask: &Ask, format: Format) -> Result<(), Failure> {
+    let (answer, shown): (Value, fn(&Value) -> String) = match ask {
+        Ask::Login { handle, server, ca, password_file, code } => {
+            let password = password(password_file.as_deref(), handle)?;
+            (login(handle, server, ca.as_deref(), &password, code.as_deref())?, show::signed_in)
+        }
+        Ask::Logout => (logout()?, show::signed_out),
+        Ask::Access => (get("/access", &[])?, show::access),
+        Ask::Token { target } => return token(target, format),
+        Ask::Request(new) => (request(new)?, show::request_made),
+        Ask::Requests(list) => (requests(list)?, show::requests),
+        Ask::Show { number } => (get(&format!("/requests/{number}"), &[])?, show::request),
+        Ask::Approve(decision) => (approve(decision)?, show::request_line),
+        Ask::Reject(no) => {
+            let body = json!({ "verdict": "reject", "comment": no.comment });
+            (post(&format!("/requests/{}/decision", no.number), Load::Json(body))?, show::request_line)
+        }
+        Ask::Withdraw { number } => (act(*number, "withdraw")?, show::request_line),
+        Ask::Retract { number } => (act(*number, "retract")?, show::request_line),
+        Ask::Surrender { number } => (act(*number, "surrender")?, show::request_line),
+        Ask::Revoke { number, reason } => {
+            let body = Load::Json(json!({ "reason": reason }));
+            (post(&format!("/requests/{number}/revoke"), body)?, show::request_line)
+        }
+        Ask::Sessions { live } => (get("/sessions", &[("live", live.to_string())])?, show::sessions),
+        Ask::Terminate { number } => (post(&format!("/sessions/{number}/terminate"), Load::Nothing)?, show::terminated),
+        Ask::Transcript { number } => (get(&format!("/sessions/{number}/transcript"), &[])?, show::transcript),
+        Ask::Plan { file } => (post("/plan", Load::Toml(&policy_file::read(file)?))?, show::planned),
+        Ask::Apply { file } => (post("/apply", Load::Toml(&policy_file::read(file)?))?, show::applied),
+        Ask::Invite { handle } => {
+            (post(&format!("/people/{}/invitation", encoded(handle)), Load::Nothing)?, show::invitation)
+        }
+        Ask::People => (get("/people", &[])?, show::people),
+        Ask::Audit(list) => (audit(list)?, show::audit),
+        Ask::Export { path } => return export(path, format),
+        Ask::Explain { person, target, act } => (explain(person, target, act)?, show::explanation),
+    };
+    match format {
+        Format::Human => say(&shown(&answer)),
+        Format::Json => say(&answer.to_string()),
+    }
+    Ok(())
+}
+
+type Query<'q> = [(&'q str, String)];
+
+fn get(path: &str, query: &Query) -> Result<Value, Failure> {
+    Client::signed_in()?.call("GET", path, query, Load::Nothing)
+}
+
+fn post(path: &str, load: Load) -> Result<Value, Failure> {
+    Client::signed_in()?.call("POST", path, &[], load)
+}
+
+fn act(number: u64, act: &str) -> Result<Value, Failure> {
+    post(&format!("/requests/{number}/{act}"), Load::Nothing)
+}
+
+/// The password: from a file, else asked for without echo, else the first line of standard input.
+fn password(file: Option<&Path>, handle: &str) -> Result<SecretString, Failure> {
+    if let Some(file) = file {
+        return place::first_line(file);
+    }
+    let trouble = |e: std::io::Error| Failure::Trouble(format!("the password cannot be read: {e}"));
+    if std::io::stdin().is_terminal() {
+        return rpassword::prompt_password(format!("Password of {handle}: ")).map(SecretString::from).map_err(trouble);
+    }
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line).map_err(trouble)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned().into())
+}
+
+fn login(
+    handle: &str,
+    server: &str,
+    ca: Option<&Path>,
+    password: &SecretString,
+    code: Option<&str>,
+) -> Result<Value, Failure> {
+    let ca = ca.map(place::real).transpose()?;
+    let client = Client::new(server, ca.as_deref())?;
+    let body = json!({ "handle": handle, "password": password.expose_secret(), "code": code });
+    let mut answer = client.call("POST", "/session", &[], Load::Json(body))?;
+    let token = answer.as_object_mut().and_then(|a| a.remove("token"));
+    let Some(Value::String(token)) = token else {
+        return Err(Failure::Trouble(format!("`{server}` sent no token; is it a Countersign server?")));
+    };
+    Session { server: server.to_owned(), ca, token: token.into() }.write()?;
+    Ok(answer)
+}
+
+fn logout() -> Result<Value, Failure> {
+    let ended = Client::signed_in().and_then(|client| client.call("DELETE", "/session", &[], Load::Nothing));
+    Session::forget()?;
+    match ended {
+        // No session there, or none here: signed out is what was wanted.
+        Err(Failure::Refused(_)) => Ok(json!({ "done": true })),
+        other => other,
+    }
+}
+
+/// The token alone on standard output, for `PGPASSWORD=$(countersign token …)`; how to use it beside it.
+fn token(target: &str, format: Format) -> Result<(), Failure> {
+    let answer = post("/tokens", Load::Json(json!({ "target": target })))?;
+    match format {
+        Format::Json => say(&answer.to_string()),
+        Format::Human => {
+            eprintln!("{}", show::token_use(&answer));
+            say(&show::token(&answer));
+        }
+    }
+    Ok(())
+}
+
+fn request(new: &NewRequest) -> Result<Value, Failure> {
+    let body = json!({
+        "target": new.target,
+        "database": new.database,
+        "start": new.start,
+        "end": new.end,
+        "minutes": new.minutes,
+        "reason": new.reason,
+    });
+    post("/requests", Load::Json(body))
+}
+
+fn requests(list: &RequestList) -> Result<Value, Failure> {
+    let mut query = vec![("scope", list.scope.clone())];
+    query.extend(list.status.clone().map(|s| ("status", s)));
+    query.extend(list.text.clone().map(|t| ("text", t)));
+    query.extend(list.before.map(|b| ("before", b.to_string())));
+    query.extend(list.limit.map(|l| ("limit", l.to_string())));
+    get("/requests", &query)
+}
+
+fn approve(decision: &Decision) -> Result<Value, Failure> {
+    let body = json!({
+        "verdict": "approve",
+        "comment": decision.comment,
+        "start": decision.start,
+        "end": decision.end,
+    });
+    post(&format!("/requests/{}/decision", decision.number), Load::Json(body))
+}
+
+fn audit(list: &AuditList) -> Result<Value, Failure> {
+    let mut query = Vec::new();
+    query.extend(list.text.clone().map(|t| ("text", t)));
+    query.extend(list.kind.clone().map(|k| ("kind", k)));
+    query.extend(list.before.map(|b| ("before", b.to_string())));
+    query.extend(list.limit.map(|l| ("limit", l.to_string())));
+    get("/audit", &query)
+}
+
+fn explain(person: &str, target: &str, act: &str) -> Result<Value, Failure> {
+    let mut query = vec![("person", person.to_owned()), ("target", target.to_owned())];
+    if act != "connect" {
+        query.push(("sql", act.to_owned()));
+    }
+    get("/explain", &query)
+}
+
+/// Copies the journal into a file that does not exist yet. Half a copy is not left behind.
+fn export(path: &Path, format: Format) -> Result<(), Failure> {
+    let trouble = |e: std::io::Error| Failure::Trouble(format!("`{}` cannot be written: {e}", path.display()));
+    if path.exists() {
+        return Err(Failure::Refused(format!("`{}` exists; choose another name", path.display())));
+    }
+    let client = Client::signed_in()?;
+    let mut response = client.send("GET", "/export", &[], Load::Nothing)?;
+    let head = response.headers().get("x-countersign-head").and_then(|h| h.to_str().ok()).map(str::to_owned);
+    let head = head.ok_or_else(|| Failure::Trouble("the server sent no head; is it a Countersign server?".into()))?;
+    let mut file = place::new_private(path).map_err(trouble)?;
+    let copied = std::io::copy(&mut response.body_mut().as_reader(), &mut file).and_then(|_| file.sync_all());
+    if let Err(e) = copied {
+        let _ = std::fs::remove_file(path);
+        return Err(trouble(e));
+    }
+    match format {
+        Format::Json => say(&json!({ "head": head }).to_string()),
+        Format::Human => {
+            eprintln!("Keep this head apart from the copy, for `countersign verify {} --expect HEAD`:", path.display());
+            say(&head);
+        }
+    }
+    Ok(())
+}

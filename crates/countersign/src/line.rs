@@ -1,0 +1,255 @@
+//! The command line. Its words are those of the API and the pages.
+
+use clap::{ArgGroup, Args, Parser, Subcommand};
+use countersign_journal::Head;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// The command line.
+#[derive(Parser)]
+#[command(
+    version,
+    about = "Nothing privileged happens until the right people have countersigned it",
+    max_term_width = 100
+)]
+pub(crate) struct Line {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Print the server's answer as JSON.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+/// How answers are printed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Format {
+    Human,
+    Json,
+}
+
+impl Line {
+    pub(crate) fn format(&self) -> Format {
+        if self.json { Format::Json } else { Format::Human }
+    }
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Set up a new data folder and print a one-time link for the first administrator.
+    Init(Init),
+    /// Run the server.
+    Serve {
+        /// The configuration file that `init` wrote.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Check an export, offline.
+    Verify {
+        /// A file made by `export`.
+        path: PathBuf,
+        /// A head kept apart, as `export` prints it: LENGTH:HASH.
+        #[arg(long, value_name = "HEAD")]
+        expect: Option<Head>,
+    },
+    #[command(flatten)]
+    Api(Ask),
+}
+
+#[derive(Args)]
+pub(crate) struct Init {
+    /// The data folder to make; it must be empty or not exist.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// Names and addresses people reach this server by; the first is shown to them.
+    #[arg(long = "host", value_name = "NAME", required = true, num_args = 1..)]
+    pub(crate) hosts: Vec<String>,
+    /// Handle of the first administrator.
+    #[arg(long, value_name = "HANDLE")]
+    pub(crate) administrator: String,
+    /// File of the root key, made if it does not exist [default: DIR.key].
+    #[arg(long, value_name = "PATH", conflicts_with = "passphrase_file")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// File whose first line is the passphrase the root key is derived from.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// Where pages and API will listen.
+    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8443")]
+    pub(crate) web_listen: SocketAddr,
+    /// Where PostgreSQL clients will connect.
+    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:5432")]
+    pub(crate) postgres_listen: SocketAddr,
+}
+
+/// What is asked of a server.
+#[derive(Subcommand)]
+pub(crate) enum Ask {
+    /// Sign in; the password is asked for, or read from standard input.
+    Login {
+        /// Your handle.
+        handle: String,
+        /// The server, such as https://gate.example.com:8443.
+        #[arg(long, value_name = "URL")]
+        server: String,
+        /// Certificate authority the server is checked against [default: this machine's].
+        #[arg(long, value_name = "FILE")]
+        ca: Option<PathBuf>,
+        /// File whose first line is the password.
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+        /// Code of your authenticator.
+        #[arg(long, value_name = "DIGITS")]
+        code: Option<String>,
+    },
+    /// Sign out.
+    Logout,
+    /// What you may reach, and what it needs.
+    Access,
+    /// Get an access token for a database client; it opens connections for 15 minutes.
+    Token {
+        /// `account@device`, or a device with only one account.
+        target: String,
+    },
+    /// Ask for a session.
+    Request(NewRequest),
+    /// List requests, the latest first.
+    Requests(RequestList),
+    /// Show one request whole.
+    Show { number: u64 },
+    /// Approve a request.
+    Approve(Decision),
+    /// Reject a request.
+    Reject(Rejection),
+    /// Take your own request back.
+    Withdraw { number: u64 },
+    /// Take your approval back while later levels are undecided.
+    Retract { number: u64 },
+    /// Take an approved request away, for good.
+    Revoke {
+        number: u64,
+        /// Why; the requester reads it.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Give back what a request of yours was granted.
+    Surrender { number: u64 },
+    /// List sessions.
+    Sessions {
+        /// Only those that are open now.
+        #[arg(long)]
+        live: bool,
+    },
+    /// End a session now; its grant stays.
+    Terminate { number: u64 },
+    /// What was run in a session.
+    Transcript { number: u64 },
+    /// What applying a policy file would change.
+    Plan { file: PathBuf },
+    /// Put a policy file in force, all of it or nothing.
+    Apply { file: PathBuf },
+    /// Make a one-time link with which a person sets a password.
+    Invite { handle: String },
+    /// List people.
+    People,
+    /// Read the audit, the latest first.
+    Audit(AuditList),
+    /// Copy the journal into a new file and print its head, to be kept apart.
+    Export { path: PathBuf },
+    /// What an act would need of a person, by which rules, and who could decide.
+    Explain {
+        person: String,
+        /// `account@device`, or a device with only one account.
+        target: String,
+        /// `connect`, or an SQL text.
+        act: String,
+    },
+}
+
+#[derive(Args)]
+#[command(group = ArgGroup::new("until").required(true).args(["minutes", "end"]))]
+pub(crate) struct NewRequest {
+    /// `account@device`, or a device with only one account.
+    pub(crate) target: String,
+    /// Database [default: the device's].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) database: Option<String>,
+    /// For how long.
+    #[arg(long, value_name = "N")]
+    pub(crate) minutes: Option<u64>,
+    /// From when, RFC 3339 [default: now].
+    #[arg(long, value_name = "TIME")]
+    pub(crate) start: Option<String>,
+    /// Until when, RFC 3339.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) end: Option<String>,
+    /// Why; approvers read it.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+}
+
+#[derive(Args)]
+pub(crate) struct RequestList {
+    /// Whose.
+    #[arg(long, default_value = "mine", value_parser = ["mine", "for_me", "my_decisions", "all"])]
+    pub(crate) scope: String,
+    /// Only with this status, such as `pending`.
+    #[arg(long, value_name = "WORD")]
+    pub(crate) status: Option<String>,
+    /// Only with this text.
+    #[arg(long)]
+    pub(crate) text: Option<String>,
+    /// Only before this number.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) before: Option<u64>,
+    /// At most this many, up to 200.
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
+}
+
+#[derive(Args)]
+pub(crate) struct Decision {
+    pub(crate) number: u64,
+    /// What you want to say with it.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) comment: String,
+    /// Grant it only from then, RFC 3339.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) start: Option<String>,
+    /// Grant it only until then, RFC 3339.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) end: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct Rejection {
+    pub(crate) number: u64,
+    /// Why; the requester reads it.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) comment: String,
+}
+
+#[derive(Args)]
+pub(crate) struct AuditList {
+    /// Only with this text in the sentence.
+    #[arg(long)]
+    pub(crate) text: Option<String>,
+    /// Only of this kind, such as `request_made`.
+    #[arg(long, value_name = "WORD")]
+    pub(crate) kind: Option<String>,
+    /// Only before this entry.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) before: Option<u64>,
+    /// At most this many, up to 500.
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Line::command().debug_assert();
+    }
+}

@@ -1,0 +1,201 @@
+//! `serve`: opens the control plane, starts pages, gateway and mail, and ends them in order.
+
+use crate::config::{self, Config, LogFormat};
+use crate::failure::Failure;
+use crate::{place, say};
+use countersign_control::{Clock, Control, Settings};
+use countersign_gateway::postgres::{self, GatewayConfig};
+use countersign_web::WebConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use std::future::Future;
+use std::io::IsTerminal;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tracing_subscriber::EnvFilter;
+
+/// How long everything may take to end once it was told to.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+/// How long the pages may take to listen.
+const READY_WITHIN: Duration = Duration::from_secs(10);
+/// How often it is tried whether they do.
+const READY_EVERY: Duration = Duration::from_millis(20);
+
+pub(crate) fn serve(path: &Path) -> Result<(), Failure> {
+    let config = Config::read(path)?;
+    start_log(config.log.format);
+    // A second call in one process changes nothing, and there is none.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    place::private_folder(&config.data)?;
+    let runtime = tokio::runtime::Runtime::new().map_err(|e| Failure::Trouble(format!("cannot start: {e}")))?;
+    let done = runtime.block_on(run(&config));
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    done
+}
+
+/// Starts everything, waits for the end, ends everything.
+async fn run(config: &Config) -> Result<(), Failure> {
+    let mut stops = Stops::new()?;
+    let mail = config.mail()?;
+    let tls = Arc::new(tls(config)?);
+    let root = config.root_key()?;
+    let gateway = GatewayConfig { listen: config.postgres.listen, tls: tls.clone() };
+    let taken = |e| cannot_listen("postgres", config.postgres.listen, &e);
+    let gateway = postgres::bind(gateway).await.map_err(taken)?;
+    let web_listen = free(config.web.listen)?;
+    let settings = settings(config, web_listen, gateway.local_addr().map_err(taken)?);
+    let addresses = (settings.page_address.clone(), settings.postgres_address.clone());
+    let control = Control::open(settings, &root, Clock::default()).await?;
+    drop(root);
+
+    let (stop, _) = watch::channel(false);
+    let mut tasks = JoinSet::new();
+    let web = WebConfig { listen: web_listen, tls, page_address: addresses.0.clone() };
+    let pages = countersign_web::serve(control.clone(), web, stopped(&stop));
+    tasks.spawn(async { pages.await.map_err(|e| Failure::Trouble(e.to_string())) });
+    let clients = gateway.serve(control.clone(), stopped(&stop));
+    tasks.spawn(async {
+        clients.await;
+        Ok(())
+    });
+    if let Some(mail) = mail {
+        let letters = countersign_channels::run(control.clone(), mail, stopped(&stop));
+        tasks.spawn(async { letters.await.map_err(|e| Failure::Usage(format!("[mail]: {e}"))) });
+    }
+
+    let ended = tokio::select! {
+        ended = early_end(&mut tasks) => Some(ended),
+        ready = until_ready(web_listen) => match ready {
+            Ok(()) => {
+                let (page, (host, port)) = &addresses;
+                say(&format!("listening on {page} and postgres {}", config::address(host, *port)));
+                tokio::select! {
+                    ended = early_end(&mut tasks) => Some(ended),
+                    () = stops.wait() => None,
+                }
+            }
+            Err(failure) => Some(failure),
+        },
+        () = stops.wait() => None,
+    };
+    stop.send_replace(true);
+    control.cut_all();
+    let rest = async { while tasks.join_next().await.is_some() {} };
+    if tokio::time::timeout(STOP_WITHIN, rest).await.is_err() {
+        tracing::warn!("not everything ended within {} s", STOP_WITHIN.as_secs());
+    }
+    match ended {
+        None => {
+            tracing::info!("stopped");
+            Ok(())
+        }
+        Some(failure) => Err(failure),
+    }
+}
+
+/// What ended a part of the server before it was told to.
+async fn early_end(tasks: &mut JoinSet<Result<(), Failure>>) -> Failure {
+    match tasks.join_next().await {
+        Some(Ok(Err(failure))) => failure,
+        Some(Err(e)) => Failure::Trouble(format!("a part of the server stopped: {e}; restart it, and report this")),
+        Some(Ok(Ok(()))) | None => Failure::Trouble("a part of the server ended by itself; restart it".into()),
+    }
+}
+
+/// Resolves when the server was told to stop.
+fn stopped(stop: &watch::Sender<bool>) -> impl Future<Output = ()> + Send + 'static {
+    let mut stop = stop.subscribe();
+    async move {
+        // An error means that the sender is gone, which is an end as well.
+        let _ = stop.wait_for(|stop| *stop).await;
+    }
+}
+
+/// The signals that end the server.
+struct Stops {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stops {
+    fn new() -> Result<Stops, Failure> {
+        let on = |kind| signal(kind).map_err(|e| Failure::Trouble(format!("cannot listen for signals: {e}")));
+        Ok(Stops { terminate: on(SignalKind::terminate())?, interrupt: on(SignalKind::interrupt())? })
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+    }
+}
+
+/// Where people find us. A port the system chose is known to nobody, so it replaces the one that is configured.
+fn settings(config: &Config, web: SocketAddr, postgres: SocketAddr) -> Settings {
+    let web_address = config.web.address.trim_start_matches("https://");
+    let page_address = match (config.web.listen.port(), config::split_address(web_address)) {
+        (0, Some((host, _))) => format!("https://{}", config::address(&host, web.port())),
+        (0, None) => format!("https://{web_address}:{}", web.port()),
+        _ => config.web.address.clone(),
+    };
+    let (host, port) = config::split_address(&config.postgres.address).expect("checked when the file was read");
+    let port = if config.postgres.listen.port() == 0 { postgres.port() } else { port };
+    Settings { data: config.data.clone(), page_address, postgres_address: (host, port), ca_file: config.ca_file() }
+}
+
+/// The address if nobody listens there, with a port that is free now if the system shall choose one. Somebody else can
+/// take it before the pages listen there, which then fails loudly.
+fn free(listen: SocketAddr) -> Result<SocketAddr, Failure> {
+    let chosen = TcpListener::bind(listen).and_then(|listener| listener.local_addr());
+    chosen.map_err(|e| cannot_listen("web", listen, &e))
+}
+
+fn cannot_listen(what: &str, listen: SocketAddr, e: &std::io::Error) -> Failure {
+    Failure::Trouble(format!(
+        "cannot listen on {what}.listen `{listen}`: {e}; choose another address, or end what holds it"
+    ))
+}
+
+/// Waits until the pages accept connections.
+async fn until_ready(listen: SocketAddr) -> Result<(), Failure> {
+    let ready = async {
+        while TcpStream::connect(listen).await.is_err() {
+            tokio::time::sleep(READY_EVERY).await;
+        }
+    };
+    let late =
+        |_| Failure::Trouble(format!("the pages did not listen on `{listen}` within {} s", READY_WITHIN.as_secs()));
+    tokio::time::timeout(READY_WITHIN, ready).await.map_err(late)
+}
+
+/// The server's side of TLS, for pages and gateway alike.
+fn tls(config: &Config) -> Result<rustls::ServerConfig, Failure> {
+    let (certificate, key) = config.certificate();
+    place::private_file(&key)?;
+    let wrong = |path: &Path, e: String| Failure::Usage(format!("`{}` cannot be used: {e}", path.display()));
+    let chain: Vec<_> = CertificateDer::pem_file_iter(&certificate)
+        .and_then(Iterator::collect)
+        .map_err(|e| wrong(&certificate, e.to_string()))?;
+    let private = PrivateKeyDer::from_pem_file(&key).map_err(|e| wrong(&key, e.to_string()))?;
+    let server = rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(chain, private);
+    server.map_err(|e| wrong(&certificate, e.to_string()))
+}
+
+fn start_log(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = log.with_ansi(std::io::stderr().is_terminal());
+    // Nobody else starts a log in this process.
+    let _ = match format {
+        LogFormat::Text => log.try_init(),
+        LogFormat::Json => log.json().try_init(),
+    };
+}

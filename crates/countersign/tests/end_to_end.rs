@@ -1,0 +1,20 @@
+//! The whole product from outside: the real program in front of a real PostgreSQL, reached by the real `psql`, by a
+//! driver that speaks the extended protocol, by the command line and by the API. Each test is named after the
+//! requirement it drives.
+
+#[path = "end_to_end/connect.rs"]
+mod connect;
+#[path = "end_to_end/decide.rs"]
+mod decide;
+#[path = "end_to_end/end.rs"]
+mod end;
+#[path = "end_to_end/hold.rs"]
+mod hold;
+#[path = "end_to_end/prove.rs"]
+mod prove;
+#[path = "end_to_end/rule.rs"]
+mod rule;
+#[path = "end_to_end/wire.rs"]
+mod wire;
+#[path = "end_to_end/world.rs"]
+mod world;
