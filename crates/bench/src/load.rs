@@ -98,7 +98,8 @@ fn pgbench(way: &Way, clients: u32, more: &[&str]) -> Result<Sample, HarnessErro
     let said = run(&mut command, "", RUN_WITHIN)?.output("pgbench")?;
     let after = used(way)?;
     let number = |start: &str| {
-        let found = said.lines().find_map(|line| line.strip_prefix(start)?.split_whitespace().next()?.parse::<f64>().ok());
+        let found =
+            said.lines().find_map(|line| line.strip_prefix(start)?.split_whitespace().next()?.parse::<f64>().ok());
         found.ok_or_else(|| failed(format!("no `{start}` in {said}")))
     };
     let (rate, transactions) = (number("tps = ")?, number("number of transactions actually processed: ")?);

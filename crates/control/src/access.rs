@@ -84,7 +84,13 @@ impl Control {
         let ruling = rule(&self.state().policy, &who, &target, asked);
         let (preview, reasons) = preview(&directory, person, ruling);
         let act = facts.map_or_else(|| "connect".to_owned(), |f| crate::words::kinds(f.kinds()));
-        Ok(Explanation { person: crate::view::person_view(&directory, person), target: target.label(), act, preview, reasons })
+        Ok(Explanation {
+            person: crate::view::person_view(&directory, person),
+            target: target.label(),
+            act,
+            preview,
+            reasons,
+        })
     }
 
     /// Who can decide a pending request now, by handle.

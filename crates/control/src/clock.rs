@@ -5,6 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+/// A moment on the monotonic clock, for waits and for how long something may be relied on; never for decisions.
+#[must_use]
+pub fn monotonic() -> tokio::time::Instant {
+    tokio::time::Instant::now()
+}
+
 /// Tells the time. A test may move it by an offset; nothing else may.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {

@@ -59,8 +59,9 @@ impl Control {
     /// # Errors
     /// When the vault does not unseal, the store cannot be read, or the journal is damaged.
     pub async fn open(settings: Settings, root: &RootKey, clock: Clock) -> Result<Control, Fault> {
-        let seal = std::fs::read_to_string(settings.data.join("vault.json"))
-            .map_err(|e| Fault::Input(format!("`{}` is not set up ({e}); run `countersign init`", settings.data.display())))?;
+        let seal = std::fs::read_to_string(settings.data.join("vault.json")).map_err(|e| {
+            Fault::Input(format!("`{}` is not set up ({e}); run `countersign init`", settings.data.display()))
+        })?;
         let seal = serde_json::from_str(&seal).map_err(Fault::trouble)?;
         let vault = Vault::unseal(root, &seal)?;
         let store = Store::open(&settings.data).await?;
@@ -204,7 +205,8 @@ impl Control {
     pub(crate) async fn text(&self, commitment: &Commitment) -> Result<Option<Vec<u8>>, Fault> {
         let Some(sealed) = self.0.store.text(commitment).await? else { return Ok(None) };
         let salted = self.unseal(Purpose::Text, &commitment.0.to_string(), 1, sealed)?;
-        let (salt, text) = salted.expose_secret().split_at_checked(32).ok_or_else(|| Fault::trouble("a text is cut"))?;
+        let (salt, text) =
+            salted.expose_secret().split_at_checked(32).ok_or_else(|| Fault::trouble("a text is cut"))?;
         let salt = salt.try_into().map_err(Fault::trouble)?;
         if Commitment::new(&salt, text) != *commitment {
             return Err(Fault::trouble(format!("the text of {} is not what was committed to", commitment.0.short())));

@@ -8,8 +8,8 @@ use crate::control::Control;
 use crate::dice;
 use crate::fault::Fault;
 use crate::live::Cut;
-use crate::transcript::Recorder;
 pub use crate::transcript::Recorded;
+use crate::transcript::Recorder;
 use crate::vault::Purpose;
 use countersign_core::digest::{AttemptParts, UnitPart, attempt};
 use countersign_core::ruling::{concerns, rule_among};
@@ -210,7 +210,12 @@ impl Gate {
         if device.pin() != self.target.pin {
             return Err(Fault::trouble(format!("the pinned identity of `{}` changed", device.name)));
         }
-        let missing = || Fault::Input(format!("no password is stored for `{}`; an administrator must store one", self.target.label()));
+        let missing = || {
+            Fault::Input(format!(
+                "no password is stored for `{}`; an administrator must store one",
+                self.target.label()
+            ))
+        };
         let (version, sealed) = self.control.0.store.secret(account).await?.ok_or_else(missing)?;
         let plain = self.control.unseal(Purpose::Secret, &account.to_string(), version, sealed)?;
         let password = String::from_utf8(plain.expose_secret().to_vec()).map_err(|_| missing())?;

@@ -57,10 +57,11 @@ fn make_folder(path: &Path) -> Result<(), Fault> {
 }
 
 fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
-    let written = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()
-    });
+    let written =
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.sync_all()
+        });
     written.map_err(|e| Fault::Input(format!("`{}` cannot be written: {e}", path.display())))
 }
 

@@ -3,7 +3,10 @@
 use crate::control::Control;
 use crate::fault::Fault;
 use crate::store::Row;
-use countersign_journal::{Note, PersonId, RequestId, Seconds};
+use crate::view::{connect_request, person_view, what};
+use countersign_core::refusal::{shown, status_word};
+use countersign_core::{Request, Status};
+use countersign_journal::{Act, Note, PersonId, RequestId, Seconds, Verdict};
 
 /// Messages handed out at a time.
 const LETTERS_MAX: u32 = 50;
@@ -53,7 +56,13 @@ impl Control {
                 continue;
             };
             let asked = row.kind == "asked";
-            let Some((what, lines)) = self.letter_words(row.request, asked).await? else { continue };
+            let request = self.state().requests.get(&row.request).cloned();
+            let waits = |r: &Request| !asked || r.status == Status::Pending;
+            let Some(request) = request.filter(waits) else {
+                self.give_up((row.id, row.attempts), row.request, row.person, "no longer pending").await?;
+                continue;
+            };
+            let (what, lines) = if asked { self.asked(&request).await? } else { self.settled(&request).await? };
             letters.push(Letter {
                 subject: format!("[Countersign] {what} · {}", row.request),
                 link: format!("{}/requests/{}", self.page_address(), row.request.0),
@@ -79,14 +88,9 @@ impl Control {
     /// # Errors
     /// Trouble only.
     pub async fn letter_sent(&self, letter: &Letter) -> Result<(), Fault> {
-        let note =
-            Note::NotificationSent { request: letter.request, to: letter.to, subject: letter.subject.clone() };
-        let row = Row::OutboxTried {
-            id: letter.id.clone(),
-            attempts: letter.attempts + 1,
-            due_at: self.now(),
-            done: true,
-        };
+        let note = Note::NotificationSent { request: letter.request, to: letter.to, subject: letter.subject.clone() };
+        let row =
+            Row::OutboxTried { id: letter.id.clone(), attempts: letter.attempts + 1, due_at: self.now(), done: true };
         self.note(note, vec![row]).await
     }
 
@@ -107,6 +111,44 @@ impl Control {
         };
         let note = Note::NotificationFailed { request: letter.request, to: letter.to, why: why.to_owned() };
         self.note(note, vec![row]).await
+    }
+
+    /// What an approver reads: who wants what, why, when, and the exact text.
+    async fn asked(&self, request: &Request) -> Result<(String, Vec<String>), Fault> {
+        let connect = connect_request(&self.state(), request);
+        let who = person_view(&self.directory(), request.person.id).name;
+        let reason = self.reason(request, connect).await?.unwrap_or_else(|| "none given".to_owned());
+        let window = request.terms.window;
+        let mut lines = vec![
+            format!("{who} asks to {}.", what(request)),
+            format!("Reason: {reason}"),
+            format!("When: {} to {} (UTC)", shown(&window.start), shown(&window.end)),
+        ];
+        if let Act::Run(run) = &request.act {
+            let statement = self.statement(run, connect, None).await?;
+            lines.extend(statement.unknown.iter().map(|why| format!("Not fully understood: {why}")));
+            for (text, values) in statement.texts.iter().zip(&statement.parameters) {
+                lines.push(format!("Exact text: {text}"));
+                lines.extend((1..).zip(values).map(|(n, value)| format!("${n} = {value}")));
+            }
+        }
+        Ok((format!("{who} asks: {}", what(request)), lines))
+    }
+
+    /// What the requester reads: what became of it, who decided, and what they wrote.
+    async fn settled(&self, request: &Request) -> Result<(String, Vec<String>), Fault> {
+        let status = status_word(&request.status);
+        let directory = self.directory();
+        let name = |person| person_view(&directory, person).name;
+        let mut lines = vec![format!("Your request to {} is {status}.", what(request))];
+        for vote in request.tracks.iter().flat_map(|t| &t.votes) {
+            let said = if vote.verdict == Verdict::Approve { "approved" } else { "rejected" };
+            lines.push(format!("{} {said} it.", name(vote.approver)));
+        }
+        for (who, comment) in &request.comments {
+            lines.push(format!("{} wrote: {}", name(*who), self.shown(comment).await?));
+        }
+        Ok((format!("{status}: {}", what(request)), lines))
     }
 
     async fn give_up(&self, row: (String, u64), request: RequestId, to: PersonId, why: &str) -> Result<(), Fault> {

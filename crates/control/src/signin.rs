@@ -189,7 +189,9 @@ impl Control {
     pub async fn begin_second_factor(&self, actor: &Actor) -> Result<SecondFactorSetup, Fault> {
         let login = self.0.store.login(actor.person).await?.ok_or(Fault::NotFound)?;
         if login.totp.is_some() {
-            return Err(Fault::Input("a second factor is set already; an administrator can make a new link to replace it".into()));
+            return Err(Fault::Input(
+                "a second factor is set already; an administrator can make a new link to replace it".into(),
+            ));
         }
         let secret = dice::bytes::<20>()?;
         let sealed = self.seal(Purpose::SecondFactor, &row(actor.person), 1, &secret)?;
@@ -216,7 +218,11 @@ impl Control {
     /// Whom a one-time link is for.
     pub async fn invitation(&self, token: &str) -> Option<PersonView> {
         let person = self.0.store.invitation(&hashed(token), self.now()).await.ok()??;
-        self.directory().enabled(person).map(|p| PersonView { id: person, handle: p.handle.clone(), name: p.name.clone() })
+        self.directory().enabled(person).map(|p| PersonView {
+            id: person,
+            handle: p.handle.clone(),
+            name: p.name.clone(),
+        })
     }
 
     /// Sets a password through a one-time link; every session of the person ends, and a second factor is cleared.
@@ -287,7 +293,11 @@ impl Control {
 
     pub(crate) fn person_by_handle(&self, handle: &str) -> Option<PersonId> {
         let directory = self.directory();
-        directory.people.iter().find(|(id, p)| p.handle == handle && directory.enabled(**id).is_some()).map(|(id, _)| *id)
+        directory
+            .people
+            .iter()
+            .find(|(id, p)| p.handle == handle && directory.enabled(**id).is_some())
+            .map(|(id, _)| *id)
     }
 
     async fn submit_rows(&self, rows: Vec<Row>) -> Result<(), Fault> {

@@ -73,7 +73,8 @@ impl Control {
                 proves: Some((person, account)),
             });
         }
-        let made_up = countersign_journal::Digest::of("countersign mock scram v1", &[user.as_bytes(), &self.0.mock_key]);
+        let made_up =
+            countersign_journal::Digest::of("countersign mock scram v1", &[user.as_bytes(), &self.0.mock_key]);
         let (stored_key, server_key) = (dice::bytes::<32>()?.to_vec(), dice::bytes::<32>()?.to_vec());
         Ok(Scram { salt: made_up.0[..16].to_vec(), iterations: ITERATIONS.get(), stored_key, server_key, proves: None })
     }

@@ -221,7 +221,8 @@ impl KeyType for Length {
 
 fn read_key_file(path: &Path) -> Result<Zeroizing<[u8; KEY_FILE_BYTES]>, Fault> {
     let bytes = Zeroizing::new(
-        std::fs::read(path).map_err(|e| Fault::Input(format!("the key file `{}` cannot be read: {e}", path.display())))?,
+        std::fs::read(path)
+            .map_err(|e| Fault::Input(format!("the key file `{}` cannot be read: {e}", path.display())))?,
     );
     let key = <[u8; KEY_FILE_BYTES]>::try_from(bytes.as_slice());
     key.map(Zeroizing::new)

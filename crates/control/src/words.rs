@@ -78,11 +78,17 @@ pub(crate) fn say(event: &Event, state: &State, directory: &Directory) -> Said {
             let said = if *verdict == Verdict::Approve { "approved" } else { "rejected" };
             (format!("{} {said} {request} on level {}", who(approver), level + 1), Some(*request), None)
         }
-        Event::Retracted { request, level, by, .. } => {
-            (format!("{} took back the approval of {request}, level {} is open again", who(by), level + 1), Some(*request), None)
+        Event::Retracted { request, level, by, .. } => (
+            format!("{} took back the approval of {request}, level {} is open again", who(by), level + 1),
+            Some(*request),
+            None,
+        ),
+        Event::RequestApproved { request, grant, .. } => {
+            (format!("{request} approved, yields {grant}"), Some(*request), None)
         }
-        Event::RequestApproved { request, grant, .. } => (format!("{request} approved, yields {grant}"), Some(*request), None),
-        Event::RequestDisapproved { request, by } => (format!("{request} disapproved, last by {}", who(by)), Some(*request), None),
+        Event::RequestDisapproved { request, by } => {
+            (format!("{request} disapproved, last by {}", who(by)), Some(*request), None)
+        }
         Event::RequestCanceled { request } => (format!("{request} withdrawn by the requester"), Some(*request), None),
         Event::RequestExpired { request } => (format!("{request} expired"), Some(*request), None),
         Event::RequestRevoked { request, by, .. } => (format!("{} revoked {request}", who(by)), Some(*request), None),
@@ -113,17 +119,27 @@ fn say_note(note: &Note, directory: &Directory) -> Said {
         Note::InvitationMade { person, .. } => (format!("a one-time link was made for {}", who(person)), None, None),
         Note::PasswordSet { person } => (format!("{} set a password", who(person)), None, None),
         Note::SecondFactorSet { person } => (format!("{} set a second factor", who(person)), None, None),
-        Note::TokenIssued { person, target } => (format!("{} got an access token for {target}", who(person)), None, None),
-        Note::SecretStored { account, version } => (format!("secret of {account} stored, version {version}"), None, None),
+        Note::TokenIssued { person, target } => {
+            (format!("{} got an access token for {target}", who(person)), None, None)
+        }
+        Note::SecretStored { account, version } => {
+            (format!("secret of {account} stored, version {version}"), None, None)
+        }
         Note::ConnectRefused { who, target, from, why } => {
             (format!("{who} could not connect to {target} from {from}: {why}"), None, None)
         }
-        Note::StatementRefused { session, why, .. } => (format!("a statement was refused: {why}"), None, Some(*session)),
-        Note::NotificationSent { request, to, .. } => (format!("{} was told of {request}", who(to)), Some(*request), None),
+        Note::StatementRefused { session, why, .. } => {
+            (format!("a statement was refused: {why}"), None, Some(*session))
+        }
+        Note::NotificationSent { request, to, .. } => {
+            (format!("{} was told of {request}", who(to)), Some(*request), None)
+        }
         Note::NotificationFailed { request, to, why } => {
             (format!("{} could not be told of {request}: {why}", who(to)), Some(*request), None)
         }
-        Note::TranscriptRead { session, by } => (format!("{} read the transcript of {session}", who(by)), None, Some(*session)),
+        Note::TranscriptRead { session, by } => {
+            (format!("{} read the transcript of {session}", who(by)), None, Some(*session))
+        }
         Note::Exported { entries, .. } => (format!("{entries} entries were exported"), None, None),
     };
     Said { sentence, request, session }

@@ -46,7 +46,8 @@ pub(crate) async fn fold(store: &Store) -> Result<Published, Fault> {
             break;
         }
         for stored in page {
-            let entry = chain.follow(&stored.bytes).map_err(|e| Fault::trouble(format!("the journal is damaged: {e}")))?;
+            let entry =
+                chain.follow(&stored.bytes).map_err(|e| Fault::trouble(format!("the journal is damaged: {e}")))?;
             apply(&mut state, entry.at, &entry.event);
         }
     }
@@ -200,9 +201,8 @@ impl Writer {
         }
         *self.published.chain.write().expect("no holder of this lock panics") = self.chain.clone();
         self.published.directory.store(self.directory.clone());
-        let policy = |(_, e): &(Timestamp, Event)| {
-            matches!(e, Event::PolicyApplied { .. } | Event::DirectoryApplied { .. })
-        };
+        let policy =
+            |(_, e): &(Timestamp, Event)| matches!(e, Event::PolicyApplied { .. } | Event::DirectoryApplied { .. });
         if batch.events.iter().any(policy) {
             self.published.policy_epoch.fetch_add(1, Ordering::Release);
         }

@@ -130,11 +130,9 @@ fn approved(state: &mut State, at: Timestamp, id: RequestId, grant: GrantId, ter
     }
     let kind = match &request.act {
         Act::Connect => GrantKind::Connect,
-        Act::Run(run) => GrantKind::Once {
-            attempt: run.attempt,
-            under: run.grant,
-            session: run.same_session.then_some(run.session),
-        },
+        Act::Run(run) => {
+            GrantKind::Once { attempt: run.attempt, under: run.grant, session: run.same_session.then_some(run.session) }
+        }
     };
     let granted = Grant {
         id: grant,

@@ -218,7 +218,8 @@ mod tests {
             managers: BTreeSet::new(),
         };
         let directory = Directory {
-            groups: [(GroupId(1), group(&[1], &[3])), (GroupId(2), group(&[], &[1])), (GroupId(3), group(&[], &[2]))].into(),
+            groups: [(GroupId(1), group(&[1], &[3])), (GroupId(2), group(&[], &[1])), (GroupId(3), group(&[], &[2]))]
+                .into(),
             ..Directory::default()
         };
         assert_eq!(directory.groups_of(person), [GroupId(1), GroupId(2), GroupId(3)].into());
@@ -228,13 +229,8 @@ mod tests {
     /// Directories are stored and named by their canonical bytes, whose maps cannot have numbers as keys.
     #[test]
     fn a_directory_reads_back_from_its_canonical_bytes() {
-        let person = Person {
-            handle: "alice".into(),
-            name: "Alice".into(),
-            email: None,
-            enabled: true,
-            role: Role::Member,
-        };
+        let person =
+            Person { handle: "alice".into(), name: "Alice".into(), email: None, enabled: true, role: Role::Member };
         let directory = Directory { people: [(PersonId(1), person)].into(), next_id: 2, ..Directory::default() };
         let bytes = countersign_journal::canonical::encode(&directory);
         assert_eq!(countersign_journal::canonical::decode::<Directory>(&bytes), Ok(directory));

@@ -35,7 +35,9 @@ pub fn check(state: &State, directory: &Directory, now: Timestamp) -> Result<(),
     }
     for id in &state.live_grants {
         let person = state.grants.get(id).map(|g| g.person);
-        ensure(person.is_some_and(|p| directory.enabled(p).is_some()), 1, || format!("{id} belongs to nobody enabled"))?;
+        ensure(person.is_some_and(|p| directory.enabled(p).is_some()), 1, || {
+            format!("{id} belongs to nobody enabled")
+        })?;
     }
     for id in &state.pending {
         let has_deadline = state.requests.get(id).is_some_and(|r| r.terms.window.end < Timestamp::MAX);
@@ -74,9 +76,9 @@ fn approvals(state: &State, request: &Request) -> Result<(), Broken> {
             ensure(found >= level.approvals.max(1) as usize, 2, || {
                 format!("request {} was approved with {found} of {} on level {n}", request.id, level.approvals)
             })?;
-            let signed = track.votes_on(n, Verdict::Approve).all(|v| {
-                v.terms.window.intersection(&grant.terms.window) == Some(grant.terms.window)
-            });
+            let signed = track
+                .votes_on(n, Verdict::Approve)
+                .all(|v| v.terms.window.intersection(&grant.terms.window) == Some(grant.terms.window));
             ensure(signed, 6, || format!("{} is wider than what was signed", grant.id))?;
         }
     }

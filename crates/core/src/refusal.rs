@@ -94,7 +94,8 @@ pub fn status_word(status: &Status) -> &'static str {
 }
 
 /// A moment as `YYYY-MM-DD HH:MM`, from the civil calendar (proleptic Gregorian, no zone rules needed for UTC).
-fn shown(moment: &Timestamp) -> String {
+#[must_use]
+pub fn shown(moment: &Timestamp) -> String {
     let minutes = moment.0.div_euclid(60_000_000);
     let (days, minute) = (minutes.div_euclid(1440), minutes.rem_euclid(1440));
     let shifted = days + 719_468;

@@ -178,8 +178,8 @@ fn selects(wanted: &StatementMatch, statement: &StatementFacts) -> bool {
     let by_kind = statement.kinds.iter().any(kind);
     let by_relation = wanted.relations.is_empty()
         || statement.relations.iter().any(|u| kind(&u.kind) && wanted.relations.iter().any(|p| fits(p, &u.relation)));
-    let by_function = wanted.functions.is_empty()
-        || statement.functions.iter().any(|f| wanted.functions.iter().any(|p| fits(p, f)));
+    let by_function =
+        wanted.functions.is_empty() || statement.functions.iter().any(|f| wanted.functions.iter().any(|p| fits(p, f)));
     by_kind && by_relation && by_function
 }
 
@@ -235,9 +235,7 @@ fn demands_as_much(wide: &Level, narrow: &Level) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use countersign_journal::{
-        AccountId, DeviceId, Digest, GroupId, PersonId, RelationUse, StatementKind, WorkflowId,
-    };
+    use countersign_journal::{AccountId, DeviceId, Digest, GroupId, PersonId, RelationUse, StatementKind, WorkflowId};
 
     fn person() -> PersonFacts {
         PersonFacts { id: PersonId(1), handle: "alice".into(), groups: [GroupId(1)].into() }
@@ -313,7 +311,10 @@ mod tests {
         let mut first = a_rule(1, ActMatch::Connect, Outcome::Deny);
         first.exclusions.persons.insert(PersonId(1));
         assert_eq!(outcome(vec![first.clone()], Asked::Connect), Outcome::Allow);
-        assert_eq!(outcome(vec![first, a_rule(2, ActMatch::Connect, Outcome::Justify)], Asked::Connect), Outcome::Justify);
+        assert_eq!(
+            outcome(vec![first, a_rule(2, ActMatch::Connect, Outcome::Justify)], Asked::Connect),
+            Outcome::Justify
+        );
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use countersign_journal::{
     AccountId, Act, Attempt, Commitment, Digest, Evidence, GrantEnd, GrantId, Level, PersonFacts, PersonId, Policy,
-    RequestId, RulingRecord, RunOutcome, SessionEnd, SessionId, TargetFacts, Terms, Timestamp, Verdict, Window, WorkflowId,
+    RequestId, RulingRecord, RunOutcome, SessionEnd, SessionId, TargetFacts, Terms, Timestamp, Verdict, Window,
+    WorkflowId,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -60,9 +61,10 @@ impl State {
 
     /// Live connect grants of a person on a target.
     pub fn connect_grants<'s>(&'s self, person: PersonId, target: &'s TargetFacts) -> impl Iterator<Item = &'s Grant> {
-        self.live_grants.iter().filter_map(|id| self.grants.get(id)).filter(move |g| {
-            g.kind == GrantKind::Connect && g.person == person && same_target(&g.target, target)
-        })
+        self.live_grants
+            .iter()
+            .filter_map(|id| self.grants.get(id))
+            .filter(move |g| g.kind == GrantKind::Connect && g.person == person && same_target(&g.target, target))
     }
 }
 

@@ -59,7 +59,9 @@ fn stay_up(stage: &Stage) -> Result<(), DemoError> {
         println!("  {handle:10} {}  {what}", countersign.password(handle));
     }
     let token = countersign.cli("alice", &["token", "prod-db"])?;
-    println!("\n  A token for Alice's psql, for 15 minutes, once she has reserved prod-db on the page and Mia approved:");
+    println!(
+        "\n  A token for Alice's psql, for 15 minutes, once she has reserved prod-db on the page and Mia approved:"
+    );
     for line in token.stdout.lines().chain(token.stderr.lines()) {
         println!("  {line}");
     }

@@ -102,7 +102,11 @@ impl Play<'_> {
         self.tell.check("approved", ran.code == 0, &ran.stderr)?;
         let said = alice.end()?;
         self.tell.shows(&said.out);
-        self.tell.check("psql, which had waited, has its answer", said.out.trim() == "UPDATE 1", &(said.out + &said.err))?;
+        self.tell.check(
+            "psql, which had waited, has its answer",
+            said.out.trim() == "UPDATE 1",
+            &(said.out + &said.err),
+        )?;
         let after = self.stage.target(LIMIT)?;
         let expected = self.stage.target(&format!("SELECT {before}::numeric(10, 2) + 250"))?;
         self.tell.check(&format!("it ran once: the limit was {before} and is {after}"), after == expected, &after)
@@ -163,7 +167,8 @@ impl Play<'_> {
 
     /// Runs the command line as a person, and shows it.
     fn cli(&self, person: &str, arguments: &[&str]) -> Result<Ran, DemoError> {
-        let quoted = arguments.iter().map(|word| if word.contains(' ') { format!("\"{word}\"") } else { (*word).to_owned() });
+        let quoted =
+            arguments.iter().map(|word| if word.contains(' ') { format!("\"{word}\"") } else { (*word).to_owned() });
         self.tell.types(person, &format!("countersign {}", quoted.collect::<Vec<_>>().join(" ")));
         let ran = self.stage.countersign.cli(person, arguments)?;
         self.tell.shows(&ran.stdout);
@@ -210,7 +215,8 @@ impl Play<'_> {
 
     /// Waits for a mail to this address and shows the subject of the newest one.
     fn mail_to(&self, address: &str, what: &str) -> Result<(), DemoError> {
-        let newest = || self.stage.mail.messages().ok()?.into_iter().rev().find(|mail| mail.to.iter().any(|to| to == address));
+        let newest =
+            || self.stage.mail.messages().ok()?.into_iter().rev().find(|mail| mail.to.iter().any(|to| to == address));
         let mail = wait_until(SOON, newest);
         if let Some(mail) = &mail {
             self.tell.shows(&format!("To: {address}\nSubject: {}", mail.subject));

@@ -35,7 +35,10 @@ impl Stage {
         let password = random_password()?;
         postgres.create_database(DATABASE)?;
         postgres.create_login(LOGIN, &password)?;
-        postgres.psql(DATABASE, &format!("ALTER SCHEMA public OWNER TO {LOGIN}; SET ROLE {LOGIN}; {SHOP}; RESET ROLE; ANALYZE"))?;
+        postgres.psql(
+            DATABASE,
+            &format!("ALTER SCHEMA public OWNER TO {LOGIN}; SET ROLE {LOGIN}; {SHOP}; RESET ROLE; ANALYZE"),
+        )?;
         let mail = MailSink::start()?;
         let options = Options { mail_port: Some(mail.port()), ..Options::default() };
         let countersign = Countersign::start(program, options)?;

@@ -120,7 +120,8 @@ impl Countersign {
     /// [`HarnessError::Failed`] with why there is no token.
     pub fn psql(&self, person: &str, target: &str) -> Result<Psql, HarnessError> {
         let said = self.cli(person, &["token", target, "--json"])?.output("countersign token")?;
-        let token: serde_json::Value = serde_json::from_str(&said).map_err(|error| failed("countersign token", error))?;
+        let token: serde_json::Value =
+            serde_json::from_str(&said).map_err(|error| failed("countersign token", error))?;
         let word = |key: &str| token[key].as_str().unwrap_or_default().to_owned();
         let command = word("command");
         let database = command.split(['"', ' ']).find_map(|part| part.strip_prefix("dbname=")).unwrap_or_default();
@@ -145,7 +146,11 @@ impl Countersign {
         kill.args(["-c", "kill -s KILL \"$1\"", "sh"]).arg(server.pid().to_string());
         run(&mut kill, "", GONE_WITHIN)?.output("kill")?;
         let gone = wait_until(GONE_WITHIN, || (!server.is_running()).then_some(()));
-        let late = HarnessError::Late { what: "the end of a killed server".into(), waited: GONE_WITHIN, log: server.log_tail() };
+        let late = HarnessError::Late {
+            what: "the end of a killed server".into(),
+            waited: GONE_WITHIN,
+            log: server.log_tail(),
+        };
         server.stop_keeping_folder();
         gone.ok_or(late)
     }

@@ -24,9 +24,9 @@ impl std::str::FromStr for Head {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Head, String> {
-        let parsed = text.split_once(':').and_then(|(len, leaf)| {
-            Some(Head { len: len.parse().ok()?, leaf: Digest::parse(leaf)? })
-        });
+        let parsed = text
+            .split_once(':')
+            .and_then(|(len, leaf)| Some(Head { len: len.parse().ok()?, leaf: Digest::parse(leaf)? }));
         parsed.ok_or_else(|| format!("`{text}` is not a head: expected LENGTH:HASH, as `countersign export` prints it"))
     }
 }
@@ -148,7 +148,10 @@ mod tests {
             let mut chain = Chain::default();
             list.iter().map(|b| chain.follow(b)).find_map(Result::err)
         };
-        assert_eq!(broken(vec![entries[0].clone(), entries[2].clone()]), Some(ChainFault::OutOfOrder { seq: 1, found: 2 }));
+        assert_eq!(
+            broken(vec![entries[0].clone(), entries[2].clone()]),
+            Some(ChainFault::OutOfOrder { seq: 1, found: 2 })
+        );
         let mut other = Chain::default();
         let forged = other.append(Timestamp(0), Event::Noted(Note::Installed { name: "x".into() })).1;
         assert_eq!(broken(vec![forged, entries[1].clone()]), Some(ChainFault::Broken { seq: 1 }));

@@ -18,9 +18,7 @@ pub mod time;
 pub use act::{Act, Attempt, PersonFacts, Run, TargetFacts, Terms};
 pub use canonical::{Commitment, Digest};
 pub use chain::{Chain, ChainFault, Head};
-pub use event::{
-    Entry, Event, GrantEnd, Note, RequestMade, RulingRecord, RunOutcome, SessionEnd, TrackPlan, Verdict,
-};
+pub use event::{Entry, Event, GrantEnd, Note, RequestMade, RulingRecord, RunOutcome, SessionEnd, TrackPlan, Verdict};
 pub use facts::{ActionFacts, Name, RelationUse, StatementFacts, StatementKind};
 pub use id::*;
 pub use policy::*;

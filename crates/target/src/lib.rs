@@ -21,7 +21,9 @@ pub enum TargetFault {
         why: String,
     },
     /// Something answers, but it does not prove the pinned identity. Nothing was sent to it.
-    #[error("`{device}` does not show the identity it is pinned to ({why}); nothing was sent to it, tell an administrator")]
+    #[error(
+        "`{device}` does not show the identity it is pinned to ({why}); nothing was sent to it, tell an administrator"
+    )]
     WrongIdentity {
         /// The device.
         device: String,

@@ -54,7 +54,15 @@ impl Control {
                 self.in_scope(actor, r, query.scope)
                     && (query.status.is_empty() || status_word(&r.status).eq_ignore_ascii_case(&query.status))
             };
-            state.requests.range(..before).rev().map(|(_, r)| r).filter(fits).map(|r| r.id).take(AUDIT_SCAN_MAX).collect()
+            state
+                .requests
+                .range(..before)
+                .rev()
+                .map(|(_, r)| r)
+                .filter(fits)
+                .map(|r| r.id)
+                .take(AUDIT_SCAN_MAX)
+                .collect()
         };
         let text = query.text.trim().to_lowercase();
         let mut views = Vec::new();
@@ -187,7 +195,7 @@ impl Control {
     }
 
     /// Why: a statement is asked for under the reason of the connection it was held in.
-    async fn reason(&self, request: &Request, connect: Option<RequestId>) -> Result<Option<String>, Fault> {
+    pub(crate) async fn reason(&self, request: &Request, connect: Option<RequestId>) -> Result<Option<String>, Fault> {
         let given = match (&request.reason, connect) {
             (None, Some(id)) => self.state().requests.get(&id).and_then(|r| r.reason),
             (given, _) => *given,
@@ -200,7 +208,8 @@ impl Control {
 
     fn rule_names(&self, request: &Request) -> Vec<String> {
         let state = self.state();
-        let name = |id| state.policy.rules.iter().find(|r| r.id == id).map_or_else(|| id.to_string(), |r| r.name.clone());
+        let name =
+            |id| state.policy.rules.iter().find(|r| r.id == id).map_or_else(|| id.to_string(), |r| r.name.clone());
         request.ruling.rules.iter().map(|id| name(*id)).collect()
     }
 
@@ -227,14 +236,20 @@ impl Control {
                 approvers: able(directory, &level.authority, request.person.id),
                 approvals: level.approvals,
                 rejections: level.rejections,
-                stage: if n < track.at { "passed" } else if open { "open" } else { "waiting" },
+                stage: if n < track.at {
+                    "passed"
+                } else if open {
+                    "open"
+                } else {
+                    "waiting"
+                },
                 votes,
             });
         }
         Ok(levels)
     }
 
-    async fn statement(
+    pub(crate) async fn statement(
         &self,
         run: &Run,
         connect: Option<RequestId>,
@@ -253,7 +268,11 @@ impl Control {
             texts: unit.parts.iter().map(|p| String::from_utf8_lossy(&p.sql).into_owned()).collect(),
             parameters: unit.parts.iter().map(parameters).collect(),
             kinds: run.facts.kinds().iter().map(|k| format!("{k:?}").to_lowercase()).collect(),
-            touches: run.facts.relations().map(|u| format!("{} {}", format!("{:?}", u.kind).to_lowercase(), u.relation)).collect(),
+            touches: run
+                .facts
+                .relations()
+                .map(|u| format!("{} {}", format!("{:?}", u.kind).to_lowercase(), u.relation))
+                .collect(),
             unknown: run.facts.unknown.iter().cloned().collect(),
             settings: unit.settings,
             objects: unit.objects,
@@ -263,7 +282,7 @@ impl Control {
         })
     }
 
-    async fn shown(&self, text: &Commitment) -> Result<String, Fault> {
+    pub(crate) async fn shown(&self, text: &Commitment) -> Result<String, Fault> {
         let text = self.text(text).await?;
         Ok(text.map_or_else(|| "(erased)".to_owned(), |t| String::from_utf8_lossy(&t).into_owned()))
     }
@@ -377,36 +396,13 @@ impl Control {
         }
         Ok(lines)
     }
-
-    /// Subject and lines of a letter about a request; `None` when there is nothing to say any more.
-    pub(crate) async fn letter_words(&self, id: RequestId, asked: bool) -> Result<Option<(String, Vec<String>)>, Fault> {
-        let found = self.state().requests.get(&id).cloned();
-        let Some(request) = found else { return Ok(None) };
-        let directory = self.directory();
-        let person = person_view(&directory, request.person.id);
-        let connect = connect_request(&self.state(), &request);
-        let reason = self.reason(&request, connect).await?.unwrap_or_else(|| "none given".to_owned());
-        let mut lines = Vec::new();
-        let subject = if asked {
-            lines.push(format!("{} asks to {}.", person.name, what(&request)));
-            format!("{} asks: {}", person.name, what(&request))
-        } else {
-            lines.push(format!("Your request to {} is {}.", what(&request), status_word(&request.status)));
-            format!("{}: {}", status_word(&request.status), what(&request))
-        };
-        lines.push(format!("Reason: {reason}"));
-        for (who, comment) in &request.comments {
-            lines.push(format!("{}: {}", words::name(&directory, *who), self.shown(comment).await?));
-        }
-        Ok(Some((subject, lines)))
-    }
 }
 
 fn sessions_under(state: &State, request: &Request) -> Vec<SessionId> {
     state.sessions.values().filter(|s| Some(s.grant) == request.grant).map(|s| s.id).collect()
 }
 
-fn connect_request(state: &State, request: &Request) -> Option<RequestId> {
+pub(crate) fn connect_request(state: &State, request: &Request) -> Option<RequestId> {
     match &request.act {
         Act::Connect => None,
         Act::Run(run) => state.grants.get(&run.grant).map(|g| g.request),
@@ -426,12 +422,13 @@ fn searchable(view: &RequestView) -> String {
 }
 
 /// What is asked for, without the asker.
-fn what(request: &Request) -> String {
+pub(crate) fn what(request: &Request) -> String {
     let target = request.target.label();
     match &request.act {
         Act::Connect => format!("connect to {target} (database {})", request.target.database),
         Act::Run(run) => {
-            let writes: std::collections::BTreeSet<String> = run.facts.relations().map(|u| u.relation.to_string()).collect();
+            let writes: std::collections::BTreeSet<String> =
+                run.facts.relations().map(|u| u.relation.to_string()).collect();
             let on = if writes.is_empty() {
                 String::new()
             } else {

@@ -3,7 +3,7 @@
 
 mod build;
 
-pub(crate) use build::{able, authority_words, grant_view, person_view};
+pub(crate) use build::{able, authority_words, connect_request, grant_view, person_view, what};
 
 use countersign_core::{Position, Role};
 use countersign_journal::{AccountId, Digest, GrantId, Outcome, PersonId, RequestId, SessionId, Timestamp, Window};

@@ -8,7 +8,7 @@ use crate::refusal::Refusal;
 use crate::ruling::{Asked, Ruling, rule};
 use crate::state::{GrantKind, Request, Status, remaining, same_target};
 use countersign_journal::{
-    Act, Authority, Event, Outcome, PersonFacts, PersonId, RequestMade, Run, RulingRecord, Seconds, TargetFacts, Terms,
+    Act, Authority, Event, Outcome, PersonFacts, PersonId, RequestMade, RulingRecord, Run, Seconds, TargetFacts, Terms,
     TrackPlan, Window,
 };
 use std::collections::BTreeSet;
@@ -16,7 +16,9 @@ use std::collections::BTreeSet;
 pub(super) fn ask(world: &World<'_>, ask: Ask) -> Result<Decision, Refusal> {
     let person = world.directory.person_facts(ask.person).ok_or(Refusal::NobodyThere)?;
     let wanted = match &ask.act {
-        AskAct::Connect { account, database, window } => connect(world, &person, *account, database.as_deref(), window)?,
+        AskAct::Connect { account, database, window } => {
+            connect(world, &person, *account, database.as_deref(), window)?
+        }
         AskAct::Run { .. } => run(world, &person, &ask)?,
     };
     if let Some(same) = joinable(world, &person, &wanted) {

@@ -5,9 +5,7 @@ use crate::directory::Directory;
 use crate::refusal::Refusal;
 use crate::ruling::{Asked, rule};
 use crate::state::{Grant, GrantKind, GrantStage, Request, Status};
-use countersign_journal::{
-    Act, Commitment, Event, GrantEnd, GrantId, Outcome, PersonId, Policy, RequestId, Verdict,
-};
+use countersign_journal::{Act, Commitment, Event, GrantEnd, GrantId, Outcome, PersonId, Policy, RequestId, Verdict};
 
 /// The requester takes a request back while pending, or approved but unused (R34).
 pub(super) fn withdraw(world: &World<'_>, id: RequestId, by: PersonId) -> Result<Vec<Event>, Refusal> {
@@ -62,7 +60,9 @@ fn may_revoke(world: &World<'_>, request: &Request, by: PersonId) -> bool {
                 || t.levels.iter().any(|l| world.directory.holders(&l.authority).contains(&by))
         })
     };
-    by != request.person.id && world.directory.enabled(by).is_some() && (world.directory.is_administrator(by) || approver())
+    by != request.person.id
+        && world.directory.enabled(by).is_some()
+        && (world.directory.is_administrator(by) || approver())
 }
 
 /// The holder gives a grant back early (R55).

@@ -41,12 +41,7 @@ pub fn decide(state: &State, directory: &Directory, input: Input, now: Timestamp
 }
 
 /// Puts directory and policy in force, both or neither, and ends what they no longer allow (R8).
-fn applied(
-    world: &World<'_>,
-    new: &Directory,
-    policy: Policy,
-    by: Option<PersonId>,
-) -> Result<Vec<Event>, Refusal> {
+fn applied(world: &World<'_>, new: &Directory, policy: Policy, by: Option<PersonId>) -> Result<Vec<Event>, Refusal> {
     let World { state, directory, .. } = world;
     let set_up = || directory.holders(&Authority::Administrators).is_empty();
     if !by.map_or_else(set_up, |person| directory.is_administrator(person)) {

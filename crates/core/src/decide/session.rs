@@ -38,7 +38,12 @@ pub(super) fn open(
     let events = match live {
         Some(grant) => {
             exclusive_free(world, account, Some(grant.id), grant.exclusive)?;
-            vec![Event::SessionOpened { session, grant: grant.id, from, first_use: grant.stage == GrantStage::ToBeUsed }]
+            vec![Event::SessionOpened {
+                session,
+                grant: grant.id,
+                from,
+                first_use: grant.stage == GrantStage::ToBeUsed,
+            }]
         }
         None => {
             let needs_reason = ruling.conditions.reason_chars_min.is_some();

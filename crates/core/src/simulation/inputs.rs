@@ -3,9 +3,8 @@
 use super::people::{chance, changed, one, policy};
 use crate::{Ask, AskAct, Directory, GrantKind, Input, Position, Request, State, Vote};
 use countersign_journal::{
-    AccountId, ActionFacts, Attempt, Authority, Commitment, Digest, Evidence, GrantId, Name, PersonId,
-    RelationUse, RequestId, RunOutcome, SessionEnd, SessionId, StatementFacts, StatementKind, Terms, Timestamp,
-    Verdict, Window,
+    AccountId, ActionFacts, Attempt, Authority, Commitment, Digest, Evidence, GrantId, Name, PersonId, RelationUse,
+    RequestId, RunOutcome, SessionEnd, SessionId, StatementFacts, StatementKind, Terms, Timestamp, Verdict, Window,
 };
 use fastrand::Rng;
 
@@ -58,7 +57,11 @@ pub(super) fn next(rng: &mut Rng, state: &State, directory: &Directory, now: Tim
 /// Policy and directory, together or alone; some of the policies are not valid.
 fn change(rng: &mut Rng, state: &State, directory: &Directory) -> Input {
     let administrators: Vec<PersonId> = directory.holders(&Authority::Administrators).into_iter().collect();
-    let by = Some(if administrators.is_empty() || chance(rng, 10) { someone(rng, directory) } else { one(rng, &administrators) });
+    let by = Some(if administrators.is_empty() || chance(rng, 10) {
+        someone(rng, directory)
+    } else {
+        one(rng, &administrators)
+    });
     let mut new = directory.clone();
     if chance(rng, 80) {
         new = changed(rng, directory);

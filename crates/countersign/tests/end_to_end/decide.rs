@@ -20,8 +20,7 @@ fn r10_r19_levels_are_asked_in_order() {
     let mail = world.mail.as_ref().expect("a mail server");
     let request = world.reserve("alice");
     assert!(world.inbox("dora").is_empty());
-    let early = world.decide("dora", request, "approve", "");
-    assert_eq!(early.status, 409, "{}", early.body);
+    world.cannot_decide("dora", request);
     let to = |messages: &[countersign_harness::Mail]| messages.iter().flat_map(|m| m.to.clone()).collect::<Vec<_>>();
     let first = mail.wait_for(1, SOON).expect("the manager is told");
     assert_eq!(to(&first), ["mia@shop.example"]);
@@ -49,7 +48,8 @@ fn r10_r19_levels_are_asked_in_order() {
 
 #[test]
 fn r13_a_level_may_need_two() {
-    let levels = "workflow = \"two\"\n[[workflow]]\nname = \"two\"\n[[workflow.level]]\nmembers_of = \"dba\"\napprovals = 2\n";
+    let levels =
+        "workflow = \"two\"\n[[workflow]]\nname = \"two\"\n[[workflow.level]]\nmembers_of = \"dba\"\napprovals = 2\n";
     let world = World::new(&[CONNECT_APPROVED, levels]);
     let request = world.reserve("alice");
     world.approve("dora", request);
@@ -97,11 +97,11 @@ fn r33_an_approval_can_be_taken_back_before_the_last_level() {
     let request = world.reserve("alice");
     world.approve("mia", request);
     let stranger = world.post("dora", &format!("/requests/{request}/retract"), &json!({}));
-    assert_eq!(stranger.status, 409, "{}", stranger.body);
+    assert!(matches!(stranger.status, 404 | 409), "{}", stranger.body);
     world.done("mia", &format!("/requests/{request}/retract"), &json!({}));
     assert_eq!(world.status(request), "Pending");
     assert!(world.inbox("dora").is_empty());
-    assert_eq!(world.decide("dora", request, "approve", "").status, 409);
+    world.cannot_decide("dora", request);
     world.approve("mia", request);
     world.approve("dora", request);
     assert_eq!(world.status(request), "Approved");
@@ -112,7 +112,7 @@ fn r34_a_request_can_be_withdrawn_while_pending_or_unused() {
     let world = World::new(&[CONNECT_APPROVED]);
     let pending = world.reserve("alice");
     let other = world.post("bob", &format!("/requests/{pending}/withdraw"), &json!({}));
-    assert!(other.status == 409 || other.status == 404, "{}", other.body);
+    assert!(matches!(other.status, 404 | 409), "{}", other.body);
     world.done("alice", &format!("/requests/{pending}/withdraw"), &json!({}));
     assert_eq!(world.status(pending), "Canceled");
     assert_eq!(world.decide("mia", pending, "approve", "").status, 409);
@@ -140,8 +140,8 @@ fn r20_a_workflow_change_leaves_requests_made_before_alone() {
     let before = world.reserve("alice");
     world.apply(&[CONNECT_APPROVED, "workflow = \"dba\"\n", DBA]);
     let after = world.reserve("bob");
-    assert_eq!(world.decide("dora", before, "approve", "").status, 409);
-    assert_eq!(world.decide("mia", after, "approve", "").status, 409);
+    world.cannot_decide("dora", before);
+    world.cannot_decide("mia", after);
     world.approve("mia", before);
     world.approve("dora", after);
     assert_eq!((world.status(before), world.status(after)), ("Approved".to_owned(), "Approved".to_owned()));

@@ -14,7 +14,8 @@ fn r60_r61_an_approved_statement_runs_exactly_once() {
     alice.begin(UPDATE);
     let held = world.held("dora");
     let request = number(&held["id"]);
-    assert_eq!(held["statement"]["texts"][0], UPDATE);
+    // Exactly what psql sent, its semicolon included.
+    assert_eq!(held["statement"]["texts"][0], format!("{UPDATE};"));
     assert_eq!(held["statement"]["kinds"][0], "update");
     let notice = alice.told("NOTICE");
     has(&notice, &request.to_string());
@@ -169,8 +170,9 @@ fn r61_bound_values_are_shown_held_and_released_once() {
     let begun = alice.begin(sql, "Basel", 2);
     let held = world.held("dora");
     assert_eq!(held["statement"]["texts"][0], sql);
+    // The driver sends binary values; what is not sent as text is shown as its exact bytes.
     let values = held["statement"]["parameters"][0].to_string();
-    has(&values, "Basel");
+    assert!(values.contains("Basel") || values.contains("\\x426173656c"), "{values}");
     assert_eq!(world.changes(2), "0");
     world.approve("dora", number(&held["id"]));
     assert_eq!(alice.end(begun).expect("it runs"), 1);

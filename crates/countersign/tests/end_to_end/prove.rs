@@ -42,7 +42,8 @@ fn r64_the_transcript_has_every_text_and_its_outcome() {
     let lines = lines.as_array().cloned().unwrap_or_default();
     let find = |text: &str, kind: &str| {
         let found = lines.iter().find(|line| {
-            line["text"].as_str().unwrap_or_default().contains(text) && line["kind"].as_str().unwrap_or_default().contains(kind)
+            line["text"].as_str().unwrap_or_default().contains(text)
+                && line["kind"].as_str().unwrap_or_default().contains(kind)
         });
         found.unwrap_or_else(|| panic!("no `{kind}` line with `{text}` in {lines:#?}"))
     };
@@ -74,10 +75,20 @@ fn r90_the_audit_lists_all_of_it_in_order() {
         lines.iter().filter(same).count()
     };
     for (kind, request) in [
-        ("request_made", connect), ("level_started", connect), ("voted", connect), ("request_approved", connect),
-        ("session_opened", connect), ("request_revoked", connect), ("grant_ended", connect),
-        ("request_made", released), ("voted", released), ("used", released), ("ran", released),
-        ("request_made", rejected), ("voted", rejected), ("request_disapproved", rejected),
+        ("request_made", connect),
+        ("level_started", connect),
+        ("voted", connect),
+        ("request_approved", connect),
+        ("session_opened", connect),
+        ("request_revoked", connect),
+        ("grant_ended", connect),
+        ("request_made", released),
+        ("voted", released),
+        ("used", released),
+        ("ran", released),
+        ("request_made", rejected),
+        ("voted", rejected),
+        ("request_disapproved", rejected),
     ] {
         assert_eq!(of(kind, Some(request)), 1, "{kind} of {request}: {lines:#?}");
     }
@@ -98,7 +109,8 @@ fn r92_an_export_verifies_and_a_tampered_one_names_the_entry() {
     let exported = world.server.cli("ada", &["export", &path]).expect("it runs").output("export").expect("exported");
     let verified = world.server.cli("ada", &["verify", &path]).expect("it runs");
     assert_eq!(verified.code, 0, "{}", verified.stderr);
-    let head = exported.split_whitespace().find(|word| word.contains(':') && word.starts_with(|c: char| c.is_ascii_digit()));
+    let head =
+        exported.split_whitespace().find(|word| word.contains(':') && word.starts_with(|c: char| c.is_ascii_digit()));
     let head = head.unwrap_or_else(|| panic!("no head in `{exported}`")).trim_matches('`').to_owned();
     let expected = world.server.cli("ada", &["verify", &path, "--expect", &head]).expect("it runs");
     assert_eq!(expected.code, 0, "{}", expected.stderr);

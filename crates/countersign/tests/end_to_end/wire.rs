@@ -30,15 +30,19 @@ impl Driver {
     }
 
     /// Begins to execute one statement with two parameters; the number of rows comes at the end.
-    pub fn begin(&self, sql: &'static str, one: &'static str, two: i32) -> JoinHandle<Result<u64, tokio_postgres::Error>> {
+    pub fn begin(
+        &self,
+        sql: &'static str,
+        one: &'static str,
+        two: i32,
+    ) -> JoinHandle<Result<u64, tokio_postgres::Error>> {
         let client = Arc::clone(&self.client);
         self.runtime.spawn(async move { client.execute(sql, &[&one, &two]).await })
     }
 
     /// The end of what was begun.
     pub fn end<T>(&self, begun: JoinHandle<T>) -> T {
-        let within = tokio::time::timeout(crate::world::SOON, begun);
-        let ended = self.runtime.block_on(async { within.await });
+        let ended = self.runtime.block_on(async { tokio::time::timeout(crate::world::SOON, begun).await });
         ended.expect("it ends in time").expect("the task does not panic")
     }
 

@@ -1,9 +1,7 @@
 //! A shop's database, a few people, and Countersign between them.
 
 use countersign_harness::countersign::Options;
-use countersign_harness::{
-    Answer, Api, Countersign, MailSink, Postgres, Psql, Said, random_password, wait_until,
-};
+use countersign_harness::{Answer, Api, Countersign, MailSink, Postgres, Psql, Said, random_password, wait_until};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -183,6 +181,14 @@ impl World {
     pub fn approve(&self, person: &str, request: u64) -> Value {
         let answer = self.decide(person, request, "approve", "").success();
         answer.unwrap_or_else(|error| panic!("{person} approves {request}: {error}"))
+    }
+
+    /// An attempt to approve by somebody who may not: refused, or the request is not even shown; nothing changes.
+    pub fn cannot_decide(&self, person: &str, request: u64) {
+        let before = self.request(request)["tracks"].clone();
+        let answer = self.decide(person, request, "approve", "");
+        assert!(matches!(answer.status, 404 | 409), "{person}: {} {}", answer.status, answer.body);
+        assert_eq!(self.request(request)["tracks"], before);
     }
 
     /// Rejects; must succeed.

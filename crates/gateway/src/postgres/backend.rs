@@ -59,7 +59,12 @@ impl Backend {
     }
 
     /// Moves what can be forwarded from `input` to `out`.
-    pub(super) fn scan(&mut self, input: &mut BytesMut, out: &mut BytesMut, pipeline: &mut Pipeline) -> Result<(), Broken> {
+    pub(super) fn scan(
+        &mut self,
+        input: &mut BytesMut,
+        out: &mut BytesMut,
+        pipeline: &mut Pipeline,
+    ) -> Result<(), Broken> {
         let mut at = 0; // everything before this goes to the client
         loop {
             if self.passing > 0 {
@@ -208,7 +213,10 @@ enum Fate {
 
 /// Whether a message settles something or must be looked at; everything else (rows, COPY data) passes by its header.
 fn settles(tag: u8) -> bool {
-    matches!(tag, b'1' | b'2' | b'3' | b'C' | b'E' | b'G' | b'I' | b'K' | b'R' | b'T' | b'V' | b'W' | b'Z' | b'n' | b's')
+    matches!(
+        tag,
+        b'1' | b'2' | b'3' | b'C' | b'E' | b'G' | b'I' | b'K' | b'R' | b'T' | b'V' | b'W' | b'Z' | b'n' | b's'
+    )
 }
 
 /// Moves the first `at` bytes from `input` to `out`, without copying when `out` is empty.
@@ -278,7 +286,8 @@ mod tests {
             pipeline.expect(what, For::Us);
         }
         let row = b"\x00\x02\x00\x00\x00\x02hi\xff\xff\xff\xff";
-        let mut input = messages(&[(b'1', b""), (b'2', b""), (b'D', row), (b'N', b"M!\0\0"), (b'C', b"SELECT 1\0"), (b'Z', b"T")]);
+        let mut input =
+            messages(&[(b'1', b""), (b'2', b""), (b'D', row), (b'N', b"M!\0\0"), (b'C', b"SELECT 1\0"), (b'Z', b"T")]);
         let mut out = BytesMut::new();
         backend.scan(&mut input, &mut out, &mut pipeline).expect("fine");
         assert_eq!(backend.our_rows, vec![vec![Some("hi".to_owned()), None]]);

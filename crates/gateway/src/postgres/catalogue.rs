@@ -10,9 +10,21 @@ use std::collections::BTreeSet;
 
 /// Settings that change what a text means or does, in the order of [`SETTINGS`]'s columns.
 const SETTING_NAMES: [&str; 15] = [
-    "schemas", "user", "session user", "database", "search_path", "standard_conforming_strings", "client_encoding",
-    "DateStyle", "IntervalStyle", "TimeZone", "session_replication_role", "row_security", "transaction_isolation",
-    "transaction_read_only", "backslash_quote",
+    "schemas",
+    "user",
+    "session user",
+    "database",
+    "search_path",
+    "standard_conforming_strings",
+    "client_encoding",
+    "DateStyle",
+    "IntervalStyle",
+    "TimeZone",
+    "session_replication_role",
+    "row_security",
+    "transaction_isolation",
+    "transaction_read_only",
+    "backslash_quote",
 ];
 
 /// Reads them. Special forms and qualified functions only.
@@ -82,7 +94,9 @@ pub(super) struct Names {
 
 /// Kinds that change nothing a later statement's meaning rests on.
 fn keeps_meaning(kind: StatementKind) -> bool {
-    use StatementKind::{CopyIn, CopyOut, Declare, Delete, Explain, Fetch, Insert, Lock, Merge, Notify, Select, Show, Update};
+    use StatementKind::{
+        CopyIn, CopyOut, Declare, Delete, Explain, Fetch, Insert, Lock, Merge, Notify, Select, Show, Update,
+    };
     matches!(
         kind,
         Select | Insert | Update | Delete | Merge | Show | Explain | Fetch | CopyIn | CopyOut | Declare | Notify | Lock
@@ -103,7 +117,10 @@ pub(super) fn only_transaction(facts: &ActionFacts, sql: &[u8]) -> bool {
 
 /// A unit whose first part changes what its later part means cannot be judged as a whole.
 pub(super) fn with_doubts(mut facts: ActionFacts) -> ActionFacts {
-    let changed = facts.statements.iter().position(|s| s.kinds.iter().any(|k| !keeps_meaning(*k) && *k != StatementKind::Transaction));
+    let changed = facts
+        .statements
+        .iter()
+        .position(|s| s.kinds.iter().any(|k| !keeps_meaning(*k) && *k != StatementKind::Transaction));
     if changed.is_some_and(|n| n + 1 < facts.statements.len()) {
         facts.unknown.insert("one statement may change what a later one in the same unit means".into());
     }
@@ -115,7 +132,8 @@ impl Names {
         let relations: BTreeSet<Name> = facts.relations().map(|u| u.relation.clone()).collect();
         let functions = facts.statements.iter().flat_map(|s| s.functions.iter().map(|f| f.name.clone()));
         let operators = facts.statements.iter().flat_map(|s| s.operators.iter().cloned());
-        let reads = |k: &StatementKind| matches!(k, StatementKind::Select | StatementKind::Explain | StatementKind::CopyOut);
+        let reads =
+            |k: &StatementKind| matches!(k, StatementKind::Select | StatementKind::Explain | StatementKind::CopyOut);
         Names {
             relations: relations.into_iter().collect(),
             functions: functions.collect::<BTreeSet<_>>().into_iter().collect(),
@@ -227,7 +245,8 @@ impl Answers {
                 self.reached.insert(name);
             }
             _ => {
-                let subject = if what.is_empty() { format!("{kind} {name}") } else { format!("{kind} {what} on {name}") };
+                let subject =
+                    if what.is_empty() { format!("{kind} {name}") } else { format!("{kind} {what} on {name}") };
                 match kind {
                     "policy" => {}
                     "trigger" | "rule" => {

@@ -1,7 +1,9 @@
 //! The first seconds of a connection: TLS, start-up packet, SCRAM. Nothing is believed before the proof, and little is
 //! kept in memory.
 
-use super::message::{self, First, HEADER, Malformed, SIGN_IN_BYTES_MAX, STARTUP_BYTES_MAX, Severity, Startup, put, report};
+use super::message::{
+    self, First, HEADER, Malformed, SIGN_IN_BYTES_MAX, STARTUP_BYTES_MAX, Severity, Startup, put, report,
+};
 use super::scram;
 use bytes::{BufMut, BytesMut};
 use countersign_control::Control;
@@ -39,7 +41,11 @@ pub(super) enum Opening {
 ///
 /// # Errors
 /// When the connection breaks.
-pub(super) async fn open(tcp: TcpStream, tls: Arc<rustls::ServerConfig>, control: &Control) -> std::io::Result<Opening> {
+pub(super) async fn open(
+    tcp: TcpStream,
+    tls: Arc<rustls::ServerConfig>,
+    control: &Control,
+) -> std::io::Result<Opening> {
     let acceptor = TlsAcceptor::from(tls);
     let mut stream = match negotiate(tcp, acceptor).await? {
         Negotiated::Tls(stream) => stream,
@@ -67,8 +73,13 @@ pub(super) async fn open(tcp: TcpStream, tls: Arc<rustls::ServerConfig>, control
         Some((person, account)) => Ok(Opening::Proved(Box::new(Front { stream, person, account, startup }))),
         None => {
             let hint = "get a fresh access token on the page under Connect, or with `countersign token`";
-            fatal(&mut stream, "28P01", "user name or access token is not right, or the token is older than 15 minutes", hint)
-                .await?;
+            fatal(
+                &mut stream,
+                "28P01",
+                "user name or access token is not right, or the token is older than 15 minutes",
+                hint,
+            )
+            .await?;
             Ok(Opening::Nobody)
         }
     }

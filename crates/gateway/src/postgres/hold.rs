@@ -7,6 +7,7 @@ use super::message::{self, Frontend, Malformed, Severity, put, report};
 use super::pipeline::{Expect, For, Statement};
 use super::relay::{End, Relay, Turn, simple_part};
 use bytes::{Bytes, BytesMut};
+use countersign_control::clock::monotonic;
 use countersign_control::{Hold, Judgement, Permit, Recorded, Settled, Unit};
 use countersign_core::digest::UnitPart;
 use countersign_journal::{ActionFacts, GrantId, StatementKind};
@@ -225,7 +226,9 @@ impl Relay {
             self.wires.client.input = self.wires.client.input.split_off(bytes.len());
             unit.messages.push(bytes);
             if size > UNIT_BYTES_MAX || unit.messages.len() > UNIT_MESSAGES_MAX {
-                let no = No::privilege("needs approval, and is too large to be held as one unit; send fewer statements before Sync");
+                let no = No::privilege(
+                    "needs approval, and is too large to be held as one unit; send fewer statements before Sync",
+                );
                 return Ok(Err((unit, no)));
             }
         }
@@ -248,7 +251,9 @@ impl Relay {
     /// Holds a unit until it is approved, refused, withdrawn, or somebody leaves.
     async fn hold(&mut self, waiting: Waiting) -> Result<(), End> {
         if waiting.facts.kinds().contains(&StatementKind::CopyIn) {
-            let no = No::privilege("COPY FROM STDIN needs approval here, and its data cannot be shown beforehand; use INSERT");
+            let no = No::privilege(
+                "COPY FROM STDIN needs approval here, and its data cannot be shown beforehand; use INSERT",
+            );
             return self.refuse(waiting, no).await;
         }
         let (unit, facts) = match self.unit_now(&waiting).await? {
@@ -257,7 +262,9 @@ impl Relay {
         };
         let hold = match self.gate.hold(self.number, &unit, facts).await {
             Ok(hold) => hold,
-            Err(countersign_control::Fault::Refused(why)) => return self.refuse(waiting, No::privilege(why.to_string())).await,
+            Err(countersign_control::Fault::Refused(why)) => {
+                return self.refuse(waiting, No::privilege(why.to_string())).await;
+            }
             Err(fault) => return Err(fault.into()),
         };
         match self.await_verdict(hold).await? {
@@ -271,21 +278,22 @@ impl Relay {
         let names = Names::of(&waiting.facts);
         let answers = match self.ask(&names).await? {
             Ok(answers) => answers,
-            Err(why) => return Ok(Err(No::privilege(format!("the session could not be asked what this statement means: {why}")))),
+            Err(why) => {
+                return Ok(Err(No::privilege(format!(
+                    "the session could not be asked what this statement means: {why}"
+                ))));
+            }
         };
         let facts = with_doubts(answers.refine(&waiting.facts, &names));
-        let unit = Unit {
-            parts: waiting.parts.clone(),
-            settings: answers.settings.clone(),
-            objects: answers.objects.clone(),
-        };
+        let unit =
+            Unit { parts: waiting.parts.clone(), settings: answers.settings.clone(), objects: answers.objects.clone() };
         Ok(Ok((unit, facts)))
     }
 
     async fn await_verdict(&mut self, mut hold: Hold) -> Result<Result<Permit, No>, End> {
         let in_transaction = self.pipeline.transaction == b'T' || !self.sync_is_ours();
         let longest = Duration::from_secs(self.gate.transaction_hold_max_s());
-        let deadline = in_transaction.then(|| Instant::now() + longest);
+        let deadline = in_transaction.then(|| monotonic() + longest);
         let mut beat = tokio::time::interval(NOTICE_EVERY);
         loop {
             let ahead = self.wires.client.input.len() < AHEAD_BYTES_MAX;
@@ -334,7 +342,9 @@ impl Relay {
         };
         let (pass, grant) = match self.gate.spend(permit, &unit).await {
             Ok(spent) => spent,
-            Err(countersign_control::Fault::Refused(why)) => return self.refuse(waiting, No::privilege(why.to_string())).await,
+            Err(countersign_control::Fault::Refused(why)) => {
+                return self.refuse(waiting, No::privilege(why.to_string())).await;
+            }
             Err(fault) => return Err(fault.into()),
         };
         self.backend.release_begins();

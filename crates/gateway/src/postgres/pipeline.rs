@@ -153,7 +153,10 @@ impl Pipeline {
                 _ => {}
             }
         }
-        if !certain && !confirmed && self.owed.iter().all(|o| !matches!(&o.what, Expect::CloseStatement(n) if n == name)) {
+        if !certain
+            && !confirmed
+            && self.owed.iter().all(|o| !matches!(&o.what, Expect::CloseStatement(n) if n == name))
+        {
             statements.remove(0); // it had no meaning before: either the new one holds or the target refuses
         }
         Meaning { statements, certain }

@@ -75,4 +75,3 @@ pub(super) fn prove(challenge: &Challenge, scram: &Scram, body: &[u8]) -> Option
     let server = hmac::Key::new(hmac::HMAC_SHA256, &scram.server_key);
     Some(format!("v={}", BASE64.encode(hmac::sign(&server, auth_message.as_bytes()).as_ref())))
 }
-

@@ -1,6 +1,7 @@
 //! Facts of texts, and what their names mean in this session, each remembered for as long as it can be relied on.
 
 use super::catalogue::{Answers, Names};
+use countersign_control::clock::monotonic;
 use countersign_journal::ActionFacts;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -51,7 +52,7 @@ impl Memory {
         if self.meanings.len() >= NAMES_MAX {
             self.meanings.clear();
         }
-        self.meanings.insert(names, (Instant::now(), answers));
+        self.meanings.insert(names, (monotonic(), answers));
     }
 
     /// Something ran or failed that may have changed settings or catalogue.

@@ -73,13 +73,18 @@ impl World {
         let password = countersign_harness::random_password().expect("random");
         postgres.create_database(&database).expect("a database");
         postgres.create_login(&database, &password).expect("a login");
-        postgres.psql(&database, &format!(
-            "CREATE TABLE customers (id int PRIMARY KEY, name text, visits int NOT NULL DEFAULT 0); \
+        postgres
+            .psql(
+                &database,
+                &format!(
+                    "CREATE TABLE customers (id int PRIMARY KEY, name text, visits int NOT NULL DEFAULT 0); \
              CREATE TABLE orders (id int PRIMARY KEY, customer int REFERENCES customers ON DELETE CASCADE); \
              INSERT INTO customers SELECT n, 'customer ' || n FROM generate_series(1, 10) n; \
              INSERT INTO orders SELECT n, n FROM generate_series(1, 10) n; \
              GRANT ALL ON ALL TABLES IN SCHEMA public TO \"{database}\"; GRANT ALL ON SCHEMA public TO \"{database}\""
-        )).expect("a schema");
+                ),
+            )
+            .expect("a schema");
         let folder = tempfile::tempdir().expect("a folder");
         let data = folder.path().join("data");
         let settings = Settings {
@@ -97,7 +102,8 @@ impl World {
             "{PEOPLE}\n[[device]]\nname = \"prod-db\"\nhost = \"127.0.0.1\"\nport = {}\ndatabase = \"{database}\"\n\
              server_name = \"localhost\"\nca = '''{}'''\n[[account]]\ndevice = \"prod-db\"\nname = \"{database}\"\n\
              password = \"{password}\"\n{rules}",
-            postgres.port(), postgres.ca_pem()
+            postgres.port(),
+            postgres.ca_pem()
         );
         control.apply(&ada, &file).await.expect("applied");
         let link = control.invite(&ada, "alice").await.expect("invited");
@@ -105,11 +111,13 @@ impl World {
         let link = control.invite(&ada, "dora").await.expect("invited");
         let dora = sign_up(&control, &link, "dora").await;
         let pem = |name: &str| data.join(name);
-        let certificates = CertificateDer::pem_file_iter(pem("server.pem")).expect("pem").map(|c| c.expect("pem")).collect();
+        let certificates =
+            CertificateDer::pem_file_iter(pem("server.pem")).expect("pem").map(|c| c.expect("pem")).collect();
         let key = PrivateKeyDer::from_pem_file(pem("server.key")).expect("pem");
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut tls = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions().expect("versions")
+            .with_safe_default_protocol_versions()
+            .expect("versions")
             .with_no_client_auth()
             .with_single_cert(certificates, key)
             .expect("a certificate");
@@ -127,7 +135,11 @@ impl World {
             "{PEOPLE}\n[[device]]\nname = \"prod-db\"\nhost = \"127.0.0.1\"\nport = {}\ndatabase = \"{}\"\n\
              server_name = \"localhost\"\nca = '''{}'''\n[[account]]\ndevice = \"prod-db\"\nname = \"{}\"\n\
              password = \"{}\"\n{rules}",
-            self.postgres.port(), self.database, self.postgres.ca_pem(), self.database, self.password
+            self.postgres.port(),
+            self.database,
+            self.postgres.ca_pem(),
+            self.database,
+            self.password
         )
     }
 
@@ -155,7 +167,8 @@ impl World {
             server_name: "localhost".into(),
         };
         let password = SecretString::from(token);
-        let login = Login { device: &device, user: &user, password: &password, database: &self.database, parameters: &[] };
+        let login =
+            Login { device: &device, user: &user, password: &password, database: &self.database, parameters: &[] };
         Raw { connected: connect(&login).await.expect("connected") }
     }
 

@@ -89,7 +89,8 @@ impl Api {
 /// Submits the form behind a one-time link.
 pub(super) fn set_password(address: &str, ca_pem: &str, token: &str, password: &str) -> Result<(), HarnessError> {
     let url = format!("{address}/invitation/{token}");
-    let sent = agent(ca_pem)?.post(&url).header("origin", address).send_form([("password", password), ("again", password)]);
+    let sent =
+        agent(ca_pem)?.post(&url).header("origin", address).send_form([("password", password), ("again", password)]);
     let response = sent.map_err(|error| failed(&url, error))?;
     match response.status().as_u16() {
         200..=399 => Ok(()),

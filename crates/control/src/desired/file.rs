@@ -1,0 +1,154 @@
+//! The file's shape, as people write it: names, not ids.
+
+use countersign_core::Role;
+use countersign_journal::{Outcome, Recording, Seconds, StatementKind};
+use secrecy::SecretString;
+use serde::Deserialize;
+use std::collections::BTreeSet;
+
+/// The file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    #[serde(default, rename = "person")]
+    pub(super) people: Vec<PersonEntry>,
+    #[serde(default, rename = "group")]
+    pub(super) groups: Vec<GroupEntry>,
+    #[serde(default, rename = "device")]
+    pub(super) devices: Vec<DeviceEntry>,
+    #[serde(default, rename = "device_group")]
+    pub(super) device_groups: Vec<DeviceGroupEntry>,
+    #[serde(default, rename = "account")]
+    pub(super) accounts: Vec<AccountEntry>,
+    #[serde(default, rename = "workflow")]
+    pub(super) workflows: Vec<WorkflowEntry>,
+    #[serde(default, rename = "rule")]
+    pub(super) rules: Vec<RuleEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PersonEntry {
+    pub(super) handle: String,
+    pub(super) name: Option<String>,
+    pub(super) email: Option<String>,
+    #[serde(default)]
+    pub(super) role: Role,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GroupEntry {
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) members: Vec<String>,
+    #[serde(default)]
+    pub(super) groups: Vec<String>,
+    #[serde(default)]
+    pub(super) managers: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DeviceEntry {
+    pub(super) name: String,
+    pub(super) host: String,
+    #[serde(default = "postgres_port")]
+    pub(super) port: u16,
+    pub(super) database: String,
+    pub(super) ca: String,
+    pub(super) server_name: Option<String>,
+}
+
+fn postgres_port() -> u16 {
+    5432
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DeviceGroupEntry {
+    pub(super) name: String,
+    pub(super) devices: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AccountEntry {
+    pub(super) device: String,
+    pub(super) name: String,
+    pub(super) password: Option<SecretString>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WorkflowEntry {
+    pub(super) name: String,
+    #[serde(rename = "level")]
+    pub(super) levels: Vec<LevelEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LevelEntry {
+    pub(super) people: Option<Vec<String>>,
+    pub(super) members_of: Option<String>,
+    pub(super) managers_of: Option<String>,
+    #[serde(default)]
+    pub(super) administrators: bool,
+    #[serde(default = "one")]
+    pub(super) approvals: u32,
+    #[serde(default = "one")]
+    pub(super) rejections: u32,
+    #[serde(default)]
+    pub(super) second_factor: bool,
+}
+
+fn one() -> u32 {
+    1
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RuleEntry {
+    pub(super) name: String,
+    pub(super) act: ActEntry,
+    pub(super) outcome: Outcome,
+    #[serde(default)]
+    pub(super) people: Vec<String>,
+    #[serde(default)]
+    pub(super) groups: Vec<String>,
+    #[serde(default)]
+    pub(super) devices: Vec<String>,
+    #[serde(default)]
+    pub(super) device_groups: Vec<String>,
+    #[serde(default)]
+    pub(super) accounts: Vec<String>,
+    #[serde(default)]
+    pub(super) kinds: BTreeSet<StatementKind>,
+    #[serde(default)]
+    pub(super) tables: Vec<String>,
+    #[serde(default)]
+    pub(super) functions: Vec<String>,
+    pub(super) workflow: Option<String>,
+    pub(super) unknown: Option<String>,
+    #[serde(default)]
+    pub(super) exclude_people: Vec<String>,
+    #[serde(default)]
+    pub(super) exclude_groups: Vec<String>,
+    pub(super) duration_max_minutes: Option<u64>,
+    pub(super) reason_chars_min: Option<u32>,
+    #[serde(default)]
+    pub(super) exclusive: bool,
+    #[serde(default)]
+    pub(super) recording: Recording,
+    pub(super) transaction_hold_max_s: Option<Seconds>,
+    #[serde(default)]
+    pub(super) same_session: bool,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ActEntry {
+    Connect,
+    Query,
+}

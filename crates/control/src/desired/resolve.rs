@@ -1,0 +1,329 @@
+//! Names to ids: every name must be there once, every new thing gets an id that was never used.
+
+use super::Desired;
+use super::file::{AccountEntry, ActEntry, File, LevelEntry, RuleEntry, WorkflowEntry};
+use crate::fault::Fault;
+use countersign_core::{Account, Device, DeviceGroup, Directory, Group, Person};
+use countersign_journal::{
+    AccountId, ActMatch, Authority, Conditions, DeviceGroupId, DeviceId, Evidence, GroupId, Level, NamePattern,
+    PersonId, Policy, Rule, RuleId, StatementMatch, Subjects, Targets, Workflow, WorkflowId,
+};
+use secrecy::SecretString;
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(super) fn resolve(file: &str, old: &Directory, old_policy: &Policy) -> Result<Desired, Fault> {
+    let file: File = toml::from_str(file).map_err(|e| Fault::Input(format!("the file cannot be read: {e}")))?;
+    let mut ids = Ids { next: old.next_id.max(1) };
+    let people = resolve_people(&file, old, &mut ids)?;
+    let groups = resolve_groups(&file, old, &people, &mut ids)?;
+    let devices = resolve_devices(&file, old, &mut ids)?;
+    let device_groups = resolve_device_groups(&file, old, &devices, &mut ids)?;
+    let (accounts, passwords) = resolve_accounts(file.accounts, old, &devices, &mut ids)?;
+    let mut directory = Directory { people, groups, devices, device_groups, accounts, next_id: 0 };
+    let workflows = resolve_workflows(&file.workflows, old_policy, &directory, &mut ids)?;
+    let rules = resolve_rules(&file.rules, old_policy, &directory, &workflows, &mut ids)?;
+    directory.next_id = ids.next;
+    Ok(Desired { directory, policy: Policy { rules, workflows }, passwords })
+}
+
+/// Hands out ids that were never used.
+struct Ids {
+    next: u64,
+}
+
+impl Ids {
+    fn keep_or_new(&mut self, kept: Option<u64>) -> u64 {
+        kept.unwrap_or_else(|| {
+            self.next += 1;
+            self.next - 1
+        })
+    }
+}
+
+fn check_name(what: &str, name: &str) -> Result<(), Fault> {
+    let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if !name.is_empty() && name.len() <= 64 && name.chars().all(fine) {
+        return Ok(());
+    }
+    Err(Fault::Input(format!("{what} `{name}`: use 1 to 64 letters, digits, `-`, `_` or `.`")))
+}
+
+fn missing(entry: &str, what: &str, name: &str) -> Fault {
+    Fault::Input(format!("{entry} names {what} `{name}`, which the file does not have; add it or correct the name"))
+}
+
+fn twice(what: &str, name: &str) -> Fault {
+    Fault::Input(format!("{what} `{name}` stands twice; keep one"))
+}
+
+fn resolve_people(file: &File, old: &Directory, ids: &mut Ids) -> Result<BTreeMap<PersonId, Person>, Fault> {
+    let mut people = old.people.clone();
+    for person in people.values_mut() {
+        person.enabled = false;
+    }
+    for entry in &file.people {
+        let handle = entry.handle.to_lowercase();
+        check_name("person", &handle)?;
+        let kept = old.people.iter().find(|(_, p)| p.handle == handle).map(|(id, _)| id.0);
+        let id = PersonId(ids.keep_or_new(kept));
+        if people.get(&id).is_some_and(|p| p.enabled) || (kept.is_none() && people.values().any(|p| p.handle == handle))
+        {
+            return Err(twice("person", &handle));
+        }
+        let name = entry.name.clone().unwrap_or_else(|| handle.clone());
+        people.insert(id, Person { handle, name, email: entry.email.clone(), enabled: true, role: entry.role });
+    }
+    Ok(people)
+}
+
+fn people_named(
+    names: &[String],
+    people: &BTreeMap<PersonId, Person>,
+    entry: &str,
+) -> Result<BTreeSet<PersonId>, Fault> {
+    let find =
+        |name: &String| people.iter().find(|(_, p)| p.handle == name.to_lowercase() && p.enabled).map(|(id, _)| *id);
+    names.iter().map(|name| find(name).ok_or_else(|| missing(entry, "person", name))).collect()
+}
+
+fn resolve_groups(
+    file: &File,
+    old: &Directory,
+    people: &BTreeMap<PersonId, Person>,
+    ids: &mut Ids,
+) -> Result<BTreeMap<GroupId, Group>, Fault> {
+    let mut named = BTreeMap::new();
+    for entry in &file.groups {
+        let kept = old.groups.iter().find(|(_, g)| g.name == entry.name).map(|(id, _)| id.0);
+        if named.insert(entry.name.clone(), GroupId(ids.keep_or_new(kept))).is_some() {
+            return Err(twice("group", &entry.name));
+        }
+    }
+    let mut groups = BTreeMap::new();
+    for entry in &file.groups {
+        let what = format!("group `{}`", entry.name);
+        let nested = entry.groups.iter().map(|n| named.get(n).copied().ok_or_else(|| missing(&what, "group", n)));
+        let group = Group {
+            name: entry.name.clone(),
+            members: people_named(&entry.members, people, &what)?,
+            groups: nested.collect::<Result<_, _>>()?,
+            managers: people_named(&entry.managers, people, &what)?,
+        };
+        groups.insert(named[&entry.name], group);
+    }
+    Ok(groups)
+}
+
+fn resolve_devices(file: &File, old: &Directory, ids: &mut Ids) -> Result<BTreeMap<DeviceId, Device>, Fault> {
+    let mut devices: BTreeMap<DeviceId, Device> = BTreeMap::new();
+    for entry in &file.devices {
+        check_name("device", &entry.name)?;
+        if devices.values().any(|d| d.name == entry.name) {
+            return Err(twice("device", &entry.name));
+        }
+        let kept = old.devices.iter().find(|(_, d)| d.name == entry.name).map(|(id, _)| id.0);
+        let device = Device {
+            name: entry.name.clone(),
+            host: entry.host.clone(),
+            port: entry.port,
+            database: entry.database.clone(),
+            ca_pem: entry.ca.clone(),
+            server_name: entry.server_name.clone().unwrap_or_else(|| entry.host.clone()),
+        };
+        devices.insert(DeviceId(ids.keep_or_new(kept)), device);
+    }
+    Ok(devices)
+}
+
+fn device_named(name: &str, devices: &BTreeMap<DeviceId, Device>, entry: &str) -> Result<DeviceId, Fault> {
+    let found = devices.iter().find(|(_, d)| d.name == name).map(|(id, _)| *id);
+    found.ok_or_else(|| missing(entry, "device", name))
+}
+
+fn resolve_device_groups(
+    file: &File,
+    old: &Directory,
+    devices: &BTreeMap<DeviceId, Device>,
+    ids: &mut Ids,
+) -> Result<BTreeMap<DeviceGroupId, DeviceGroup>, Fault> {
+    let mut groups: BTreeMap<DeviceGroupId, DeviceGroup> = BTreeMap::new();
+    for entry in &file.device_groups {
+        if groups.values().any(|g| g.name == entry.name) {
+            return Err(twice("device group", &entry.name));
+        }
+        let kept = old.device_groups.iter().find(|(_, g)| g.name == entry.name).map(|(id, _)| id.0);
+        let what = format!("device group `{}`", entry.name);
+        let members = entry.devices.iter().map(|n| device_named(n, devices, &what));
+        let group = DeviceGroup { name: entry.name.clone(), devices: members.collect::<Result<_, _>>()? };
+        groups.insert(DeviceGroupId(ids.keep_or_new(kept)), group);
+    }
+    Ok(groups)
+}
+
+type Accounts = (BTreeMap<AccountId, Account>, BTreeMap<AccountId, SecretString>);
+
+fn resolve_accounts(
+    entries: Vec<AccountEntry>,
+    old: &Directory,
+    devices: &BTreeMap<DeviceId, Device>,
+    ids: &mut Ids,
+) -> Result<Accounts, Fault> {
+    let (mut accounts, mut passwords): Accounts = Default::default();
+    for entry in entries {
+        check_name("account", &entry.name)?;
+        let device = device_named(&entry.device, devices, &format!("account `{}`", entry.name))?;
+        let account = Account { device, name: entry.name.clone() };
+        if accounts.values().any(|a| *a == account) {
+            return Err(twice("account", &format!("{}@{}", entry.name, entry.device)));
+        }
+        let kept = old.accounts.iter().find(|(_, a)| **a == account).map(|(id, _)| id.0);
+        let id = AccountId(ids.keep_or_new(kept));
+        if let Some(password) = entry.password {
+            passwords.insert(id, password);
+        }
+        accounts.insert(id, account);
+    }
+    Ok((accounts, passwords))
+}
+
+fn resolve_workflows(
+    entries: &[WorkflowEntry],
+    old: &Policy,
+    directory: &Directory,
+    ids: &mut Ids,
+) -> Result<BTreeMap<u64, Workflow>, Fault> {
+    let mut workflows: BTreeMap<u64, Workflow> = BTreeMap::new();
+    for entry in entries {
+        if workflows.values().any(|w| w.name == entry.name) {
+            return Err(twice("workflow", &entry.name));
+        }
+        let kept = old.workflows.values().find(|w| w.name == entry.name).map(|w| w.id.0);
+        let id = ids.keep_or_new(kept);
+        let levels = (1..).zip(&entry.levels).map(|(n, level)| {
+            let what = format!("workflow `{}`, level {n}", entry.name);
+            resolve_level(level, directory, &what)
+        });
+        let levels = levels.collect::<Result<_, _>>()?;
+        workflows.insert(id, Workflow { id: WorkflowId(id), name: entry.name.clone(), levels });
+    }
+    Ok(workflows)
+}
+
+fn resolve_level(entry: &LevelEntry, directory: &Directory, what: &str) -> Result<Level, Fault> {
+    let authority = match (&entry.people, &entry.members_of, &entry.managers_of, entry.administrators) {
+        (Some(people), None, None, false) => Authority::Persons(people_named(people, &directory.people, what)?),
+        (None, Some(group), None, false) => Authority::Members(group_named(group, directory, what)?),
+        (None, None, Some(group), false) => Authority::Managers(group_named(group, directory, what)?),
+        (None, None, None, true) => Authority::Administrators,
+        _ => {
+            return Err(Fault::Input(format!(
+                "{what}: give exactly one of `people`, `members_of`, `managers_of`, `administrators = true`"
+            )));
+        }
+    };
+    let evidence = if entry.second_factor { Evidence::SecondFactor } else { Evidence::SignedIn };
+    Ok(Level { authority, approvals: entry.approvals, rejections: entry.rejections, evidence })
+}
+
+fn group_named(name: &str, directory: &Directory, entry: &str) -> Result<GroupId, Fault> {
+    let found = directory.groups.iter().find(|(_, g)| g.name == name).map(|(id, _)| *id);
+    found.ok_or_else(|| missing(entry, "group", name))
+}
+
+fn resolve_rules(
+    entries: &[RuleEntry],
+    old: &Policy,
+    directory: &Directory,
+    workflows: &BTreeMap<u64, Workflow>,
+    ids: &mut Ids,
+) -> Result<Vec<Rule>, Fault> {
+    let mut rules = Vec::new();
+    for entry in entries {
+        let kept = old.rules.iter().find(|r| r.name == entry.name).map(|r| r.id.0);
+        let id = RuleId(ids.keep_or_new(kept));
+        rules.push(resolve_rule(entry, id, directory, workflows)?);
+    }
+    Ok(rules)
+}
+
+fn resolve_rule(
+    entry: &RuleEntry,
+    id: RuleId,
+    directory: &Directory,
+    workflows: &BTreeMap<u64, Workflow>,
+) -> Result<Rule, Fault> {
+    let what = format!("rule `{}`", entry.name);
+    let workflow = |name: &Option<String>| match name {
+        None => Ok(None),
+        Some(name) => {
+            let found = workflows.values().find(|w| w.name == *name).map(|w| Some(w.id));
+            found.ok_or_else(|| missing(&what, "workflow", name))
+        }
+    };
+    let subjects = |people: &[String], groups: &[String]| -> Result<Subjects, Fault> {
+        let groups = groups.iter().map(|g| group_named(g, directory, &what)).collect::<Result<_, _>>()?;
+        Ok(Subjects { persons: people_named(people, &directory.people, &what)?, groups })
+    };
+    Ok(Rule {
+        id,
+        name: entry.name.clone(),
+        subjects: subjects(&entry.people, &entry.groups)?,
+        targets: resolve_targets(entry, directory, &what)?,
+        acts: resolve_act(entry, &what)?,
+        outcome: entry.outcome,
+        workflow: workflow(&entry.workflow)?,
+        unknown: workflow(&entry.unknown)?,
+        exclusions: subjects(&entry.exclude_people, &entry.exclude_groups)?,
+        conditions: Conditions {
+            duration_max_s: entry.duration_max_minutes.map(|m| m.saturating_mul(60)),
+            reason_chars_min: entry.reason_chars_min,
+            exclusive: entry.exclusive,
+            recording: entry.recording,
+            transaction_hold_max_s: entry.transaction_hold_max_s,
+            same_session: entry.same_session,
+        },
+    })
+}
+
+fn resolve_targets(entry: &RuleEntry, directory: &Directory, what: &str) -> Result<Targets, Fault> {
+    let device_group = |name: &String| {
+        let found = directory.device_groups.iter().find(|(_, g)| g.name == *name).map(|(id, _)| *id);
+        found.ok_or_else(|| missing(what, "device group", name))
+    };
+    let account = |label: &String| {
+        let (name, device) = label
+            .rsplit_once('@')
+            .ok_or_else(|| Fault::Input(format!("{what}: write the account `{label}` as `account@device`")))?;
+        let device = device_named(device, &directory.devices, what)?;
+        let found = directory.accounts.iter().find(|(_, a)| a.device == device && a.name == name).map(|(id, _)| *id);
+        found.ok_or_else(|| missing(what, "account", label))
+    };
+    Ok(Targets {
+        devices: entry.devices.iter().map(|d| device_named(d, &directory.devices, what)).collect::<Result<_, _>>()?,
+        groups: entry.device_groups.iter().map(device_group).collect::<Result<_, _>>()?,
+        accounts: entry.accounts.iter().map(account).collect::<Result<_, _>>()?,
+    })
+}
+
+fn resolve_act(entry: &RuleEntry, what: &str) -> Result<ActMatch, Fault> {
+    let names = |list: &[String]| -> Result<BTreeSet<NamePattern>, Fault> {
+        let pattern = |text: &String| {
+            NamePattern::parse(text).ok_or_else(|| {
+                Fault::Input(format!("{what}: `{text}` is not a name; write `name` or `schema.name`, `*` for any"))
+            })
+        };
+        list.iter().map(pattern).collect()
+    };
+    let wanted = StatementMatch {
+        kinds: entry.kinds.clone(),
+        relations: names(&entry.tables)?,
+        functions: names(&entry.functions)?,
+    };
+    match entry.act {
+        ActEntry::Query => Ok(ActMatch::Run(wanted)),
+        ActEntry::Connect if wanted == StatementMatch::default() => Ok(ActMatch::Connect),
+        ActEntry::Connect => Err(Fault::Input(format!(
+            "{what}: `kinds`, `tables` and `functions` speak of queries; use `act = \"query\"`"
+        ))),
+    }
+}
