@@ -8,13 +8,14 @@ use countersign_gateway::postgres::{self, GatewayConfig};
 use countersign_web::WebConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use std::fs::File;
 use std::future::Future;
 use std::io::IsTerminal;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -22,14 +23,10 @@ use tracing_subscriber::EnvFilter;
 
 /// How long everything may take to end once it was told to.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
-/// How long the pages may take to listen.
-const READY_WITHIN: Duration = Duration::from_secs(10);
-/// How often it is tried whether they do.
-const READY_EVERY: Duration = Duration::from_millis(20);
 
 pub(crate) fn serve(path: &Path) -> Result<(), Failure> {
     let config = Config::read(path)?;
-    start_log(config.log.format);
+    start_log(config.log.format)?;
     // A second call in one process changes nothing, and there is none.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     place::private_folder(&config.data)?;
@@ -48,16 +45,16 @@ async fn run(config: &Config) -> Result<(), Failure> {
     let gateway = GatewayConfig { listen: config.postgres.listen, tls: tls.clone() };
     let taken = |e| cannot_listen("postgres", config.postgres.listen, &e);
     let gateway = postgres::bind(gateway).await.map_err(taken)?;
-    let web_listen = free(config.web.listen)?;
-    let settings = settings(config, web_listen, gateway.local_addr().map_err(taken)?);
+    let pages = countersign_web::bind(WebConfig { listen: config.web.listen, tls })
+        .map_err(|e| Failure::Trouble(e.to_string()))?;
+    let settings = settings(config, pages.local_addr(), gateway.local_addr().map_err(taken)?);
     let addresses = (settings.page_address.clone(), settings.postgres_address.clone());
     let control = Control::open(settings, &root, Clock::default()).await?;
     drop(root);
 
     let (stop, _) = watch::channel(false);
     let mut tasks = JoinSet::new();
-    let web = WebConfig { listen: web_listen, tls, page_address: addresses.0.clone() };
-    let pages = countersign_web::serve(control.clone(), web, stopped(&stop));
+    let pages = pages.serve(control.clone(), stopped(&stop));
     tasks.spawn(async { pages.await.map_err(|e| Failure::Trouble(e.to_string())) });
     let clients = gateway.serve(control.clone(), stopped(&stop));
     tasks.spawn(async {
@@ -69,19 +66,10 @@ async fn run(config: &Config) -> Result<(), Failure> {
         tasks.spawn(async { letters.await.map_err(|e| Failure::Usage(format!("[mail]: {e}"))) });
     }
 
+    let (page, (host, port)) = &addresses;
+    say(&format!("listening on {page} and postgres {}", config::address(host, *port)));
     let ended = tokio::select! {
         ended = early_end(&mut tasks) => Some(ended),
-        ready = until_ready(web_listen) => match ready {
-            Ok(()) => {
-                let (page, (host, port)) = &addresses;
-                say(&format!("listening on {page} and postgres {}", config::address(host, *port)));
-                tokio::select! {
-                    ended = early_end(&mut tasks) => Some(ended),
-                    () = stops.wait() => None,
-                }
-            }
-            Err(failure) => Some(failure),
-        },
         () = stops.wait() => None,
     };
     stop.send_replace(true);
@@ -151,29 +139,10 @@ fn settings(config: &Config, web: SocketAddr, postgres: SocketAddr) -> Settings 
     Settings { data: config.data.clone(), page_address, postgres_address: (host, port), ca_file: config.ca_file() }
 }
 
-/// The address if nobody listens there, with a port that is free now if the system shall choose one. Somebody else can
-/// take it before the pages listen there, which then fails loudly.
-fn free(listen: SocketAddr) -> Result<SocketAddr, Failure> {
-    let chosen = TcpListener::bind(listen).and_then(|listener| listener.local_addr());
-    chosen.map_err(|e| cannot_listen("web", listen, &e))
-}
-
 fn cannot_listen(what: &str, listen: SocketAddr, e: &std::io::Error) -> Failure {
     Failure::Trouble(format!(
         "cannot listen on {what}.listen `{listen}`: {e}; choose another address, or end what holds it"
     ))
-}
-
-/// Waits until the pages accept connections.
-async fn until_ready(listen: SocketAddr) -> Result<(), Failure> {
-    let ready = async {
-        while TcpStream::connect(listen).await.is_err() {
-            tokio::time::sleep(READY_EVERY).await;
-        }
-    };
-    let late =
-        |_| Failure::Trouble(format!("the pages did not listen on `{listen}` within {} s", READY_WITHIN.as_secs()));
-    tokio::time::timeout(READY_WITHIN, ready).await.map_err(late)
 }
 
 /// The server's side of TLS, for pages and gateway alike.
@@ -189,13 +158,17 @@ fn tls(config: &Config) -> Result<rustls::ServerConfig, Failure> {
     server.map_err(|e| wrong(&certificate, e.to_string()))
 }
 
-fn start_log(format: LogFormat) {
+/// The log has a handle of its own: the SQL parser borrows standard error for itself while it parses.
+fn start_log(format: LogFormat) -> Result<(), Failure> {
+    let no_handle = |e| Failure::Trouble(format!("standard error cannot be used for the log: {e}"));
+    let errors = std::io::stderr().as_fd().try_clone_to_owned().map_err(no_handle)?;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Mutex::new(File::from(errors)));
     let log = log.with_ansi(std::io::stderr().is_terminal());
     // Nobody else starts a log in this process.
     let _ = match format {
         LogFormat::Text => log.try_init(),
         LogFormat::Json => log.json().try_init(),
     };
+    Ok(())
 }

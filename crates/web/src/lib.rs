@@ -24,4 +24,4 @@ mod serve;
 mod site;
 
 pub use routes::{RouteLine, Surface, Who, router, table_lines};
-pub use serve::{WebConfig, WebError, serve};
+pub use serve::{Bound, WebConfig, WebError, bind};

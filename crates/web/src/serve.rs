@@ -6,7 +6,7 @@ use axum_server::tls_rustls::RustlsConfig;
 use countersign_control::Control;
 use hyper_util::rt::TokioTimer;
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,8 +26,6 @@ pub struct WebConfig {
     pub listen: SocketAddr,
     /// Certificate and protocol versions.
     pub tls: Arc<rustls::ServerConfig>,
-    /// The address people open, for the log.
-    pub page_address: String,
 }
 
 /// Why the pages are not served.
@@ -43,38 +41,66 @@ pub enum WebError {
     },
 }
 
-/// Serves pages and API until `shutdown` is done and open requests are answered.
+/// Listening pages and API.
+pub struct Bound {
+    listener: TcpListener,
+    listen: SocketAddr,
+    config: WebConfig,
+}
+
+/// Takes the port; whoever connects waits until [`Bound::serve`].
 ///
 /// # Errors
 /// When the address cannot be listened on.
-pub async fn serve(
-    control: Control,
-    config: WebConfig,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> Result<(), WebError> {
-    let handle = Handle::new();
-    let stopping = {
-        let handle = handle.clone();
-        tokio::spawn(async move {
-            shutdown.await;
-            handle.graceful_shutdown(Some(FINISH_WITHIN));
-        })
-    };
-    let mut tls = (*config.tls).clone();
-    if tls.alpn_protocols.is_empty() {
-        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+pub fn bind(config: WebConfig) -> Result<Bound, WebError> {
+    let taken = |cause| WebError::Listen { listen: config.listen, cause };
+    let listener = TcpListener::bind(config.listen).map_err(taken)?;
+    listener.set_nonblocking(true).map_err(taken)?;
+    let listen = listener.local_addr().map_err(taken)?;
+    Ok(Bound { listener, listen, config })
+}
+
+impl Bound {
+    /// Where it really listens.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.listen
     }
-    let mut server = axum_server::bind_rustls(config.listen, RustlsConfig::from_config(Arc::new(tls))).handle(handle);
-    let http = server.http_builder();
-    http.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN).max_buf_size(HEADER_BYTES_MAX);
-    http.http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(Duration::from_secs(30))
-        .max_concurrent_streams(STREAMS_MAX)
-        .max_header_list_size(32 * 1024);
-    tracing::info!(listen = %config.listen, address = config.page_address, "pages are served");
-    let service = router(control).into_make_service_with_connect_info::<SocketAddr>();
-    let served = server.serve(service).await;
-    stopping.abort();
-    served.map_err(|cause| WebError::Listen { listen: config.listen, cause })
+
+    /// Serves until `shutdown` is done and open requests are answered.
+    ///
+    /// # Errors
+    /// When listening breaks.
+    pub async fn serve(
+        self,
+        control: Control,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), WebError> {
+        let broken = |cause| WebError::Listen { listen: self.listen, cause };
+        let handle = Handle::new();
+        let stopping = {
+            let handle = handle.clone();
+            tokio::spawn(async move {
+                shutdown.await;
+                handle.graceful_shutdown(Some(FINISH_WITHIN));
+            })
+        };
+        let mut tls = (*self.config.tls).clone();
+        if tls.alpn_protocols.is_empty() {
+            tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        }
+        let tls = RustlsConfig::from_config(Arc::new(tls));
+        let mut server = axum_server::from_tcp_rustls(self.listener, tls).map_err(broken)?.handle(handle);
+        let http = server.http_builder();
+        http.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN).max_buf_size(HEADER_BYTES_MAX);
+        http.http2()
+            .timer(TokioTimer::new())
+            .keep_alive_interval(Duration::from_secs(30))
+            .max_concurrent_streams(STREAMS_MAX)
+            .max_header_list_size(32 * 1024);
+        let service = router(control).into_make_service_with_connect_info::<SocketAddr>();
+        let served = server.serve(service).await;
+        stopping.abort();
+        served.map_err(broken)
+    }
 }
