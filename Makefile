@@ -2,7 +2,7 @@
 # so that no target recompiles what another has built.
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint assets demo bench
+.PHONY: help test lint assets demo bench setup
 
 WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
 
@@ -23,8 +23,11 @@ web/dist/.stamp: $(WEB_SOURCES)
 	cd web && npm ci --no-audit --no-fund && npm run build
 	touch $@
 
-demo: assets ## run the demonstration; ONCE=1 ends after one round
+setup: ## install what is missing
+	scripts/setup.sh full
+
+demo: setup assets ## run the demonstration; ONCE=1 ends after one round
 	cargo run --release -p countersign-demo -- $(if $(ONCE),--once)
 
-bench: assets ## run the benchmarks
+bench: setup assets ## run the benchmarks
 	cargo run --release -p countersign-bench
