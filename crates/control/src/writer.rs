@@ -21,11 +21,16 @@ const FOLD_PAGE: u32 = 4_096;
 /// Longest the writer sleeps before it looks at the clock again.
 const SLEEP_MAX: Duration = Duration::from_secs(60);
 
+/// Where the answer goes.
+type Reply = oneshot::Sender<Result<Answer, Fault>>;
+/// What is done with the effects of a commit.
+pub(crate) type AfterCommit = Box<dyn Fn(&[Effect]) + Send + Sync>;
+
 /// One input, the rows that go with it, and who waits for the answer.
 pub(crate) struct Command {
     pub(crate) input: Input,
     pub(crate) rows: Vec<Row>,
-    pub(crate) reply: oneshot::Sender<Result<Answer, Fault>>,
+    pub(crate) reply: Reply,
 }
 
 /// What everybody else may look at: published after each commit.
@@ -60,7 +65,7 @@ pub(crate) struct Writer {
     pub(crate) store: Store,
     pub(crate) clock: Clock,
     pub(crate) published: Arc<Published>,
-    pub(crate) after_commit: Box<dyn Fn(&[Effect]) + Send + Sync>,
+    pub(crate) after_commit: AfterCommit,
     state: State,
     directory: Arc<Directory>,
     chain: Chain,
@@ -73,16 +78,11 @@ struct Batch {
     events: Vec<(Timestamp, Event)>,
     effects: Vec<Effect>,
     rows: Vec<Row>,
-    replies: Vec<(oneshot::Sender<Result<Answer, Fault>>, Result<Answer, Fault>)>,
+    replies: Vec<(Reply, Result<Answer, Fault>)>,
 }
 
 impl Writer {
-    pub(crate) fn new(
-        store: Store,
-        clock: Clock,
-        published: Arc<Published>,
-        after_commit: Box<dyn Fn(&[Effect]) + Send + Sync>,
-    ) -> Writer {
+    pub(crate) fn new(store: Store, clock: Clock, published: Arc<Published>, after_commit: AfterCommit) -> Writer {
         let state = published.state.read().expect("no holder of this lock panics").clone();
         let chain = published.chain.read().expect("no holder of this lock panics").clone();
         let directory = published.directory.load_full();

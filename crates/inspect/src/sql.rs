@@ -69,6 +69,9 @@ pub fn facts(text: &str) -> ActionFacts {
     }
 }
 
+/// What is counted, how much of it may be there, and which tokens count.
+type Limit = (&'static str, usize, fn(Token) -> bool);
+
 /// Whether `text` is within the limits; otherwise why it is not, in words for an approver.
 fn measured(text: &str) -> Result<(), String> {
     let tokens = tokens(text).map_err(|why| match why {
@@ -77,7 +80,7 @@ fn measured(text: &str) -> Result<(), String> {
         Unscanned::TooManySigns => "is too complex to be understood: long runs of operator signs".to_owned(),
         Unscanned::NotValid(message) => not_valid(&message),
     })?;
-    let limits: [(&str, usize, fn(Token) -> bool); 3] = [
+    let limits: [Limit; 3] = [
         ("tokens", TOKENS_MAX, |_| true),
         ("operators", OPERATORS_MAX, is_operator),
         ("words that make the parser warn", WARNINGS_MAX, warns),

@@ -48,7 +48,7 @@ pub(super) async fn open(
 ) -> std::io::Result<Opening> {
     let acceptor = TlsAcceptor::from(tls);
     let mut stream = match negotiate(tcp, acceptor).await? {
-        Negotiated::Tls(stream) => stream,
+        Negotiated::Tls(stream) => *stream,
         Negotiated::Cancel(process, secret) => return Ok(Opening::Cancel(process, secret)),
         Negotiated::Nobody => return Ok(Opening::Nobody),
     };
@@ -86,7 +86,7 @@ pub(super) async fn open(
 }
 
 enum Negotiated {
-    Tls(TlsStream<TcpStream>),
+    Tls(Box<TlsStream<TcpStream>>),
     Cancel(i32, Vec<u8>),
     Nobody,
 }
@@ -97,7 +97,7 @@ async fn negotiate(mut tcp: TcpStream, acceptor: TlsAcceptor) -> std::io::Result
         return Ok(Negotiated::Nobody);
     }
     if first[0] == TLS_HANDSHAKE {
-        return acceptor.accept(tcp).await.map(Negotiated::Tls);
+        return acceptor.accept(tcp).await.map(|stream| Negotiated::Tls(Box::new(stream)));
     }
     for _ in 0..PACKETS_BEFORE_TLS {
         let packet = startup_packet(&mut tcp).await?;
@@ -105,7 +105,7 @@ async fn negotiate(mut tcp: TcpStream, acceptor: TlsAcceptor) -> std::io::Result
             // Exactly the packet was read: whatever a client, or somebody between, sends along must be TLS.
             Ok(First::Tls) => {
                 tcp.write_all(b"S").await?;
-                return acceptor.accept(tcp).await.map(Negotiated::Tls);
+                return acceptor.accept(tcp).await.map(|stream| Negotiated::Tls(Box::new(stream)));
             }
             Ok(First::Gss) => tcp.write_all(b"N").await?,
             Ok(First::Cancel { process, secret }) => return Ok(Negotiated::Cancel(process, secret)),

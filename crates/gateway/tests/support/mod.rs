@@ -9,7 +9,7 @@ use countersign_core::{Device, Position};
 use countersign_gateway::postgres::{GatewayConfig, bind};
 use countersign_harness::{Postgres, Psql};
 use countersign_journal::{RequestId, Verdict};
-use countersign_target::postgres::{Connected, Login, connect};
+use countersign_target::postgres::{BackendKey, Connected, Login, cancel, connect};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use secrecy::{ExposeSecret, SecretString};
@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 /// Longest wait for anything in a test.
 pub const WAIT: Duration = Duration::from_secs(20);
@@ -273,6 +274,44 @@ impl Raw {
                     return seen;
                 }
                 other => seen.push(char::from(other).to_string()),
+            }
+        }
+    }
+
+    /// The client's cancel key.
+    pub fn key(&self) -> BackendKey {
+        self.connected.key
+    }
+
+    /// Sends bytes even to someone who hung up.
+    pub async fn push(&mut self, bytes: &[u8]) {
+        let _ = self.connected.stream.write_all(bytes).await;
+        let _ = self.connected.stream.flush().await;
+    }
+
+    /// What became of what was sent: `held`, `refused`, `closed`, or the answer.
+    pub async fn verdict(&mut self) -> String {
+        let mut seen = Vec::new();
+        loop {
+            let (tag, body) = self.next().await;
+            match tag {
+                0 => return "closed".into(),
+                b'N' if field(&body, b'M').starts_with("held for approval") => return "held".into(),
+                b'E' if field(&body, b'C') == "42501" => {
+                    assert!(
+                        !field(&body, b'M').starts_with("permission denied"),
+                        "the target itself refused, so this tried nothing: {}",
+                        field(&body, b'M')
+                    );
+                    return "refused".into();
+                }
+                b'E' => seen.push(format!("E {} {}", field(&body, b'C'), field(&body, b'M'))),
+                b'C' => seen.push(String::from_utf8_lossy(&body).trim_end_matches('\0').to_owned()),
+                b'Z' => {
+                    seen.push(format!("Z {}", char::from(body[0])));
+                    return seen.join(", ");
+                }
+                _ => {}
             }
         }
     }

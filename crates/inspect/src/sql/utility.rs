@@ -6,7 +6,7 @@ use super::walk::{Walk, name_of};
 use countersign_journal::facts::Name;
 use countersign_journal::{RelationUse, StatementKind as K};
 use pg_query::protobuf::{DropBehavior, GrantTargetType, ObjectType, ReindexObjectType, TransactionStmtKind};
-use std::mem::replace;
+use std::mem::{replace, take};
 
 impl Walk {
     /// A statement that is neither a query nor a change of rows.
@@ -77,7 +77,7 @@ impl Walk {
         if runs {
             return self.children(node);
         }
-        let outer = replace(&mut self.facts, Default::default());
+        let outer = take(&mut self.facts);
         self.children(node);
         let planned = replace(&mut self.facts, outer);
         let uses = planned.relations.into_iter().map(|used| RelationUse { kind: K::Explain, ..used });
