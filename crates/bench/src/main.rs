@@ -18,15 +18,15 @@ use crate::load::Load;
 use crate::report::Report;
 use crate::stage::{Stage, Way};
 
-/// The loads. 150,000 rows of 1,000 bytes and 1,000,000 rows of 97 bytes are copied out.
+/// The loads.
 const LOADS: [Load; 7] = [
     Load::Select { protocol: "simple", clients: 1 },
     Load::Select { protocol: "simple", clients: 16 },
     Load::Select { protocol: "prepared", clients: 1 },
     Load::Select { protocol: "prepared", clients: 16 },
     Load::Connect { clients: 4 },
-    Load::CopyOut { table: "wide", bytes: 150_000_000 },
-    Load::CopyOut { table: "narrow", bytes: 97_000_000 },
+    Load::CopyOut { table: "wide", rows: 150_000, row_bytes: 1_000 },
+    Load::CopyOut { table: "narrow", rows: 1_000_000, row_bytes: 97 },
 ];
 
 fn main() -> ExitCode {
@@ -63,8 +63,13 @@ fn run() -> Result<(), HarnessError> {
 fn interleaved(ways: &[Way], report: &mut Report) -> Result<(), HarnessError> {
     for (load, kind) in LOADS.iter().enumerate() {
         eprintln!("{}", kind.name());
+        for way in ways {
+            kind.prove(way)?;
+        }
         for way in (0..ways.len()).chain((0..ways.len()).rev()) {
-            report.add(load, way, kind.run(&ways[way])?);
+            let sample = kind.run(&ways[way])?;
+            eprintln!("    {:22}{:>10.0}", ways[way].name, sample.rate);
+            report.add(load, way, sample);
         }
     }
     Ok(())

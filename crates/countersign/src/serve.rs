@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::{place, say};
 use countersign_control::{Clock, Control, Settings};
 use countersign_gateway::postgres::{self, GatewayConfig};
-use countersign_web::WebConfig;
+use countersign_web::{WebConfig, WebError};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::fs::File;
@@ -46,7 +46,7 @@ async fn run(config: &Config) -> Result<(), Failure> {
     let taken = |e| cannot_listen("postgres", config.postgres.listen, &e);
     let gateway = postgres::bind(gateway).await.map_err(taken)?;
     let pages = countersign_web::bind(WebConfig { listen: config.web.listen, tls })
-        .map_err(|e| Failure::Trouble(e.to_string()))?;
+        .map_err(|WebError::Listen { listen, cause }| cannot_listen("web", listen, &cause))?;
     let settings = settings(config, pages.local_addr(), gateway.local_addr().map_err(taken)?);
     let addresses = (settings.page_address.clone(), settings.postgres_address.clone());
     let control = Control::open(settings, &root, Clock::default()).await?;

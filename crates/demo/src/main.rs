@@ -6,7 +6,7 @@ mod play;
 mod stage;
 mod tell;
 
-use std::path::Path;
+use std::fs;
 use std::process::ExitCode;
 
 use countersign_harness::{HarnessError, countersign};
@@ -14,8 +14,8 @@ use countersign_harness::{HarnessError, countersign};
 use crate::stage::Stage;
 use crate::tell::DemoError;
 
-/// Where the journal's copy stays after the demonstration.
-const EXPORT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/demo-export");
+/// The folder where cargo puts what it builds, which is also where the journal's copy stays.
+const TARGET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target");
 
 fn main() -> ExitCode {
     let once = match std::env::args().skip(1).collect::<Vec<_>>().as_slice() {
@@ -39,7 +39,9 @@ fn run(once: bool) -> Result<(), DemoError> {
     println!("Building Countersign, starting a PostgreSQL with a small shop, a mail server and Countersign …");
     let program = countersign::build()?;
     let stage = Stage::set_up(&program)?;
-    play::play(&stage, Path::new(EXPORT))?;
+    let target = fs::canonicalize(TARGET)
+        .map_err(|source| DemoError::File { what: "find the folder `target`".to_owned(), source })?;
+    play::play(&stage, &target.join("demo-export"))?;
     println!("\nEvery step behaved. The journal's copy is in target/demo-export.");
     if once { Ok(()) } else { stay_up(&stage) }
 }
