@@ -379,6 +379,19 @@ impl Gate {
         self.control.note(note, vec![row]).await
     }
 
+    /// Why the grant ended, for the person who is cut: with the reason of a revoke.
+    pub async fn end_words(&self) -> String {
+        let revoked = {
+            let state = self.control.state();
+            let request = state.grants.get(&self.grant).and_then(|g| state.requests.get(&g.request));
+            request.filter(|r| r.status == Status::Revoked).map(|r| r.id)
+        };
+        match revoked {
+            Some(request) => self.control.refusal_words(request).await,
+            None => "your access ended".to_owned(),
+        }
+    }
+
     /// Closes the session.
     ///
     /// # Errors

@@ -451,11 +451,27 @@ fn parameters(part: &UnitPart) -> Vec<String> {
             None => "NULL".to_owned(),
             Some(bytes) => match std::str::from_utf8(bytes) {
                 Ok(text) if !binary => text.to_owned(),
-                _ => format!("\\x{}", data_encoding::HEXLOWER.encode(bytes)),
+                _ => in_binary(bytes),
             },
         }
     };
     part.parameters.iter().enumerate().map(shown).collect()
+}
+
+/// A value sent in binary form: its bytes, and beside them what they read as, where that can be guessed.
+fn in_binary(bytes: &[u8]) -> String {
+    let hex = format!("\\x{}", data_encoding::HEXLOWER.encode(bytes));
+    let integer = match bytes {
+        [a, b] => Some(i64::from(i16::from_be_bytes([*a, *b]))),
+        [a, b, c, d] => Some(i64::from(i32::from_be_bytes([*a, *b, *c, *d]))),
+        _ => <[u8; 8]>::try_from(bytes).ok().map(i64::from_be_bytes),
+    };
+    let text = std::str::from_utf8(bytes).ok().filter(|t| !t.is_empty() && !t.chars().any(char::is_control));
+    match (text, integer) {
+        (Some(text), _) => format!("{text} (sent as the bytes {hex})"),
+        (None, Some(integer)) => format!("{integer} (sent as the bytes {hex})"),
+        (None, None) => hex,
+    }
 }
 
 fn line(record: transcript::Record) -> TranscriptLine {

@@ -14,7 +14,7 @@ fn r35_a_revoke_cuts_the_session_and_the_running_statement() {
     let by_requester = world.post("alice", &format!("/requests/{request}/revoke"), &why);
     assert!(by_requester.status == 409 || by_requester.status == 403, "{}", by_requester.body);
     world.done("mia", &format!("/requests/{request}/revoke"), &why);
-    has(&alice.told("FATAL"), "57P01: your access ended");
+    has(&alice.told("FATAL"), "is Revoked: mia wrote: wrong person on the ticket");
     eventually("the target has no such backend", || (world.backends() == "0").then_some(()));
     assert_eq!(world.status(request), "Revoked");
     let refused = world.psql("alice").run("SELECT 1").expect("psql runs");
