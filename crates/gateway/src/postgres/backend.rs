@@ -116,13 +116,18 @@ impl Backend {
         let to = pipeline.front().map_or(For::Client, |o| o.to);
         match tag {
             b'Z' => pipeline.transaction = *body.first().unwrap_or(&b'E'),
-            b'G' | b'W' => pipeline.copy_begins(),
+            b'G' if !pipeline.copy_begins() => return Err(Broken("COPY where none was asked for".into())),
+            b'W' => return Err(Broken("replication in a session".into())),
+            b'S' => pipeline.reports(body),
             b'D' if to == For::Us => self.our_row(body)?,
             b'E' => return Ok(self.error(body, to, pipeline)),
             b'R' | b'K' | b'V' => return Err(Broken(format!("message `{}` in a session", tag.escape_ascii()))),
             // Asynchronous: for the client, whoever asked the current question.
-            b'N' | b'A' | b'S' => return Ok(Fate::Forward),
+            b'N' | b'A' => return Ok(Fate::Forward),
             _ => {}
+        }
+        if tag == b'S' {
+            return Ok(Fate::Forward);
         }
         if tag == b'C' && to != For::Us {
             self.completed(body, pipeline.front());
@@ -215,7 +220,7 @@ enum Fate {
 fn settles(tag: u8) -> bool {
     matches!(
         tag,
-        b'1' | b'2' | b'3' | b'C' | b'E' | b'G' | b'I' | b'K' | b'R' | b'T' | b'V' | b'W' | b'Z' | b'n' | b's'
+        b'1' | b'2' | b'3' | b'C' | b'E' | b'G' | b'I' | b'K' | b'R' | b'S' | b'T' | b'V' | b'W' | b'Z' | b'n' | b's'
     )
 }
 

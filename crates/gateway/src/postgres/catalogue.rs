@@ -39,48 +39,69 @@ const SETTINGS: &str = "SELECT pg_catalog.array_to_string(pg_catalog.current_sch
 
 /// Resolves relations ($1 schemas, $2 names), follows views, inheritance and, for writes ($5), cascading keys, and
 /// finds functions ($3) and operators ($4) of the same name outside pg_catalog, triggers and policies.
+///
+/// Every type is qualified: a temporary type of the same name would come first, before `pg_catalog`.
+/// Also finds functions of the user's own that defaults, checks, indexes and policies call, and the texts behind the
+/// names of prepared statements ($6).
 const CATALOGUE: &str = "WITH RECURSIVE wanted AS MATERIALIZED ( \
   SELECT w.ord, pg_catalog.to_regclass(CASE WHEN w.s = '' THEN pg_catalog.quote_ident(w.n) \
     ELSE pg_catalog.quote_ident(w.s) || '.' || pg_catalog.quote_ident(w.n) END)::pg_catalog.oid AS oid \
-  FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[])) WITH ORDINALITY AS w(s, n, ord) \
+  FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])) WITH ORDINALITY AS w(s, n, ord) \
 ), reach(oid) AS ( \
   SELECT oid FROM wanted WHERE oid IS NOT NULL \
   UNION SELECT x.oid FROM reach r CROSS JOIN LATERAL ( \
     SELECT d.refobjid AS oid FROM pg_catalog.pg_rewrite w JOIN pg_catalog.pg_depend d \
-      ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = w.oid \
-      AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid <> r.oid WHERE w.ev_class = r.oid \
+      ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = w.oid \
+      AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid <> r.oid WHERE w.ev_class = r.oid \
     UNION ALL SELECT i.inhrelid FROM pg_catalog.pg_inherits i WHERE i.inhparent = r.oid \
     UNION ALL SELECT i.inhparent FROM pg_catalog.pg_inherits i WHERE i.inhrelid = r.oid \
-    UNION ALL SELECT c.conrelid FROM pg_catalog.pg_constraint c WHERE $5::boolean AND c.confrelid = r.oid \
+    UNION ALL SELECT c.conrelid FROM pg_catalog.pg_constraint c WHERE $5::pg_catalog.bool AND c.confrelid = r.oid \
       AND c.contype = 'f' AND (c.confdeltype IN ('c', 'n', 'd') OR c.confupdtype IN ('c', 'n', 'd')) \
   ) x \
 ), found AS ( \
   SELECT r.oid, n.nspname, c.relname, c.relkind FROM reach r \
   JOIN pg_catalog.pg_class c ON c.oid = r.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
 ) \
-SELECT 'name', w.ord::text, f.nspname::text, f.relname::text, f.relkind::text FROM wanted w JOIN found f ON f.oid = w.oid \
-UNION ALL SELECT 'relation', '', f.nspname::text, f.relname::text, f.relkind::text || ' ' || f.oid::text || ' ' || \
+SELECT 'name', w.ord::pg_catalog.text, f.nspname::pg_catalog.text, f.relname::pg_catalog.text, f.relkind::pg_catalog.text FROM wanted w JOIN found f ON f.oid = w.oid \
+UNION ALL SELECT 'relation', '', f.nspname::pg_catalog.text, f.relname::pg_catalog.text, f.relkind::pg_catalog.text || ' ' || f.oid::pg_catalog.text || ' ' || \
   coalesce(pg_catalog.md5(CASE WHEN f.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(f.oid) END), '') FROM found f \
-UNION ALL SELECT 'rule', w.rulename::text, f.nspname::text, f.relname::text, pg_catalog.md5(pg_catalog.pg_get_ruledef(w.oid)) \
+UNION ALL SELECT 'rule', w.rulename::pg_catalog.text, f.nspname::pg_catalog.text, f.relname::pg_catalog.text, pg_catalog.md5(pg_catalog.pg_get_ruledef(w.oid)) \
   FROM pg_catalog.pg_rewrite w JOIN found f ON f.oid = w.ev_class WHERE w.rulename <> '_RETURN' \
-UNION ALL SELECT 'trigger', t.tgname::text, f.nspname::text, f.relname::text, \
-  pg_catalog.md5(pg_catalog.pg_get_triggerdef(t.oid) || p.prosrc) \
+UNION ALL SELECT 'trigger', t.tgname::pg_catalog.text, f.nspname::pg_catalog.text, f.relname::pg_catalog.text, \
+  pg_catalog.md5(pg_catalog.pg_get_triggerdef(t.oid) || p::pg_catalog.text) \
   FROM pg_catalog.pg_trigger t JOIN found f ON f.oid = t.tgrelid JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid \
-  WHERE $5::boolean AND NOT t.tgisinternal AND t.tgenabled <> 'D' \
-UNION ALL SELECT 'policy', o.polname::text, f.nspname::text, f.relname::text, pg_catalog.md5( \
+  WHERE $5::pg_catalog.bool AND NOT t.tgisinternal AND t.tgenabled <> 'D' \
+UNION ALL SELECT 'policy', o.polname::pg_catalog.text, f.nspname::pg_catalog.text, f.relname::pg_catalog.text, pg_catalog.md5( \
   coalesce(pg_catalog.pg_get_expr(o.polqual, o.polrelid), '') || coalesce(pg_catalog.pg_get_expr(o.polwithcheck, o.polrelid), '')) \
   FROM pg_catalog.pg_policy o JOIN found f ON f.oid = o.polrelid \
-UNION ALL SELECT 'function', '', n.nspname::text, p.proname::text, pg_catalog.md5(coalesce(p.prosrc, '')) \
+UNION ALL SELECT 'function', '', n.nspname::pg_catalog.text, p.proname::pg_catalog.text, pg_catalog.md5(p::pg_catalog.text) \
   FROM pg_catalog.pg_rewrite w JOIN found f ON f.oid = w.ev_class JOIN pg_catalog.pg_depend d \
-  ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_catalog.pg_proc'::regclass \
+  ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = w.oid AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass \
   JOIN pg_catalog.pg_proc p ON p.oid = d.refobjid JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
   WHERE n.nspname <> 'pg_catalog' \
-UNION ALL SELECT 'function', '', n.nspname::text, p.proname::text, pg_catalog.md5(coalesce(p.prosrc, '')) \
+UNION ALL SELECT 'function', '', n.nspname::pg_catalog.text, p.proname::pg_catalog.text, pg_catalog.md5(p::pg_catalog.text) \
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
-  WHERE p.proname = ANY ($3::text[]) AND n.nspname = ANY (pg_catalog.current_schemas(true)) AND n.nspname <> 'pg_catalog' \
-UNION ALL SELECT 'operator', '', n.nspname::text, o.oprname::text, o.oprcode::text \
+  WHERE p.proname = ANY ($3::pg_catalog.text[]) AND n.nspname = ANY (pg_catalog.current_schemas(true)) AND n.nspname <> 'pg_catalog' \
+UNION ALL SELECT 'body', '', n.nspname::pg_catalog.text, p.proname::pg_catalog.text, pg_catalog.md5(p::pg_catalog.text) \
+  FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
+  WHERE p.proname = ANY ($3::pg_catalog.text[]) AND n.nspname <> 'pg_catalog' \
+UNION ALL SELECT 'called', '', n.nspname::pg_catalog.text, p.proname::pg_catalog.text, pg_catalog.md5(p::pg_catalog.text) \
+  FROM found f CROSS JOIN LATERAL ( \
+    SELECT 'pg_catalog.pg_attrdef'::pg_catalog.regclass AS class, a.oid FROM pg_catalog.pg_attrdef a WHERE a.adrelid = f.oid AND $5::pg_catalog.bool \
+    UNION ALL SELECT 'pg_catalog.pg_constraint'::pg_catalog.regclass, c.oid FROM pg_catalog.pg_constraint c \
+      WHERE c.conrelid = f.oid AND $5::pg_catalog.bool \
+    UNION ALL SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, i.indexrelid FROM pg_catalog.pg_index i \
+      WHERE i.indrelid = f.oid AND $5::pg_catalog.bool \
+    UNION ALL SELECT 'pg_catalog.pg_policy'::pg_catalog.regclass, o.oid FROM pg_catalog.pg_policy o WHERE o.polrelid = f.oid \
+  ) x JOIN pg_catalog.pg_depend d ON d.classid = x.class AND d.objid = x.oid AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass \
+  JOIN pg_catalog.pg_proc p ON p.oid = d.refobjid JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
+  JOIN pg_catalog.pg_language l ON l.oid = p.prolang \
+  WHERE n.nspname <> 'pg_catalog' AND l.lanname NOT IN ('internal', 'c') \
+UNION ALL SELECT 'prepared', '', NULL, p.name, pg_catalog.left(p.statement, 4000) || ' ' || pg_catalog.md5(p.statement) \
+  || ' ' || p.parameter_types::pg_catalog.text FROM pg_catalog.pg_prepared_statements p WHERE p.name = ANY ($6::pg_catalog.text[]) \
+UNION ALL SELECT 'operator', '', n.nspname::pg_catalog.text, o.oprname::pg_catalog.text, o.oprcode::pg_catalog.text \
   FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace \
-  WHERE o.oprname = ANY ($4::text[]) AND n.nspname = ANY (pg_catalog.current_schemas(true)) AND n.nspname <> 'pg_catalog' \
+  WHERE o.oprname = ANY ($4::pg_catalog.text[]) AND n.nspname = ANY (pg_catalog.current_schemas(true)) AND n.nspname <> 'pg_catalog' \
 ORDER BY 1, 3, 4, 2";
 
 /// What a unit names, to be looked up.
@@ -89,6 +110,7 @@ pub(super) struct Names {
     relations: Vec<Name>,
     functions: Vec<String>,
     operators: Vec<String>,
+    prepared: Vec<String>,
     writes: bool,
 }
 
@@ -138,6 +160,7 @@ impl Names {
             relations: relations.into_iter().collect(),
             functions: functions.collect::<BTreeSet<_>>().into_iter().collect(),
             operators: operators.collect::<BTreeSet<_>>().into_iter().collect(),
+            prepared: facts.statements.iter().flat_map(|s| s.prepared.iter().cloned()).collect(),
             writes: !facts.kinds().iter().all(reads),
         }
     }
@@ -149,7 +172,8 @@ impl Names {
         let functions: Vec<&str> = self.functions.iter().map(String::as_str).collect();
         let operators: Vec<&str> = self.operators.iter().map(String::as_str).collect();
         let writes = if self.writes { "t" } else { "f" }.to_owned();
-        let lists = [array(&schemas), array(&names), array(&functions), array(&operators), writes];
+        let prepared: Vec<&str> = self.prepared.iter().map(String::as_str).collect();
+        let lists = [array(&schemas), array(&names), array(&functions), array(&operators), writes, array(&prepared)];
         vec![
             Question { name: "_countersign_settings", sql: SETTINGS, parameters: Vec::new() },
             Question { name: "_countersign_catalogue", sql: CATALOGUE, parameters: lists.to_vec() },
@@ -241,6 +265,9 @@ impl Answers {
         match kind {
             "name" => self.resolved.push((what.parse().ok()?, name)),
             "relation" => {
+                if detail.starts_with("f ") {
+                    self.doubts.insert(format!("{name} lies on another server"));
+                }
                 self.objects.push((name.to_string(), detail));
                 self.reached.insert(name);
             }
@@ -248,7 +275,10 @@ impl Answers {
                 let subject =
                     if what.is_empty() { format!("{kind} {name}") } else { format!("{kind} {what} on {name}") };
                 match kind {
-                    "policy" => {}
+                    "policy" | "body" | "prepared" => {}
+                    "called" => {
+                        self.doubts.insert(format!("{name} is called by a default, check, index or policy"));
+                    }
                     "trigger" | "rule" => {
                         self.doubts.insert(format!("{subject} runs code of its own"));
                     }
@@ -303,10 +333,15 @@ fn setting_doubts(settings: &[(String, String)]) -> BTreeSet<String> {
     if value("standard_conforming_strings") != "on" {
         doubts.insert("standard_conforming_strings is off".to_owned());
     }
-    if !matches!(value("client_encoding"), "UTF8" | "SQL_ASCII" | "LATIN1" | "LATIN9" | "WIN1252") {
+    if !is_read_as_utf8(value("client_encoding")) {
         doubts.insert(format!("client_encoding is {}", value("client_encoding")));
     }
     doubts
+}
+
+/// Encodings in which every byte of ASCII is itself, wherever it stands.
+pub(super) fn is_read_as_utf8(encoding: &str) -> bool {
+    matches!(encoding, "UTF8" | "SQL_ASCII" | "LATIN1" | "LATIN9" | "WIN1252")
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@
 use super::catalogue::{Answers, Names, only_transaction, with_doubts};
 use super::message::{self, Frontend, Malformed, Severity, put, report};
 use super::pipeline::{Expect, For, Statement};
-use super::relay::{End, Relay, Turn, simple_part};
+use super::relay::{End, FLUSH, MISREAD, Relay, Turn, simple_part};
+use super::unit::may_hold;
 use bytes::{Bytes, BytesMut};
 use countersign_control::clock::monotonic;
 use countersign_control::{Hold, Judgement, Permit, Recorded, Settled, Unit};
@@ -52,6 +53,9 @@ impl Relay {
     /// A simple query that cannot go at once.
     pub(super) async fn slow_query(&mut self, bytes: &Bytes, sql: &[u8]) -> Result<(), End> {
         self.quiesce().await?;
+        if self.pipeline.has_failed() {
+            return Ok(()); // the target skips it
+        }
         let facts = self.facts(sql);
         let waiting = Waiting {
             messages: vec![bytes.clone()],
@@ -74,6 +78,11 @@ impl Relay {
         let statement = meaning.statements.into_iter().next().unwrap_or(Statement::Opaque);
         let (facts, part) = self.bound(&statement, &bind);
         let sql = part.sql.clone();
+        if statement == Statement::Misread {
+            let waiting =
+                Waiting { messages: vec![bytes.clone()], parts: vec![part], facts: (*facts).clone(), simple: false };
+            return self.refuse(waiting, No::privilege(MISREAD)).await;
+        }
         let one = Waiting { messages: vec![bytes.clone()], parts: vec![part], facts: (*facts).clone(), simple: false };
         self.decide(one, &sql).await
     }
@@ -119,9 +128,7 @@ impl Relay {
     /// Waits until the target owes nothing.
     async fn quiesce(&mut self) -> Result<(), End> {
         if !self.pipeline.is_idle() {
-            let mut flush = BytesMut::new();
-            put(b'H', &[], &mut flush);
-            self.frame(&flush);
+            self.frame(FLUSH);
         }
         self.hand_over().await?;
         self.drain().await
@@ -201,7 +208,7 @@ impl Relay {
                     return Err(Malformed::Unexpected(char::from(bytes[0])).into());
                 }
                 Frontend::Parse { name, sql, types } => {
-                    local.insert(name.to_vec(), Statement::Known((*sql).into(), types.as_slice().into()));
+                    local.insert(name.to_vec(), self.pipeline.parsed(sql, types));
                 }
                 Frontend::CloseStatement(name) => {
                     local.insert(name.to_vec(), Statement::Opaque);
@@ -211,6 +218,9 @@ impl Relay {
                     let meant = || self.pipeline.meaning(bind.statement).statements.into_iter().next();
                     let statement = known.or_else(meant).unwrap_or(Statement::Opaque);
                     let (facts, part) = self.bound(&statement, bind);
+                    if statement == Statement::Misread {
+                        return Ok(Err((unit, No::privilege(MISREAD))));
+                    }
                     portals.insert(bind.portal.to_vec(), unit.parts.len());
                     unit.parts.push(part);
                     unit.facts = ActionFacts::joined([std::mem::take(&mut unit.facts), (*facts).clone()]);
@@ -250,7 +260,8 @@ impl Relay {
 
     /// Holds a unit until it is approved, refused, withdrawn, or somebody leaves.
     async fn hold(&mut self, waiting: Waiting) -> Result<(), End> {
-        if waiting.facts.kinds().contains(&StatementKind::CopyIn) {
+        let unread = !waiting.facts.unknown.is_empty() && waiting.parts.iter().any(|p| may_hold(&p.sql, b"copy"));
+        if waiting.facts.kinds().contains(&StatementKind::CopyIn) || (unread && waiting.facts.statements.is_empty()) {
             let no = No::privilege(
                 "COPY FROM STDIN needs approval here, and its data cannot be shown beforehand; use INSERT",
             );
@@ -350,9 +361,15 @@ impl Relay {
         self.backend.release_begins();
         self.note_changes(&waiting.facts);
         self.expect_unit(&waiting, grant)?;
+        if waiting.parts.iter().any(|p| p.sql.is_empty() || may_hold(&p.sql, b"copy")) {
+            self.pipeline.expect_copy();
+        }
         let bytes = waiting.messages.concat();
         let cleared = self.gate.clear(pass, self.number, Recorded::Released(request), &bytes);
         self.stage(&cleared);
+        if !waiting.simple {
+            self.frame(FLUSH);
+        }
         Ok(())
     }
 
@@ -363,14 +380,15 @@ impl Relay {
             let ends = (n == last).then_some(grant);
             let what = match message::frontend(bytes)? {
                 Frontend::Query(_) => Expect::Query(self.number),
-                Frontend::Parse { name, sql, types } => {
-                    Expect::Parse(name.to_vec(), Statement::Known(sql.into(), types.into()))
-                }
+                Frontend::Parse { name, sql, types } => Expect::Parse(name.to_vec(), self.pipeline.parsed(sql, &types)),
                 Frontend::Bind(bind) => {
-                    self.name_portal(bind.portal);
+                    self.name_portal(bind.portal, &waiting.facts, &bind.part(b"", &[]));
                     Expect::Bind
                 }
-                Frontend::Execute { .. } => Expect::Execute(self.number),
+                Frontend::Execute { portal, .. } => {
+                    self.executes(portal);
+                    Expect::Execute(self.number)
+                }
                 Frontend::DescribeStatement | Frontend::DescribePortal => Expect::Describe,
                 Frontend::CloseStatement(name) => Expect::CloseStatement(name.to_vec()),
                 Frontend::ClosePortal(_) => Expect::ClosePortal,
@@ -387,7 +405,7 @@ impl Relay {
         self.gate.refused(self.number, waiting.parts, &no.words).await?;
         let mut error = BytesMut::new();
         report(Severity::Error, no.code, &no.words, &no.hint, &mut error);
-        let open = self.pipeline.transaction == b'T';
+        let open = self.pipeline.transaction == b'T' || self.pipeline.has_executed();
         match (waiting.simple, open) {
             (true, false) => {
                 let output = &mut self.wires.client.output;

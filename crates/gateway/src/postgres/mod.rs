@@ -9,6 +9,7 @@
 mod backend;
 mod cancel;
 mod catalogue;
+mod ending;
 mod front;
 mod hold;
 mod message;

@@ -19,6 +19,8 @@ pub(super) enum Statement {
     Known(Arc<[u8]>, Arc<[u32]>),
     /// Something made it that we could not read.
     Opaque,
+    /// It was parsed while the target may have read text otherwise than we do.
+    Misread,
 }
 
 /// One answer the target owes.
@@ -57,8 +59,16 @@ pub(super) struct Owed {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum CopyIn {
     No,
-    Simple,
-    Extended,
+    Taking,
+}
+
+/// What a unit may change of how text is read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Resets {
+    /// It runs something not understood.
+    Anything,
+    /// It sets, or resets to what the session began with.
+    ToBegin,
 }
 
 /// What the target still owes, and what it has.
@@ -69,6 +79,14 @@ pub(super) struct Pipeline {
     failed: bool,
     /// Portals were made since the last Sync.
     executed: bool,
+    /// What was sent last may take COPY data, so that nothing more is sent until the target said whether it does.
+    may_copy: bool,
+    /// What was sent since the target was last ready may have changed how it reads text.
+    reading_open: bool,
+    /// Whether the target, by its last word on it, reads text as we do: `standard_conforming_strings`, `client_encoding`.
+    reading: [bool; 2],
+    /// Whether it read text otherwise when the session began, which is what a reset goes back to.
+    began_otherwise: bool,
     pub(super) copy_in: CopyIn,
     /// Transaction status as the target last said: `I`, `T` or `E`.
     pub(super) transaction: u8,
@@ -90,6 +108,10 @@ impl Pipeline {
             statements: HashMap::new(),
             failed: false,
             executed: false,
+            may_copy: false,
+            reading_open: false,
+            reading: [true; 2],
+            began_otherwise: false,
             copy_in: CopyIn::No,
             transaction,
         }
@@ -101,7 +123,44 @@ impl Pipeline {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.owed.len() >= EXPECTED_MAX || self.statements.len() >= STATEMENTS_MAX
+        let undecided = self.may_copy && self.copy_in == CopyIn::No;
+        undecided || self.owed.len() >= EXPECTED_MAX || self.statements.len() >= STATEMENTS_MAX
+    }
+
+    /// What was sent last may take COPY data. While it does, the target ignores Syncs: which of those behind it count
+    /// depends on the data, so none is sent before that is known.
+    pub(super) fn expect_copy(&mut self) {
+        self.may_copy = !self.owed.is_empty();
+    }
+
+    /// The target said what a setting is now.
+    pub(super) fn reports(&mut self, body: &[u8]) {
+        let mut fields = body.split(|b| *b == 0);
+        match (fields.next(), fields.next()) {
+            (Some(b"standard_conforming_strings"), Some(value)) => self.reading[0] = value == b"on",
+            (Some(b"client_encoding"), Some(value)) => {
+                self.reading[1] = std::str::from_utf8(value).is_ok_and(super::catalogue::is_read_as_utf8);
+            }
+            _ => {}
+        }
+    }
+
+    /// The session begins with the settings reported so far.
+    pub(super) fn begins(&mut self) {
+        self.began_otherwise = self.reading.contains(&false);
+    }
+
+    /// Something is sent that may change how text is read.
+    pub(super) fn reading_may_change(&mut self, resets: Resets) {
+        self.reading_open |= resets == Resets::Anything || self.began_otherwise;
+    }
+
+    /// What a text parsed now is to us.
+    pub(super) fn parsed(&self, sql: &[u8], types: &[u32]) -> Statement {
+        if self.reading_open || self.reading.contains(&false) {
+            return Statement::Misread;
+        }
+        Statement::Known(sql.into(), types.into())
     }
 
     /// Whether the target ignores what comes before the next Sync.
@@ -125,9 +184,6 @@ impl Pipeline {
     pub(super) fn expect_for(&mut self, what: Expect, to: For, ends_release: Option<GrantId>) {
         match what {
             Expect::Sync => {
-                if self.copy_in == CopyIn::Extended {
-                    return; // the target ignores a Sync while it takes COPY data
-                }
                 (self.failed, self.executed) = (false, false);
             }
             Expect::Bind | Expect::Execute(_) if to == For::Client => self.executed = true,
@@ -164,12 +220,15 @@ impl Pipeline {
 
     /// Something ran that may have made, changed or removed prepared statements behind our back.
     pub(super) fn forget_statements(&mut self) {
-        for statement in self.statements.values_mut() {
-            *statement = Statement::Opaque;
+        // No statement of SQL makes the unnamed one, but its text may have been parsed under other settings.
+        let forgotten = |name: &[u8]| if name.is_empty() { Statement::Misread } else { Statement::Opaque };
+        for (name, statement) in self.statements.iter_mut().filter(|(_, s)| **s != Statement::Misread) {
+            *statement = forgotten(name);
         }
         for owed in &mut self.owed {
-            if let Expect::Parse(_, statement) = &mut owed.what {
-                *statement = Statement::Opaque;
+            match &mut owed.what {
+                Expect::Parse(name, statement) if *statement != Statement::Misread => *statement = forgotten(name),
+                _ => {}
             }
         }
     }
@@ -187,10 +246,14 @@ impl Pipeline {
         if matches!(tag, b'C' | b'Z') {
             self.copy_in = CopyIn::No;
         }
+        if tag == b'Z' {
+            self.reading_open = false;
+        }
         if !self.owed.front().is_some_and(|o| fits(&o.what)) {
             return None;
         }
         let owed = self.owed.pop_front()?;
+        self.may_copy &= !self.owed.is_empty();
         match &owed.what {
             Expect::Parse(name, statement) => {
                 self.statements.insert(name.clone(), statement.clone());
@@ -212,20 +275,19 @@ impl Pipeline {
         }
         let sync = self.owed.iter().position(|o| o.what == Expect::Sync);
         self.failed = sync.is_none();
-        self.owed.drain(..sync.unwrap_or(self.owed.len())).collect()
+        let unanswered = self.owed.drain(..sync.unwrap_or(self.owed.len())).collect();
+        self.may_copy &= !self.owed.is_empty();
+        unanswered
     }
 
-    /// The target begins to take COPY data. Syncs it read before are ignored.
-    pub(super) fn copy_begins(&mut self) {
-        if matches!(self.owed.front(), Some(Owed { what: Expect::Execute(_), .. })) {
-            self.copy_in = CopyIn::Extended;
-            self.owed.retain(|o| o.what != Expect::Sync);
-        } else {
-            self.copy_in = CopyIn::Simple;
-        }
+    /// The target begins to take COPY data; whether that was to be expected.
+    #[must_use]
+    pub(super) fn copy_begins(&mut self) -> bool {
+        self.copy_in = CopyIn::Taking;
+        self.may_copy && self.owed.len() == 1
     }
 
-    /// The client ended its COPY data: Syncs count again.
+    /// The client ended its COPY data: what follows waits until the target said what became of it.
     pub(super) fn copy_ends(&mut self) {
         self.copy_in = CopyIn::No;
     }
@@ -288,16 +350,16 @@ mod tests {
     }
 
     #[test]
-    fn a_sync_sent_while_copy_data_flows_is_not_answered() {
+    fn behind_a_copy_nothing_is_sent_until_its_course_is_known() {
         let mut p = Pipeline::new(b'I');
         p.expect(Expect::Execute(1), For::Client);
-        p.expect(Expect::Sync, For::Client);
-        p.copy_begins();
-        p.expect(Expect::Sync, For::Client);
+        p.expect_copy();
+        assert!(p.is_full(), "nothing is sent behind it");
+        assert!(p.copy_begins());
+        assert!(!p.is_full(), "its data is");
         p.copy_ends();
-        p.expect(Expect::Sync, For::Client);
+        assert!(p.is_full(), "what follows waits for its end");
         assert_eq!(p.answered(b'C').map(|o| o.what), Some(Expect::Execute(1)));
-        assert_eq!(p.answered(b'Z').map(|o| o.what), Some(Expect::Sync));
-        assert!(p.is_idle());
+        assert!(p.is_idle() && !p.is_full());
     }
 }

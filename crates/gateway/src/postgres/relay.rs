@@ -4,27 +4,25 @@
 use super::backend::{Backend, Broken, Happened};
 use super::cancel::Registered;
 use super::catalogue::{Names, changes_meaning, only_transaction, with_doubts};
-use super::message::{self, Bind, Frontend, Malformed, Severity, report};
-use super::pipeline::{CopyIn, Expect, For, Pipeline, Statement};
-use super::unit::Memory;
+use super::message::{self, Bind, Frontend, Malformed};
+use super::pipeline::{CopyIn, Expect, For, Pipeline, Resets, Statement};
+use super::unit::{Memory, may_hold};
 use super::wires::{Wire, Wires};
 use bytes::{Bytes, BytesMut};
 use countersign_control::{Cleared, Cut, Fault, Gate, Judgement, Pass, Recorded, TargetLogin};
 use countersign_core::digest::UnitPart;
+use countersign_journal::facts::StatementFacts;
 use countersign_journal::{ActionFacts, SessionEnd, StatementKind};
-use countersign_target::postgres::{BackendKey, Connected, Login, cancel, terminate};
+use countersign_target::postgres::{BackendKey, Connected, cancel};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
+/// Why a statement cannot even be held.
+pub(super) const MISREAD: &str =
+    "this statement was prepared while the server may have read text otherwise; prepare it again";
 /// Portals whose statement number is remembered.
 const PORTALS_MAX: usize = 1_000;
-/// How long the target has to stop what it runs after a cancel, before its backend is ended.
-const STOP_WAIT: Duration = Duration::from_secs(1);
-/// How long a last word to a client may take.
-const LAST_WORD_WAIT: Duration = Duration::from_secs(1);
 
 /// Why a session ended.
 #[derive(Debug)]
@@ -72,12 +70,25 @@ pub(super) struct Relay {
     /// Everything the client sends up to the next Sync is dropped, as the target would.
     pub(super) skipping: bool,
     pub(super) number: u64,
-    portals: HashMap<Vec<u8>, u64>,
+    portals: HashMap<Vec<u8>, Portal>,
+    /// Something that changes meaning was sent since the last Sync; an error takes it back without a word.
+    unsettled: bool,
     restricted: bool,
     cut: Cut,
     cancel: Registered,
-    login: TargetLogin,
-    key: BackendKey,
+    pub(super) login: TargetLogin,
+    pub(super) key: BackendKey,
+}
+
+/// A Flush: the target sends what it has.
+pub(super) const FLUSH: &[u8] = b"H\0\0\0\x04";
+
+/// What is known of a portal.
+#[derive(Clone)]
+struct Portal {
+    number: u64,
+    facts: Arc<ActionFacts>,
+    may_copy: bool,
 }
 
 /// Nothing is known of a text nobody needs to understand.
@@ -91,16 +102,25 @@ impl Relay {
         cancel: Registered,
         login: TargetLogin,
     ) -> Relay {
+        let mut pipeline = Pipeline::new(b'I');
+        let mut reports = &target.parameter_status[..];
+        while let Ok(Some(length)) = message::whole_length(reports) {
+            let Some((report, rest)) = reports.split_at_checked(length) else { break };
+            pipeline.reports(&report[message::HEADER..]);
+            reports = rest;
+        }
+        pipeline.begins();
         Relay {
             cut: gate.cut(),
             wires: Wires { client: Wire::new(client, BytesMut::new()), target: Wire::new(target.stream, target.rest) },
-            pipeline: Pipeline::new(b'I'),
+            pipeline,
             backend: Backend::default(),
             memory: Memory::default(),
             staged: BytesMut::new(),
             skipping: false,
             number: 0,
             portals: HashMap::new(),
+            unsettled: false,
             restricted: true,
             cancel,
             login,
@@ -214,9 +234,15 @@ impl Relay {
             Frontend::CopyDone | Frontend::CopyFail => {
                 self.pipeline.copy_ends();
                 self.frame(&bytes);
+                self.frame(FLUSH); // what became of it is awaited before any Sync
             }
+            // The target ignores both while it takes COPY data.
+            Frontend::Sync | Frontend::Flush if copying => {}
             Frontend::Sync => {
                 self.skipping = false;
+                if std::mem::take(&mut self.unsettled) {
+                    self.memory.forget_meanings();
+                }
                 self.expect_and_frame(Expect::Sync, &bytes);
             }
             Frontend::Flush => self.frame(&bytes),
@@ -224,7 +250,7 @@ impl Relay {
             Frontend::Query(sql) => self.query(&bytes, sql).await?,
             Frontend::Bind(bind) => self.bind(&bytes, &bind).await?,
             Frontend::Parse { name, sql, types } => {
-                let statement = Statement::Known(sql.into(), types.into());
+                let statement = self.pipeline.parsed(sql, &types);
                 self.expect_and_frame(Expect::Parse(name.to_vec(), statement), &bytes);
             }
             Frontend::DescribeStatement | Frontend::DescribePortal => self.expect_and_frame(Expect::Describe, &bytes),
@@ -232,12 +258,30 @@ impl Relay {
             Frontend::ClosePortal(_) => self.expect_and_frame(Expect::ClosePortal, &bytes),
             Frontend::Execute { portal, .. } => {
                 // A portal exists on the target only if its Bind, or the statement that declared it, was cleared.
-                let number = self.portals.get(portal).copied().unwrap_or(0);
+                let (number, may_copy) = self.executes(portal);
                 self.expect_and_frame(Expect::Execute(number), &bytes);
+                if may_copy {
+                    self.pipeline.expect_copy();
+                    self.frame(FLUSH);
+                }
             }
             Frontend::Terminate => {}
         }
         Ok(())
+    }
+
+    /// A portal is executed: only now does what it changes change. Returns its number and whether it may take COPY data.
+    pub(super) fn executes(&mut self, portal: &[u8]) -> (u64, bool) {
+        match self.portals.get(portal).cloned() {
+            Some(Portal { number, facts, may_copy }) => {
+                self.note_changes(&facts);
+                (number, may_copy)
+            }
+            None => {
+                self.memory.forget_meanings();
+                (0, true)
+            }
+        }
     }
 
     fn expect_and_frame(&mut self, what: Expect, bytes: &[u8]) {
@@ -260,6 +304,9 @@ impl Relay {
     pub(super) fn send_query(&mut self, pass: Pass, facts: &ActionFacts, bytes: &[u8], sql: &[u8]) {
         self.note_changes(facts);
         self.pipeline.expect(Expect::Query(self.number), For::Client);
+        if may_hold(sql, b"copy") {
+            self.pipeline.expect_copy();
+        }
         let cleared = self.gate.clear(pass, self.number, Recorded::Allowed(simple_part(sql)), bytes);
         self.staged.extend_from_slice(cleared.bytes());
     }
@@ -286,17 +333,19 @@ impl Relay {
 
     pub(super) fn send_bind(&mut self, pass: Pass, facts: &ActionFacts, part: UnitPart, bytes: &[u8], portal: &[u8]) {
         self.note_changes(facts);
-        self.name_portal(portal);
+        self.name_portal(portal, facts, &part);
         self.pipeline.expect(Expect::Bind, For::Client);
         let cleared = self.gate.clear(pass, self.number, Recorded::Allowed(part), bytes);
         self.staged.extend_from_slice(cleared.bytes());
     }
 
-    pub(super) fn name_portal(&mut self, portal: &[u8]) {
+    pub(super) fn name_portal(&mut self, portal: &[u8], facts: &ActionFacts, part: &UnitPart) {
         if self.portals.len() >= PORTALS_MAX {
             self.portals.clear();
         }
-        self.portals.insert(portal.to_vec(), self.number);
+        let may_copy = part.sql.is_empty() || may_hold(&part.sql, b"copy");
+        let known = Portal { number: self.number, facts: Arc::new(facts.clone()), may_copy };
+        self.portals.insert(portal.to_vec(), known);
     }
 
     /// What a bind would run: its facts and its exact text and values.
@@ -306,8 +355,12 @@ impl Relay {
             Statement::Opaque => {
                 let name = String::from_utf8_lossy(bind.statement).into_owned();
                 let why = format!("runs the prepared statement `{name}`, whose text was not seen");
-                (Arc::new(ActionFacts::opaque(why)), bind.part(b"", &[]))
+                let mut facts = ActionFacts::opaque(why);
+                let kinds = [StatementKind::Execute].into();
+                facts.statements.push(StatementFacts { kinds, prepared: [name].into(), ..StatementFacts::default() });
+                (Arc::new(facts), bind.part(b"", &[]))
             }
+            Statement::Misread => (Arc::new(ActionFacts::opaque(MISREAD)), bind.part(b"", &[])),
         }
     }
 
@@ -335,12 +388,18 @@ impl Relay {
     /// What is sent now may change what comes later means.
     pub(super) fn note_changes(&mut self, facts: &ActionFacts) {
         if changes_meaning(facts) {
+            self.unsettled = true;
             self.memory.forget_meanings();
         }
         let kinds = facts.kinds();
         let prepares = [StatementKind::Prepare, StatementKind::Deallocate, StatementKind::Other];
         if !facts.unknown.is_empty() || prepares.iter().any(|k| kinds.contains(k)) {
             self.pipeline.forget_statements();
+        }
+        if !facts.unknown.is_empty() {
+            self.pipeline.reading_may_change(Resets::Anything);
+        } else if kinds.contains(&StatementKind::Set) {
+            self.pipeline.reading_may_change(Resets::ToBegin);
         }
     }
 
@@ -351,90 +410,6 @@ impl Relay {
             && let Err(fault) = cancel(&self.login.device, self.key).await
         {
             tracing::warn!("a cancel did not reach the target: {fault}");
-        }
-        Ok(())
-    }
-
-    /// The end: the client is cut first, then whatever the target runs is stopped, then the session is closed.
-    async fn finish(mut self, end: End) {
-        let why = match &end {
-            End::ClientLeft | End::Fatal(..) => SessionEnd::ClientLeft,
-            End::TargetLeft => SessionEnd::TargetLeft,
-            End::Cut(why) => *why,
-        };
-        self.last_word(&end).await;
-        if !matches!(end, End::TargetLeft) {
-            self.stop_target().await;
-        }
-        if let Err(fault) = self.gate.close(why).await {
-            tracing::error!("a session could not be closed: {fault}");
-        }
-    }
-
-    async fn last_word(&mut self, end: &End) {
-        let (code, words) = match end {
-            End::ClientLeft => return,
-            End::TargetLeft => ("08006", "the target closed the connection".to_owned()),
-            End::Fatal(code, words) => (*code, words.clone()),
-            End::Cut(SessionEnd::GrantEnded) => ("57P01", "your access ended; ask again on the page".to_owned()),
-            End::Cut(SessionEnd::Terminated) => ("57P01", "an administrator terminated this session".to_owned()),
-            End::Cut(_) => ("57P01", "Countersign is stopping".to_owned()),
-        };
-        let client = &mut self.wires.client;
-        report(Severity::Fatal, code, &words, "", &mut client.output);
-        let said = async {
-            client.stream.write_all(&client.output).await?;
-            client.stream.shutdown().await
-        };
-        // Whoever no longer listens misses it.
-        let _ = tokio::time::timeout(LAST_WORD_WAIT, said).await;
-    }
-
-    /// Disconnecting is not enough: what runs is cancelled, and if it does not stop, its backend is ended.
-    async fn stop_target(&mut self) {
-        if !self.pipeline.is_idle() {
-            let cancelled = cancel(&self.login.device, self.key).await;
-            let stopped = tokio::time::timeout(STOP_WAIT, self.until_idle()).await;
-            if cancelled.is_err() || !matches!(stopped, Ok(Ok(()))) {
-                let login = Login {
-                    device: &self.login.device,
-                    user: &self.login.login,
-                    password: &self.login.password,
-                    database: &self.login.database,
-                    parameters: &[],
-                };
-                match terminate(&login, self.key.process).await {
-                    Ok(true) => {}
-                    Ok(false) => tracing::error!("{}: the target's backend does not end", self.gate.session()),
-                    Err(fault) => tracing::error!("{}: {fault}", self.gate.session()),
-                }
-            }
-        }
-        let mut goodbye = BytesMut::new();
-        message::put(b'X', &[], &mut goodbye);
-        let target = &mut self.wires.target.stream;
-        let _ = tokio::time::timeout(LAST_WORD_WAIT, async {
-            target.write_all(&goodbye).await?;
-            target.shutdown().await
-        })
-        .await;
-    }
-
-    /// Reads the target until it owes nothing; the client is gone.
-    async fn until_idle(&mut self) -> Result<(), End> {
-        use tokio::io::AsyncReadExt;
-        while !self.pipeline.is_idle() {
-            let target = &mut self.wires.target;
-            match target.stream.read_buf(&mut target.input).await {
-                Ok(n) if n > 0 => {
-                    self.take_target().await?;
-                    self.wires.client.output.clear();
-                    if !self.pipeline.is_idle() && self.pipeline.has_failed() {
-                        return Ok(());
-                    }
-                }
-                _ => return Ok(()),
-            }
         }
         Ok(())
     }

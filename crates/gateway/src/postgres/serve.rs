@@ -8,13 +8,14 @@ use bytes::BytesMut;
 use countersign_control::{Control, Fault, Gate};
 use countersign_journal::SessionEnd;
 use countersign_target::postgres::{Connected, Login, connect};
+use std::collections::VecDeque;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::Notify;
 
 /// Connections that have not proved who they are yet, at a time. Each holds less than 64 KiB.
 const UNPROVED_MAX: usize = 256;
@@ -59,7 +60,7 @@ impl Bound {
     /// Serves until `shutdown`, then cuts what is left and waits for it to end.
     pub async fn serve(self, control: Control, shutdown: impl Future<Output = ()>) {
         let cancels = Cancels::default();
-        let unproved = Arc::new(Semaphore::new(UNPROVED_MAX));
+        let mut unproved = Unproved::default();
         let mut sessions = tokio::task::JoinSet::new();
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
@@ -68,14 +69,14 @@ impl Bound {
                 Some(_) = sessions.join_next(), if !sessions.is_empty() => {}
                 accepted = self.listener.accept() => match accepted {
                     Ok((tcp, peer)) => {
-                        let Ok(place) = unproved.clone().try_acquire_owned() else { continue };
+                        let evicted = unproved.enter();
                         let connection = Connection {
                             control: control.clone(),
                             tls: self.tls.clone(),
                             cancels: cancels.clone(),
                             from: peer.ip().to_string(),
                         };
-                        sessions.spawn(connection.live(tcp, place));
+                        sessions.spawn(connection.live(tcp, evicted));
                     }
                     Err(e) => {
                         tracing::warn!("a connection could not be accepted: {e}");
@@ -92,6 +93,28 @@ impl Bound {
     }
 }
 
+/// Connections that have not proved who they are, oldest first. The newest always gets a place, so that connections
+/// that say nothing keep nobody out.
+#[derive(Default)]
+struct Unproved(VecDeque<Arc<Notify>>);
+
+impl Unproved {
+    /// A place, given up by dropping it; whoever is woken lost it to another.
+    fn enter(&mut self) -> Arc<Notify> {
+        if self.0.len() >= UNPROVED_MAX {
+            self.0.retain(|place| Arc::strong_count(place) > 1);
+        }
+        if self.0.len() >= UNPROVED_MAX
+            && let Some(oldest) = self.0.pop_front()
+        {
+            oldest.notify_one();
+        }
+        let place = Arc::new(Notify::new());
+        self.0.push_back(place.clone());
+        place
+    }
+}
+
 struct Connection {
     control: Control,
     tls: Arc<rustls::ServerConfig>,
@@ -100,12 +123,16 @@ struct Connection {
 }
 
 impl Connection {
-    async fn live(self, tcp: TcpStream, place: tokio::sync::OwnedSemaphorePermit) {
+    async fn live(self, tcp: TcpStream, evicted: Arc<Notify>) {
         if tcp.set_nodelay(true).is_err() {
             return;
         }
-        let opened = tokio::time::timeout(PROOF_WAIT, front::open(tcp, self.tls.clone(), &self.control)).await;
-        drop(place);
+        let proof = tokio::time::timeout(PROOF_WAIT, front::open(tcp, self.tls.clone(), &self.control));
+        let opened = tokio::select! {
+            opened = proof => opened,
+            () = evicted.notified() => return,
+        };
+        drop(evicted);
         match opened {
             Ok(Ok(Opening::Proved(front))) => {
                 if let Err(e) = self.session(*front).await {

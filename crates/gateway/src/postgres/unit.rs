@@ -2,7 +2,7 @@
 
 use super::catalogue::{Answers, Names};
 use countersign_control::clock::monotonic;
-use countersign_journal::ActionFacts;
+use countersign_journal::{ActionFacts, RelationUse, StatementKind};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::time::{Duration, Instant};
@@ -15,6 +15,28 @@ const TEXT_BYTES_MAX: usize = 16 * 1024;
 const NAMES_MAX: usize = 256;
 /// How long a meaning is relied on before the catalogue is asked again: other sessions may change it.
 const MEANING_LASTS: Duration = Duration::from_secs(5);
+
+/// Whether a text may hold a word, in any case. The grammar has no other way to write a keyword.
+pub(super) fn may_hold(sql: &[u8], word: &[u8]) -> bool {
+    sql.windows(word.len()).any(|w| w.eq_ignore_ascii_case(word))
+}
+
+/// A view, or a rule on a table, gives what it shows another name under which it can be written. Another session may do
+/// that between our question and the target's own look, so it counts as writing.
+fn with_new_names(mut facts: ActionFacts, sql: &[u8]) -> ActionFacts {
+    if may_hold(sql, b"view") || may_hold(sql, b"rule") {
+        let making = facts.statements.iter_mut().filter(|s| s.kinds.contains(&StatementKind::Create));
+        for statement in making {
+            for kind in [StatementKind::Insert, StatementKind::Update, StatementKind::Delete] {
+                statement.kinds.insert(kind);
+                let shown: Vec<_> =
+                    statement.relations.iter().filter(|u| u.kind == StatementKind::Select).cloned().collect();
+                statement.relations.extend(shown.into_iter().map(|used| RelationUse { kind, ..used }));
+            }
+        }
+    }
+    facts
+}
 
 /// What is remembered of one session.
 #[derive(Default)]
@@ -30,7 +52,7 @@ impl Memory {
             return known.clone();
         }
         let facts = Arc::new(match std::str::from_utf8(sql) {
-            Ok(text) => countersign_inspect::sql::facts(text),
+            Ok(text) => with_new_names(countersign_inspect::sql::facts(text), sql),
             Err(_) => ActionFacts::opaque("the text is not UTF-8"),
         });
         if sql.len() <= TEXT_BYTES_MAX {

@@ -158,19 +158,52 @@ impl World {
 
     /// A client that sends what it is told, byte for byte.
     pub async fn raw(&self, who: &Actor) -> Raw {
+        self.raw_with(who, &[]).await
+    }
+
+    /// The same with start-up parameters.
+    pub async fn raw_with(&self, who: &Actor, parameters: &[(&str, &str)]) -> Raw {
+        self.try_raw(who, &self.database, parameters).await.expect("connected")
+    }
+
+    /// The same to any database; what went wrong otherwise.
+    pub async fn try_raw(&self, who: &Actor, database: &str, parameters: &[(&str, &str)]) -> Result<Raw, String> {
         let (user, token) = self.token(who).await;
-        let device = Device {
+        let device = self.gateway();
+        let password = SecretString::from(token);
+        let parameters: Vec<(String, String)> =
+            parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let login = Login { device: &device, user: &user, password: &password, database, parameters: &parameters };
+        Ok(Raw { connected: connect(&login).await.map_err(|fault| fault.to_string())? })
+    }
+
+    /// The gateway as a place to connect to.
+    fn gateway(&self) -> Device {
+        Device {
             name: "gateway".into(),
             host: "127.0.0.1".into(),
             port: self.port,
             database: self.database.clone(),
             ca_pem: self.ca_pem.clone(),
             server_name: "localhost".into(),
-        };
-        let password = SecretString::from(token);
-        let login =
-            Login { device: &device, user: &user, password: &password, database: &self.database, parameters: &[] };
-        Raw { connected: connect(&login).await.expect("connected") }
+        }
+    }
+
+    /// Asks to cancel what the client with this key waits for.
+    pub async fn cancel(&self, key: BackendKey) {
+        cancel(&self.gateway(), key).await.expect("the request was taken");
+    }
+
+    /// A connection to the gateway before anything was said.
+    pub async fn tcp(&self) -> TcpStream {
+        TcpStream::connect(("127.0.0.1", self.port)).await.expect("connected")
+    }
+
+    /// Another session still gets its answer.
+    pub async fn others_live(&self) {
+        let mut other = self.raw(&self.alice).await;
+        other.send(&[query("SELECT 1")]).await;
+        assert_eq!(other.answer().await, ["T", "D", "SELECT 1", "Z I"], "another session still works");
     }
 
     /// Runs SQL on the target itself, past the gateway.
@@ -196,6 +229,13 @@ impl World {
         let view = self.control.request(who, request).await.expect("the request");
         let position = Position::from(view.position.expect("it can be decided"));
         self.control.decide(who, request, position, verdict, None, comment).await.expect("decided");
+    }
+
+    /// Decides unless somebody was faster; whether it counted.
+    pub async fn try_decide(&self, who: &Actor, request: RequestId, verdict: Verdict) -> bool {
+        let Ok(view) = self.control.request(who, request).await else { return false };
+        let Some(position) = view.position.map(Position::from) else { return false };
+        self.control.decide(who, request, position, verdict, None, "").await.is_ok()
     }
 
     pub async fn nothing_waits(&self) -> bool {
@@ -289,6 +329,16 @@ impl Raw {
         let _ = self.connected.stream.flush().await;
     }
 
+    /// Reads until the target takes COPY data.
+    pub async fn copying(&mut self) {
+        loop {
+            match self.next().await.0 {
+                b'G' => return,
+                tag => assert!(!matches!(tag, 0 | b'E'), "no COPY begins"),
+            }
+        }
+    }
+
     /// What became of what was sent: `held`, `refused`, `closed`, or the answer.
     pub async fn verdict(&mut self) -> String {
         let mut seen = Vec::new();
@@ -375,6 +425,10 @@ pub fn execute(portal: &str) -> Vec<u8> {
 
 pub fn close(name: &str) -> Vec<u8> {
     message(b'C', &[b"S", name.as_bytes(), b"\0"].concat())
+}
+
+pub fn close_portal(name: &str) -> Vec<u8> {
+    message(b'C', &[b"P", name.as_bytes(), b"\0"].concat())
 }
 
 pub fn sync() -> Vec<u8> {
