@@ -1,4 +1,5 @@
-// What every browser script needs: Debian's Chromium, two window sizes, screenshots and an accessibility check.
+// What every browser script needs: Debian's Chromium, two window sizes, screenshots, an accessibility check, and a
+// list of what went wrong in the pages (errors on the console, violations of the content security policy among them).
 // Must not know Countersign's pages.
 
 import { mkdir, readFile } from 'node:fs/promises';
@@ -35,26 +36,38 @@ export function launch() {
   });
 }
 
-/** Opens `url` in a fresh context of the given size (`sizes.desktop`, `sizes.phone`) and returns the page. */
-export async function openPage(browser, url, size = sizes.desktop) {
+/** What went wrong in any page so far: console errors and warnings, uncaught exceptions. */
+export const troubles = [];
+
+/**
+ * Opens `url` in a fresh context of the given size (`sizes.desktop`, `sizes.phone`) and returns the page; `dots` is
+ * the number of device pixels for each of the page's.
+ */
+export async function openPage(browser, url, size = sizes.desktop, dots = 1) {
   const context = await browser.newContext({
     viewport: size,
+    hasTouch: size === sizes.phone,
+    deviceScaleFactor: dots,
     // The certificate comes from a throw-away authority that Chromium cannot be told about without writing a
     // certificate store. Only these contexts ignore it; that people's programs verify it is proved by the psql
     // and API tests.
     ignoreHTTPSErrors: true,
   });
   context.setDefaultTimeout(STEP_WITHIN_MS);
+  context.on('console', (said) => {
+    if (['error', 'warning'].includes(said.type())) troubles.push(`${said.page()?.url()}: ${said.text()}`);
+  });
+  context.on('weberror', (thrown) => troubles.push(`${thrown.page()?.url()}: ${thrown.error().message}`));
   const page = await context.newPage();
   await page.goto(url);
   return page;
 }
 
 /** Saves a screenshot of the whole page as `target/screenshots/<name>.png` and returns its path. */
-export async function screenshot(page, name) {
+export async function screenshot(page, name, options = {}) {
   await mkdir(screenshotFolder, { recursive: true });
   const file = path.join(screenshotFolder, `${name}.png`);
-  await page.screenshot({ path: file, fullPage: true });
+  await page.screenshot({ path: file, fullPage: true, ...options });
   return file;
 }
 
@@ -71,6 +84,17 @@ export async function checkAccessibility(page) {
     );
     throw new Error(`accessibility violations on ${page.url()}:\n${lines.join('\n')}`);
   }
+}
+
+/** Throws when the page is wider than its window. */
+export async function checkWidth(page) {
+  const wide = await page.evaluate(() => {
+    const room = document.documentElement.clientWidth;
+    if (document.documentElement.scrollWidth <= room) return null;
+    const beyond = [...document.body.querySelectorAll('*')].filter((e) => e.getBoundingClientRect().right > room + 1);
+    return beyond.map((e) => `${e.tagName.toLowerCase()}.${e.className}`).slice(0, 5).join(', ');
+  });
+  if (wide !== null) throw new Error(`${page.url()} is wider than its window: ${wide}`);
 }
 
 /** Adds a virtual passkey authenticator (CTAP2, resident key, user verified); the page must be at localhost. */

@@ -1,0 +1,112 @@
+// Every page at both sizes: no grave accessibility violation, nothing wider than the window, no error on the console;
+// most of it in both colour schemes. Screenshots of all of them go to target/screenshots.
+
+import assert from 'node:assert/strict';
+import { checkAccessibility, checkWidth, launch, openPage, screenshot, sizes, troubles } from './lib.mjs';
+import { address, signIn } from './shop.mjs';
+
+const SCHEMES = { all: ['light', 'dark'], light: ['light'] };
+
+/** Checks and photographs the page at both sizes. */
+async function survey(page, name, schemes = SCHEMES.light) {
+  for (const [sizeName, size] of Object.entries(sizes)) {
+    await page.setViewportSize(size);
+    for (const colorScheme of schemes) {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      await screenshot(page, `${name}-${sizeName}${colorScheme === 'dark' ? '-dark' : ''}`);
+      await checkAccessibility(page);
+    }
+    await checkWidth(page);
+  }
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.setViewportSize(sizes.desktop);
+}
+
+/** The address a link leads to. */
+async function linked(page, name) {
+  return address + (await page.getByRole('link', { name }).first().getAttribute('href'));
+}
+
+async function signedOut(browser) {
+  const page = await openPage(browser, `${address}/sign-in`);
+  await survey(page, 'sign-in', SCHEMES.all);
+}
+
+async function asker(browser) {
+  const page = await signIn(browser, 'alice', '/');
+  await survey(page, 'my-access', SCHEMES.all);
+  await page.goto(await linked(page, 'Reserve app_rw@prod-db'));
+  await survey(page, 'reserve', SCHEMES.all);
+  await page.goto(`${address}/my-requests`);
+  await survey(page, 'my-requests');
+  await page.goto(`${address}/`);
+  await page.goto(await linked(page, 'Connect to app_rw@prod-db'));
+  await page.getByRole('button', { name: 'Get an access token' }).click();
+  await page.locator('#token').waitFor();
+  await survey(page, 'connect');
+  await page.goto(`${address}/profile`);
+  await survey(page, 'profile');
+}
+
+async function decider(browser) {
+  const page = await signIn(browser, 'dora', '/approvals');
+  await page.locator('article.card .evidence').waitFor();
+  await survey(page, 'my-approvals', SCHEMES.all);
+  await page.locator('article.card h2 a').click();
+  await page.waitForURL(/\/requests\/\d+/);
+  await survey(page, 'request-statement', SCHEMES.all);
+  await page.setViewportSize(sizes.phone);
+  await screenshot(page, 'request-statement-phone-seen', { fullPage: false });
+  for (const name of ['Approve', 'Reject']) {
+    const box = await page.getByRole('button', { name }).boundingBox();
+    assert.ok(box.y > sizes.phone.height / 2 && box.y + box.height <= sizes.phone.height, `${name} is within reach`);
+    assert.ok(box.height >= 44, `${name} is large enough to touch`);
+  }
+}
+
+/** The picture in README.md; copy it to docs/images/request.png when the page has changed. */
+async function picture(browser) {
+  const page = await signIn(browser, 'dora', '/approvals', sizes.desktop, 2);
+  await page.locator('article.card h2 a').click();
+  await page.waitForURL(/\/requests\/\d+/);
+  await page.mouse.move(0, 0);
+  const card = await page.locator('article.card').boundingBox();
+  const clip = { x: 0, y: 0, width: card.x + card.width + 32, height: card.y + card.height + 12 };
+  await page.setViewportSize({ width: sizes.desktop.width, height: Math.ceil(clip.height) });
+  await screenshot(page, 'request', { fullPage: false, clip });
+}
+
+async function manager(browser) {
+  const page = await signIn(browser, 'mia', '/approvals');
+  await survey(page, 'my-approvals-session');
+}
+
+async function administrator(browser) {
+  const page = await signIn(browser, 'ada', '/requests');
+  await survey(page, 'requests');
+  const rejected = await page.locator('tr', { hasText: 'DELETE' }).getByRole('link').first().getAttribute('href');
+  await page.goto(address + rejected);
+  assert.ok((await page.locator('.sql .t-hidden').count()) >= 2, 'hidden characters are visible');
+  await survey(page, 'request-hidden', SCHEMES.all);
+  for (const [path, name] of [['/audit', 'audit'], ['/people', 'people'], ['/approvals', 'my-approvals-empty']]) {
+    await page.goto(address + path);
+    await survey(page, name);
+  }
+  await page.goto(`${address}/sessions?show=all`);
+  await survey(page, 'sessions');
+  await page.locator('tr', { hasText: 'Live' }).getByRole('link', { name: /^Transcript/ }).first().click();
+  await page.locator('.transcript').waitFor();
+  await survey(page, 'transcript', SCHEMES.all);
+}
+
+const browser = await launch();
+try {
+  for (const part of [signedOut, asker, decider, picture, manager, administrator]) {
+    const began = Date.now();
+    await part(browser);
+    console.log(`${part.name}: ${Date.now() - began} ms`);
+  }
+  assert.deepEqual(troubles, []);
+} finally {
+  await browser.close();
+}
