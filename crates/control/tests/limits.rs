@@ -1,0 +1,38 @@
+//! What people write has a limit, and goes in with an event or not at all.
+
+use countersign_control::{Clock, Fault, RootKey, Settings, install};
+use countersign_journal::{AccountId, Window};
+use secrecy::ExposeSecret;
+
+/// Reasons and comments: 4,000 characters, not bytes; more is refused before anything is decided.
+#[tokio::test]
+async fn a_reason_has_at_most_four_thousand_characters() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let settings = Settings {
+        ca_file: data.join("ca.pem"),
+        data,
+        page_address: "https://countersign.test".into(),
+        postgres_address: ("localhost".into(), 5432),
+    };
+    let root = RootKey::File(folder.path().join("key"));
+    let hosts = ["localhost".to_owned()];
+    let installed = install(settings, &root, Clock::default(), &hosts, "ada").await.expect("installed");
+    let control = installed.control;
+    let link = installed.invitation.rsplit('/').next().expect("a token").to_owned();
+    control.accept_invitation(&link, "correct horse battery".into()).await.expect("set");
+    let session = control.sign_in("ada", "correct horse battery".into(), None, "test").await.expect("signed in");
+    let ada = control.actor(session.cookie.expose_secret()).await.expect("an actor");
+    let file = "[[person]]\nhandle = \"ada\"\nrole = \"administrator\"\n\
+        [[device]]\nname = \"db\"\nhost = \"127.0.0.1\"\ndatabase = \"d\"\nca = \"\"\n\
+        [[account]]\ndevice = \"db\"\nname = \"app\"\n\
+        [[rule]]\nname = \"with a reason\"\nact = \"connect\"\noutcome = \"justify\"\n";
+    control.apply(&ada, file).await.expect("applied");
+    let account: AccountId = control.account_by_label("app@db").expect("an account");
+    let window = Window::new(control.now(), control.now().plus(60)).expect("a minute");
+    let head = control.head();
+    let long = control.ask_connect(&ada, account, None, window, &"ü".repeat(4_001)).await;
+    assert!(matches!(long, Err(Fault::Input(_))), "{long:?}");
+    assert_eq!(control.head(), head, "nothing was written down");
+    control.ask_connect(&ada, account, None, window, &"ü".repeat(4_000)).await.expect("asked");
+}
