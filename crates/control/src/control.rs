@@ -124,6 +124,13 @@ impl Control {
         &self.0.settings.page_address
     }
 
+    /// The authority clients check the gateway's certificate against, in PEM, if its file can be read here. A file that
+    /// holds a private key as well is not shown to anybody.
+    #[must_use]
+    pub fn authority_pem(&self) -> Option<String> {
+        std::fs::read_to_string(&self.0.settings.ca_file).ok().filter(|pem| !pem.contains("PRIVATE KEY"))
+    }
+
     /// Now.
     #[must_use]
     pub fn now(&self) -> Timestamp {

@@ -1,7 +1,8 @@
 //! Scripts, styles and drawings, built from `web/` and embedded. An address carries the digest of its file, so that
 //! browsers may keep it for ever.
 
-use axum::extract::Path;
+use crate::site::Site;
+use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use countersign_journal::Digest;
@@ -48,6 +49,18 @@ pub(crate) async fn serve(Path(name): Path<String>) -> Response {
             let headers =
                 [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")];
             (headers, file.data.into_owned()).into_response()
+        }
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// `GET /ca.pem`: the authority that people's database clients check the gateway's certificate against.
+pub(crate) async fn authority(State(site): State<Site>) -> Response {
+    match site.control.authority_pem() {
+        Some(pem) => {
+            let kind = (header::CONTENT_TYPE, "application/x-pem-file");
+            let name = (header::CONTENT_DISPOSITION, "attachment; filename=\"countersign-ca.pem\"");
+            ([kind, name], pem).into_response()
         }
         None => StatusCode::NOT_FOUND.into_response(),
     }

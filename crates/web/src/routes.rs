@@ -154,7 +154,10 @@ fn api_routes() -> Vec<Route> {
 }
 
 fn table() -> Vec<Route> {
-    let assets = routes! { Surface::Asset; GET "/assets/{name}" Anyone => assets::serve; };
+    let assets = routes! { Surface::Asset;
+        GET "/assets/{name}" Anyone => assets::serve;
+        GET "/ca.pem" Anyone => assets::authority;
+    };
     [page_routes(), api_routes(), assets].into_iter().flatten().collect()
 }
 

@@ -103,3 +103,15 @@ async fn a_second_factor_counts_only_when_a_code_proves_it() {
     assert!(wrong.text.contains("Wait for the next one") && !wrong.text.contains("otpauth://"));
     assert!(!scene.actor("bob").await.has_second_factor);
 }
+
+/// A file that holds a private key beside the certificate is shown to nobody.
+#[tokio::test]
+async fn the_authority_is_for_everybody_and_never_a_private_key() {
+    let scene = Scene::start().await;
+    let answer = scene.get("/ca.pem", "").await;
+    assert!(answer.text.starts_with("-----BEGIN CERTIFICATE-----"), "{}", answer.text);
+    let file = scene.authority_file();
+    let key = "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n";
+    std::fs::write(&file, format!("{}{key}", answer.text)).expect("written");
+    assert_eq!(scene.get("/ca.pem", "").await.status, StatusCode::NOT_FOUND);
+}

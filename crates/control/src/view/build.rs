@@ -12,7 +12,7 @@ use countersign_core::digest::UnitPart;
 use countersign_core::refusal::status_word;
 use countersign_core::state::Track;
 use countersign_core::{Directory, Grant, GrantKind, GrantStage, Request, State, Status};
-use countersign_journal::{Act, Authority, Commitment, Entry, Note, Run, Verdict, canonical};
+use countersign_journal::{Act, ActionFacts, Authority, Commitment, Entry, Note, Run, Verdict, canonical};
 
 /// Requests listed at most.
 const REQUESTS_MAX: usize = 200;
@@ -434,8 +434,19 @@ pub(crate) fn what(request: &Request) -> String {
             } else {
                 format!(" on {}", writes.into_iter().collect::<Vec<_>>().join(", "))
             };
-            format!("run {}{on} in {target}", words::kinds(run.facts.kinds()))
+            format!("run {}{on} in {target}", statements(&run.facts))
         }
+    }
+}
+
+/// How many statements of which kinds.
+fn statements(facts: &ActionFacts) -> String {
+    let kinds = words::kinds(facts.kinds());
+    match (facts.statements.len(), facts.kinds().len()) {
+        (0, _) => kinds,
+        (1, 1) => format!("one {kinds}"),
+        (1, _) => format!("one statement ({kinds})"),
+        (many, _) => format!("{many} statements ({kinds})"),
     }
 }
 

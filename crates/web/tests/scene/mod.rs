@@ -50,7 +50,7 @@ pub struct Scene {
     /// What answers.
     pub router: Router,
     credentials: BTreeMap<String, String>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// An answer, read whole.
@@ -72,6 +72,11 @@ impl Answer {
 }
 
 impl Scene {
+    /// Where the authority's certificate is kept.
+    pub fn authority_file(&self) -> std::path::PathBuf {
+        self.folder.path().join("data/ca.pem")
+    }
+
     /// Sets everything up and signs everybody in.
     pub async fn start() -> Scene {
         let folder = tempfile::tempdir().expect("a folder");
@@ -86,7 +91,7 @@ impl Scene {
             install(settings, &key, clock.clone(), &["localhost".to_owned()], "root").await.expect("installed");
         let control = installed.control;
         let router = countersign_web::router(control.clone());
-        let mut scene = Scene { control, clock, router, credentials: BTreeMap::new(), _folder: folder };
+        let mut scene = Scene { control, clock, router, credentials: BTreeMap::new(), folder };
         scene.enter("root", &installed.invitation).await;
         let root = scene.actor("root").await;
         scene.control.apply(&root, POLICY).await.expect("applied");
