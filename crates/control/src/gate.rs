@@ -229,6 +229,12 @@ impl Gate {
         self.compiled.restricts
     }
 
+    /// Which policy judgements rest on now; another number means that earlier ones are void.
+    pub fn epoch(&mut self) -> u64 {
+        self.compile();
+        self.compiled.epoch
+    }
+
     /// What the rules say of a unit.
     pub fn judge(&mut self, facts: &ActionFacts) -> Judgement {
         self.compile();

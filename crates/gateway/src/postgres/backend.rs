@@ -42,6 +42,8 @@ pub(super) struct Backend {
     rows: u64,
     failure: Option<String>,
     pub(super) happened: Vec<Happened>,
+    /// The target reported an error that was not for us.
+    pub(super) errored: bool,
 }
 
 impl Backend {
@@ -143,6 +145,7 @@ impl Backend {
         let number = pipeline.front().and_then(|o| number(&o.what));
         let simple = matches!(pipeline.front(), Some(Owed { what: Expect::Query(_), .. }));
         let unanswered = pipeline.errored();
+        self.errored |= to != For::Us;
         if simple {
             self.failure = Some(code.clone());
         }

@@ -87,6 +87,24 @@ impl Relay {
         self.decide(one, &sql).await
     }
 
+    /// An Execute of a portal that was not bound just before: what is known of it is so once the target owes nothing.
+    pub(super) async fn slow_execute(&mut self, bytes: &Bytes, portal: &[u8]) -> Result<(), End> {
+        self.quiesce().await?;
+        if self.pipeline.has_failed() {
+            self.skipping = true; // as the target does
+            return Ok(());
+        }
+        if self.may_still_execute(portal) {
+            self.send_execute(bytes, portal);
+            return Ok(());
+        }
+        let (parts, facts) = (Vec::new(), ActionFacts::default());
+        let waiting = Waiting { messages: vec![bytes.clone()], parts, facts, simple: false };
+        let words =
+            "what this portal would do may have changed since it was bound; bind it again and execute it at once";
+        self.refuse(waiting, No::privilege(words)).await
+    }
+
     /// Asks the session, judges, and goes on accordingly.
     async fn decide(&mut self, mut waiting: Waiting, sql: &[u8]) -> Result<(), End> {
         if self.pipeline.transaction == b'E' && !only_transaction(&waiting.facts, sql) {
@@ -194,13 +212,19 @@ impl Relay {
         let mut unit = first;
         let mut size = unit.messages[0].len();
         let mut local: HashMap<Vec<u8>, Statement> = HashMap::new();
-        let mut portals: HashMap<Vec<u8>, usize> = HashMap::new();
-        if let Frontend::Bind(bind) = message::frontend(&unit.messages[0])? {
-            portals.insert(bind.portal.to_vec(), 0);
-        }
+        // The portal bound last: only it may be executed, and it must be before anything else is sent.
+        let mut bound = match message::frontend(&unit.messages[0])? {
+            Frontend::Bind(bind) => bind.portal.to_vec(),
+            _ => return Err(Malformed::Body('B').into()),
+        };
         loop {
             let Some(bytes) = self.peek_message().await? else { continue };
             let read = message::frontend(&bytes)?;
+            if !in_order(&read, &unit, &bound, &local) {
+                let no =
+                    No::privilege("needs approval, and is not sent as statements each executed right after its Bind");
+                return Ok(Err((unit, no)));
+            }
             match &read {
                 Frontend::Sync | Frontend::Flush => return Ok(Ok(unit)),
                 Frontend::Terminate => return Err(End::ClientLeft),
@@ -221,12 +245,12 @@ impl Relay {
                     if statement == Statement::Misread {
                         return Ok(Err((unit, No::privilege(MISREAD))));
                     }
-                    portals.insert(bind.portal.to_vec(), unit.parts.len());
+                    bound = bind.portal.to_vec();
                     unit.parts.push(part);
                     unit.facts = ActionFacts::joined([std::mem::take(&mut unit.facts), (*facts).clone()]);
                 }
-                Frontend::Execute { portal, rows } => {
-                    if let Some(part) = portals.get(*portal).and_then(|n| unit.parts.get_mut(*n)) {
+                Frontend::Execute { rows, .. } => {
+                    if let Some(part) = unit.parts.last_mut() {
                         part.row_limits.push(*rows);
                     }
                 }
@@ -435,6 +459,20 @@ impl Relay {
         let mut out = BytesMut::new();
         put(tag, body, &mut out);
         self.frame(&out);
+    }
+}
+
+/// Whether a message may come next in a held unit: each statement is executed right after its Bind, so that what is
+/// approved is what runs, in that order; and a unit that runs a statement by its name brings no such name itself.
+fn in_order(read: &Frontend<'_>, unit: &Waiting, bound: &[u8], local: &HashMap<Vec<u8>, Statement>) -> bool {
+    let executed = unit.parts.last().is_some_and(|p| !p.row_limits.is_empty());
+    let by_name = unit.facts.statements.iter().any(|s| !s.prepared.is_empty()) || !unit.facts.unknown.is_empty();
+    let renames = local.keys().any(|name| !name.is_empty());
+    match read {
+        Frontend::Execute { portal, .. } => *portal == bound,
+        Frontend::DescribeStatement | Frontend::DescribePortal | Frontend::Terminate => true,
+        Frontend::Sync | Frontend::Flush => executed && !(by_name && renames),
+        _ => executed,
     }
 }
 

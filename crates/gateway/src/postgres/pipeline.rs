@@ -67,8 +67,8 @@ pub(super) enum CopyIn {
 pub(super) enum Resets {
     /// It runs something not understood.
     Anything,
-    /// It sets, or resets to what the session began with.
-    ToBegin,
+    /// It sets, or goes back to what was set before: a reset, or the end of a transaction.
+    ToEarlier,
 }
 
 /// What the target still owes, and what it has.
@@ -85,8 +85,8 @@ pub(super) struct Pipeline {
     reading_open: bool,
     /// Whether the target, by its last word on it, reads text as we do: `standard_conforming_strings`, `client_encoding`.
     reading: [bool; 2],
-    /// Whether it read text otherwise when the session began, which is what a reset goes back to.
-    began_otherwise: bool,
+    /// Whether it ever read text otherwise in this session, which something may go back to.
+    was_otherwise: bool,
     pub(super) copy_in: CopyIn,
     /// Transaction status as the target last said: `I`, `T` or `E`.
     pub(super) transaction: u8,
@@ -111,7 +111,7 @@ impl Pipeline {
             may_copy: false,
             reading_open: false,
             reading: [true; 2],
-            began_otherwise: false,
+            was_otherwise: false,
             copy_in: CopyIn::No,
             transaction,
         }
@@ -143,16 +143,12 @@ impl Pipeline {
             }
             _ => {}
         }
-    }
-
-    /// The session begins with the settings reported so far.
-    pub(super) fn begins(&mut self) {
-        self.began_otherwise = self.reading.contains(&false);
+        self.was_otherwise |= self.reading.contains(&false);
     }
 
     /// Something is sent that may change how text is read.
     pub(super) fn reading_may_change(&mut self, resets: Resets) {
-        self.reading_open |= resets == Resets::Anything || self.began_otherwise;
+        self.reading_open |= resets == Resets::Anything || self.was_otherwise;
     }
 
     /// What a text parsed now is to us.
@@ -173,6 +169,12 @@ impl Pipeline {
         self.executed
     }
 
+    /// How many of the client's Syncs and queries were not answered yet.
+    pub(super) fn batches_owed(&self) -> u64 {
+        let ends = |o: &&Owed| o.to == For::Client && matches!(o.what, Expect::Sync | Expect::Query(_));
+        self.owed.iter().filter(ends).count() as u64
+    }
+
     pub(super) fn front(&self) -> Option<&Owed> {
         self.owed.front()
     }
@@ -185,6 +187,7 @@ impl Pipeline {
         match what {
             Expect::Sync => {
                 (self.failed, self.executed) = (false, false);
+                self.reading_may_change(Resets::ToEarlier); // an implicit transaction may end
             }
             Expect::Bind | Expect::Execute(_) if to == For::Client => self.executed = true,
             _ => {}
@@ -246,14 +249,14 @@ impl Pipeline {
         if matches!(tag, b'C' | b'Z') {
             self.copy_in = CopyIn::No;
         }
-        if tag == b'Z' {
-            self.reading_open = false;
-        }
         if !self.owed.front().is_some_and(|o| fits(&o.what)) {
             return None;
         }
         let owed = self.owed.pop_front()?;
         self.may_copy &= !self.owed.is_empty();
+        if tag == b'Z' && self.owed.is_empty() {
+            self.reading_open = false; // it reports settings before it says that it is ready
+        }
         match &owed.what {
             Expect::Parse(name, statement) => {
                 self.statements.insert(name.clone(), statement.clone());

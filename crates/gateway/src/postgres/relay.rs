@@ -73,6 +73,10 @@ pub(super) struct Relay {
     portals: HashMap<Vec<u8>, Portal>,
     /// Something that changes meaning was sent since the last Sync; an error takes it back without a word.
     unsettled: bool,
+    /// Counts what was sent that changes meaning.
+    changes: u64,
+    /// Counts Syncs and queries: what was sent between two of them fails or stands together.
+    batch: u64,
     restricted: bool,
     cut: Cut,
     cancel: Registered,
@@ -83,12 +87,21 @@ pub(super) struct Relay {
 /// A Flush: the target sends what it has.
 pub(super) const FLUSH: &[u8] = b"H\0\0\0\x04";
 
-/// What is known of a portal.
+/// What is known of a portal whose Bind was sent, and of the moment it was.
 #[derive(Clone)]
 struct Portal {
     number: u64,
     facts: Arc<ActionFacts>,
     may_copy: bool,
+    moment: Moment,
+    batch: u64,
+}
+
+/// What a judgement rests on: the policy, and everything that was sent that may change what names mean.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Moment {
+    epoch: u64,
+    changes: u64,
 }
 
 /// Nothing is known of a text nobody needs to understand.
@@ -109,7 +122,6 @@ impl Relay {
             pipeline.reports(&report[message::HEADER..]);
             reports = rest;
         }
-        pipeline.begins();
         Relay {
             cut: gate.cut(),
             wires: Wires { client: Wire::new(client, BytesMut::new()), target: Wire::new(target.stream, target.rest) },
@@ -121,6 +133,8 @@ impl Relay {
             number: 0,
             portals: HashMap::new(),
             unsettled: false,
+            changes: 0,
+            batch: 0,
             restricted: true,
             cancel,
             login,
@@ -196,6 +210,12 @@ impl Relay {
                 Happened::ReleaseEnded(grant, outcome) => self.gate.ran(grant, outcome).await?,
             }
         }
+        if std::mem::take(&mut self.backend.errored) {
+            // Which Binds the target skipped is not known: their portals may be what they were before.
+            self.memory.forget_meanings();
+            let failed = self.batch.saturating_sub(self.pipeline.batches_owed());
+            self.portals.retain(|_, portal| portal.batch > failed);
+        }
         Ok(())
     }
 
@@ -244,6 +264,7 @@ impl Relay {
                     self.memory.forget_meanings();
                 }
                 self.expect_and_frame(Expect::Sync, &bytes);
+                self.batch += 1;
             }
             Frontend::Flush => self.frame(&bytes),
             _ if copying => return Err(Malformed::Unexpected(char::from(bytes[0])).into()),
@@ -255,30 +276,57 @@ impl Relay {
             }
             Frontend::DescribeStatement | Frontend::DescribePortal => self.expect_and_frame(Expect::Describe, &bytes),
             Frontend::CloseStatement(name) => self.expect_and_frame(Expect::CloseStatement(name.to_vec()), &bytes),
-            Frontend::ClosePortal(_) => self.expect_and_frame(Expect::ClosePortal, &bytes),
-            Frontend::Execute { portal, .. } => {
-                // A portal exists on the target only if its Bind, or the statement that declared it, was cleared.
-                let (number, may_copy) = self.executes(portal);
-                self.expect_and_frame(Expect::Execute(number), &bytes);
-                if may_copy {
-                    self.pipeline.expect_copy();
-                    self.frame(FLUSH);
-                }
+            Frontend::ClosePortal(portal) => {
+                self.portals.remove(portal);
+                self.expect_and_frame(Expect::ClosePortal, &bytes);
             }
+            Frontend::Execute { portal, .. } if self.may_execute_now(portal) => self.send_execute(&bytes, portal),
+            Frontend::Execute { portal, .. } => self.slow_execute(&bytes, portal).await?,
             Frontend::Terminate => {}
         }
         Ok(())
     }
 
+    fn moment(&mut self) -> Moment {
+        Moment { epoch: self.gate.epoch(), changes: self.changes }
+    }
+
+    /// Whether a portal may be executed without another look: its Bind was sent in the same batch, so that it stands or
+    /// the target skips both, and nothing its judgement rests on has changed since.
+    fn may_execute_now(&mut self, portal: &[u8]) -> bool {
+        let now = self.moment();
+        let same = |p: &Portal| p.batch == self.batch && p.moment == now;
+        !self.gate.restricts() || self.portals.get(portal).is_some_and(same)
+    }
+
+    /// Whether a portal may still be executed; the target owes nothing, so that what is known of it is so. The target
+    /// looks up a query's names when it is bound, but a command's only when it is executed.
+    pub(super) fn may_still_execute(&mut self, portal: &[u8]) -> bool {
+        let now = self.moment();
+        let queries = [StatementKind::Select, StatementKind::Insert, StatementKind::Update, StatementKind::Delete];
+        let fixed = |p: &Portal| p.facts.unknown.is_empty() && p.facts.kinds().iter().all(|k| queries.contains(k));
+        let still = |p: &Portal| p.moment == now || (p.moment.epoch == now.epoch && fixed(p));
+        self.portals.get(portal).is_some_and(still)
+    }
+
+    pub(super) fn send_execute(&mut self, bytes: &[u8], portal: &[u8]) {
+        let (number, may_copy) = self.executes(portal);
+        self.expect_and_frame(Expect::Execute(number), bytes);
+        if may_copy {
+            self.pipeline.expect_copy();
+            self.frame(FLUSH);
+        }
+    }
+
     /// A portal is executed: only now does what it changes change. Returns its number and whether it may take COPY data.
     pub(super) fn executes(&mut self, portal: &[u8]) -> (u64, bool) {
         match self.portals.get(portal).cloned() {
-            Some(Portal { number, facts, may_copy }) => {
+            Some(Portal { number, facts, may_copy, .. }) => {
                 self.note_changes(&facts);
                 (number, may_copy)
             }
             None => {
-                self.memory.forget_meanings();
+                self.note_changes(&ActionFacts::opaque("a portal whose Bind was not seen"));
                 (0, true)
             }
         }
@@ -303,6 +351,7 @@ impl Relay {
 
     pub(super) fn send_query(&mut self, pass: Pass, facts: &ActionFacts, bytes: &[u8], sql: &[u8]) {
         self.note_changes(facts);
+        self.batch += 1;
         self.pipeline.expect(Expect::Query(self.number), For::Client);
         if may_hold(sql, b"copy") {
             self.pipeline.expect_copy();
@@ -344,7 +393,8 @@ impl Relay {
             self.portals.clear();
         }
         let may_copy = part.sql.is_empty() || may_hold(&part.sql, b"copy");
-        let known = Portal { number: self.number, facts: Arc::new(facts.clone()), may_copy };
+        let (moment, batch) = (self.moment(), self.batch);
+        let known = Portal { number: self.number, facts: Arc::new(facts.clone()), may_copy, moment, batch };
         self.portals.insert(portal.to_vec(), known);
     }
 
@@ -370,6 +420,10 @@ impl Relay {
             // Until now nothing was read: what is prepared and set in the session is not known.
             self.pipeline.forget_statements();
             self.memory.forget_meanings();
+            self.unsettled = true;
+            if !self.pipeline.is_idle() {
+                self.pipeline.reading_may_change(Resets::Anything);
+            }
         }
         self.restricted = restricts;
         if restricts { self.memory.facts(sql) } else { Arc::new(NO_FACTS.clone()) }
@@ -389,6 +443,7 @@ impl Relay {
     pub(super) fn note_changes(&mut self, facts: &ActionFacts) {
         if changes_meaning(facts) {
             self.unsettled = true;
+            self.changes += 1;
             self.memory.forget_meanings();
         }
         let kinds = facts.kinds();
@@ -398,8 +453,8 @@ impl Relay {
         }
         if !facts.unknown.is_empty() {
             self.pipeline.reading_may_change(Resets::Anything);
-        } else if kinds.contains(&StatementKind::Set) {
-            self.pipeline.reading_may_change(Resets::ToBegin);
+        } else if kinds.contains(&StatementKind::Set) || kinds.contains(&StatementKind::Transaction) {
+            self.pipeline.reading_may_change(Resets::ToEarlier);
         }
     }
 

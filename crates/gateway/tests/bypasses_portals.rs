@@ -1,0 +1,224 @@
+//! Ways round the gate through portals: what a text means when it is executed rather than when it is bound, and
+//! answers that come early. `docs/BYPASSES.md` lists them.
+
+mod support;
+
+use countersign_journal::Verdict;
+use support::{RULES, Raw, World, bind_to, close, execute, flush, parse, query, sync};
+
+const UNHARMED: &str = "SELECT count(*) FROM customers WHERE visits = 0";
+const TWO_FACED: &str =
+    "WITH a AS (SELECT '\\' || '), b AS (UPDATE customers SET visits = 99 RETURNING 1) SELECT 1 /*') SELECT 1 --*/";
+
+/// `v` is a harmless table under `search_path` a, and leads to customers under b; `t` the same for what is no query.
+async fn world() -> World {
+    let world = World::start().await;
+    world.truth(&format!(
+        "CREATE SCHEMA a; CREATE SCHEMA b; CREATE TABLE a.v (id int PRIMARY KEY, name text, visits int); \
+         CREATE VIEW b.v AS SELECT * FROM customers; CREATE TABLE a.t (visits int); \
+         CREATE TABLE b.t (visits int NOT NULL); ALTER TABLE customers INHERIT b.t; \
+         ALTER TABLE orders DROP CONSTRAINT orders_customer_fkey; \
+         GRANT ALL ON SCHEMA a, b TO \"{0}\"; GRANT ALL ON a.v, b.v, a.t, b.t TO \"{0}\"",
+        world.database
+    ));
+    world
+}
+
+async fn approved(world: &World, client: &mut Raw) -> Vec<String> {
+    let request = client.held().await;
+    world.decide(&world.dora, request, Verdict::Approve, "").await;
+    client.answer().await
+}
+
+/// Reads what comes, for as long as something comes.
+async fn all(client: &mut Raw) -> Vec<String> {
+    let mut seen = Vec::new();
+    while let Ok(verdict) = tokio::time::timeout(std::time::Duration::from_millis(700), client.verdict()).await {
+        let over = verdict == "closed";
+        seen.push(verdict);
+        if over {
+            break;
+        }
+    }
+    seen
+}
+
+/// PostgreSQL looks up the names of what is no query at Execute, not at Bind.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn names_of_a_command_mean_at_execute_what_was_judged() {
+    let world = world().await;
+    let mut alice = world.raw_with(&world.alice, &[("search_path", "a")]).await;
+    alice.send(&[parse("s", "TRUNCATE t"), parse("set", "SET search_path = b"), sync()]).await;
+    assert_eq!(alice.answer().await, ["1", "1", "Z I"]);
+    alice.push(&[bind_to("q", "s", &[]), bind_to("p", "set", &[]), execute("p"), execute("q"), sync()].concat()).await;
+    let seen = all(&mut alice).await;
+    assert_eq!(world.truth(UNHARMED), "10", "{seen:?}");
+    world.others_live().await;
+}
+
+/// A held unit runs nothing that its approver does not see.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_held_unit_executes_no_portal_made_before_it() {
+    let world = world().await;
+    let mut alice = world.raw_with(&world.alice, &[("search_path", "a,public")]).await;
+    let held = parse("c", "UPDATE customers SET visits = 0 WHERE id = 1");
+    let later = parse("u", "UPDATE v SET visits = 99");
+    alice.send(&[parse("set", "SET search_path = b, public"), held, later, sync()]).await;
+    assert_eq!(alice.answer().await, ["1", "1", "1", "Z I"]);
+    let before = [bind_to("p", "set", &[])];
+    let unit = [bind_to("c", "c", &[]), execute("c"), execute("p"), bind_to("u", "u", &[]), execute("u"), sync()];
+    alice.push(&[before.concat(), unit.concat()].concat()).await;
+    if alice.verdict().await == "held" {
+        let request = world.waiting(&world.dora).await.id;
+        world.decide(&world.dora, request, Verdict::Approve, "").await;
+    }
+    let seen = all(&mut alice).await;
+    assert_eq!(world.truth(UNHARMED), "10", "{seen:?}");
+    world.others_live().await;
+}
+
+/// The order in which statements run is a part of what is approved.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_approval_holds_for_one_order_of_execution() {
+    let world = world().await;
+    let _keep = world.raw(&world.alice).await;
+    let made = || {
+        let first = parse("x", "UPDATE customers SET visits = 0 WHERE visits > 0");
+        [first, parse("y", "UPDATE customers SET visits = 99"), bind_to("x", "x", &[]), bind_to("y", "y", &[])].concat()
+    };
+    let mut alice = world.raw(&world.alice).await;
+    alice.push(&[made(), execute("y"), execute("x"), sync()].concat()).await;
+    if alice.verdict().await == "held" {
+        drop(alice);
+        let request = world.waiting(&world.dora).await.id;
+        world.decide(&world.dora, request, Verdict::Approve, "").await;
+        let mut alice = world.raw(&world.alice).await;
+        alice.push(&[made(), execute("x"), execute("y"), sync()].concat()).await;
+        let seen = all(&mut alice).await;
+        assert_eq!(world.truth(UNHARMED), "10", "{seen:?}");
+    }
+    world.others_live().await;
+}
+
+/// `EXECUTE s` finds its text when it runs, which must be the text that was approved.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_approved_bind_does_not_run_a_text_that_came_after_it() {
+    let world = world().await;
+    let mut alice = world.raw(&world.alice).await;
+    alice.send(&[parse("s", "SELECT 1"), parse("e", "EXECUTE s"), sync()]).await;
+    assert_eq!(alice.answer().await, ["1", "1", "Z I"]);
+    alice.push(&[bind_to("p", "e", &[]), flush()].concat()).await;
+    if alice.verdict().await == "held" {
+        let request = world.waiting(&world.dora).await.id;
+        world.decide(&world.dora, request, Verdict::Approve, "").await;
+    }
+    let harm = parse("s", "UPDATE customers SET visits = 99");
+    alice.push(&[close("s"), harm, execute("p"), sync()].concat()).await;
+    let seen = all(&mut alice).await;
+    assert_eq!(world.truth(UNHARMED), "10", "{seen:?}");
+    world.others_live().await;
+}
+
+/// Binds `s` under settings that read its text as harmless.
+async fn two_faced_stays_harmless(world: &World, mut alice: Raw) {
+    alice.push(&[bind_to("", "s", &[]), execute(""), sync()].concat()).await;
+    let seen = all(&mut alice).await;
+    assert_eq!(world.truth(UNHARMED), "10", "{seen:?}");
+    world.others_live().await;
+}
+
+/// The end of a transaction puts settings back before the target says so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_text_parsed_behind_a_rollback_may_be_read_otherwise() {
+    let world = world().await;
+    let mut alice = world.raw_with(&world.alice, &[("standard_conforming_strings", "off")]).await;
+    alice.send(&[query("SET standard_conforming_strings = on")]).await;
+    assert_eq!(approved(&world, &mut alice).await, ["SET", "Z I"]);
+    for (sql, answer) in [("BEGIN", "BEGIN"), ("RESET ALL", "RESET"), ("SAVEPOINT x", "SAVEPOINT")] {
+        alice.send(&[query(sql)]).await;
+        assert_eq!(alice.answer().await, [answer, "Z T"]);
+    }
+    alice.send(&[query("SET LOCAL standard_conforming_strings = on")]).await;
+    assert_eq!(approved(&world, &mut alice).await, ["SET", "Z T"]);
+    alice.send(&[query("ROLLBACK TO x"), parse("s", TWO_FACED), sync(), query("ROLLBACK")]).await;
+    assert_eq!(alice.answer().await, ["ROLLBACK", "Z T"]);
+    assert_eq!(alice.answer().await, ["1", "Z T"]);
+    assert_eq!(alice.answer().await, ["ROLLBACK", "Z I"]);
+    two_faced_stays_harmless(&world, alice).await;
+}
+
+/// The answer to an earlier query does not settle how a later one leaves the settings.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_earlier_answer_does_not_settle_a_later_reset() {
+    let world = world().await;
+    let mut alice = world.raw_with(&world.alice, &[("standard_conforming_strings", "off")]).await;
+    alice.send(&[query("SET standard_conforming_strings = on")]).await;
+    assert_eq!(approved(&world, &mut alice).await, ["SET", "Z I"]);
+    let slow = "SELECT pg_sleep(0.5)";
+    let reset = "SELECT pg_sleep(1); RESET ALL";
+    // Each once, so that its meaning is known and nothing waits.
+    for sql in ["BEGIN", reset, "ROLLBACK", "BEGIN", slow, "SELECT pg_sleep(0); SHOW search_path"] {
+        alice.send(&[query(sql)]).await;
+        let seen = alice.answer().await;
+        assert!(seen.last().is_some_and(|z| z.starts_with('Z')), "{sql}: {seen:?}");
+    }
+    alice.send(&[query(slow), query(reset)]).await;
+    let first = alice.answer().await;
+    alice.send(&[parse("s", TWO_FACED), sync()]).await;
+    let rest = (alice.answer().await, alice.answer().await);
+    alice.send(&[query("ROLLBACK")]).await;
+    assert_eq!(alice.answer().await, ["ROLLBACK", "Z I"], "{first:?} {rest:?}");
+    two_faced_stays_harmless(&world, alice).await;
+}
+
+/// A Bind that the target refused or skipped leaves the portal what it was.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bind_that_failed_leaves_its_portal_what_it_was() {
+    let world = world().await;
+    let mut alice = world.raw_with(&world.alice, &[("search_path", "a")]).await;
+    alice.send(&[parse("set", "SET search_path = b"), parse("h", "SHOW search_path"), sync()]).await;
+    assert_eq!(alice.answer().await, ["1", "1", "Z I"]);
+    alice.send(&[query("BEGIN")]).await;
+    alice.answer().await;
+    alice.send(&[bind_to("p", "set", &[]), sync()]).await;
+    assert_eq!(alice.answer().await, ["2", "Z T"]);
+    alice.send(&[query("SAVEPOINT x")]).await;
+    alice.answer().await;
+    alice.send(&[bind_to("p", "h", &[]), sync()]).await;
+    assert_eq!(alice.answer().await, ["E 42P03", "Z E"]);
+    alice.send(&[query("ROLLBACK TO x")]).await;
+    assert_eq!(alice.answer().await, ["ROLLBACK", "Z T"]);
+    alice.send(&[sync()]).await;
+    assert_eq!(alice.answer().await, ["Z T"]);
+    alice.send(&[query("UPDATE v SET visits = 99")]).await;
+    assert_eq!(alice.answer().await, ["UPDATE 0", "Z T"]);
+    alice.send(&[execute("p"), sync()]).await;
+    let ran = alice.answer().await;
+    alice.push(&query("UPDATE v SET visits = 99")).await;
+    let seen = alice.verdict().await;
+    if seen != "held" && seen != "refused" {
+        alice.push(&query("COMMIT")).await;
+        alice.verdict().await;
+    }
+    assert_eq!(world.truth(UNHARMED), "10", "{ran:?} {seen}");
+    world.others_live().await;
+}
+
+/// A rule that begins to hold is not passed by a portal made before it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_portal_made_under_other_rules_does_not_run_under_these() {
+    let world = world().await;
+    let none = "[[rule]]\nname = \"developers connect\"\nact = \"connect\"\noutcome = \"allow\"\n\
+                groups = [\"developers\"]\n";
+    world.control.apply(&world.ada, &world.file(none)).await.expect("applied");
+    let mut alice = world.raw(&world.alice).await;
+    alice.send(&[query("BEGIN")]).await;
+    alice.answer().await;
+    alice.send(&[parse("s", "UPDATE customers SET visits = 99"), bind_to("p", "s", &[]), sync()]).await;
+    assert_eq!(alice.answer().await, ["1", "2", "Z T"]);
+    world.control.apply(&world.ada, &world.file(RULES)).await.expect("applied");
+    alice.push(&[execute("p"), sync(), query("COMMIT")].concat()).await;
+    let seen = all(&mut alice).await;
+    assert_eq!(world.truth(UNHARMED), "10", "{seen:?}");
+    world.others_live().await;
+}
