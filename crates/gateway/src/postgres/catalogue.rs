@@ -5,11 +5,11 @@
 
 use super::message::put;
 use bytes::{BufMut, BytesMut};
-use countersign_journal::{ActionFacts, Name, RelationUse, StatementKind};
+use countersign_journal::{ActionFacts, Name, RelationUse, StatementFacts, StatementKind};
 use std::collections::BTreeSet;
 
 /// Settings that change what a text means or does, in the order of [`SETTINGS`]'s columns.
-const SETTING_NAMES: [&str; 15] = [
+const SETTING_NAMES: [&str; 25] = [
     "schemas",
     "user",
     "session user",
@@ -25,6 +25,16 @@ const SETTING_NAMES: [&str; 15] = [
     "transaction_isolation",
     "transaction_read_only",
     "backslash_quote",
+    "transform_null_equals",
+    "array_nulls",
+    "xmloption",
+    "bytea_output",
+    "lc_numeric",
+    "lc_monetary",
+    "lc_time",
+    "timezone_abbreviations",
+    "default_text_search_config",
+    "check_function_bodies",
 ];
 
 /// Reads them. Special forms and qualified functions only.
@@ -35,10 +45,18 @@ const SETTINGS: &str = "SELECT pg_catalog.array_to_string(pg_catalog.current_sch
     pg_catalog.current_setting('IntervalStyle'), pg_catalog.current_setting('TimeZone'), \
     pg_catalog.current_setting('session_replication_role'), pg_catalog.current_setting('row_security'), \
     pg_catalog.current_setting('transaction_isolation'), pg_catalog.current_setting('transaction_read_only'), \
-    pg_catalog.current_setting('backslash_quote')";
+    pg_catalog.current_setting('backslash_quote'), pg_catalog.current_setting('transform_null_equals'), \
+    pg_catalog.current_setting('array_nulls'), pg_catalog.current_setting('xmloption'), \
+    pg_catalog.current_setting('bytea_output'), pg_catalog.current_setting('lc_numeric'), \
+    pg_catalog.current_setting('lc_monetary'), pg_catalog.current_setting('lc_time'), \
+    pg_catalog.current_setting('timezone_abbreviations'), pg_catalog.current_setting('default_text_search_config'), \
+    pg_catalog.current_setting('check_function_bodies')";
 
 /// Resolves relations ($1 schemas, $2 names), follows views, inheritance and, for writes ($5), cascading keys, and
 /// finds functions ($3) and operators ($4) of the same name outside pg_catalog, triggers and policies.
+///
+/// An unqualified name also reaches every relation of that name along the search path: which of them the target means
+/// can change by an object made or dropped between our question and its own look.
 ///
 /// Every type is qualified: a temporary type of the same name would come first, before `pg_catalog`.
 /// Also finds functions of the user's own that defaults, checks, indexes and policies call, and the texts behind the
@@ -47,8 +65,15 @@ const CATALOGUE: &str = "WITH RECURSIVE wanted AS MATERIALIZED ( \
   SELECT w.ord, pg_catalog.to_regclass(CASE WHEN w.s = '' THEN pg_catalog.quote_ident(w.n) \
     ELSE pg_catalog.quote_ident(w.s) || '.' || pg_catalog.quote_ident(w.n) END)::pg_catalog.oid AS oid \
   FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])) WITH ORDINALITY AS w(s, n, ord) \
-), reach(oid) AS ( \
+), named(oid) AS ( \
   SELECT oid FROM wanted WHERE oid IS NOT NULL \
+  UNION SELECT c.oid \
+    FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])) AS w(s, n) \
+    JOIN pg_catalog.pg_class c ON c.relname = w.n::pg_catalog.name \
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+    WHERE w.s = '' AND n.nspname = ANY (pg_catalog.current_schemas(true)) \
+), reach(oid) AS ( \
+  SELECT oid FROM named \
   UNION SELECT x.oid FROM reach r CROSS JOIN LATERAL ( \
     SELECT d.refobjid AS oid FROM pg_catalog.pg_rewrite w JOIN pg_catalog.pg_depend d \
       ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = w.oid \
@@ -139,11 +164,11 @@ pub(super) fn only_transaction(facts: &ActionFacts, sql: &[u8]) -> bool {
 
 /// A unit whose first part changes what its later part means cannot be judged as a whole.
 pub(super) fn with_doubts(mut facts: ActionFacts) -> ActionFacts {
-    let changed = facts
-        .statements
-        .iter()
-        .position(|s| s.kinds.iter().any(|k| !keeps_meaning(*k) && *k != StatementKind::Transaction));
-    if changed.is_some_and(|n| n + 1 < facts.statements.len()) {
+    // The end of a transaction takes back what was set or made in it, so it changes meaning too.
+    let changes = |s: &StatementFacts| s.kinds.iter().any(|k| !keeps_meaning(*k));
+    let means = |s: &StatementFacts| s.kinds.iter().any(|k| *k != StatementKind::Transaction);
+    let changed = facts.statements.iter().position(changes);
+    if changed.is_some_and(|n| facts.statements[n + 1..].iter().any(means)) {
         facts.unknown.insert("one statement may change what a later one in the same unit means".into());
     }
     facts

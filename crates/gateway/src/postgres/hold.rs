@@ -384,6 +384,9 @@ impl Relay {
         };
         self.backend.release_begins();
         self.note_changes(&waiting.facts);
+        if waiting.simple {
+            self.batch_ends();
+        }
         self.expect_unit(&waiting, grant)?;
         if waiting.parts.iter().any(|p| p.sql.is_empty() || may_hold(&p.sql, b"copy")) {
             self.pipeline.expect_copy();

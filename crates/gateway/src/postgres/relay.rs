@@ -260,11 +260,8 @@ impl Relay {
             Frontend::Sync | Frontend::Flush if copying => {}
             Frontend::Sync => {
                 self.skipping = false;
-                if std::mem::take(&mut self.unsettled) {
-                    self.memory.forget_meanings();
-                }
+                self.batch_ends();
                 self.expect_and_frame(Expect::Sync, &bytes);
-                self.batch += 1;
             }
             Frontend::Flush => self.frame(&bytes),
             _ if copying => return Err(Malformed::Unexpected(char::from(bytes[0])).into()),
@@ -285,6 +282,14 @@ impl Relay {
             Frontend::Terminate => {}
         }
         Ok(())
+    }
+
+    /// A Sync or a simple query ends an implicit transaction: what was set in it only is taken back.
+    pub(super) fn batch_ends(&mut self) {
+        self.batch += 1;
+        if std::mem::take(&mut self.unsettled) {
+            self.memory.forget_meanings();
+        }
     }
 
     fn moment(&mut self) -> Moment {
@@ -351,7 +356,7 @@ impl Relay {
 
     pub(super) fn send_query(&mut self, pass: Pass, facts: &ActionFacts, bytes: &[u8], sql: &[u8]) {
         self.note_changes(facts);
-        self.batch += 1;
+        self.batch_ends();
         self.pipeline.expect(Expect::Query(self.number), For::Client);
         if may_hold(sql, b"copy") {
             self.pipeline.expect_copy();

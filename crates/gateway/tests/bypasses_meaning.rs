@@ -1,0 +1,234 @@
+//! Ways round the gate through what a name means: which of several relations, in which transaction, under which
+//! settings. `docs/BYPASSES.md` lists them.
+
+mod support;
+
+use countersign_journal::Verdict;
+use support::{Raw, World, bind_to, execute, parse, query, sync};
+
+const UNHARMED: &str = "SELECT count(*) FROM customers WHERE visits = 0";
+
+async fn world() -> World {
+    let world = World::start().await;
+    world.truth(&format!(
+        "CREATE SCHEMA a; CREATE SCHEMA b; CREATE SCHEMA mine; CREATE TABLE a.v (id int PRIMARY KEY, name text, visits int); \
+         CREATE VIEW b.v AS SELECT * FROM customers; \
+         GRANT ALL ON SCHEMA a, b, mine TO \"{0}\"; GRANT ALL ON a.v, b.v TO \"{0}\"",
+        world.database
+    ));
+    world
+}
+
+async fn all(client: &mut Raw) -> Vec<String> {
+    let mut seen = Vec::new();
+    while let Ok(verdict) = tokio::time::timeout(std::time::Duration::from_millis(900), client.verdict()).await {
+        let over = verdict == "closed";
+        seen.push(verdict);
+        if over {
+            break;
+        }
+    }
+    seen
+}
+
+async fn masked(create: &str, first: &str, other_session: bool) {
+    let world = world().await;
+    let mut alice = world.raw_with(&world.alice, &[("search_path", "mine,b")]).await;
+    alice.push(&query(first)).await;
+    all(&mut alice).await;
+    alice.push(&[parse("s", "UPDATE v SET visits = 99"), sync()].concat()).await;
+    all(&mut alice).await;
+    if other_session {
+        let mut two = world.raw_with(&world.alice, &[("search_path", "mine,b")]).await;
+        two.push(&query(create)).await;
+        all(&mut two).await;
+    } else {
+        alice.push(&query(create)).await;
+        all(&mut alice).await;
+    }
+    alice.push(&[bind_to("", "s", &[]), execute(""), sync()].concat()).await;
+    let seen = all(&mut alice).await;
+    assert_eq!(world.truth(UNHARMED), "10", "{seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_made_before_a_masking_table_is_judged_by_what_it_was_made_for() {
+    masked("CREATE TABLE mine.v (id int, name text, visits int)", "SELECT 1", false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_masking_table_made_by_another_session_hides_nothing() {
+    masked("CREATE TABLE mine.v (id int, name text, visits int)", "SELECT 1", true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_temporary_masking_table_hides_nothing() {
+    masked("CREATE TEMP TABLE v (id int, name text, visits int)", "CREATE TEMP TABLE dummy (x int)", false).await;
+}
+
+async fn ending(start: &str, steps: &[&str], text: &str) {
+    let world = world().await;
+    let mut alice = world.raw_with(&world.alice, &[("search_path", start)]).await;
+    for s in steps {
+        alice.push(&query(s)).await;
+        all(&mut alice).await;
+    }
+    alice.push(&query(text)).await;
+    let seen = all(&mut alice).await;
+    assert_eq!(world.truth(UNHARMED), "10", "{seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_takes_back_what_the_next_statement_meant() {
+    ending("b", &["BEGIN", "SET LOCAL search_path = a"], "COMMIT; UPDATE v SET visits = 99").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rollback_to_a_savepoint_takes_back_what_the_next_statement_meant() {
+    ending("b", &["BEGIN", "SAVEPOINT x", "SET search_path = a"], "ROLLBACK TO x; UPDATE v SET visits = 99; COMMIT")
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rollback_takes_back_a_masking_table() {
+    ending("mine,b", &["BEGIN", "CREATE TABLE mine.v (id int, visits int)"], "ROLLBACK; UPDATE v SET visits = 99")
+        .await;
+}
+
+async fn approved_under(setting: &str, text: &str) {
+    let world = world().await;
+    let _keep = world.raw(&world.alice).await;
+    let mut alice = world.raw(&world.alice).await;
+    alice.push(&query(text)).await;
+    alice.verdict().await;
+    let request = world.waiting(&world.dora).await.id;
+    drop(alice);
+    world.decide(&world.dora, request, Verdict::Approve, "").await;
+    let mut alice = world.raw(&world.alice).await;
+    alice.push(&query(setting)).await;
+    all(&mut alice).await;
+    alice.push(&query(text)).await;
+    let seen = all(&mut alice).await;
+    assert_eq!(world.truth(UNHARMED), "10", "{seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_approval_holds_for_the_settings_it_was_given_under() {
+    approved_under(
+        "SET transform_null_equals = on",
+        "UPDATE customers SET visits = 99 WHERE (CASE WHEN id > 0 THEN NULL ELSE id END) = NULL",
+    )
+    .await;
+}
+
+async fn swapped(setup: &str, path: &str, text: &str, swap: &str) {
+    let world = world().await;
+    world.truth(&setup.replace("{0}", &world.database));
+    let mut one = world.raw_with(&world.alice, &[("search_path", path)]).await;
+    let mut two = world.raw_with(&world.alice, &[("search_path", path)]).await;
+    one.push(&query(text)).await;
+    one.verdict().await;
+    two.push(&query(swap)).await;
+    two.verdict().await;
+    one.push(&query(text)).await;
+    let seen = all(&mut one).await;
+    assert_eq!(world.truth(UNHARMED), "10", "{seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_masking_table_dropped_by_another_session_is_no_way() {
+    swapped(
+        "CREATE TABLE mine.v (id int, visits int); ALTER TABLE mine.v OWNER TO \"{0}\"",
+        "mine,b",
+        "UPDATE v SET visits = 99",
+        "DROP TABLE mine.v",
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn schemas_renamed_by_another_session_are_no_way() {
+    swapped(
+        "ALTER SCHEMA a OWNER TO \"{0}\"; ALTER SCHEMA b OWNER TO \"{0}\"; GRANT CREATE ON DATABASE \"{0}\" TO \"{0}\"",
+        "public",
+        "UPDATE a.v SET visits = 99",
+        "ALTER SCHEMA a RENAME TO old; ALTER SCHEMA b RENAME TO a",
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_approver_is_told_when_a_unit_ends_its_transaction_and_goes_on() {
+    let world = world().await;
+    let mut alice = world.raw_with(&world.alice, &[("search_path", "b,public")]).await;
+    for s in ["BEGIN", "SET LOCAL search_path = a,public"] {
+        alice.push(&query(s)).await;
+        alice.verdict().await;
+    }
+    alice
+        .push(
+            &[
+                parse("h", "UPDATE customers SET visits = 0 WHERE id = 1"),
+                parse("c", "COMMIT"),
+                parse("u", "UPDATE v SET visits = 99"),
+                bind_to("", "h", &[]),
+                execute(""),
+                bind_to("", "c", &[]),
+                execute(""),
+                bind_to("", "u", &[]),
+                execute(""),
+                sync(),
+            ]
+            .concat(),
+        )
+        .await;
+    assert_eq!(alice.verdict().await, "held");
+    let request = world.waiting(&world.dora).await;
+    let told = request.statement.expect("a statement").unknown;
+    assert!(told.iter().any(|why| why.contains("may change what a later one")), "{told:?}");
+    world.decide(&world.dora, request.id, Verdict::Reject, "").await;
+    let seen = all(&mut alice).await;
+    assert_eq!(world.truth(UNHARMED), "10", "{seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_masking_table_dropped_while_the_statement_waits_is_no_way() {
+    let world = world().await;
+    world.truth(&format!(
+        "CREATE TABLE mine.v (id int, visits int); ALTER TABLE mine.v OWNER TO \"{}\"",
+        world.database
+    ));
+    let mut one = world.raw_with(&world.alice, &[("search_path", "mine,b")]).await;
+    let mut two = world.raw_with(&world.alice, &[("search_path", "mine,b")]).await;
+    two.push(&query("BEGIN")).await;
+    two.verdict().await;
+    two.push(&query("DROP TABLE mine.v")).await;
+    two.verdict().await;
+    one.push(&query("UPDATE v SET visits = 99")).await;
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    two.push(&query("COMMIT")).await;
+    two.verdict().await;
+    let seen = all(&mut one).await;
+    assert_eq!(world.truth(UNHARMED), "10", "{seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_query_ends_the_implicit_transaction_of_a_set_local() {
+    let world = world().await;
+    let mut alice = world.raw_with(&world.alice, &[("search_path", "b")]).await;
+    alice
+        .push(
+            &[
+                parse("s", "SET LOCAL search_path = a"),
+                bind_to("", "s", &[]),
+                execute(""),
+                query("UPDATE v SET visits = 99"),
+            ]
+            .concat(),
+        )
+        .await;
+    all(&mut alice).await;
+    alice.push(&query("UPDATE v SET visits = 99")).await;
+    let seen = all(&mut alice).await;
+    assert_eq!(world.truth(UNHARMED), "10", "{seen:?}");
+}
