@@ -15,11 +15,12 @@ use countersign_core::digest::{AttemptParts, UnitPart, attempt};
 use countersign_core::ruling::{concerns, rule_among};
 use countersign_core::{Answer, Ask, AskAct, Asked, Device, GrantKind, Input, Status};
 use countersign_journal::{
-    AccountId, ActMatch, ActionFacts, Attempt, GrantId, Note, Outcome, PersonFacts, PersonId, Policy, RequestId,
-    RunOutcome, Seconds, SessionEnd, SessionId, TargetFacts, canonical,
+    AccountId, ActMatch, ActionFacts, Attempt, DeviceGroupId, GrantId, Note, Outcome, PersonFacts, PersonId, Policy,
+    RequestId, RunOutcome, Seconds, SessionEnd, SessionId, TargetFacts, canonical,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use tokio::sync::watch;
 
 /// How long a hold inside an open transaction may last when no rule says less, in seconds.
@@ -34,6 +35,7 @@ pub struct Gate {
     grant: GrantId,
     person: PersonFacts,
     target: TargetFacts,
+    groups: BTreeSet<DeviceGroupId>,
     compiled: Compiled,
     recorder: Recorder,
     cut: Cut,
@@ -182,7 +184,8 @@ impl Control {
         };
         recorder.add(0, Recorded::Note(format!("session of {} on {}", person.handle, target.label())));
         let compiled = Compiled { epoch: u64::MAX, policy: Policy::default(), restricts: true };
-        Ok(Gate { control: self.clone(), session, grant, person, target, compiled, recorder, cut })
+        let groups = target.device_groups.clone();
+        Ok(Gate { control: self.clone(), session, grant, person, target, groups, compiled, recorder, cut })
     }
 }
 
@@ -229,6 +232,21 @@ impl Gate {
         self.compiled.restricts
     }
 
+    /// Which policy the last judgement rested on.
+    #[must_use]
+    pub fn judged_epoch(&self) -> u64 {
+        self.compiled.epoch
+    }
+
+    /// Lets a unit go that was not read, as long as no rule could hold or refuse it; nothing when one could.
+    pub fn judge_unread(&mut self) -> Option<Judgement> {
+        self.compile();
+        if self.cut.borrow().is_some() {
+            return Some(Judgement::Refuse("the session is over".into()));
+        }
+        (!self.compiled.restricts).then_some(Judgement::Pass(Pass(())))
+    }
+
     /// Which policy judgements rest on now; another number means that earlier ones are void.
     pub fn epoch(&mut self) -> u64 {
         self.compile();
@@ -265,13 +283,18 @@ impl Gate {
         if epoch == self.compiled.epoch {
             return;
         }
-        if let Some(person) = self.control.directory().person_facts(self.person.id) {
+        let directory = self.control.directory();
+        if let Some(person) = directory.person_facts(self.person.id) {
             self.person = person;
         }
+        // Groups of the device as they are now; address and pin as they were granted.
+        if let Some(target) = directory.target_facts(self.target.account, Some(&self.target.database)) {
+            self.groups = target.device_groups;
+        }
+        let target = TargetFacts { device_groups: self.groups.clone(), ..self.target.clone() };
         let state = self.control.state();
-        let speaks = |r: &&countersign_journal::Rule| {
-            matches!(r.acts, ActMatch::Run(_)) && concerns(r, &self.person, &self.target)
-        };
+        let speaks =
+            |r: &&countersign_journal::Rule| matches!(r.acts, ActMatch::Run(_)) && concerns(r, &self.person, &target);
         let rules: Vec<_> = state.policy.rules.iter().filter(speaks).cloned().collect();
         let restricts = rules.iter().any(|r| r.outcome > Outcome::Justify);
         let workflows = state.policy.workflows.clone();

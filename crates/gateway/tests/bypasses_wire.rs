@@ -101,9 +101,7 @@ async fn what_a_portal_changes_counts_from_its_execute() {
     alice.send(&[parse("s", "UPDATE v SET visits = 99"), parse("set", "SET search_path = b"), sync()]).await;
     assert_eq!(alice.answer().await, ["1", "1", "Z I"]);
     alice.send(&[bind_to("p", "set", &[]), bind_to("q", "s", &[]), execute("p"), execute("q"), sync()]).await;
-    let first = alice.verdict().await;
-    assert!(first.ends_with("Z I"), "{first}");
-    stopped(&world, &mut alice, "bind set, bind update, execute both, bind again").await;
+    stopped(&world, &mut alice, "bind set, bind update, execute both").await;
     // The same without a Sync before the second Bind.
     let mut alice = world.raw_with(&world.alice, &[("search_path", "a")]).await;
     alice.send(&[parse("s", "UPDATE v SET visits = 99"), parse("set", "SET search_path = b"), sync()]).await;

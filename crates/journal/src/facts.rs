@@ -77,6 +77,19 @@ pub struct StatementFacts {
     pub operators: BTreeSet<String>,
     /// Names of SQL-level prepared statements this statement makes or runs.
     pub prepared: BTreeSet<String>,
+    /// Names of cursors this statement makes, moves or stands on.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub cursors: BTreeSet<String>,
+    /// Names behind a dot, each of which may be a column or call a function of the row before the dot.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub dotted: BTreeSet<String>,
+    /// Types named, beyond the built-in ones.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub types: BTreeSet<Name>,
+    /// Whether a literal is written as an array, row or range is: reading it as a type of the user's own may run code
+    /// as soon as the text is prepared.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub composite_literals: bool,
 }
 
 /// A unit of text: its statements, and every reason why we are not sure of them.

@@ -204,7 +204,11 @@ impl Backend {
                 Ok(length) => {
                     let (value, after) = rest.split_at_checked(length).ok_or_else(short)?;
                     rest = after;
-                    Some(String::from_utf8_lossy(value).into_owned())
+                    let text = std::str::from_utf8(value).ok();
+                    if text.is_none() {
+                        self.our_failure = Some("a name in the answer is not UTF-8; use client_encoding UTF8".into());
+                    }
+                    text.map(str::to_owned)
                 }
             });
         }

@@ -6,7 +6,8 @@
 use super::message::put;
 use bytes::{BufMut, BytesMut};
 use countersign_journal::{ActionFacts, Name, RelationUse, StatementFacts, StatementKind};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 /// Settings that change what a text means or does, in the order of [`SETTINGS`]'s columns.
 const SETTING_NAMES: [&str; 25] = [
@@ -52,52 +53,73 @@ const SETTINGS: &str = "SELECT pg_catalog.array_to_string(pg_catalog.current_sch
     pg_catalog.current_setting('timezone_abbreviations'), pg_catalog.current_setting('default_text_search_config'), \
     pg_catalog.current_setting('check_function_bodies')";
 
-/// Resolves relations ($1 schemas, $2 names), follows views, inheritance and, for writes ($5), cascading keys, and
-/// finds functions ($3) and operators ($4) of the same name outside pg_catalog, triggers and policies.
+/// Resolves relations ($1 schemas, $2 names, $3 whether written), follows views, inheritance and, for writes, cascading
+/// keys; finds functions ($4) and operators ($5) of the same name outside pg_catalog, functions of a row by the names
+/// behind dots ($6), triggers and policies, functions of the user's own that defaults, checks, indexes, partition keys,
+/// column types and policies call, the texts behind the names of prepared statements ($7) and cursors ($8), event
+/// triggers for changes of the schema ($9), and, when a unit is held or released ($10), all settings, and what tables,
+/// named types ($11) and operators consist of.
 ///
 /// An unqualified name also reaches every relation of that name along the search path: which of them the target means
 /// can change by an object made or dropped between our question and its own look.
 ///
-/// Every type is qualified: a temporary type of the same name would come first, before `pg_catalog`.
-/// Also finds functions of the user's own that defaults, checks, indexes and policies call, and the texts behind the
-/// names of prepared statements ($6).
-const CATALOGUE: &str = "WITH RECURSIVE wanted AS MATERIALIZED ( \
-  SELECT w.ord, pg_catalog.to_regclass(CASE WHEN w.s = '' THEN pg_catalog.quote_ident(w.n) \
-    ELSE pg_catalog.quote_ident(w.s) || '.' || pg_catalog.quote_ident(w.n) END)::pg_catalog.oid AS oid \
-  FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])) WITH ORDINALITY AS w(s, n, ord) \
-), named(oid) AS ( \
-  SELECT oid FROM wanted WHERE oid IS NOT NULL \
-  UNION SELECT c.oid \
-    FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])) AS w(s, n) \
+/// Every type is qualified: a temporary type of the same name would come first, before `pg_catalog`. So is every
+/// operator, in [`catalogue`]: one of the session's own must not run in our question.
+const CATALOGUE: &str = "WITH RECURSIVE asked AS MATERIALIZED ( \
+  SELECT a.s, a.n, a.w, a.ord FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[]), \
+    pg_catalog.unnest($3::pg_catalog.bool[])) WITH ORDINALITY AS a(s, n, w, ord) \
+), wanted AS MATERIALIZED ( \
+  SELECT w.ord, w.w, pg_catalog.to_regclass(CASE WHEN w.s = '' THEN pg_catalog.quote_ident(w.n) \
+    ELSE pg_catalog.quote_ident(w.s) || '.' || pg_catalog.quote_ident(w.n) END)::pg_catalog.oid AS oid FROM asked w \
+), reach(ord, w, oid) AS ( \
+  (SELECT ord, w, oid FROM wanted WHERE oid IS NOT NULL \
+   UNION SELECT w.ord, w.w, c.oid FROM asked w \
     JOIN pg_catalog.pg_class c ON c.relname = w.n::pg_catalog.name \
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-    WHERE w.s = '' AND n.nspname = ANY (pg_catalog.current_schemas(true)) \
-), reach(oid) AS ( \
-  SELECT oid FROM named \
-  UNION SELECT x.oid FROM reach r CROSS JOIN LATERAL ( \
+    WHERE w.s = '' AND n.nspname = ANY (pg_catalog.current_schemas(true))) \
+  UNION SELECT r.ord, r.w, x.oid FROM reach r CROSS JOIN LATERAL ( \
     SELECT d.refobjid AS oid FROM pg_catalog.pg_rewrite w JOIN pg_catalog.pg_depend d \
       ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = w.oid \
       AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid <> r.oid WHERE w.ev_class = r.oid \
     UNION ALL SELECT i.inhrelid FROM pg_catalog.pg_inherits i WHERE i.inhparent = r.oid \
     UNION ALL SELECT i.inhparent FROM pg_catalog.pg_inherits i WHERE i.inhrelid = r.oid \
-    UNION ALL SELECT c.conrelid FROM pg_catalog.pg_constraint c WHERE $5::pg_catalog.bool AND c.confrelid = r.oid \
-      AND c.contype = 'f' AND (c.confdeltype IN ('c', 'n', 'd') OR c.confupdtype IN ('c', 'n', 'd')) \
+    UNION ALL SELECT c.conrelid FROM pg_catalog.pg_constraint c WHERE r.w AND c.confrelid = r.oid AND c.contype = 'f' \
+      AND (c.confdeltype = ANY (ARRAY['c', 'n', 'd']::pg_catalog.\"char\"[]) OR c.confupdtype = ANY (ARRAY['c', 'n', 'd']::pg_catalog.\"char\"[])) \
   ) x \
-), found AS ( \
-  SELECT r.oid, n.nspname, c.relname, c.relkind FROM reach r \
+), found AS MATERIALIZED ( \
+  SELECT r.oid, pg_catalog.bool_or(r.w) AS w, n.nspname, c.relname, c.relkind FROM reach r \
   JOIN pg_catalog.pg_class c ON c.oid = r.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+  GROUP BY r.oid, n.nspname, c.relname, c.relkind \
+), typed(rel, oid) AS ( \
+  SELECT f.oid, a.atttypid FROM found f JOIN pg_catalog.pg_attribute a ON a.attrelid = f.oid \
+    WHERE f.w AND NOT a.attisdropped AND a.atttypid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid \
+  UNION SELECT p.rel, x.oid FROM typed p JOIN pg_catalog.pg_type t ON t.oid = p.oid CROSS JOIN LATERAL ( \
+    SELECT t.typbasetype AS oid UNION ALL SELECT t.typelem \
+    UNION ALL SELECT a.atttypid FROM pg_catalog.pg_attribute a WHERE a.attrelid = t.typrelid AND NOT a.attisdropped \
+    UNION ALL SELECT g.rngsubtype FROM pg_catalog.pg_range g WHERE g.rngtypid = t.oid OR g.rngmultitypid = t.oid \
+  ) x WHERE x.oid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid \
 ) \
 SELECT 'name', w.ord::pg_catalog.text, f.nspname::pg_catalog.text, f.relname::pg_catalog.text, f.relkind::pg_catalog.text FROM wanted w JOIN found f ON f.oid = w.oid \
+UNION ALL SELECT 'reach', r.ord::pg_catalog.text, f.nspname::pg_catalog.text, f.relname::pg_catalog.text, '' FROM reach r JOIN found f ON f.oid = r.oid \
 UNION ALL SELECT 'relation', '', f.nspname::pg_catalog.text, f.relname::pg_catalog.text, f.relkind::pg_catalog.text || ' ' || f.oid::pg_catalog.text || ' ' || \
-  coalesce(pg_catalog.md5(CASE WHEN f.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(f.oid) END), '') FROM found f \
+  coalesce(pg_catalog.md5(CASE WHEN f.relkind = ANY (ARRAY['v', 'm']::pg_catalog.\"char\"[]) THEN pg_catalog.pg_get_viewdef(f.oid) END), '') || \
+  CASE WHEN $10::pg_catalog.bool THEN ' ' || ( \
+    SELECT pg_catalog.md5(pg_catalog.concat(c.relowner, c.relrowsecurity, c.relforcerowsecurity, c.reloptions, c.relam, \
+      (SELECT pg_catalog.string_agg(pg_catalog.concat(a.attnum, ' ', a.attname, ' ', a.atttypid, ' ', a.atttypmod, ' ', a.attnotnull, ' ', \
+        a.attcollation, ' ', a.attidentity, ' ', a.attgenerated, ' ', a.attisdropped), ',' ORDER BY a.attnum) \
+        FROM pg_catalog.pg_attribute a WHERE a.attrelid = f.oid), \
+      (SELECT pg_catalog.string_agg(pg_catalog.concat(a.adnum, ' ', pg_catalog.pg_get_expr(a.adbin, a.adrelid)), ',' ORDER BY a.adnum) \
+        FROM pg_catalog.pg_attrdef a WHERE a.adrelid = f.oid), \
+      (SELECT pg_catalog.string_agg(k::pg_catalog.text, ',' ORDER BY k.oid) \
+        FROM pg_catalog.pg_constraint k WHERE k.conrelid = f.oid OR k.confrelid = f.oid))) \
+    FROM pg_catalog.pg_class c WHERE c.oid = f.oid) ELSE '' END FROM found f \
 UNION ALL SELECT 'rule', w.rulename::pg_catalog.text, f.nspname::pg_catalog.text, f.relname::pg_catalog.text, pg_catalog.md5(pg_catalog.pg_get_ruledef(w.oid)) \
   FROM pg_catalog.pg_rewrite w JOIN found f ON f.oid = w.ev_class WHERE w.rulename <> '_RETURN' \
 UNION ALL SELECT 'trigger', t.tgname::pg_catalog.text, f.nspname::pg_catalog.text, f.relname::pg_catalog.text, \
   pg_catalog.md5(pg_catalog.pg_get_triggerdef(t.oid) || p::pg_catalog.text) \
   FROM pg_catalog.pg_trigger t JOIN found f ON f.oid = t.tgrelid JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid \
-  WHERE $5::pg_catalog.bool AND NOT t.tgisinternal AND t.tgenabled <> 'D' \
-UNION ALL SELECT 'policy', o.polname::pg_catalog.text, f.nspname::pg_catalog.text, f.relname::pg_catalog.text, pg_catalog.md5( \
-  coalesce(pg_catalog.pg_get_expr(o.polqual, o.polrelid), '') || coalesce(pg_catalog.pg_get_expr(o.polwithcheck, o.polrelid), '')) \
+  WHERE f.w AND NOT t.tgisinternal AND t.tgenabled <> 'D' \
+UNION ALL SELECT 'policy', o.polname::pg_catalog.text, f.nspname::pg_catalog.text, f.relname::pg_catalog.text, pg_catalog.md5(o::pg_catalog.text) \
   FROM pg_catalog.pg_policy o JOIN found f ON f.oid = o.polrelid \
 UNION ALL SELECT 'function', '', n.nspname::pg_catalog.text, p.proname::pg_catalog.text, pg_catalog.md5(p::pg_catalog.text) \
   FROM pg_catalog.pg_rewrite w JOIN found f ON f.oid = w.ev_class JOIN pg_catalog.pg_depend d \
@@ -106,47 +128,84 @@ UNION ALL SELECT 'function', '', n.nspname::pg_catalog.text, p.proname::pg_catal
   WHERE n.nspname <> 'pg_catalog' \
 UNION ALL SELECT 'function', '', n.nspname::pg_catalog.text, p.proname::pg_catalog.text, pg_catalog.md5(p::pg_catalog.text) \
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
-  WHERE p.proname = ANY ($3::pg_catalog.text[]) AND n.nspname = ANY (pg_catalog.current_schemas(true)) AND n.nspname <> 'pg_catalog' \
+  WHERE p.proname = ANY ($4::pg_catalog.text[]) AND n.nspname = ANY (pg_catalog.current_schemas(true)) AND n.nspname <> 'pg_catalog' \
+UNION ALL SELECT 'function', '', n.nspname::pg_catalog.text, p.proname::pg_catalog.text, pg_catalog.md5(p::pg_catalog.text) \
+  FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace JOIN pg_catalog.pg_type t ON t.oid = p.proargtypes[0] \
+  WHERE p.proname = ANY ($6::pg_catalog.text[]) AND n.nspname = ANY (pg_catalog.current_schemas(true)) AND n.nspname <> 'pg_catalog' \
+  AND t.typtype = ANY (ARRAY['c', 'p']::pg_catalog.\"char\"[]) \
 UNION ALL SELECT 'body', '', n.nspname::pg_catalog.text, p.proname::pg_catalog.text, pg_catalog.md5(p::pg_catalog.text) \
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
-  WHERE p.proname = ANY ($3::pg_catalog.text[]) AND n.nspname <> 'pg_catalog' \
+  WHERE p.proname = ANY ($4::pg_catalog.text[]) AND n.nspname <> 'pg_catalog' \
 UNION ALL SELECT 'called', '', n.nspname::pg_catalog.text, p.proname::pg_catalog.text, pg_catalog.md5(p::pg_catalog.text) \
-  FROM found f CROSS JOIN LATERAL ( \
-    SELECT 'pg_catalog.pg_attrdef'::pg_catalog.regclass AS class, a.oid FROM pg_catalog.pg_attrdef a WHERE a.adrelid = f.oid AND $5::pg_catalog.bool \
-    UNION ALL SELECT 'pg_catalog.pg_constraint'::pg_catalog.regclass, c.oid FROM pg_catalog.pg_constraint c \
-      WHERE c.conrelid = f.oid AND $5::pg_catalog.bool \
-    UNION ALL SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, i.indexrelid FROM pg_catalog.pg_index i \
-      WHERE i.indrelid = f.oid AND $5::pg_catalog.bool \
-    UNION ALL SELECT 'pg_catalog.pg_policy'::pg_catalog.regclass, o.oid FROM pg_catalog.pg_policy o WHERE o.polrelid = f.oid \
+  FROM ( \
+    SELECT 'pg_catalog.pg_attrdef'::pg_catalog.regclass AS class, a.oid FROM found f JOIN pg_catalog.pg_attrdef a ON a.adrelid = f.oid WHERE f.w \
+    UNION ALL SELECT 'pg_catalog.pg_constraint'::pg_catalog.regclass, c.oid FROM found f JOIN pg_catalog.pg_constraint c ON c.conrelid = f.oid WHERE f.w \
+    UNION ALL SELECT 'pg_catalog.pg_constraint'::pg_catalog.regclass, c.oid FROM typed y JOIN pg_catalog.pg_constraint c ON c.contypid = y.oid \
+    UNION ALL SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, i.indexrelid FROM found f JOIN pg_catalog.pg_index i ON i.indrelid = f.oid WHERE f.w \
+    UNION ALL SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, f.oid FROM found f WHERE f.w \
+    UNION ALL SELECT 'pg_catalog.pg_policy'::pg_catalog.regclass, o.oid FROM found f JOIN pg_catalog.pg_policy o ON o.polrelid = f.oid \
   ) x JOIN pg_catalog.pg_depend d ON d.classid = x.class AND d.objid = x.oid AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass \
   JOIN pg_catalog.pg_proc p ON p.oid = d.refobjid JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
   JOIN pg_catalog.pg_language l ON l.oid = p.prolang \
-  WHERE n.nspname <> 'pg_catalog' AND l.lanname NOT IN ('internal', 'c') \
+  WHERE n.nspname <> 'pg_catalog' AND l.lanname <> ALL (ARRAY['internal', 'c']::pg_catalog.name[]) \
 UNION ALL SELECT 'prepared', '', NULL, p.name, pg_catalog.left(p.statement, 4000) || ' ' || pg_catalog.md5(p.statement) \
-  || ' ' || p.parameter_types::pg_catalog.text FROM pg_catalog.pg_prepared_statements p WHERE p.name = ANY ($6::pg_catalog.text[]) \
-UNION ALL SELECT 'operator', '', n.nspname::pg_catalog.text, o.oprname::pg_catalog.text, o.oprcode::pg_catalog.text \
-  FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace \
-  WHERE o.oprname = ANY ($4::pg_catalog.text[]) AND n.nspname = ANY (pg_catalog.current_schemas(true)) AND n.nspname <> 'pg_catalog' \
+  || ' ' || p.parameter_types::pg_catalog.text FROM pg_catalog.pg_prepared_statements p WHERE p.name = ANY ($7::pg_catalog.text[]) \
+UNION ALL SELECT 'cursor', c.creation_time::pg_catalog.text, NULL, c.name, c.statement FROM pg_catalog.pg_cursors c WHERE c.name = ANY ($8::pg_catalog.text[]) \
+UNION ALL SELECT 'event trigger', '', NULL, e.evtname::pg_catalog.text, pg_catalog.md5(e::pg_catalog.text || p::pg_catalog.text) \
+  FROM pg_catalog.pg_event_trigger e JOIN pg_catalog.pg_proc p ON p.oid = e.evtfoid WHERE $9::pg_catalog.bool AND e.evtenabled <> 'D' \
+UNION ALL SELECT 'setting', '', NULL, 'all others', pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat(s.name, ' ', s.setting), ',' ORDER BY s.name)) \
+  FROM pg_catalog.pg_settings s WHERE $10::pg_catalog.bool AND s.context = ANY (ARRAY['user', 'superuser']::pg_catalog.text[]) \
+  AND s.name <> ALL (ARRAY['statement_timeout', 'lock_timeout', 'client_min_messages']::pg_catalog.text[]) HAVING $10::pg_catalog.bool \
+UNION ALL SELECT 'type', '', n.nspname::pg_catalog.text, t.typname::pg_catalog.text, pg_catalog.md5(pg_catalog.concat(t::pg_catalog.text, \
+  (SELECT pg_catalog.string_agg(k::pg_catalog.text, ',' ORDER BY k.oid) FROM pg_catalog.pg_constraint k WHERE k.contypid = t.oid))) \
+  FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace \
+  WHERE $10::pg_catalog.bool AND t.typname = ANY ($11::pg_catalog.text[]) \
+UNION ALL SELECT 'operator', '', n.nspname::pg_catalog.text, o.oprname::pg_catalog.text, pg_catalog.md5(o::pg_catalog.text || coalesce(p::pg_catalog.text, '')) \
+  FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace LEFT JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode \
+  WHERE n.nspname <> 'pg_catalog' AND ((o.oprname = ANY ($5::pg_catalog.text[]) AND n.nspname = ANY (pg_catalog.current_schemas(true))) \
+    OR n.nspname::pg_catalog.text || '.' || o.oprname::pg_catalog.text = ANY ($5::pg_catalog.text[])) \
 ORDER BY 1, 3, 4, 2";
+
+/// [`CATALOGUE`] with every operator qualified.
+fn catalogue() -> &'static str {
+    static QUALIFIED: LazyLock<String> = LazyLock::new(|| {
+        let qualified = |sql: String, operator: &str| {
+            sql.replace(&format!(" {operator} "), &format!(" OPERATOR(pg_catalog.{operator}) "))
+        };
+        ["=", "<>", "||"].into_iter().fold(CATALOGUE.to_owned(), qualified)
+    });
+    &QUALIFIED
+}
 
 /// What a unit names, to be looked up.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(super) struct Names {
-    relations: Vec<Name>,
+    /// Each with whether it is written.
+    relations: Vec<(Name, bool)>,
     functions: Vec<String>,
     operators: Vec<String>,
+    dotted: Vec<String>,
     prepared: Vec<String>,
-    writes: bool,
+    cursors: Vec<String>,
+    types: Vec<String>,
+    alters: bool,
+}
+
+/// How much is asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Depth {
+    /// What judging needs.
+    Meaning,
+    /// And everything an approval rests on.
+    Everything,
 }
 
 /// Kinds that change nothing a later statement's meaning rests on.
 fn keeps_meaning(kind: StatementKind) -> bool {
-    use StatementKind::{
-        CopyIn, CopyOut, Declare, Delete, Explain, Fetch, Insert, Lock, Merge, Notify, Select, Show, Update,
-    };
+    use StatementKind::{CopyIn, CopyOut, Declare, Delete, Explain, Insert, Lock, Merge, Notify, Select, Show, Update};
     matches!(
         kind,
-        Select | Insert | Update | Delete | Merge | Show | Explain | Fetch | CopyIn | CopyOut | Declare | Notify | Lock
+        Select | Insert | Update | Delete | Merge | Show | Explain | CopyIn | CopyOut | Declare | Notify | Lock
     )
 }
 
@@ -176,32 +235,51 @@ pub(super) fn with_doubts(mut facts: ActionFacts) -> ActionFacts {
 
 impl Names {
     pub(super) fn of(facts: &ActionFacts) -> Names {
-        let relations: BTreeSet<Name> = facts.relations().map(|u| u.relation.clone()).collect();
-        let functions = facts.statements.iter().flat_map(|s| s.functions.iter().map(|f| f.name.clone()));
-        let operators = facts.statements.iter().flat_map(|s| s.operators.iter().cloned());
-        let reads =
-            |k: &StatementKind| matches!(k, StatementKind::Select | StatementKind::Explain | StatementKind::CopyOut);
+        use StatementKind::{Alter, CopyOut, Create, Drop, Explain, Grant, Select};
+        let mut relations: BTreeMap<Name, bool> = BTreeMap::new();
+        for used in facts.relations() {
+            let writes = !matches!(used.kind, Select | Explain | CopyOut);
+            *relations.entry(used.relation.clone()).or_default() |= writes;
+        }
+        fn all<'f>(names: impl Iterator<Item = &'f String>) -> Vec<String> {
+            names.cloned().collect::<BTreeSet<_>>().into_iter().collect()
+        }
+        let statements = || facts.statements.iter();
         Names {
             relations: relations.into_iter().collect(),
-            functions: functions.collect::<BTreeSet<_>>().into_iter().collect(),
-            operators: operators.collect::<BTreeSet<_>>().into_iter().collect(),
-            prepared: facts.statements.iter().flat_map(|s| s.prepared.iter().cloned()).collect(),
-            writes: !facts.kinds().iter().all(reads),
+            functions: all(statements().flat_map(|s| s.functions.iter().map(|f| &f.name))),
+            operators: all(statements().flat_map(|s| &s.operators)),
+            dotted: all(statements().flat_map(|s| &s.dotted)),
+            prepared: all(statements().flat_map(|s| &s.prepared)),
+            cursors: all(statements().flat_map(|s| &s.cursors)),
+            types: all(statements().flat_map(|s| s.types.iter().map(|t| &t.name))),
+            alters: facts.kinds().iter().any(|k| matches!(k, Create | Alter | Drop | Grant)),
         }
     }
 
     /// Both questions as messages: prepared, run and closed again under names of our own.
-    pub(super) fn questions(&self) -> Vec<Question> {
-        let schemas: Vec<&str> = self.relations.iter().map(|r| r.schema.as_deref().unwrap_or("")).collect();
-        let names: Vec<&str> = self.relations.iter().map(|r| r.name.as_str()).collect();
-        let functions: Vec<&str> = self.functions.iter().map(String::as_str).collect();
-        let operators: Vec<&str> = self.operators.iter().map(String::as_str).collect();
-        let writes = if self.writes { "t" } else { "f" }.to_owned();
-        let prepared: Vec<&str> = self.prepared.iter().map(String::as_str).collect();
-        let lists = [array(&schemas), array(&names), array(&functions), array(&operators), writes, array(&prepared)];
+    pub(super) fn questions(&self, depth: Depth) -> Vec<Question> {
+        let list = |names: &[String]| array(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        let flag = |set: bool| if set { "t" } else { "f" };
+        let schemas: Vec<&str> = self.relations.iter().map(|(r, _)| r.schema.as_deref().unwrap_or("")).collect();
+        let names: Vec<&str> = self.relations.iter().map(|(r, _)| r.name.as_str()).collect();
+        let written: Vec<&str> = self.relations.iter().map(|(_, w)| flag(*w)).collect();
+        let parameters = vec![
+            array(&schemas),
+            array(&names),
+            array(&written),
+            list(&self.functions),
+            list(&self.operators),
+            list(&self.dotted),
+            list(&self.prepared),
+            list(&self.cursors),
+            flag(self.alters).to_owned(),
+            flag(depth == Depth::Everything).to_owned(),
+            list(&self.types),
+        ];
         vec![
             Question { name: "_countersign_settings", sql: SETTINGS, parameters: Vec::new() },
-            Question { name: "_countersign_catalogue", sql: CATALOGUE, parameters: lists.to_vec() },
+            Question { name: "_countersign_catalogue", sql: catalogue(), parameters },
         ]
     }
 }
@@ -258,7 +336,12 @@ pub(super) struct Answers {
     /// Objects with a fingerprint of each.
     pub(super) objects: Vec<(String, String)>,
     resolved: Vec<(usize, Name)>,
-    reached: BTreeSet<Name>,
+    /// What each name leads to, by its place in the question.
+    reached: Vec<(usize, Name)>,
+    /// The texts of cursors that are moved or stood on.
+    pub(super) cursors: Vec<String>,
+    /// Whether anything a value is read by runs code of its own.
+    pub(super) calls: bool,
     doubts: BTreeSet<String>,
 }
 
@@ -276,7 +359,9 @@ impl Answers {
             settings,
             objects: Vec::new(),
             resolved: Vec::new(),
-            reached: BTreeSet::new(),
+            reached: Vec::new(),
+            cursors: Vec::new(),
+            calls: false,
         };
         for row in rest {
             let [kind, what, schema, name, detail] = <&[Option<String>; 5]>::try_from(row.as_slice()).ok()?;
@@ -289,22 +374,25 @@ impl Answers {
     fn row(&mut self, kind: &str, what: &str, name: Name, detail: String) -> Option<()> {
         match kind {
             "name" => self.resolved.push((what.parse().ok()?, name)),
+            "reach" => self.reached.push((what.parse().ok()?, name)),
+            "setting" => self.settings.push((name.name, detail)),
             "relation" => {
                 if detail.starts_with("f ") {
                     self.doubts.insert(format!("{name} lies on another server"));
                 }
                 self.objects.push((name.to_string(), detail));
-                self.reached.insert(name);
             }
             _ => {
                 let subject =
                     if what.is_empty() { format!("{kind} {name}") } else { format!("{kind} {what} on {name}") };
                 match kind {
-                    "policy" | "body" | "prepared" => {}
+                    "policy" | "body" | "prepared" | "type" => {}
+                    "cursor" => self.cursors.push(detail.clone()),
                     "called" => {
-                        self.doubts.insert(format!("{name} is called by a default, check, index or policy"));
+                        self.calls = true;
+                        self.doubts.insert(format!("{name} is called by a default, check, index, type or policy"));
                     }
-                    "trigger" | "rule" => {
+                    "trigger" | "rule" | "event trigger" => {
                         self.doubts.insert(format!("{subject} runs code of its own"));
                     }
                     _ => {
@@ -320,25 +408,18 @@ impl Answers {
     /// The facts with every name resolved, everything reached added, and every doubt written down.
     pub(super) fn refine(&self, facts: &ActionFacts, names: &Names) -> ActionFacts {
         let mut refined = facts.clone();
-        let meant = |relation: &Name| {
-            let at = names.relations.iter().position(|r| r == relation)?;
-            self.resolved.iter().find(|(ord, _)| *ord == at + 1).map(|(_, name)| name.clone())
-        };
+        let place = |relation: &Name| names.relations.iter().position(|(r, _)| r == relation).map(|at| at + 1);
         for statement in &mut refined.statements {
-            let kinds = statement.kinds.clone();
             let mut uses: BTreeSet<RelationUse> = BTreeSet::new();
             for used in &statement.relations {
-                match meant(&used.relation) {
-                    Some(relation) => uses.insert(RelationUse { kind: used.kind, relation }),
-                    None => {
-                        // A name that means nothing yet: the statement makes it, or fails.
-                        uses.insert(used.clone())
-                    }
-                };
-            }
-            let known: BTreeSet<Name> = uses.iter().map(|u| u.relation.clone()).collect();
-            for reached in self.reached.difference(&known) {
-                uses.extend(kinds.iter().map(|kind| RelationUse { kind: *kind, relation: reached.clone() }));
+                let at = place(&used.relation);
+                let same = |(ord, name): &(usize, Name)| (Some(*ord) == at).then(|| name.clone());
+                let meant = self.resolved.iter().find_map(same);
+                // A name that means nothing yet: the statement makes it, or fails.
+                uses.insert(RelationUse { kind: used.kind, relation: meant.unwrap_or_else(|| used.relation.clone()) });
+                // Whatever is done to a name is done to all it leads to.
+                let reached = self.reached.iter().filter_map(same);
+                uses.extend(reached.map(|relation| RelationUse { kind: used.kind, relation }));
             }
             statement.relations = uses;
         }
@@ -358,15 +439,19 @@ fn setting_doubts(settings: &[(String, String)]) -> BTreeSet<String> {
     if value("standard_conforming_strings") != "on" {
         doubts.insert("standard_conforming_strings is off".to_owned());
     }
+    if value("transaction_isolation") != "read committed" {
+        let why = "the transaction may see an older state of the catalogue than the target goes by";
+        doubts.insert(format!("{why} ({})", value("transaction_isolation")));
+    }
     if !is_read_as_utf8(value("client_encoding")) {
         doubts.insert(format!("client_encoding is {}", value("client_encoding")));
     }
     doubts
 }
 
-/// Encodings in which every byte of ASCII is itself, wherever it stands.
+/// Encodings in which names and texts are, on both sides, what we read. In any other, a name beyond ASCII is another.
 pub(super) fn is_read_as_utf8(encoding: &str) -> bool {
-    matches!(encoding, "UTF8" | "SQL_ASCII" | "LATIN1" | "LATIN9" | "WIN1252")
+    encoding == "UTF8"
 }
 
 #[cfg(test)]
@@ -378,6 +463,7 @@ mod tests {
             "schemas" => "pg_catalog,public",
             "standard_conforming_strings" => "on",
             "client_encoding" => "UTF8",
+            "transaction_isolation" => "read committed",
             _ => "x",
         };
         let value = |n: &&str| overrides.iter().find(|(name, _)| name == n).map_or(fine(n), |(_, v)| v).to_owned();
@@ -395,6 +481,8 @@ mod tests {
         assert_eq!(doubts(&[("schemas", "evil,pg_catalog")]), 1);
         assert_eq!(doubts(&[("standard_conforming_strings", "off")]), 1);
         assert_eq!(doubts(&[("client_encoding", "SJIS")]), 1);
+        assert_eq!(doubts(&[("client_encoding", "LATIN1")]), 1);
+        assert_eq!(doubts(&[("transaction_isolation", "repeatable read")]), 1);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::message::{self, Severity, report};
 use super::relay::{End, Relay};
 use super::wires::Wire;
 use bytes::BytesMut;
+use countersign_control::clock::monotonic;
 use countersign_journal::SessionEnd;
 use countersign_target::postgres::{Login, cancel, terminate};
 use std::time::Duration;
@@ -13,6 +14,8 @@ use tokio::net::TcpStream;
 
 /// How long the target has to stop what it runs after a cancel, before its backend is ended.
 const STOP_WAIT: Duration = Duration::from_secs(1);
+/// How long it is tried to stop what the target runs, before the session is closed all the same.
+const STOP_WAIT_MAX: Duration = Duration::from_secs(60);
 /// How long a last word to either side may take.
 const LAST_WORD_WAIT: Duration = Duration::from_secs(1);
 
@@ -62,23 +65,31 @@ impl Relay {
         Some((code, words))
     }
 
-    /// Disconnecting is not enough: what was cancelled must also have stopped, or its backend is ended.
-    async fn stop_target(&mut self, cancelled: bool) {
-        let stopped = tokio::time::timeout(STOP_WAIT, self.until_idle()).await;
-        if cancelled && matches!(stopped, Ok(Ok(()))) {
-            return;
-        }
-        let login = Login {
-            device: &self.login.device,
-            user: &self.login.login,
-            password: &self.login.password,
-            database: &self.login.database,
-            parameters: &[],
-        };
-        match terminate(&login, self.key.process).await {
-            Ok(true) => {}
-            Ok(false) => tracing::error!("{}: the target's backend does not end", self.gate.session()),
-            Err(fault) => tracing::error!("{}: {fault}", self.gate.session()),
+    /// Disconnecting is not enough: what was cancelled must also have stopped, or its backend is ended. Ending it needs a
+    /// sign-in of its own, which may fail for a while: until then it is cancelled again.
+    async fn stop_target(&mut self, mut cancelled: bool) {
+        let give_up = monotonic() + STOP_WAIT_MAX;
+        loop {
+            let stopped = tokio::time::timeout(STOP_WAIT, self.until_idle()).await;
+            if cancelled && matches!(stopped, Ok(Ok(()))) {
+                return;
+            }
+            let login = Login {
+                device: &self.login.device,
+                user: &self.login.login,
+                password: &self.login.password,
+                database: &self.login.database,
+                parameters: &[],
+            };
+            match terminate(&login, self.key.process).await {
+                Ok(true) => return,
+                Ok(false) => tracing::error!("{}: the target's backend does not end", self.gate.session()),
+                Err(fault) => tracing::error!("{}: {fault}", self.gate.session()),
+            }
+            if monotonic() >= give_up {
+                return;
+            }
+            cancelled = cancel(&self.login.device, self.key).await.is_ok();
         }
     }
 

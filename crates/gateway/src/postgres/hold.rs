@@ -2,10 +2,10 @@
 //!
 //! It begins by waiting until the target owes nothing, so that its state is known, and from there goes step by step.
 
-use super::catalogue::{Answers, Names, only_transaction, with_doubts};
+use super::catalogue::{Answers, Depth, Names, only_transaction, with_doubts};
 use super::message::{self, Frontend, Malformed, Severity, put, report};
 use super::pipeline::{Expect, For, Statement};
-use super::relay::{End, FLUSH, MISREAD, Relay, Turn, simple_part};
+use super::relay::{AHEAD_BYTES_MAX, End, FLUSH, MISREAD, Relay, Turn, simple_part};
 use super::unit::may_hold;
 use bytes::{Bytes, BytesMut};
 use countersign_control::clock::monotonic;
@@ -18,8 +18,6 @@ use tokio::time::{Duration, Instant};
 
 /// How often a waiting client is told that it waits.
 const NOTICE_EVERY: Duration = Duration::from_secs(30);
-/// What a waiting client may send ahead, in bytes, before it is no longer read.
-const AHEAD_BYTES_MAX: usize = 1 << 20;
 /// Largest unit of the extended protocol that is held, in bytes.
 const UNIT_BYTES_MAX: usize = 16 << 20;
 /// Most messages in one.
@@ -74,8 +72,7 @@ impl Relay {
             return Ok(());
         }
         let Frontend::Bind(bind) = message::frontend(bytes)? else { return Err(Malformed::Body('B').into()) };
-        let meaning = self.pipeline.meaning(bind.statement);
-        let statement = meaning.statements.into_iter().next().unwrap_or(Statement::Opaque);
+        let statement = self.pipeline.meaning(bind.statement).into_iter().next().unwrap_or(Statement::Opaque);
         let (facts, part) = self.bound(&statement, &bind);
         let sql = part.sql.clone();
         if statement == Statement::Misread {
@@ -115,7 +112,12 @@ impl Relay {
             };
             return self.refuse(waiting, no).await;
         }
-        let answers = match self.meaning_of(&waiting.facts).await? {
+        let mut asked = self.meaning_of(&waiting.facts).await?;
+        if let Some(texts) = cursor_texts(&asked) {
+            self.read_cursors(&mut waiting, texts);
+            asked = self.meaning_of(&waiting.facts).await?;
+        }
+        let answers = match asked {
             Ok(answers) => answers,
             Err(why) => {
                 let no = No::privilege(format!("the session could not be asked what this statement means: {why}"));
@@ -143,6 +145,52 @@ impl Relay {
         }
     }
 
+    /// Moving a cursor runs its query: what that is counts too.
+    fn read_cursors(&mut self, waiting: &mut Waiting, texts: Vec<String>) {
+        let read = texts.iter().map(|text| (*self.facts(text.as_bytes())).clone());
+        let own = std::mem::take(&mut waiting.facts);
+        waiting.facts = ActionFacts::joined(read.chain([own]));
+    }
+
+    /// Whether the target may run code when it only prepares a text: it reads literals of types of the user's own then,
+    /// and their checks with them.
+    pub(super) fn may_run_when_parsed(&mut self, sql: &[u8]) -> bool {
+        self.gate.restricts() && self.facts(sql).statements.iter().any(|s| s.composite_literals)
+    }
+
+    /// A Parse that may run code goes only once the session has said that it does not. Returns whether it may.
+    pub(super) async fn slow_parse(&mut self, bytes: &Bytes, sql: &[u8]) -> Result<bool, End> {
+        self.quiesce().await?;
+        if self.pipeline.has_failed() {
+            return Ok(true); // the target skips it
+        }
+        let facts = (*self.facts(sql)).clone();
+        let named = facts.statements.iter().any(|s| !s.types.is_empty());
+        let calls = match self.meaning_of(&facts).await? {
+            Ok(answers) => answers.calls,
+            Err(_) => true,
+        };
+        if !named && !calls {
+            return Ok(true);
+        }
+        let words = "preparing this may already run code of a type of your own; send it as a simple query";
+        self.refuse_parse(bytes, sql, No::privilege(words)).await?;
+        Ok(false)
+    }
+
+    /// A session may not prepare more: the gateway keeps every text.
+    pub(super) async fn refuse_more_statements(&mut self, bytes: &Bytes, sql: &[u8]) -> Result<(), End> {
+        self.quiesce().await?;
+        let words = "too many or too long prepared statements in this session; close some".to_owned();
+        self.refuse_parse(bytes, sql, No { code: "53400", words, hint: String::new() }).await
+    }
+
+    async fn refuse_parse(&mut self, bytes: &Bytes, sql: &[u8], no: No) -> Result<(), End> {
+        let facts = ActionFacts::default();
+        let waiting = Waiting { messages: vec![bytes.clone()], parts: vec![simple_part(sql)], facts, simple: false };
+        self.refuse(waiting, no).await
+    }
+
     /// Waits until the target owes nothing.
     async fn quiesce(&mut self) -> Result<(), End> {
         if !self.pipeline.is_idle() {
@@ -156,7 +204,8 @@ impl Relay {
         while !self.pipeline.is_idle() {
             match self.turn(false).await? {
                 Turn::Moved => self.take_target().await?,
-                Turn::CancelAsked => {} // what runs is a question of ours, or nearly done
+                // What runs is cancelled; when it is a question of ours, the statement it was for is refused.
+                Turn::CancelAsked => self.cancel_running().await?,
             }
         }
         Ok(())
@@ -168,7 +217,7 @@ impl Relay {
         if let Some(known) = self.memory.meaning(&names) {
             return Ok(Ok(known));
         }
-        let asked = self.ask(&names).await?;
+        let asked = self.ask(&names, Depth::Meaning).await?;
         if let Ok(answers) = &asked {
             self.memory.remember(names, answers.clone());
         }
@@ -176,9 +225,9 @@ impl Relay {
     }
 
     /// Puts our questions to the target. Where a Sync of ours would end the client's portals, a Flush is used.
-    async fn ask(&mut self, names: &Names) -> Result<Result<Arc<Answers>, String>, End> {
+    async fn ask(&mut self, names: &Names, depth: Depth) -> Result<Result<Arc<Answers>, String>, End> {
         let mut out = BytesMut::new();
-        for question in names.questions() {
+        for question in names.questions(depth) {
             question.write(&mut out);
             let name = question.name().as_bytes().to_vec();
             let made = [Expect::Parse(name.clone(), Statement::Opaque), Expect::Bind, Expect::Execute(0)];
@@ -239,7 +288,7 @@ impl Relay {
                 }
                 Frontend::Bind(bind) => {
                     let known = local.get(bind.statement).cloned();
-                    let meant = || self.pipeline.meaning(bind.statement).statements.into_iter().next();
+                    let meant = || self.pipeline.meaning(bind.statement).into_iter().next();
                     let statement = known.or_else(meant).unwrap_or(Statement::Opaque);
                     let (facts, part) = self.bound(&statement, bind);
                     if statement == Statement::Misread {
@@ -311,7 +360,7 @@ impl Relay {
     /// The unit with settings and objects as they are at this moment.
     async fn unit_now(&mut self, waiting: &Waiting) -> Result<Result<(Unit, ActionFacts), No>, End> {
         let names = Names::of(&waiting.facts);
-        let answers = match self.ask(&names).await? {
+        let answers = match self.ask(&names, Depth::Everything).await? {
             Ok(answers) => answers,
             Err(why) => {
                 return Ok(Err(No::privilege(format!(
@@ -331,7 +380,13 @@ impl Relay {
         let deadline = in_transaction.then(|| monotonic() + longest);
         let mut beat = tokio::time::interval(NOTICE_EVERY);
         loop {
-            let ahead = self.wires.client.input.len() < AHEAD_BYTES_MAX;
+            if said_goodbye(&self.wires.client.input) {
+                return Err(End::ClientLeft);
+            }
+            if self.wires.client.input.len() >= AHEAD_BYTES_MAX {
+                let words = format!("too much was sent behind a statement that waits; request {} stays", hold.request);
+                return Ok(Err(No { hint: hold.address.clone(), ..No::privilege(words) }));
+            }
             tokio::select! {
                 biased;
                 settled = hold.settled() => {
@@ -340,7 +395,7 @@ impl Relay {
                         Settled::Refused(why) => Err(No { hint: hold.address.clone(), ..No::privilege(why) }),
                     });
                 }
-                turn = self.turn(ahead) => match turn? {
+                turn = self.turn(true) => match turn? {
                     Turn::Moved => self.take_target().await?,
                     Turn::CancelAsked => {
                         let words = format!("canceling statement due to user request; request {} withdrawn", hold.request);
@@ -463,6 +518,17 @@ impl Relay {
         put(tag, body, &mut out);
         self.frame(&out);
     }
+}
+
+/// Whether the client, behind the end of what waits, only said that it leaves.
+fn said_goodbye(input: &[u8]) -> bool {
+    let end_of_unit = [b"S\0\0\0\x04", b"H\0\0\0\x04"].into_iter().find_map(|end| input.strip_prefix(&end[..]));
+    end_of_unit.unwrap_or(input).first() == Some(&b'X')
+}
+
+/// The queries behind cursors a unit moves, when there are any.
+fn cursor_texts(asked: &Result<Arc<Answers>, String>) -> Option<Vec<String>> {
+    asked.as_ref().ok().map(|a| a.cursors.clone()).filter(|texts| !texts.is_empty())
 }
 
 /// Whether a message may come next in a held unit: each statement is executed right after its Bind, so that what is

@@ -12,6 +12,9 @@ pub(super) const EXPECTED_MAX: usize = 65_536;
 /// Prepared statements a session may hold.
 pub(super) const STATEMENTS_MAX: usize = 10_000;
 
+/// Bytes of their texts a session may hold.
+const TEXT_BYTES_MAX: usize = 64 << 20;
+
 /// A prepared statement.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Statement {
@@ -21,6 +24,12 @@ pub(super) enum Statement {
     Opaque,
     /// It was parsed while the target may have read text otherwise than we do.
     Misread,
+}
+
+impl Statement {
+    fn text_bytes(&self) -> usize {
+        if let Statement::Known(sql, _) = self { sql.len() } else { 0 }
+    }
 }
 
 /// One answer the target owes.
@@ -75,6 +84,8 @@ pub(super) enum Resets {
 pub(super) struct Pipeline {
     owed: VecDeque<Owed>,
     statements: HashMap<Vec<u8>, Statement>,
+    /// Bytes of their texts.
+    text_bytes: usize,
     /// The target ignores everything up to the next Sync.
     failed: bool,
     /// Portals were made since the last Sync.
@@ -92,20 +103,12 @@ pub(super) struct Pipeline {
     pub(super) transaction: u8,
 }
 
-/// What a statement name may stand for.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Meaning {
-    /// Everything it may stand for.
-    pub(super) statements: Vec<Statement>,
-    /// Whether the target confirmed it.
-    pub(super) certain: bool,
-}
-
 impl Pipeline {
     pub(super) fn new(transaction: u8) -> Pipeline {
         Pipeline {
             owed: VecDeque::new(),
             statements: HashMap::new(),
+            text_bytes: 0,
             failed: false,
             executed: false,
             may_copy: false,
@@ -124,7 +127,13 @@ impl Pipeline {
 
     pub(super) fn is_full(&self) -> bool {
         let undecided = self.may_copy && self.copy_in == CopyIn::No;
-        undecided || self.owed.len() >= EXPECTED_MAX || self.statements.len() >= STATEMENTS_MAX
+        undecided || self.owed.len() >= EXPECTED_MAX
+    }
+
+    /// Whether no more statements may be prepared: a client must close some first.
+    pub(super) fn holds_too_much(&self) -> bool {
+        let unconfirmed = self.owed.iter().filter(|o| matches!(o.what, Expect::Parse(..))).count();
+        self.statements.len() + unconfirmed >= STATEMENTS_MAX || self.text_bytes >= TEXT_BYTES_MAX
     }
 
     /// What was sent last may take COPY data. While it does, the target ignores Syncs: which of those behind it count
@@ -175,6 +184,11 @@ impl Pipeline {
         self.owed.iter().filter(ends).count() as u64
     }
 
+    /// Whether one of the client's batches is on its way. Nothing of the client's is sent behind its end.
+    pub(super) fn owes_batch(&self) -> bool {
+        self.owed.back().is_some_and(|o| o.to == For::Client && matches!(o.what, Expect::Sync | Expect::Query(_)))
+    }
+
     pub(super) fn front(&self) -> Option<&Owed> {
         self.owed.front()
     }
@@ -198,7 +212,7 @@ impl Pipeline {
     }
 
     /// What a statement name may stand for, given what the target has not confirmed yet.
-    pub(super) fn meaning(&self, name: &[u8]) -> Meaning {
+    pub(super) fn meaning(&self, name: &[u8]) -> Vec<Statement> {
         let mut statements = vec![self.statements.get(name).cloned().unwrap_or(Statement::Opaque)];
         let confirmed = self.statements.contains_key(name);
         let mut certain = true;
@@ -218,7 +232,7 @@ impl Pipeline {
         {
             statements.remove(0); // it had no meaning before: either the new one holds or the target refuses
         }
-        Meaning { statements, certain }
+        statements
     }
 
     /// Something ran that may have made, changed or removed prepared statements behind our back.
@@ -259,10 +273,13 @@ impl Pipeline {
         }
         match &owed.what {
             Expect::Parse(name, statement) => {
-                self.statements.insert(name.clone(), statement.clone());
+                self.text_bytes += statement.text_bytes();
+                let before = self.statements.insert(name.clone(), statement.clone());
+                self.text_bytes -= before.map_or(0, |s| s.text_bytes()).min(self.text_bytes);
             }
             Expect::CloseStatement(name) => {
-                self.statements.remove(name);
+                let before = self.statements.remove(name);
+                self.text_bytes -= before.map_or(0, |s| s.text_bytes()).min(self.text_bytes);
             }
             _ => {}
         }
@@ -312,9 +329,9 @@ mod tests {
     fn a_name_means_a_text_only_once_the_target_said_so() {
         let mut p = Pipeline::new(b'I');
         parse(&mut p, "s", "delete");
-        assert_eq!(p.meaning(b"s"), Meaning { statements: vec![known("delete")], certain: false });
+        assert_eq!(p.meaning(b"s"), [known("delete")]);
         p.answered(b'1');
-        assert_eq!(p.meaning(b"s"), Meaning { statements: vec![known("delete")], certain: true });
+        assert_eq!(p.meaning(b"s"), [known("delete")]);
     }
 
     /// A second Parse of the same name fails on the target, which keeps the first text.
@@ -324,9 +341,9 @@ mod tests {
         parse(&mut p, "s", "delete");
         p.answered(b'1');
         parse(&mut p, "s", "select");
-        assert_eq!(p.meaning(b"s").statements, vec![known("delete"), known("select")]);
+        assert_eq!(p.meaning(b"s"), [known("delete"), known("select")]);
         p.errored();
-        assert_eq!(p.meaning(b"s"), Meaning { statements: vec![known("delete")], certain: true });
+        assert_eq!(p.meaning(b"s"), [known("delete")]);
     }
 
     /// After an error the target ignores Close and Parse up to the Sync.
@@ -342,14 +359,14 @@ mod tests {
         parse(&mut p, "s", "select");
         p.expect(Expect::Sync, For::Client);
         p.answered(b'Z');
-        assert_eq!(p.meaning(b"s").statements, vec![known("delete")]);
+        assert_eq!(p.meaning(b"s"), [known("delete")]);
         assert!(p.is_idle());
     }
 
     #[test]
     fn an_unknown_name_is_opaque() {
         let p = Pipeline::new(b'I');
-        assert_eq!(p.meaning(b"x"), Meaning { statements: vec![Statement::Opaque], certain: true });
+        assert_eq!(p.meaning(b"x"), [Statement::Opaque]);
     }
 
     #[test]

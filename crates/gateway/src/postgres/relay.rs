@@ -78,6 +78,7 @@ pub(super) struct Relay {
     /// Counts Syncs and queries: what was sent between two of them fails or stands together.
     batch: u64,
     restricted: bool,
+    unread: Arc<ActionFacts>,
     cut: Cut,
     cancel: Registered,
     pub(super) login: TargetLogin,
@@ -95,6 +96,8 @@ struct Portal {
     may_copy: bool,
     moment: Moment,
     batch: u64,
+    /// Whether its text was read: a rule spoke of it then.
+    read: bool,
 }
 
 /// What a judgement rests on: the policy, and everything that was sent that may change what names mean.
@@ -104,8 +107,12 @@ struct Moment {
     changes: u64,
 }
 
-/// Nothing is known of a text nobody needs to understand.
-static NO_FACTS: ActionFacts = ActionFacts { statements: Vec::new(), unknown: std::collections::BTreeSet::new() };
+/// What a client that must wait may send ahead, in bytes, before it is no longer read.
+pub(super) const AHEAD_BYTES_MAX: usize = 1 << 20;
+/// The number of the first type that is not the server's own (PostgreSQL source, `FirstNormalObjectId`).
+const FIRST_OWN_TYPE: u32 = 16_384;
+/// What stands for the facts of a text that nobody needs to understand. Should somebody need to after all, it is opaque.
+const UNREAD: &str = "the text came before a rule spoke of it, and was not read";
 
 impl Relay {
     pub(super) fn new(
@@ -136,6 +143,7 @@ impl Relay {
             changes: 0,
             batch: 0,
             restricted: true,
+            unread: Arc::new(ActionFacts::opaque(UNREAD)),
             cancel,
             login,
             key: target.key,
@@ -156,7 +164,9 @@ impl Relay {
     async fn step(&mut self) -> Result<(), End> {
         self.take_client().await?;
         self.hand_over().await?;
-        match self.turn(!self.pipeline.is_full()).await? {
+        // The client is listened to even while it must wait, so that its leaving is noticed.
+        let listens = self.may_take() || self.wires.client.input.len() < AHEAD_BYTES_MAX;
+        match self.turn(listens).await? {
             Turn::Moved => self.take_target().await,
             Turn::CancelAsked => self.cancel_running().await,
         }
@@ -232,8 +242,14 @@ impl Relay {
         }
     }
 
+    /// Whether the next message may be looked at. One batch is on its way at a time: what waits here is judged by the
+    /// rules of the moment it is sent, and a cut leaves nothing behind that the target would still begin.
+    fn may_take(&self) -> bool {
+        !self.pipeline.is_full() && (!self.pipeline.owes_batch() || self.pipeline.copy_in != CopyIn::No)
+    }
+
     async fn take_client(&mut self) -> Result<(), End> {
-        while !self.pipeline.is_full() {
+        while self.may_take() {
             let Some(bytes) = self.next_message()? else { break };
             self.take(bytes).await?;
         }
@@ -268,6 +284,12 @@ impl Relay {
             Frontend::Query(sql) => self.query(&bytes, sql).await?,
             Frontend::Bind(bind) => self.bind(&bytes, &bind).await?,
             Frontend::Parse { name, sql, types } => {
+                if self.pipeline.holds_too_much() {
+                    return self.refuse_more_statements(&bytes, sql).await;
+                }
+                if self.may_run_when_parsed(sql) && !self.slow_parse(&bytes, sql).await? {
+                    return Ok(());
+                }
                 let statement = self.pipeline.parsed(sql, &types);
                 self.expect_and_frame(Expect::Parse(name.to_vec(), statement), &bytes);
             }
@@ -300,17 +322,17 @@ impl Relay {
     /// the target skips both, and nothing its judgement rests on has changed since.
     fn may_execute_now(&mut self, portal: &[u8]) -> bool {
         let now = self.moment();
-        let same = |p: &Portal| p.batch == self.batch && p.moment == now;
+        let same = |p: &Portal| p.read && p.batch == self.batch && p.moment == now;
         !self.gate.restricts() || self.portals.get(portal).is_some_and(same)
     }
 
     /// Whether a portal may still be executed; the target owes nothing, so that what is known of it is so. The target
-    /// looks up a query's names when it is bound, but a command's only when it is executed.
+    /// looks up a query's names when it is bound, but a command's, and the triggers of a change, only when it is executed.
     pub(super) fn may_still_execute(&mut self, portal: &[u8]) -> bool {
         let now = self.moment();
-        let queries = [StatementKind::Select, StatementKind::Insert, StatementKind::Update, StatementKind::Delete];
-        let fixed = |p: &Portal| p.facts.unknown.is_empty() && p.facts.kinds().iter().all(|k| queries.contains(k));
-        let still = |p: &Portal| p.moment == now || (p.moment.epoch == now.epoch && fixed(p));
+        let reads = |p: &Portal| p.facts.kinds().iter().all(|k| *k == StatementKind::Select);
+        let fixed = |p: &Portal| p.facts.unknown.is_empty() && reads(p);
+        let still = |p: &Portal| (p.read && p.moment == now) || (p.read && p.moment.epoch == now.epoch && fixed(p));
         self.portals.get(portal).is_some_and(still)
     }
 
@@ -369,7 +391,7 @@ impl Relay {
         self.number += 1;
         // Every text the name may stand for must be one that may go.
         let mut passed = None;
-        for statement in self.pipeline.meaning(bind.statement).statements {
+        for statement in self.pipeline.meaning(bind.statement) {
             let (facts, part) = self.bound(&statement, bind);
             match self.judged(&facts, &part.sql) {
                 Some(Judgement::Pass(pass)) => passed = Some((pass, facts, part)),
@@ -398,15 +420,23 @@ impl Relay {
             self.portals.clear();
         }
         let may_copy = part.sql.is_empty() || may_hold(&part.sql, b"copy");
-        let (moment, batch) = (self.moment(), self.batch);
-        let known = Portal { number: self.number, facts: Arc::new(facts.clone()), may_copy, moment, batch };
+        let moment = Moment { epoch: self.gate.judged_epoch(), changes: self.changes };
+        let (batch, read) = (self.batch, self.restricted);
+        let known = Portal { number: self.number, facts: Arc::new(facts.clone()), may_copy, moment, batch, read };
         self.portals.insert(portal.to_vec(), known);
     }
 
     /// What a bind would run: its facts and its exact text and values.
     pub(super) fn bound(&mut self, statement: &Statement, bind: &Bind<'_>) -> (Arc<ActionFacts>, UnitPart) {
         match statement {
-            Statement::Known(sql, types) => (self.facts(sql), bind.part(sql, types)),
+            Statement::Known(sql, types) => {
+                let mut facts = self.facts(sql);
+                if let Some(own) = types.iter().find(|t| **t >= FIRST_OWN_TYPE) {
+                    let why = format!("binds a value of type number {own}, which is none of the server's own");
+                    Arc::make_mut(&mut facts).unknown.insert(why);
+                }
+                (facts, bind.part(sql, types))
+            }
             Statement::Opaque => {
                 let name = String::from_utf8_lossy(bind.statement).into_owned();
                 let why = format!("runs the prepared statement `{name}`, whose text was not seen");
@@ -431,12 +461,15 @@ impl Relay {
             }
         }
         self.restricted = restricts;
-        if restricts { self.memory.facts(sql) } else { Arc::new(NO_FACTS.clone()) }
+        if restricts { self.memory.facts(sql) } else { self.unread.clone() }
     }
 
     /// What the rules say, if everything the text names is known; nothing when the session must be asked first.
     pub(super) fn judged(&mut self, facts: &ActionFacts, sql: &[u8]) -> Option<Judgement> {
-        if !self.restricted || only_transaction(facts, sql) {
+        if !self.restricted {
+            return self.gate.judge_unread();
+        }
+        if only_transaction(facts, sql) {
             return Some(self.gate.judge(facts));
         }
         let names = Names::of(facts);
@@ -446,6 +479,9 @@ impl Relay {
 
     /// What is sent now may change what comes later means.
     pub(super) fn note_changes(&mut self, facts: &ActionFacts) {
+        if !self.restricted {
+            return; // once a rule speaks, everything before it is forgotten
+        }
         if changes_meaning(facts) {
             self.unsettled = true;
             self.changes += 1;
@@ -465,7 +501,7 @@ impl Relay {
 
     /// Cancels what runs now. Nothing is sent to the target until it took the request, so that a late signal cannot
     /// hit a later statement.
-    async fn cancel_running(&mut self) -> Result<(), End> {
+    pub(super) async fn cancel_running(&mut self) -> Result<(), End> {
         if !self.pipeline.is_idle()
             && let Err(fault) = cancel(&self.login.device, self.key).await
         {

@@ -5,7 +5,9 @@ use super::tree::{Node, Value};
 use super::walk::{Walk, name_of};
 use countersign_journal::facts::Name;
 use countersign_journal::{RelationUse, StatementKind as K};
-use pg_query::protobuf::{DropBehavior, GrantTargetType, ObjectType, ReindexObjectType, TransactionStmtKind};
+use pg_query::protobuf::{
+    AlterTableType, DropBehavior, GrantTargetType, ObjectType, ReindexObjectType, TransactionStmtKind,
+};
 use std::mem::{replace, take};
 
 impl Walk {
@@ -18,6 +20,7 @@ impl Walk {
         }
         self.facts.kinds.insert(kind);
         match node.name {
+            "DeclareCursorStmt" | "FetchStmt" => drop(self.facts.cursors.insert(node.text("portalname").to_owned())),
             "PrepareStmt" | "ExecuteStmt" => drop(self.facts.prepared.insert(node.text("name").to_owned())),
             "CreateTrigStmt" | "CreateEventTrigStmt" => self.calls(node.list("funcname")),
             "DropStmt" => node.list("objects").iter().for_each(|object| self.object(node, "remove_type", object)),
@@ -26,16 +29,54 @@ impl Walk {
             }
             _ => {}
         }
-        if let Some(why) = doubt_of(node) {
-            self.doubt(why);
+        match doubt_of(node) {
+            Some(why) => self.doubt(why),
+            None if matches!(kind, K::Create | K::Alter) && !is_plain(node) => self.doubt(NEW_MEANINGS),
+            None => {}
         }
         self.children_as(kind, node);
     }
 
     /// One action of `ALTER TABLE`.
     pub(super) fn alter_table_command(&mut self, node: &Node) {
+        use AlterTableType as T;
         if cascades(node) {
             self.doubt(CASCADES);
+        }
+        let belongs = [
+            T::AtAddInherit,
+            T::AtDropInherit,
+            T::AtAttachPartition,
+            T::AtDetachPartition,
+            T::AtDetachPartitionFinalize,
+            T::AtAddOf,
+            T::AtDropOf,
+        ];
+        let runs = [
+            T::AtEnableTrig,
+            T::AtEnableAlwaysTrig,
+            T::AtEnableReplicaTrig,
+            T::AtDisableTrig,
+            T::AtEnableTrigAll,
+            T::AtDisableTrigAll,
+            T::AtEnableTrigUser,
+            T::AtDisableTrigUser,
+            T::AtEnableRule,
+            T::AtEnableAlwaysRule,
+            T::AtEnableReplicaRule,
+            T::AtDisableRule,
+            T::AtEnableRowSecurity,
+            T::AtDisableRowSecurity,
+            T::AtForceRowSecurity,
+            T::AtNoForceRowSecurity,
+        ];
+        let command = T::try_from(node.number("subtype") as i32).unwrap_or(T::Undefined);
+        if command == T::Undefined || belongs.contains(&command) || runs.contains(&command) {
+            self.doubt(NEW_MEANINGS);
+        }
+        // A new or changed column converts what the table holds, or its default, to its type.
+        if let Some(column) = node.node("def").filter(|def| def.name == "ColumnDef") {
+            self.converts(column.node("type_name"));
         }
         self.children(node);
     }
@@ -118,6 +159,49 @@ impl Walk {
         }
     }
 }
+
+/// A change of the schema after which a text that names nothing new may do something else.
+const NEW_MEANINGS: &str = "changes what other statements mean, in a way that is not followed here";
+
+/// Whether a statement makes or alters something without giving other texts another meaning: what it makes has a name of
+/// its own, and no code, members or conversions.
+fn is_plain(node: &Node) -> bool {
+    use ObjectType as T;
+    match node.name {
+        "CreateStmt" => {
+            node.list("inh_relations").is_empty()
+                && node.node("partbound").is_none()
+                && node.node("of_typename").is_none()
+        }
+        "RenameStmt" => {
+            let named = [T::ObjectIndex, T::ObjectTabconstraint, T::ObjectSequence, T::ObjectRole, T::ObjectTablespace];
+            named.iter().any(|kind| node.number("rename_type") == *kind as i64)
+        }
+        name => PLAIN.contains(&name),
+    }
+}
+
+const PLAIN: [&str; 19] = [
+    "AlterEnumStmt",
+    "AlterOwnerStmt",
+    "AlterRoleStmt",
+    "AlterSeqStmt",
+    "AlterTableSpaceOptionsStmt",
+    "AlterTableStmt",
+    "CommentStmt",
+    "CreateEnumStmt",
+    "CreateRoleStmt",
+    "CreateSchemaStmt",
+    "CreateSeqStmt",
+    "CreateStatsStmt",
+    "CreateTableAsStmt",
+    "CreateTableSpaceStmt",
+    "CreateTrigStmt",
+    "CreatedbStmt",
+    "IndexStmt",
+    "RuleStmt",
+    "ViewStmt",
+];
 
 const CASCADES: &str = "also drops or empties whatever depends on it (CASCADE)";
 

@@ -133,6 +133,13 @@ impl Walk {
                 self.calls(node.list("funcname"));
                 self.children(node);
             }
+            "ColumnRef" if node.list("fields").len() > 1 => self.dotted(node.list("fields")),
+            "AIndirection" => {
+                self.dotted(node.list("indirection"));
+                self.children(node);
+            }
+            "AConst" => self.literal(node),
+            "CurrentOfExpr" => drop(self.facts.cursors.insert(node.text("cursor_name").to_owned())),
             "RangeTableSample" => self.sample(node),
             "AExpr" | "SubLink" | "SortBy" | "JoinExpr" | "CaseExpr" => {
                 self.operators_of(node);
@@ -311,12 +318,24 @@ impl Walk {
         self.facts.operators.insert(if plain { name.name } else { name.to_string() });
     }
 
+    /// `c.f` calls the function `f` when the row `c` has no column `f`.
+    fn dotted(&mut self, fields: &[Value]) {
+        self.facts.dotted.extend(fields.iter().filter_map(Value::word).map(str::to_owned));
+    }
+
+    fn literal(&mut self, node: &Node) {
+        let text = node.node("val").filter(|val| val.name == "String");
+        let begins = text.map(|t| t.text("sval").trim_start().starts_with(['{', '(', '[']));
+        self.facts.composite_literals |= begins.unwrap_or(false);
+    }
+
     /// A conversion to a type runs that type's code, for a domain that of its checks.
-    fn converts(&mut self, type_name: Option<&Node>) {
+    pub(super) fn converts(&mut self, type_name: Option<&Node>) {
         let Some(node) = type_name else { return };
         match name_of(node.list("names")) {
             Some(name) if pure::is_type(&name) && !node.flag("pct_type") => {}
             Some(name) => {
+                self.facts.types.insert(name.clone());
                 self.doubt(format!("converts to type {}, whose effects are not known", quoted(&name.to_string())));
             }
             None => self.doubt("converts to a type whose name is not understood"),
