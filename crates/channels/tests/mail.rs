@@ -2,7 +2,7 @@
 
 use countersign_channels::{MailConfig, Security, run};
 use countersign_control::view::AuditQuery;
-use countersign_control::{Actor, Clock, Control, RootKey, Settings, install};
+use countersign_control::{Actor, Clock, Control, Reservation, RootKey, Settings, install};
 use countersign_harness::{Mail, MailSink, reserve_port};
 use countersign_journal::{RequestId, Verdict, Window};
 use std::io;
@@ -64,7 +64,7 @@ impl World {
         let account = self.control.account_by_label("app@prod-db").expect("it is in the file");
         let now = self.control.now();
         let window = Window::new(now, now.plus(3_600)).expect("an hour");
-        self.control.ask_connect(&alice, account, None, window, reason).await.expect("asked")
+        self.control.reserve(&alice, Reservation::plain(account, window, reason)).await.expect("asked")
     }
 
     async fn decide(&self, approver: &Actor, request: RequestId, verdict: Verdict) {

@@ -6,7 +6,8 @@ use crate::control::Control;
 use crate::fault::Fault;
 use crate::permission::Permission;
 use crate::view::{AccessView, Explanation, LevelView, Preview, ReasonView};
-use countersign_core::{Asked, Directory, GrantStage, Ruling, State, Status, rule};
+use countersign_core::ruling::Reason;
+use countersign_core::{About, Asked, Directory, GrantStage, Ruling, State, Status, approvers, rule};
 use countersign_journal::{AccountId, Act, ActionFacts, Outcome, PersonId, TargetFacts};
 
 impl Control {
@@ -59,7 +60,7 @@ impl Control {
         if ruling.outcome == Outcome::Deny && !actor.may(Permission::ReadEverything) {
             return Err(Fault::NotFound);
         }
-        Ok(preview(&directory, actor.person, ruling).0)
+        Ok(self.preview(&directory, About { requester: actor.person, account }, ruling).0)
     }
 
     /// What an act would need of anybody: the ruling, its rules, the levels, and who could decide now (R93).
@@ -82,7 +83,7 @@ impl Control {
         let target = directory.target_facts(account, None).ok_or(Fault::NotFound)?;
         let asked = facts.map_or(Asked::Connect, Asked::Run);
         let ruling = rule(&self.state().policy, &who, &target, asked);
-        let (preview, reasons) = preview(&directory, person, ruling);
+        let (preview, reasons) = self.preview(&directory, About { requester: person, account }, ruling);
         let act = facts.map_or_else(|| "connect".to_owned(), |f| crate::words::kinds(f.kinds()));
         Ok(Explanation {
             person: crate::view::person_view(&directory, person),
@@ -99,52 +100,60 @@ impl Control {
         let Some(request) = state.requests.get(&request).filter(|r| r.status == Status::Pending) else {
             return Vec::new();
         };
-        let open = request.tracks.iter().filter_map(countersign_core::state::Track::open);
+        let open = request.tracks.iter().filter_map(countersign_core::state::Track::authority);
         let mut handles: Vec<String> = open
-            .flat_map(|level| directory.holders(&level.authority))
-            .filter(|p| *p != request.person.id)
+            .flat_map(|authority| approvers(&state, &directory, self.now(), authority, request.about()))
             .map(|p| crate::words::name(&directory, p))
             .collect();
         handles.sort();
         handles.dedup();
         handles
     }
+
+    fn preview(&self, directory: &Directory, about: About, ruling: Ruling) -> (Preview, Vec<ReasonView>) {
+        let (state, now) = (self.state(), self.now());
+        let level = |level: &countersign_journal::Level| LevelView {
+            authority: crate::view::authority_words(directory, &level.authority),
+            approvers: approvers(&state, directory, now, &level.authority, about)
+                .into_iter()
+                .map(|p| crate::view::person_view(directory, p))
+                .collect(),
+            approvals: level.approvals,
+            rejections: level.rejections,
+            stage: "waiting",
+            epoch: 0,
+            due: level.timeout.as_ref().map(|t| now.plus(t.after_s)),
+            then: crate::view::then_words(directory, level, false),
+            escalated: String::new(),
+            votes: Vec::new(),
+        };
+        let conditions = &ruling.conditions;
+        let preview = Preview {
+            outcome: ruling.outcome,
+            rules: ruling.reasons.iter().map(|r| r.name.clone()).collect(),
+            tracks: ruling.tracks.iter().map(|t| t.levels.iter().map(level).collect()).collect(),
+            reason_chars_min: match ruling.outcome {
+                Outcome::Justify | Outcome::Approve => Some(conditions.reason_chars_min.unwrap_or(1)),
+                Outcome::Allow | Outcome::Deny => conditions.reason_chars_min,
+            },
+            duration_max_s: conditions.duration_max_s,
+            ahead_max_s: conditions.ahead_max_s,
+            reasons: conditions.reasons.iter().flatten().cloned().collect(),
+            ticket: conditions.ticket,
+            hours: conditions.hours.iter().map(crate::words::hours).collect(),
+            automatic: ruling.approves_itself(now, now),
+            emergency: ruling.emergency.is_some(),
+            exclusive: conditions.exclusive,
+        };
+        (preview, ruling.reasons.iter().map(reason_view).collect())
+    }
 }
 
-fn preview(directory: &Directory, requester: PersonId, ruling: Ruling) -> (Preview, Vec<ReasonView>) {
-    let level = |level: &countersign_journal::Level| LevelView {
-        authority: crate::view::authority_words(directory, &level.authority),
-        approvers: crate::view::able(directory, &level.authority, requester),
-        approvals: level.approvals,
-        rejections: level.rejections,
-        stage: "waiting",
-        votes: Vec::new(),
+fn reason_view(reason: &Reason) -> ReasonView {
+    let note = match (reason.excluded, reason.unknown) {
+        (true, _) => "excluded",
+        (false, true) => "not understood",
+        (false, false) => "",
     };
-    let least = match ruling.outcome {
-        Outcome::Justify | Outcome::Approve => Some(ruling.conditions.reason_chars_min.unwrap_or(1)),
-        Outcome::Allow | Outcome::Deny => ruling.conditions.reason_chars_min,
-    };
-    let reasons: Vec<ReasonView> = ruling
-        .reasons
-        .iter()
-        .map(|r| ReasonView {
-            rule: r.name.clone(),
-            outcome: r.outcome,
-            note: if r.excluded {
-                "excluded"
-            } else if r.unknown {
-                "not understood"
-            } else {
-                ""
-            },
-        })
-        .collect();
-    let preview = Preview {
-        outcome: ruling.outcome,
-        rules: ruling.reasons.iter().map(|r| r.name.clone()).collect(),
-        tracks: ruling.tracks.iter().map(|t| t.levels.iter().map(level).collect()).collect(),
-        reason_chars_min: least,
-        duration_max_s: ruling.conditions.duration_max_s,
-    };
-    (preview, reasons)
+    ReasonView { rule: reason.name.clone(), outcome: reason.outcome, note }
 }

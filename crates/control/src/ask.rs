@@ -4,10 +4,13 @@ use crate::control::Control;
 use crate::dice;
 use crate::fault::Fault;
 use crate::permission::{Permission, may};
-use countersign_core::{Answer, Ask, AskAct, Input, Position, Role, Vote};
+use crate::store::Row;
+use countersign_core::{Answer, Ask, AskAct, EmergencyCall, Input, Position, Role, Vote};
 use countersign_journal::{
-    AccountId, Evidence, PersonId, RequestId, SessionEnd, SessionId, Terms, Timestamp, Verdict, Window,
+    AccountId, Commitment, DelegationId, Evidence, PersonId, RequestId, SessionEnd, SessionId, Terms, Timestamp,
+    Verdict, Window,
 };
+use std::collections::BTreeSet;
 
 /// How long a second factor counts as fresh, in seconds (DESIGN §6, A2).
 pub const SECOND_FACTOR_FRESH_S: u64 = 300;
@@ -48,33 +51,74 @@ impl Actor {
     }
 }
 
+/// What somebody asks for when they reserve a session (R30).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reservation {
+    /// On which account.
+    pub account: AccountId,
+    /// In which database; none means the device's.
+    pub database: Option<String>,
+    /// When.
+    pub window: Window,
+    /// Why, in their words.
+    pub reason: String,
+    /// The reason chosen from a rule's list; empty means none.
+    pub choice: String,
+    /// The ticket it belongs to; empty means none.
+    pub ticket: String,
+    /// Whom to ask, by handle, where a level leaves the choice; empty means everybody (R12).
+    pub ask_whom: Vec<String>,
+}
+
+impl Reservation {
+    /// A reservation with a reason and nothing else.
+    #[must_use]
+    pub fn plain(account: AccountId, window: Window, reason: impl Into<String>) -> Reservation {
+        Reservation {
+            account,
+            database: None,
+            window,
+            reason: reason.into(),
+            choice: String::new(),
+            ticket: String::new(),
+            ask_whom: Vec::new(),
+        }
+    }
+}
+
 impl Control {
     /// Asks for a session in a window (R30). An identical pending request is joined.
     ///
     /// # Errors
     /// A refusal, or trouble.
-    pub async fn ask_connect(
-        &self,
-        actor: &Actor,
-        account: AccountId,
-        database: Option<&str>,
-        window: Window,
-        reason: &str,
-    ) -> Result<RequestId, Fault> {
-        let words = self.words(reason)?;
+    pub async fn reserve(&self, actor: &Actor, wanted: Reservation) -> Result<RequestId, Fault> {
+        let words = self.words(&wanted.reason)?;
         let (reason, reason_chars, rows) = match words {
             Some((commitment, chars, row)) => (Some(commitment), chars, vec![row]),
             None => (None, 0, Vec::new()),
         };
-        let act = AskAct::Connect { account, database: database.map(str::to_owned), window };
-        let ask = Ask { person: actor.person, act, reason, reason_chars, nonce: dice::bytes()? };
+        let given = |text: &str| Some(text.trim().to_owned()).filter(|t| !t.is_empty());
+        let find = |handle: &String| {
+            self.person_by_handle(handle).ok_or_else(|| Fault::Input(format!("nobody is called `{handle}`")))
+        };
+        let act = AskAct::Connect { account: wanted.account, database: wanted.database, window: wanted.window };
+        let ask = Ask {
+            person: actor.person,
+            act,
+            reason,
+            reason_chars,
+            choice: given(&wanted.choice),
+            ticket: given(&wanted.ticket),
+            chosen: wanted.ask_whom.iter().map(find).collect::<Result<BTreeSet<_>, _>>()?,
+            nonce: dice::bytes()?,
+        };
         match self.submit(Input::Ask(ask), rows).await? {
             Answer::Request(request) => Ok(request),
-            Answer::Done | Answer::Session(_) => Err(Fault::trouble("the engine answered another question")),
+            _ => Err(Fault::trouble("the engine answered another question")),
         }
     }
 
-    /// Decides on the level the actor saw (R31, R32).
+    /// Decides on the level the actor saw (R31, R32), or reviews an emergency there (R39). Terms are as asked unless given.
     ///
     /// # Errors
     /// A refusal, or trouble.
@@ -84,19 +128,16 @@ impl Control {
         request: RequestId,
         position: Position,
         verdict: Verdict,
-        window: Option<Window>,
+        terms: Option<Terms>,
         comment: &str,
     ) -> Result<(), Fault> {
-        let (comment, rows) = match self.words(comment)? {
-            Some((commitment, _, row)) => (Some(commitment), vec![row]),
-            None => (None, Vec::new()),
-        };
+        let (comment, rows) = self.comment(comment)?;
         let vote = Vote {
             request,
             position,
             approver: actor.person,
             verdict,
-            terms: window.map(|window| Terms { window }),
+            terms,
             comment,
             evidence: actor.evidence(self.now()),
         };
@@ -138,6 +179,71 @@ impl Control {
             None => return Err(Fault::Input("say why you revoke; the requester will read it".into())),
         };
         self.submit(Input::Revoke { request, by: actor.person, reason }, rows).await.map(|_| ())
+    }
+
+    /// Somebody entitled changes the terms of an approved request (R37).
+    ///
+    /// # Errors
+    /// A refusal, or trouble.
+    pub async fn edit(&self, actor: &Actor, request: RequestId, terms: Terms, reason: &str) -> Result<(), Fault> {
+        let (reason, rows) = self.comment(reason)?;
+        self.submit(Input::Edit { request, by: actor.person, terms, reason }, rows).await.map(|_| ())
+    }
+
+    /// An administrator lets others decide the level they saw open (R17).
+    ///
+    /// # Errors
+    /// A refusal, or trouble.
+    pub async fn escalate(&self, actor: &Actor, request: RequestId, position: Position) -> Result<(), Fault> {
+        self.submit(Input::Escalate { request, position, by: actor.person }, Vec::new()).await.map(|_| ())
+    }
+
+    /// The requester declares an emergency (R39).
+    ///
+    /// # Errors
+    /// A refusal, or trouble.
+    pub async fn emergency(&self, actor: &Actor, request: RequestId, reason: &str) -> Result<(), Fault> {
+        let (reason, rows) = self.comment(reason)?;
+        let evidence = actor.evidence(self.now());
+        let call = EmergencyCall { request, by: actor.person, reason, evidence };
+        self.submit(Input::Emergency(call), rows).await.map(|_| ())
+    }
+
+    /// An approver stops an emergency that is still counting down.
+    ///
+    /// # Errors
+    /// A refusal, or trouble.
+    pub async fn stop_emergency(&self, actor: &Actor, request: RequestId, comment: &str) -> Result<(), Fault> {
+        let (comment, rows) = self.comment(comment)?;
+        self.submit(Input::StopEmergency { request, by: actor.person, comment }, rows).await.map(|_| ())
+    }
+
+    /// The actor lends the right to decide (R42).
+    ///
+    /// # Errors
+    /// A refusal, or trouble.
+    pub async fn delegate(&self, actor: &Actor, to: &str, window: Window) -> Result<DelegationId, Fault> {
+        let to = self.person_by_handle(to).ok_or_else(|| Fault::Input(format!("nobody is called `{to}`")))?;
+        match self.submit(Input::Delegate { from: actor.person, to, window }, Vec::new()).await? {
+            Answer::Delegation(delegation) => Ok(delegation),
+            _ => Err(Fault::trouble("the engine answered another question")),
+        }
+    }
+
+    /// The lender, the borrower or an administrator ends a delegation early.
+    ///
+    /// # Errors
+    /// A refusal, or trouble.
+    pub async fn end_delegation(&self, actor: &Actor, delegation: DelegationId) -> Result<(), Fault> {
+        self.submit(Input::EndDelegation { delegation, by: actor.person }, Vec::new()).await.map(|_| ())
+    }
+
+    /// A text that may be empty, and the row that keeps it.
+    fn comment(&self, text: &str) -> Result<(Option<Commitment>, Vec<Row>), Fault> {
+        Ok(match self.words(text)? {
+            Some((commitment, _, row)) => (Some(commitment), vec![row]),
+            None => (None, Vec::new()),
+        })
     }
 
     /// An administrator ends one live session; its grant stays.

@@ -6,6 +6,7 @@
 mod compare;
 mod file;
 mod resolve;
+mod times;
 
 use crate::ask::Actor;
 use crate::control::Control;
@@ -38,6 +39,7 @@ impl Control {
         let directory = self.directory();
         let policy = self.state().policy.clone();
         let desired = resolve(file, &directory, &policy)?;
+        countersign_core::validate::directory(&desired.directory).map_err(|f| Fault::Input(f.to_string()))?;
         countersign_core::validate::policy(&desired.policy, &desired.directory)
             .map_err(|f| Fault::Input(f.to_string()))?;
         keeps_an_administrator(&desired.directory)?;

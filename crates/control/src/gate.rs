@@ -298,7 +298,7 @@ impl Gate {
         let rules: Vec<_> = state.policy.rules.iter().filter(speaks).cloned().collect();
         let restricts = rules.iter().any(|r| r.outcome > Outcome::Justify);
         let workflows = state.policy.workflows.clone();
-        self.compiled = Compiled { epoch, policy: Policy { rules, workflows }, restricts };
+        self.compiled = Compiled { epoch, policy: Policy { rules, workflows, ..Policy::default() }, restricts };
     }
 
     /// Longest hold inside an open transaction, in seconds.
@@ -357,7 +357,7 @@ impl Gate {
         let (text, row) = self.control.commit_text(&canonical::encode(unit))?;
         let settled = self.control.0.settled.subscribe();
         let act = AskAct::Run { session: self.session, attempt, text, facts };
-        let ask = Ask { person: self.person.id, act, reason: None, reason_chars: 0, nonce: dice::bytes()? };
+        let ask = Ask::plain(self.person.id, act, dice::bytes()?);
         let Answer::Request(request) = self.control.submit(Input::Ask(ask), vec![row]).await? else {
             return Err(Fault::trouble("the engine answered another question"));
         };

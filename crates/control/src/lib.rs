@@ -30,7 +30,7 @@ pub mod view;
 mod words;
 mod writer;
 
-pub use ask::Actor;
+pub use ask::{Actor, Reservation};
 pub use clock::Clock;
 pub use control::{Control, Settings};
 pub use export::Export;

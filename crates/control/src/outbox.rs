@@ -5,7 +5,7 @@ use crate::fault::Fault;
 use crate::store::Row;
 use crate::view::{connect_request, person_view, what};
 use countersign_core::refusal::{shown, status_word};
-use countersign_core::{Request, Status};
+use countersign_core::{Message, Request, Status};
 use countersign_journal::{Act, Note, PersonId, RequestId, Seconds, Verdict};
 
 /// Messages handed out at a time.
@@ -14,6 +14,76 @@ const LETTERS_MAX: u32 = 50;
 const ATTEMPTS_MAX: u64 = 8;
 /// First wait after a failed try, in seconds; doubled each time.
 const RETRY_S: Seconds = 15;
+
+/// What a message says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum LetterKind {
+    /// A request waits for the reader.
+    Asked,
+    /// A request waits for others.
+    Informed,
+    /// How a request ended.
+    Settled,
+    /// A request approved itself.
+    Automatic,
+    /// An emergency was declared.
+    Emergency,
+    /// Too few people are left to decide.
+    Alarm,
+}
+
+impl LetterKind {
+    const ALL: [LetterKind; 6] = [
+        LetterKind::Asked,
+        LetterKind::Informed,
+        LetterKind::Settled,
+        LetterKind::Automatic,
+        LetterKind::Emergency,
+        LetterKind::Alarm,
+    ];
+
+    pub(crate) fn of(message: Message) -> LetterKind {
+        match message {
+            Message::Asked => LetterKind::Asked,
+            Message::Informed => LetterKind::Informed,
+            Message::Settled => LetterKind::Settled,
+            Message::Automatic => LetterKind::Automatic,
+            Message::Emergency => LetterKind::Emergency,
+        }
+    }
+
+    /// As it is stored.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            LetterKind::Asked => "asked",
+            LetterKind::Informed => "informed",
+            LetterKind::Settled => "settled",
+            LetterKind::Automatic => "automatic",
+            LetterKind::Emergency => "emergency",
+            LetterKind::Alarm => "alarm",
+        }
+    }
+
+    fn parse(word: &str) -> Option<LetterKind> {
+        LetterKind::ALL.into_iter().find(|k| k.word() == word)
+    }
+
+    /// Whether it is of no use once the request no longer waits.
+    fn only_while_pending(self) -> bool {
+        matches!(self, LetterKind::Asked | LetterKind::Informed | LetterKind::Alarm)
+    }
+
+    fn footer(self) -> &'static str {
+        match self {
+            LetterKind::Asked | LetterKind::Automatic | LetterKind::Emergency => {
+                "You get this because a workflow names you as an approver."
+            }
+            LetterKind::Informed => "You get this because a workflow tells your group. It asks nothing of you.",
+            LetterKind::Settled => "You get this because you made the request, or a workflow tells your group.",
+            LetterKind::Alarm => "You get this because you are an administrator.",
+        }
+    }
+}
 
 /// A message that is due.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -55,22 +125,18 @@ impl Control {
                 self.give_up((row.id, row.attempts), row.request, row.person, why).await?;
                 continue;
             };
-            let asked = row.kind == "asked";
+            let kind = LetterKind::parse(&row.kind).ok_or_else(|| Fault::trouble("a letter of an unknown kind"))?;
             let request = self.state().requests.get(&row.request).cloned();
-            let waits = |r: &Request| !asked || r.status == Status::Pending;
+            let waits = |r: &Request| !kind.only_while_pending() || r.status == Status::Pending;
             let Some(request) = request.filter(waits) else {
                 self.give_up((row.id, row.attempts), row.request, row.person, "no longer pending").await?;
                 continue;
             };
-            let (what, lines) = if asked { self.asked(&request).await? } else { self.settled(&request).await? };
+            let (what, lines) = self.written(kind, &request, row.person).await?;
             letters.push(Letter {
                 subject: format!("[Countersign] {what} · {}", row.request),
                 link: format!("{}/requests/{}", self.page_address(), row.request.0),
-                footer: if asked {
-                    "You get this because a workflow names you as an approver.".to_owned()
-                } else {
-                    "You get this because you made the request.".to_owned()
-                },
+                footer: kind.footer().to_owned(),
                 id: row.id,
                 to: row.person,
                 address,
@@ -113,6 +179,39 @@ impl Control {
         self.note(note, vec![row]).await
     }
 
+    /// The subject and lines of a message for one reader.
+    async fn written(
+        &self,
+        kind: LetterKind,
+        request: &Request,
+        reader: PersonId,
+    ) -> Result<(String, Vec<String>), Fault> {
+        if kind == LetterKind::Settled {
+            return self.settled(request, reader).await;
+        }
+        let (subject, mut lines) = self.asked(request).await?;
+        let name = person_view(&self.directory(), request.person.id).name;
+        let first = match kind {
+            LetterKind::Asked | LetterKind::Settled => return Ok((subject, lines)),
+            LetterKind::Informed => "For your information; others decide this.".to_owned(),
+            LetterKind::Automatic => "This was approved automatically, inside the hours the rule names.".to_owned(),
+            LetterKind::Emergency => format!("EMERGENCY: {name} takes this before approval. Review it on the page."),
+            LetterKind::Alarm => "Too few people can decide this. Name another approver, or escalate it.".to_owned(),
+        };
+        if let Some(declared) = request.emergency.as_ref().filter(|_| kind == LetterKind::Emergency) {
+            lines.push(format!("Emergency reason: {}", self.shown(&declared.reason).await?));
+            lines.push(format!("Access opens: {} (UTC)", shown(&declared.opens_at)));
+        }
+        lines.insert(1, first);
+        let mark = match kind {
+            LetterKind::Emergency => "EMERGENCY · ",
+            LetterKind::Alarm => "Nobody can decide · ",
+            LetterKind::Automatic => "Approved automatically · ",
+            LetterKind::Asked | LetterKind::Informed | LetterKind::Settled => "",
+        };
+        Ok((format!("{mark}{subject}"), lines))
+    }
+
     /// What an approver reads: who wants what, why, when, and the exact text.
     async fn asked(&self, request: &Request) -> Result<(String, Vec<String>), Fault> {
         let connect = connect_request(&self.state(), request);
@@ -135,15 +234,18 @@ impl Control {
         Ok((format!("{who} asks: {}", what(request)), lines))
     }
 
-    /// What the requester reads: what became of it, who decided, and what they wrote.
-    async fn settled(&self, request: &Request) -> Result<(String, Vec<String>), Fault> {
+    /// What the requester, or a follower, reads: what became of it, who decided, and what they wrote.
+    async fn settled(&self, request: &Request, reader: PersonId) -> Result<(String, Vec<String>), Fault> {
         let status = status_word(&request.status);
         let directory = self.directory();
         let name = |person| person_view(&directory, person).name;
-        let mut lines = vec![format!("Your request to {} is {status}.", what(request))];
+        let whose =
+            if reader == request.person.id { "Your".to_owned() } else { format!("{}'s", name(request.person.id)) };
+        let mut lines = vec![format!("{whose} request to {} is {status}.", what(request))];
         for vote in request.tracks.iter().flat_map(|t| &t.votes) {
             let said = if vote.verdict == Verdict::Approve { "approved" } else { "rejected" };
-            lines.push(format!("{} {said} it.", name(vote.approver)));
+            let behalf = vote.behalf.map(|p| format!(" for {}", name(p))).unwrap_or_default();
+            lines.push(format!("{} {said} it{behalf}.", name(vote.approver)));
         }
         for (who, comment) in &request.comments {
             lines.push(format!("{} wrote: {}", name(*who), self.shown(comment).await?));

@@ -2,7 +2,8 @@
 
 use countersign_core::{Directory, State};
 use countersign_journal::{
-    Act, Event, GrantEnd, Note, Outcome, PersonId, RequestId, RequestMade, RunOutcome, SessionEnd, SessionId, Verdict,
+    Act, Event, GrantEnd, Hours, Note, Opening, Outcome, PersonId, RequestId, RequestMade, RunOutcome, SessionEnd,
+    SessionId, Verdict, Weekday,
 };
 
 /// The kind of an event: its variant's name, as stored beside it for searching.
@@ -19,6 +20,15 @@ pub(crate) fn kind(event: &Event) -> &'static str {
         Event::RequestCanceled { .. } => "request_canceled",
         Event::RequestExpired { .. } => "request_expired",
         Event::RequestRevoked { .. } => "request_revoked",
+        Event::Escalated { .. } => "escalated",
+        Event::LevelBlocked { .. } => "level_blocked",
+        Event::LevelFreed { .. } => "level_freed",
+        Event::EmergencyConfirmed { .. } => "emergency_confirmed",
+        Event::EmergencyStopped { .. } => "emergency_stopped",
+        Event::Reviewed { .. } => "reviewed",
+        Event::Delegated { .. } => "delegated",
+        Event::DelegationEnded { .. } => "delegation_ended",
+        Event::GrantEdited { .. } => "grant_edited",
         Event::GrantEnded { .. } => "grant_ended",
         Event::SessionOpened { .. } => "session_opened",
         Event::SessionClosed { .. } => "session_closed",
@@ -74,15 +84,25 @@ pub(crate) fn say(event: &Event, state: &State, directory: &Directory) -> Said {
             let able = if names.is_empty() { "nobody can decide it".to_owned() } else { names.join(", ") };
             (format!("{request} level {} opened: {able}", level + 1), Some(*request), None)
         }
-        Event::Voted { request, level, approver, verdict, .. } => {
+        Event::Voted { request, level, approver, verdict, behalf, .. } => {
             let said = if *verdict == Verdict::Approve { "approved" } else { "rejected" };
-            (format!("{} {said} {request} on level {}", who(approver), level + 1), Some(*request), None)
+            let behalf = behalf.map(|p| format!(" for {}", who(&p))).unwrap_or_default();
+            (format!("{}{behalf} {said} {request} on level {}", who(approver), level + 1), Some(*request), None)
         }
         Event::Retracted { request, level, by, .. } => (
             format!("{} took back the approval of {request}, level {} is open again", who(by), level + 1),
             Some(*request),
             None,
         ),
+        Event::Escalated { .. }
+        | Event::LevelBlocked { .. }
+        | Event::LevelFreed { .. }
+        | Event::EmergencyConfirmed { .. }
+        | Event::EmergencyStopped { .. }
+        | Event::Reviewed { .. }
+        | Event::Delegated { .. }
+        | Event::DelegationEnded { .. }
+        | Event::GrantEdited { .. } => return say_special(event, state, directory),
         Event::RequestApproved { request, grant, .. } => {
             (format!("{request} approved, yields {grant}"), Some(*request), None)
         }
@@ -104,6 +124,44 @@ pub(crate) fn say(event: &Event, state: &State, directory: &Directory) -> Said {
         Event::Noted(note) => return say_note(note, directory),
     };
     Said { sentence, request, session }
+}
+
+/// The special paths: escalation, emergency, delegation, edits.
+fn say_special(event: &Event, state: &State, directory: &Directory) -> Said {
+    let who = |person: &PersonId| name(directory, *person);
+    let names = |people: &std::collections::BTreeSet<PersonId>| people.iter().map(who).collect::<Vec<_>>().join(", ");
+    let (sentence, request) = match event {
+        Event::Escalated { request, level, to, by, approvers, .. } => {
+            let hand = by.map_or_else(|| "timed out".to_owned(), |p| format!("was escalated by {}", who(&p)));
+            let to = crate::view::authority_words(directory, to);
+            (format!("{request} level {} {hand}; {to} decide now: {}", level + 1, names(approvers)), Some(*request))
+        }
+        Event::LevelBlocked { request, level, .. } => {
+            (format!("{request} level {} waits: too few people can decide it", level + 1), Some(*request))
+        }
+        Event::LevelFreed { request, level, approvers, .. } => {
+            (format!("{request} level {} can be decided again: {}", level + 1, names(approvers)), Some(*request))
+        }
+        Event::EmergencyConfirmed { request, approvers, .. } => {
+            let asker = state.requests.get(request).map(|r| who(&r.person.id)).unwrap_or_default();
+            (format!("{asker} declared an emergency on {request}; told: {}", names(approvers)), Some(*request))
+        }
+        Event::EmergencyStopped { request, by, .. } => {
+            (format!("{} stopped the emergency on {request}", who(by)), Some(*request))
+        }
+        Event::Reviewed { request, level, approver, verdict, .. } => {
+            let said = if *verdict == Verdict::Approve { "approved" } else { "rejected" };
+            let at = level + 1;
+            (format!("{} reviewed the emergency on {request}, level {at}: {said}", who(approver)), Some(*request))
+        }
+        Event::Delegated { from, to, .. } => (format!("{} lent the right to decide to {}", who(from), who(to)), None),
+        Event::DelegationEnded { delegation, by } => (format!("{} ended {delegation}", who(by)), None),
+        Event::GrantEdited { grant, by, .. } => {
+            (format!("{} changed the terms of {grant}", who(by)), state.grants.get(grant).map(|g| g.request))
+        }
+        _ => (String::new(), None),
+    };
+    Said { sentence, request, session: None }
 }
 
 fn say_note(note: &Note, directory: &Directory) -> Said {
@@ -151,6 +209,7 @@ fn request_made(made: &RequestMade) -> String {
         Act::Run(run) => format!("{} on", kinds(run.facts.kinds())),
     };
     let how = match (made.ruling.outcome, made.tracks.is_empty()) {
+        _ if made.automatic.is_some() => ", approved automatically",
         (Outcome::Justify, _) => ", justified",
         (_, true) => ", allowed",
         _ => "",
@@ -200,4 +259,22 @@ pub(crate) fn run_outcome(outcome: &RunOutcome) -> String {
         RunOutcome::Failed { code } => format!("failed ({code})"),
         RunOutcome::Unknown => "outcome unknown".to_owned(),
     }
+}
+
+/// Recurring hours in words: `Mon–Fri 09:00–17:00 (Europe/Berlin)`.
+pub(crate) fn hours(hours: &Hours) -> String {
+    let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
+    let opening = |o: &Opening| format!("{} {}–{}", days(&o.days), clock(o.from_minute), clock(o.until_minute));
+    let openings: Vec<String> = hours.openings.iter().map(opening).collect();
+    format!("{} ({})", openings.join(", "), hours.zone)
+}
+
+/// Weekdays in words; runs of three or more as a range.
+fn days(days: &std::collections::BTreeSet<Weekday>) -> String {
+    let runs = Weekday::ALL.chunk_by(|a, b| days.contains(a) == days.contains(b));
+    let words = runs.filter(|run| days.contains(&run[0])).map(|run| match run {
+        [first, .., last] if run.len() > 2 => format!("{first:?}–{last:?}"),
+        few => few.iter().map(|d| format!("{d:?}")).collect::<Vec<_>>().join(", "),
+    });
+    words.collect::<Vec<_>>().join(", ")
 }

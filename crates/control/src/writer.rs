@@ -3,6 +3,7 @@
 
 use crate::clock::Clock;
 use crate::fault::Fault;
+use crate::outbox::LetterKind;
 use crate::store::{Row, Store, StoredEntry};
 use arc_swap::ArcSwap;
 use countersign_core::{Answer, Directory, Effect, Input, State, apply, decide, effects, wake_at};
@@ -156,7 +157,7 @@ impl Writer {
             let (seq, bytes) = self.chain.append(at, event.clone());
             apply(&mut self.state, at, &event);
             for effect in effects(&self.state, &event) {
-                outbox_rows(&effect, seq, at, &mut batch.rows);
+                outbox_rows(&effect, &self.directory, seq, at, &mut batch.rows);
                 batch.effects.push(effect);
             }
             batch.entries.push(StoredEntry { seq, at, kind: crate::words::kind(&event).to_owned(), bytes });
@@ -215,25 +216,19 @@ impl Writer {
     }
 }
 
-/// Messages are rows of the same transaction; their id is the event and the person, so that each is made once.
-fn outbox_rows(effect: &Effect, seq: u64, at: Timestamp, rows: &mut Vec<Row>) {
-    match effect {
-        Effect::TellApprovers { request, approvers } => {
-            rows.extend(approvers.iter().map(|person| Row::Outbox {
-                id: format!("{seq}-{}", person.0),
-                request: *request,
-                person: *person,
-                kind: "asked",
-                due_at: at,
-            }));
-        }
-        Effect::TellRequester { request, requester } => rows.push(Row::Outbox {
-            id: format!("{seq}-{}", requester.0),
-            request: *request,
-            person: *requester,
-            kind: "settled",
-            due_at: at,
-        }),
-        Effect::Settle { .. } | Effect::Cut { .. } => {}
-    }
+/// Messages are rows of the same transaction; their id is the event, the person and what is said, so that each is made
+/// once.
+fn outbox_rows(effect: &Effect, directory: &Directory, seq: u64, at: Timestamp, rows: &mut Vec<Row>) {
+    let (request, people, kind) = match effect {
+        Effect::Tell { request, people, message } => (*request, people.clone(), LetterKind::of(*message)),
+        Effect::Alarm { request } => (*request, directory.administrators(), LetterKind::Alarm),
+        Effect::Settle { .. } | Effect::Cut { .. } => return,
+    };
+    rows.extend(people.into_iter().map(|person| Row::Outbox {
+        id: format!("{seq}-{}-{}", person.0, kind.word()),
+        request,
+        person,
+        kind: kind.word(),
+        due_at: at,
+    }));
 }

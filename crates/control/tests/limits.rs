@@ -1,6 +1,6 @@
 //! What people write has a limit, and goes in with an event or not at all.
 
-use countersign_control::{Clock, Fault, RootKey, Settings, install};
+use countersign_control::{Clock, Fault, Reservation, RootKey, Settings, install};
 use countersign_journal::{AccountId, Window};
 use secrecy::ExposeSecret;
 
@@ -31,8 +31,8 @@ async fn a_reason_has_at_most_four_thousand_characters() {
     let account: AccountId = control.account_by_label("app@db").expect("an account");
     let window = Window::new(control.now(), control.now().plus(60)).expect("a minute");
     let head = control.head();
-    let long = control.ask_connect(&ada, account, None, window, &"ü".repeat(4_001)).await;
+    let long = control.reserve(&ada, Reservation::plain(account, window, "ü".repeat(4_001))).await;
     assert!(matches!(long, Err(Fault::Input(_))), "{long:?}");
     assert_eq!(control.head(), head, "nothing was written down");
-    control.ask_connect(&ada, account, None, window, &"ü".repeat(4_000)).await.expect("asked");
+    control.reserve(&ada, Reservation::plain(account, window, "ü".repeat(4_000))).await.expect("asked");
 }

@@ -1,7 +1,10 @@
 //! The fold: what each event makes true. It trusts its input, because only committed events reach it.
 
 use crate::planted::{self, Fault};
-use crate::state::{CastVote, Grant, GrantKind, GrantStage, Request, Session, State, Status, Track};
+use crate::state::{
+    CastVote, Declared, Delegation, Escalation, Grant, GrantKind, GrantStage, Request, Review, Session, State, Status,
+    Track,
+};
 use countersign_journal::{Act, Event, GrantId, PersonId, RequestId, RequestMade, Terms, Timestamp};
 
 /// Folds one event, written at `at`, into the state.
@@ -13,13 +16,10 @@ pub fn apply(state: &mut State, at: Timestamp, event: &Event) {
         }
         Event::DirectoryApplied { version, .. } => state.directory_version = *version,
         Event::RequestMade(made) => request_made(state, at, made),
-        Event::LevelStarted { request, track, level, epoch, approvers } => {
-            if let Some(track) = track_of(state, *request, *track) {
-                track.at = *level;
-                track.epoch = *epoch;
-                track.told = approvers.clone();
-            }
-        }
+        Event::LevelStarted { .. }
+        | Event::Escalated { .. }
+        | Event::LevelBlocked { .. }
+        | Event::LevelFreed { .. } => leveled(state, at, event),
         Event::Voted { .. } => voted(state, at, event),
         Event::Retracted { request, track, level, .. } => {
             if let Some(track) = track_of(state, *request, *track) {
@@ -37,13 +37,11 @@ pub fn apply(state: &mut State, at: Timestamp, event: &Event) {
                 r.comments.push((*by, *reason));
             }
         }
-        Event::GrantEnded { grant, how } => {
-            state.live_grants.remove(grant);
-            state.exclusive.retain(|_, holder| holder != grant);
-            if let Some(g) = state.grants.get_mut(grant) {
-                g.stage = GrantStage::Ended(*how);
-            }
+        Event::EmergencyConfirmed { .. } | Event::EmergencyStopped { .. } | Event::Reviewed { .. } => {
+            emergency(state, at, event);
         }
+        Event::Delegated { .. } | Event::DelegationEnded { .. } => lent(state, event),
+        Event::GrantEdited { .. } | Event::GrantEnded { .. } => grant_changed(state, event),
         Event::SessionOpened { .. } => session_opened(state, at, event),
         Event::SessionClosed { session, why, transcript, records } => {
             state.open_sessions.remove(session);
@@ -69,12 +67,105 @@ pub fn apply(state: &mut State, at: Timestamp, event: &Event) {
     }
 }
 
+/// An open level: who decides it, since when, and whether anybody can.
+fn leveled(state: &mut State, at: Timestamp, event: &Event) {
+    match event {
+        Event::LevelStarted { request, track, level, epoch, approvers, followers, .. } => {
+            if let Some(track) = track_of(state, *request, *track) {
+                track.at = *level;
+                track.epoch = *epoch;
+                track.told = approvers.clone();
+                (track.since, track.escalated, track.blocked) = (at, None, false);
+            }
+            if let Some(request) = state.requests.get_mut(request) {
+                request.followers.extend(followers);
+            }
+        }
+        Event::Escalated { request, track, epoch, to, approvers, by, .. } => {
+            if let Some(track) = track_of(state, *request, *track) {
+                track.epoch = *epoch;
+                track.told = approvers.clone();
+                (track.since, track.blocked) = (at, false);
+                track.escalated = Some(Escalation { to: to.clone(), by: *by });
+            }
+        }
+        Event::LevelBlocked { request, track, .. } => {
+            if let Some(track) = track_of(state, *request, *track) {
+                track.blocked = true;
+            }
+        }
+        Event::LevelFreed { request, track, approvers, .. } => {
+            if let Some(track) = track_of(state, *request, *track) {
+                track.blocked = false;
+                track.told = approvers.clone();
+            }
+        }
+        _ => {}
+    }
+}
+
+fn emergency(state: &mut State, at: Timestamp, event: &Event) {
+    match event {
+        Event::EmergencyConfirmed { request, reason, opens_at, .. } => {
+            if let Some(r) = state.requests.get_mut(request) {
+                r.emergency = Some(Declared { reason: *reason, at, opens_at: *opens_at, stopped_by: None });
+            }
+        }
+        Event::EmergencyStopped { request, by, comment } => {
+            if let Some(r) = state.requests.get_mut(request) {
+                r.emergency.iter_mut().for_each(|e| e.stopped_by = Some(*by));
+                r.comments.extend(comment.map(|c| (*by, c)));
+            }
+        }
+        Event::Reviewed { .. } => reviewed(state, at, event),
+        _ => {}
+    }
+}
+
+fn lent(state: &mut State, event: &Event) {
+    match event {
+        Event::Delegated { delegation, from, to, window } => {
+            let lent = Delegation { id: *delegation, from: *from, to: *to, window: *window, ended_by: None };
+            state.delegations.insert(*delegation, lent);
+        }
+        Event::DelegationEnded { delegation, by } => {
+            state.delegations.entry(*delegation).and_modify(|d| d.ended_by = Some(*by));
+        }
+        _ => {}
+    }
+}
+
+fn grant_changed(state: &mut State, event: &Event) {
+    match event {
+        Event::GrantEdited { grant, by, terms, reason } => {
+            let request = state.grants.get_mut(grant).map(|g| {
+                g.terms = *terms;
+                g.request
+            });
+            if let Some(r) = request.and_then(|id| state.requests.get_mut(&id)) {
+                r.comments.extend(reason.map(|c| (*by, c)));
+            }
+        }
+        Event::GrantEnded { grant, how } => {
+            state.live_grants.remove(grant);
+            state.exclusive.retain(|_, holder| holder != grant);
+            if let Some(g) = state.grants.get_mut(grant) {
+                g.stage = GrantStage::Ended(*how);
+            }
+        }
+        _ => {}
+    }
+}
+
 fn request_made(state: &mut State, at: Timestamp, made: &RequestMade) {
     let tracks = made.tracks.iter().map(|plan| Track {
         workflow: plan.workflow,
         levels: plan.levels.clone(),
         at: 0,
         epoch: 0,
+        since: at,
+        escalated: None,
+        blocked: false,
         told: [].into(),
         votes: Vec::new(),
     });
@@ -93,6 +184,13 @@ fn request_made(state: &mut State, at: Timestamp, made: &RequestMade) {
         settled_at: None,
         grant: None,
         comments: Vec::new(),
+        automatic: made.automatic.is_some(),
+        choice: made.choice.clone(),
+        ticket: made.ticket.clone(),
+        chosen: made.chosen.clone(),
+        followers: [].into(),
+        emergency: None,
+        reviews: Vec::new(),
     };
     state.pending.insert(request.id);
     state.requests.insert(request.id, request);
@@ -103,10 +201,13 @@ fn track_of(state: &mut State, request: RequestId, track: u32) -> Option<&mut Tr
 }
 
 fn voted(state: &mut State, at: Timestamp, event: &Event) {
-    let Event::Voted { request, track, level, approver, verdict, terms, comment, evidence, .. } = event else { return };
+    let Event::Voted { request, track, level, approver, behalf, verdict, terms, comment, evidence, .. } = event else {
+        return;
+    };
     let vote = CastVote {
         level: *level,
         approver: *approver,
+        behalf: *behalf,
         verdict: *verdict,
         terms: *terms,
         comment: *comment,
@@ -119,6 +220,21 @@ fn voted(state: &mut State, at: Timestamp, event: &Event) {
     if let (Some(r), Some(comment)) = (state.requests.get_mut(request), comment) {
         r.comments.push((*approver, *comment));
     }
+}
+
+fn reviewed(state: &mut State, at: Timestamp, event: &Event) {
+    let Event::Reviewed { request, track, level, approver, behalf, verdict, comment, .. } = event else { return };
+    let Some(r) = state.requests.get_mut(request) else { return };
+    r.reviews.push(Review {
+        track: *track,
+        level: *level,
+        approver: *approver,
+        behalf: *behalf,
+        verdict: *verdict,
+        comment: *comment,
+        at,
+    });
+    r.comments.extend(comment.map(|c| (*approver, c)));
 }
 
 fn approved(state: &mut State, at: Timestamp, id: RequestId, grant: GrantId, terms: Terms) {
@@ -142,6 +258,7 @@ fn approved(state: &mut State, at: Timestamp, id: RequestId, grant: GrantId, ter
         exclusive: kind == GrantKind::Connect && request.ruling.conditions.exclusive,
         kind,
         terms,
+        signed: terms,
         stage: GrantStage::ToBeUsed,
         used_in: None,
         outcome: None,

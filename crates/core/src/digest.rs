@@ -71,6 +71,10 @@ pub struct RequestParts<'a> {
     pub rules: &'a [RuleId],
     /// The frozen levels.
     pub tracks: &'a [TrackPlan],
+    /// The reason chosen from a list.
+    pub choice: Option<&'a str>,
+    /// The ticket it belongs to.
+    pub ticket: Option<&'a str>,
     /// Makes it unpredictable.
     #[serde(with = "serde_bytes")]
     pub nonce: [u8; 32],
@@ -79,7 +83,7 @@ pub struct RequestParts<'a> {
 /// What approvers sign.
 #[must_use]
 pub fn request(parts: &RequestParts<'_>) -> Digest {
-    Digest::of_value("countersign request v1", parts)
+    Digest::of_value("countersign request v2", parts)
 }
 
 /// What a change of directory is known by in the journal.

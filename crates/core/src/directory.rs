@@ -1,6 +1,7 @@
 //! Who and what there is: people, groups, devices, accounts, as one snapshot. The control plane keeps it in tables;
 //! decisions embed what they used of it.
 
+use crate::planted::{self, Fault};
 use countersign_journal::{
     AccountId, Authority, DeviceGroupId, DeviceId, Digest, GroupId, PersonFacts, PersonId, TargetFacts,
 };
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a person may do beside asking and deciding.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Asks, and decides where a workflow says so.
@@ -21,7 +22,7 @@ pub enum Role {
 }
 
 /// One human.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Person {
     /// The name they sign in with; lower case, unique.
     pub handle: String,
@@ -33,10 +34,13 @@ pub struct Person {
     pub enabled: bool,
     /// Their role.
     pub role: Role,
+    /// Their line manager.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manager: Option<PersonId>,
 }
 
 /// People, nested or not, with managers of their own.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct Group {
     /// Unique name.
     pub name: String,
@@ -49,7 +53,7 @@ pub struct Group {
 }
 
 /// An endpoint. A database is a device.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Device {
     /// Unique name, as people type it.
     pub name: String,
@@ -77,7 +81,7 @@ impl Device {
 }
 
 /// A named set of devices.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct DeviceGroup {
     /// Unique name.
     pub name: String,
@@ -86,16 +90,31 @@ pub struct DeviceGroup {
 }
 
 /// A login on a device.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Account {
     /// The device it belongs to.
     pub device: DeviceId,
     /// Its login name there.
     pub name: String,
+    /// Who owns it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub owners: BTreeSet<PersonId>,
+    /// Who manages it for them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub managers: BTreeSet<PersonId>,
+}
+
+/// What an authority may depend on besides the directory: who asks, and for which account.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct About {
+    /// Who asks.
+    pub requester: PersonId,
+    /// For which account.
+    pub account: AccountId,
 }
 
 /// Everyone and everything, by id.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct Directory {
     /// People.
     #[serde(with = "countersign_journal::canonical::pairs")]
@@ -191,16 +210,27 @@ impl Directory {
         })
     }
 
-    /// The enabled people who hold the authority at this moment. The requester is not taken out here.
+    /// The enabled administrators.
     #[must_use]
-    pub fn holders(&self, authority: &Authority) -> BTreeSet<PersonId> {
-        let named: BTreeSet<PersonId> = match authority {
+    pub fn administrators(&self) -> BTreeSet<PersonId> {
+        self.people.keys().copied().filter(|p| self.is_administrator(*p)).collect()
+    }
+
+    /// The enabled people who hold the authority at this moment, the requester never among them (R38).
+    #[must_use]
+    pub fn holders(&self, authority: &Authority, about: About) -> BTreeSet<PersonId> {
+        let account = || self.accounts.get(&about.account);
+        let mut named: BTreeSet<PersonId> = match authority {
             Authority::Persons(persons) => persons.clone(),
             Authority::Members(group) => self.members(*group),
             Authority::Managers(group) => self.groups.get(group).map(|g| g.managers.clone()).unwrap_or_default(),
-            Authority::Administrators => self.people.keys().copied().filter(|p| self.is_administrator(*p)).collect(),
+            Authority::Administrators => self.administrators(),
+            Authority::LineManager => self.people.get(&about.requester).and_then(|p| p.manager).into_iter().collect(),
+            Authority::AccountOwners => account().map(|a| a.owners.clone()).unwrap_or_default(),
+            Authority::AccountManagers => account().map(|a| a.managers.clone()).unwrap_or_default(),
         };
-        named.into_iter().filter(|p| self.enabled(*p).is_some()).collect()
+        named.retain(|p| self.enabled(*p).is_some() && (*p != about.requester || planted::is(Fault::OwnVoteCounts)));
+        named
     }
 }
 
@@ -229,8 +259,14 @@ mod tests {
     /// Directories are stored and named by their canonical bytes, whose maps cannot have numbers as keys.
     #[test]
     fn a_directory_reads_back_from_its_canonical_bytes() {
-        let person =
-            Person { handle: "alice".into(), name: "Alice".into(), email: None, enabled: true, role: Role::Member };
+        let person = Person {
+            handle: "alice".into(),
+            name: "Alice".into(),
+            email: None,
+            enabled: true,
+            role: Role::Member,
+            manager: None,
+        };
         let directory = Directory { people: [(PersonId(1), person)].into(), next_id: 2, ..Directory::default() };
         let bytes = countersign_journal::canonical::encode(&directory);
         assert_eq!(countersign_journal::canonical::decode::<Directory>(&bytes), Ok(directory));

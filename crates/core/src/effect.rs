@@ -1,25 +1,25 @@
 //! Effects: what the world must now do because of an event. Derived, idempotent, delivered from an outbox.
 
-use crate::state::{GrantKind, State};
+use crate::state::{GrantKind, Request, State};
 use countersign_journal::{Event, PersonId, RequestId, SessionId, Timestamp};
 use std::collections::BTreeSet;
 
 /// One thing the world must do.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Effect {
-    /// Tell these people that a request waits for them.
-    TellApprovers {
+    /// Tell these people something about a request.
+    Tell {
         /// Which request.
         request: RequestId,
         /// Whom.
-        approvers: BTreeSet<PersonId>,
+        people: BTreeSet<PersonId>,
+        /// What.
+        message: Message,
     },
-    /// Tell the requester that the request was settled.
-    TellRequester {
+    /// Tell the administrators that too few people are left to decide a request.
+    Alarm {
         /// Which request.
         request: RequestId,
-        /// Whom.
-        requester: PersonId,
     },
     /// A hold may be waiting for this request: let it look.
     Settle {
@@ -33,23 +33,48 @@ pub enum Effect {
     },
 }
 
+/// What people are told about a request.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Message {
+    /// It waits for them.
+    Asked,
+    /// It waits for others (R18).
+    Informed,
+    /// How it ended, or what became of its grant.
+    Settled,
+    /// It was approved by itself, and would else have been theirs to decide (R6).
+    Automatic,
+    /// Access was or will be opened before approval; they are to review it (R39).
+    Emergency,
+}
+
 /// What follows from an event that was just folded into `state`.
 #[must_use]
 pub fn effects(state: &State, event: &Event) -> Vec<Effect> {
+    let tell = |request, people: &BTreeSet<PersonId>, message| {
+        (!people.is_empty()).then(|| Effect::Tell { request, people: people.clone(), message })
+    };
     match event {
-        Event::LevelStarted { request, approvers, .. } if !approvers.is_empty() => {
-            vec![Effect::TellApprovers { request: *request, approvers: approvers.clone() }]
+        Event::RequestMade(made) => {
+            let approvers = made.automatic.iter().find_map(|a| tell(made.request, a, Message::Automatic));
+            approvers.into_iter().collect()
+        }
+        Event::LevelStarted { request, track, level, approvers, informed, .. } => {
+            let asked = state.requests.get(request).map(|r| asked(r, *track, *level, approvers)).unwrap_or_default();
+            let told = [tell(*request, &asked, Message::Asked), tell(*request, informed, Message::Informed)];
+            told.into_iter().flatten().collect()
+        }
+        Event::LevelFreed { request, approvers, .. } | Event::Escalated { request, approvers, .. } => {
+            tell(*request, approvers, Message::Asked).into_iter().collect()
+        }
+        Event::LevelBlocked { request, .. } => vec![Effect::Alarm { request: *request }],
+        Event::EmergencyConfirmed { request, approvers, .. } => {
+            tell(*request, approvers, Message::Emergency).into_iter().collect()
         }
         Event::RequestApproved { request, .. }
         | Event::RequestDisapproved { request, .. }
         | Event::RequestExpired { request }
-        | Event::RequestRevoked { request, .. } => {
-            let mut all = vec![Effect::Settle { request: *request }];
-            if let Some(requester) = to_tell(state, *request) {
-                all.push(Effect::TellRequester { request: *request, requester });
-            }
-            all
-        }
+        | Event::RequestRevoked { request, .. } => settled(state, *request),
         Event::RequestCanceled { request } => vec![Effect::Settle { request: *request }],
         Event::GrantEnded { grant, .. } => match state.grants.get(grant) {
             Some(g) if g.kind == GrantKind::Connect => state
@@ -65,15 +90,39 @@ pub fn effects(state: &State, event: &Event) -> Vec<Effect> {
     }
 }
 
-/// The requester, unless nobody had to approve: nobody is told of what needed nobody.
-fn to_tell(state: &State, request: RequestId) -> Option<PersonId> {
-    state.requests.get(&request).filter(|r| !r.tracks.is_empty()).map(|r| r.person.id)
+/// Whom the level asks: nobody by mail where mail is off, and of all approvers those the requester chose, where the
+/// level leaves the choice and one of them can decide (R12, R14).
+fn asked(request: &Request, track: u32, level: u32, approvers: &BTreeSet<PersonId>) -> BTreeSet<PersonId> {
+    let Some(plan) = request.tracks.get(track as usize).and_then(|t| t.levels.get(level as usize)) else {
+        return BTreeSet::new();
+    };
+    if !plan.tools.mail {
+        return BTreeSet::new();
+    }
+    let chosen = approvers & &request.chosen;
+    if plan.choose && !chosen.is_empty() { chosen } else { approvers.clone() }
 }
 
-/// When the engine wants a Tick: the earliest end of anything that is pending or live.
+/// The end of a request wakes its hold, and is told to the requester and whoever follows; nobody is told of what needed
+/// nobody.
+fn settled(state: &State, request: RequestId) -> Vec<Effect> {
+    let mut all = vec![Effect::Settle { request }];
+    if let Some(r) = state.requests.get(&request).filter(|r| !r.tracks.is_empty()) {
+        let mut people = r.followers.clone();
+        people.insert(r.person.id);
+        all.push(Effect::Tell { request, people, message: Message::Settled });
+    }
+    all
+}
+
+/// When the engine wants a Tick: the earliest end of anything that is pending or live, the earliest timeout of an open
+/// level, and the moment a declared emergency opens.
 #[must_use]
 pub fn wake_at(state: &State) -> Option<Timestamp> {
-    let requests = state.pending.iter().filter_map(|id| state.requests.get(id)).map(|r| r.terms.window.end);
-    let grants = state.live_grants.iter().filter_map(|id| state.grants.get(id)).map(|g| g.terms.window.end);
-    requests.chain(grants).min()
+    let requests = state.waiting().flat_map(|r| {
+        let dues = r.tracks.iter().filter_map(crate::state::Track::due);
+        let opens = r.emergency.as_ref().filter(|e| e.stopped_by.is_none()).map(|e| e.opens_at);
+        dues.chain(opens).chain([r.terms.window.end])
+    });
+    requests.chain(state.granted().map(|g| g.terms.window.end)).min()
 }

@@ -2,12 +2,13 @@
 
 use crate::directory::Directory;
 use countersign_journal::{
-    AccountId, ActionFacts, Attempt, Commitment, Digest, Event, Evidence, GrantId, Note, PersonId, Policy, RequestId,
-    RunOutcome, SessionEnd, SessionId, Terms, Verdict, Window,
+    AccountId, ActionFacts, Attempt, Commitment, DelegationId, Digest, Event, Evidence, GrantId, Note, PersonId,
+    Policy, RequestId, RunOutcome, SessionEnd, SessionId, Terms, Verdict, Window,
 };
+use std::collections::BTreeSet;
 
 /// One thing to decide on.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Input {
     /// Replace directory and policy together. The directory handed to `decide` is still the old one.
     Apply {
@@ -49,6 +50,53 @@ pub enum Input {
     Surrender {
         /// Which.
         grant: GrantId,
+        /// Who says so.
+        by: PersonId,
+    },
+    /// Somebody entitled changes the terms of a grant (R37).
+    Edit {
+        /// Of which request.
+        request: RequestId,
+        /// Who says so.
+        by: PersonId,
+        /// The new terms.
+        terms: Terms,
+        /// Why.
+        reason: Option<Commitment>,
+    },
+    /// An administrator lets others decide a level that has escalation settings (R17).
+    Escalate {
+        /// Of which request.
+        request: RequestId,
+        /// What the administrator saw open.
+        position: Position,
+        /// Who says so.
+        by: PersonId,
+    },
+    /// The requester declares an emergency (R39).
+    Emergency(EmergencyCall),
+    /// An approver stops an emergency that has not opened yet.
+    StopEmergency {
+        /// Of which request.
+        request: RequestId,
+        /// Who says so.
+        by: PersonId,
+        /// With what comment.
+        comment: Option<Commitment>,
+    },
+    /// A person lends the right to decide (R42).
+    Delegate {
+        /// Whose right.
+        from: PersonId,
+        /// Who may use it.
+        to: PersonId,
+        /// When.
+        window: Window,
+    },
+    /// A delegation ends early.
+    EndDelegation {
+        /// Which.
+        delegation: DelegationId,
         /// Who says so.
         by: PersonId,
     },
@@ -99,7 +147,7 @@ pub enum Input {
 }
 
 /// A request to be made.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Ask {
     /// Who asks.
     pub person: PersonId,
@@ -109,12 +157,39 @@ pub struct Ask {
     pub reason: Option<Commitment>,
     /// Characters of the reason.
     pub reason_chars: u32,
+    /// The reason chosen from a list.
+    pub choice: Option<String>,
+    /// The ticket it belongs to, checked by whoever asks.
+    pub ticket: Option<String>,
+    /// Whom to ask, on levels that leave the choice (R12); empty means everybody.
+    pub chosen: BTreeSet<PersonId>,
     /// Makes the digest unpredictable.
     pub nonce: [u8; 32],
 }
 
+impl Ask {
+    /// An ask without reason, choice or ticket: by a gateway, under a grant that has them.
+    #[must_use]
+    pub fn plain(person: PersonId, act: AskAct, nonce: [u8; 32]) -> Ask {
+        Ask { person, act, reason: None, reason_chars: 0, choice: None, ticket: None, chosen: BTreeSet::new(), nonce }
+    }
+}
+
+/// An emergency declared.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct EmergencyCall {
+    /// For which request.
+    pub request: RequestId,
+    /// Who says so.
+    pub by: PersonId,
+    /// Why; nothing opens without.
+    pub reason: Option<Commitment>,
+    /// How it was said.
+    pub evidence: Evidence,
+}
+
 /// What is asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum AskAct {
     /// A session.
     Connect {
@@ -150,7 +225,7 @@ pub struct Position {
 }
 
 /// An answer to be counted.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Vote {
     /// On which request.
     pub request: RequestId,
@@ -169,7 +244,7 @@ pub struct Vote {
 }
 
 /// A yes: what happens, and what to tell the asker.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Decision {
     /// To be committed together, in order.
     pub events: Vec<Event>,
@@ -178,7 +253,7 @@ pub struct Decision {
 }
 
 /// What a decision was about.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Answer {
     /// Nothing to name.
     Done,
@@ -186,4 +261,6 @@ pub enum Answer {
     Request(RequestId),
     /// A session was opened.
     Session(SessionId),
+    /// The right to decide was lent.
+    Delegation(DelegationId),
 }

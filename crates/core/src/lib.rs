@@ -17,6 +17,7 @@ mod decide;
 pub mod digest;
 pub mod directory;
 pub mod effect;
+pub mod hours;
 pub mod input;
 pub mod invariant;
 mod planted;
@@ -26,13 +27,13 @@ pub mod state;
 pub mod validate;
 
 pub use apply::apply;
-pub use decide::decide;
-pub use directory::{Account, Device, DeviceGroup, Directory, Group, Person, Role};
-pub use effect::{Effect, effects, wake_at};
-pub use input::{Answer, Ask, AskAct, Decision, Input, Position, Vote};
+pub use decide::{DELEGATION_S_MAX, approvers, can_escalate, decide, open_for};
+pub use directory::{About, Account, Device, DeviceGroup, Directory, Group, Person, Role};
+pub use effect::{Effect, Message, effects, wake_at};
+pub use input::{Answer, Ask, AskAct, Decision, EmergencyCall, Input, Position, Vote};
 pub use refusal::Refusal;
 pub use ruling::{Asked, Ruling, rule};
-pub use state::{Grant, GrantKind, GrantStage, Request, Session, State, Status};
+pub use state::{Delegation, Grant, GrantKind, GrantStage, Request, Session, State, Status};
 
 #[cfg(test)]
 mod simulation;

@@ -19,6 +19,22 @@ pub(crate) enum Fault {
     OneUseTwice,
     /// What is about to run is not compared with what was approved.
     AttemptNotCompared,
+    /// Who lent the right to decide votes beside the borrower.
+    LenderCountsToo,
+    /// Who escalated a level by hand decides it.
+    EscalatorDecides,
+    /// A level escalates although too few there could decide it.
+    EscalatesToNobody,
+    /// An edit goes beyond what was signed.
+    EditWidens,
+    /// One of several approve rules lets an emergency through.
+    OneRuleAllowsEmergency,
+    /// One of several approve rules approves by itself for all of them.
+    OneRuleApprovesByItself,
+    /// A rejected review of an emergency leaves the access as it is.
+    RejectedReviewChangesNothing,
+    /// A level that lost its approvers waits and nobody is told.
+    NobodyLeftRaisesNoAlarm,
 }
 
 #[cfg(test)]

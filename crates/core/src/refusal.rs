@@ -1,7 +1,7 @@
 //! Refusals: a correct no, with what it is about and what to do next. Shown to people as they stand.
 
 use crate::state::Status;
-use countersign_journal::{GrantId, RequestId, Timestamp};
+use countersign_journal::{DelegationId, GrantId, RequestId, Timestamp};
 
 /// Why the answer is no.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -29,6 +29,16 @@ pub enum Refusal {
     TooLong { most: u64, asked: u64 },
     #[error("the period is empty or already over; choose an end in the future, after the start")]
     NoPeriod,
+    #[error("access may start at most {most} seconds ahead here; this starts in {asked}")]
+    TooFarAhead { most: u64, asked: u64 },
+    #[error("access is possible only inside the allowed hours (zone {zone}); choose a period inside them")]
+    OutsideHours { zone: String },
+    #[error("choose one of the listed reasons: {}", list.join(", "))]
+    ReasonNotListed { list: Vec<String> },
+    #[error("a ticket id is required; give the one this work belongs to")]
+    TicketMissing,
+    #[error("a ticket id has 1 to 64 printable characters without spaces")]
+    BadTicket,
     #[error("the period shares nothing with what other approvers signed; choose one that overlaps theirs")]
     NoCommonPeriod,
     #[error("the period is wider than what was asked for; approve what was asked or less")]
@@ -45,20 +55,44 @@ pub enum Refusal {
     NotAnApprover(RequestId),
     #[error("your decision on this request already counts; one person counts once")]
     AlreadyCounted,
-    #[error("this level demands a second factor not older than five minutes; confirm it and decide again")]
+    #[error("this demands a second factor not older than five minutes; confirm it, then do it again")]
     EvidenceTooWeak,
-    #[error("only the requester can withdraw request {0}")]
+    #[error("only the requester of {0} can do this")]
     NotYours(RequestId),
     #[error("there is no approval of yours on request {0} to take back")]
     NothingToRetract(RequestId),
     #[error("request {request} cannot be revoked: it is {status}", status = status_word(.status))]
     NotRevocable { request: RequestId, status: Status },
-    #[error("only an approver of the request or an administrator can revoke it")]
+    #[error("only an approver of the request or an administrator can change or revoke it")]
     MayNotRevoke,
     #[error("it has been used already")]
     AlreadyUsed,
     #[error("the grant is over")]
     GrantOver,
+    #[error("the rule allows {most} at a time and so many sessions are open under this grant; close one first")]
+    SessionsMax { most: u32 },
+    #[error("this is wider than what was signed; ask for it with a new request")]
+    WiderThanSigned,
+    #[error("only an administrator can escalate a request by hand")]
+    MayNotEscalate,
+    #[error("this level has nobody to escalate to, or was escalated already")]
+    NothingToEscalateTo,
+    #[error("you escalated this level, so others decide it")]
+    EscalatedByYou,
+    #[error("the rules allow no emergency access here; wait for approval")]
+    NoEmergencyHere,
+    #[error("an emergency was declared on this request already")]
+    EmergencyDeclared,
+    #[error("this was disapproved within the last 24 hours; an emergency cannot override that")]
+    DisapprovedLately,
+    #[error("no emergency is counting down on this request")]
+    NothingToStop,
+    #[error("nobody lends the right to decide to themselves")]
+    LentToOneself,
+    #[error("{0} does not exist")]
+    NoSuchDelegation(DelegationId),
+    #[error("this delegation is over")]
+    DelegationOver,
     #[error("in exclusive use by another user")]
     InExclusiveUse,
     #[error("what is about to run is not what was approved")]

@@ -3,10 +3,14 @@
 //! Deny is stricter than approve, approve than justify, justify than allow; the strictest holds. Where no rule
 //! matches a connection the answer is deny; where none matches a statement under a connect grant it is allow.
 
+use crate::hours;
+use crate::planted::{self, Fault};
 use countersign_journal::{
-    ActMatch, ActionFacts, Authority, Conditions, Evidence, Level, Name, NamePattern, Outcome, PersonFacts, Policy,
-    Rule, RuleId, StatementFacts, StatementMatch, Subjects, TargetFacts, Targets, TrackPlan, WorkflowId,
+    ActMatch, ActionFacts, Authority, Automatic, Conditions, Emergency, Level, Name, NamePattern, Outcome, PersonFacts,
+    Policy, Rule, RuleId, StatementFacts, StatementMatch, Subjects, TargetFacts, Targets, Timestamp, TrackPlan,
+    WorkflowId,
 };
+use std::collections::BTreeSet;
 
 /// What is asked of the rules.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +47,10 @@ pub struct Ruling {
     pub conditions: Conditions,
     /// What must be passed; empty unless the outcome is approve.
     pub tracks: Vec<TrackPlan>,
+    /// When every approve rule approves by itself; `None` when one of them never does.
+    pub automatic: Option<BTreeSet<Automatic>>,
+    /// Whether every approve rule lets emergency access through, and the longest countdown of them.
+    pub emergency: Option<Emergency>,
 }
 
 impl Ruling {
@@ -50,6 +58,18 @@ impl Ruling {
     #[must_use]
     pub fn rule_ids(&self) -> Vec<RuleId> {
         self.reasons.iter().map(|r| r.rule).collect()
+    }
+
+    /// Whether a request made at `now`, for access from `start` on, is approved by itself (R6): every approve rule must
+    /// say so for itself.
+    #[must_use]
+    pub fn approves_itself(&self, now: Timestamp, start: Timestamp) -> bool {
+        let open = |a: &Automatic, at| hours::closes(&a.hours, at).is_some();
+        self.outcome == Outcome::Approve
+            && self
+                .automatic
+                .as_ref()
+                .is_some_and(|all| all.iter().all(|a| open(a, now) && (a.any_start || open(a, start))))
     }
 }
 
@@ -80,16 +100,31 @@ pub fn rule_among<'r>(
         Asked::Connect => Outcome::Deny,
         Asked::Run(_) => Outcome::Allow,
     });
-    let tracks = match outcome {
-        Outcome::Approve => absorbed(matches.iter().filter_map(|m| m.track(policy)).collect()),
-        Outcome::Allow | Outcome::Justify | Outcome::Deny => Vec::new(),
-    };
+    let conditions = combined(matches.iter().map(|m| &m.rule.conditions));
+    let approving = || matches.iter().filter(|m| outcome == Outcome::Approve && m.outcome == Outcome::Approve);
+    let mut tracks = absorbed(approving().filter_map(|m| m.track(policy)).collect());
+    for level in tracks.iter_mut().flat_map(|t| &mut t.levels) {
+        level.evidence = level.evidence.max(conditions.evidence);
+    }
+    let automatic = approving().map(|m| m.rule.automatic.clone().filter(|_| !m.unknown));
+    let automatic = of_all(automatic, Fault::OneRuleApprovesByItself);
+    let emergency = of_all(approving().map(|m| m.rule.emergency), Fault::OneRuleAllowsEmergency);
     Ruling {
         outcome,
-        conditions: combined(matches.iter().map(|m| &m.rule.conditions)),
+        automatic,
+        emergency: emergency.and_then(|all| all.last().copied()),
+        conditions,
         tracks,
         reasons: matches.into_iter().map(Match::reason).collect(),
     }
+}
+
+/// What every approve rule grants; `None` as soon as one of them does not.
+fn of_all<T: Ord>(granted: impl Iterator<Item = Option<T>>, fault: Fault) -> Option<BTreeSet<T>> {
+    if planted::is(fault) {
+        return Some(granted.flatten().collect::<BTreeSet<T>>()).filter(|s| !s.is_empty());
+    }
+    granted.collect()
 }
 
 struct Match<'r> {
@@ -134,8 +169,7 @@ fn plan(policy: &Policy, rule: &Rule, workflow: Option<WorkflowId>) -> TrackPlan
 /// The workflow of a rule that names none: one level, the manager of the rule's one subject group (R10).
 fn default_levels(subjects: &Subjects) -> Vec<Level> {
     let authority = subjects.groups.iter().next().map(|g| Authority::Managers(*g));
-    let level = |authority| Level { authority, approvals: 1, rejections: 1, evidence: Evidence::SignedIn };
-    authority.map(level).into_iter().collect()
+    authority.map(Level::of).into_iter().collect()
 }
 
 fn matched<'r>(rule: &'r Rule, person: &PersonFacts, asked: Asked<'_>) -> Option<Match<'r>> {
@@ -197,6 +231,10 @@ fn combined<'c>(all: impl Iterator<Item = &'c Conditions>) -> Conditions {
         (Some(a), Some(b)) => Some(a.min(b)),
         (one, other) => one.or(other),
     };
+    let shared = |a: Option<BTreeSet<String>>, b: &Option<BTreeSet<String>>| match (a, b) {
+        (Some(a), Some(b)) => Some(a.intersection(b).cloned().collect()),
+        (a, b) => a.or_else(|| b.clone()),
+    };
     all.fold(Conditions::default(), |sum, c| Conditions {
         duration_max_s: least(sum.duration_max_s, c.duration_max_s),
         reason_chars_min: sum.reason_chars_min.max(c.reason_chars_min),
@@ -204,6 +242,16 @@ fn combined<'c>(all: impl Iterator<Item = &'c Conditions>) -> Conditions {
         recording: sum.recording.max(c.recording),
         transaction_hold_max_s: least(sum.transaction_hold_max_s, c.transaction_hold_max_s),
         same_session: sum.same_session || c.same_session,
+        hours: &sum.hours | &c.hours,
+        ahead_max_s: least(sum.ahead_max_s, c.ahead_max_s),
+        reasons: shared(sum.reasons, &c.reasons),
+        ticket: sum.ticket || c.ticket,
+        reset_after_use: sum.reset_after_use || c.reset_after_use,
+        sessions_max: match (sum.sessions_max, c.sessions_max) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (one, other) => one.or(other),
+        },
+        evidence: sum.evidence.max(c.evidence),
     })
 }
 
@@ -225,8 +273,11 @@ fn absorbs(wide: &TrackPlan, narrow: &TrackPlan) -> bool {
     !narrow.levels.is_empty() && narrow.levels.iter().all(|n| rest.any(|w| demands_as_much(w, n)))
 }
 
+/// Where time runs out, both levels must end the same way: an escalation lets others decide, an expiry nobody.
 fn demands_as_much(wide: &Level, narrow: &Level) -> bool {
     wide.authority == narrow.authority
+        && wide.timeout == narrow.timeout
+        && wide.notify.is_superset(&narrow.notify)
         && wide.approvals >= narrow.approvals
         && wide.rejections <= narrow.rejections
         && wide.evidence >= narrow.evidence
@@ -265,6 +316,8 @@ mod tests {
             unknown: None,
             exclusions: Subjects::default(),
             conditions: Conditions::default(),
+            automatic: None,
+            emergency: None,
         }
     }
 
@@ -290,7 +343,7 @@ mod tests {
     }
 
     fn outcome(rules: Vec<Rule>, asked: Asked<'_>) -> Outcome {
-        rule(&Policy { rules, workflows: [].into() }, &person(), &target(), asked).outcome
+        rule(&Policy { rules, ..Policy::default() }, &person(), &target(), asked).outcome
     }
 
     /// R4: the most restrictive holds; no rule means no connection, and a statement without a rule runs.
@@ -337,12 +390,7 @@ mod tests {
 
     #[test]
     fn a_track_is_absorbed_only_by_one_that_demands_as_much() {
-        let level = |group, approvals| Level {
-            authority: Authority::Members(GroupId(group)),
-            approvals,
-            rejections: 1,
-            evidence: Evidence::SignedIn,
-        };
+        let level = |group, approvals| Level { approvals, ..Level::of(Authority::Members(GroupId(group))) };
         let track = |levels: Vec<Level>| TrackPlan { workflow: None, levels };
         let wide = track(vec![level(1, 2), level(2, 1), level(3, 1)]);
         assert_eq!(absorbed(vec![track(vec![level(1, 1), level(3, 1)]), wide.clone()]), vec![wide.clone()]);

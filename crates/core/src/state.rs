@@ -1,14 +1,15 @@
 //! State: the fold of the journal. Requests, grants, sessions, exclusive holds and the policy in force.
 
+use crate::directory::About;
 use countersign_journal::{
-    AccountId, Act, Attempt, Commitment, Digest, Evidence, GrantEnd, GrantId, Level, PersonFacts, PersonId, Policy,
-    RequestId, RulingRecord, RunOutcome, SessionEnd, SessionId, TargetFacts, Terms, Timestamp, Verdict, Window,
-    WorkflowId,
+    AccountId, Act, Attempt, Authority, Commitment, DelegationId, Digest, Evidence, GrantEnd, GrantId, Level,
+    PersonFacts, PersonId, Policy, RequestId, RulingRecord, RunOutcome, SessionEnd, SessionId, TargetFacts, Terms,
+    Timestamp, Verdict, Window, WorkflowId,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything the engine knows.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct State {
     /// Version of the policy; each change counts one up.
     pub policy_version: u64,
@@ -32,6 +33,8 @@ pub struct State {
     pub open_sessions: BTreeSet<SessionId>,
     /// Grants whose single use was made and whose outcome is not known yet.
     pub unreported: BTreeSet<GrantId>,
+    /// Every right to decide ever lent.
+    pub delegations: BTreeMap<DelegationId, Delegation>,
 }
 
 impl State {
@@ -53,6 +56,27 @@ impl State {
         SessionId(self.sessions.last_key_value().map_or(1, |(id, _)| id.0 + 1))
     }
 
+    /// The number the next delegation gets.
+    #[must_use]
+    pub fn next_delegation(&self) -> DelegationId {
+        DelegationId(self.delegations.last_key_value().map_or(1, |(id, _)| id.0 + 1))
+    }
+
+    /// Whose right to decide `person` holds at `now` because it was lent (R42).
+    pub fn lent_to(&self, person: PersonId, now: Timestamp) -> impl Iterator<Item = PersonId> {
+        self.delegations.values().filter(move |d| d.to == person && d.is_live(now)).map(|d| d.from)
+    }
+
+    /// The pending requests, in order.
+    pub fn waiting(&self) -> impl Iterator<Item = &Request> {
+        self.pending.iter().filter_map(|id| self.requests.get(id))
+    }
+
+    /// The grants that are to be used or in use, in order.
+    pub fn granted(&self) -> impl Iterator<Item = &Grant> {
+        self.live_grants.iter().filter_map(|id| self.grants.get(id))
+    }
+
     /// The grant a request yielded, if it was ever approved.
     #[must_use]
     pub fn grant_of(&self, request: &Request) -> Option<&Grant> {
@@ -61,9 +85,7 @@ impl State {
 
     /// Live connect grants of a person on a target.
     pub fn connect_grants<'s>(&'s self, person: PersonId, target: &'s TargetFacts) -> impl Iterator<Item = &'s Grant> {
-        self.live_grants
-            .iter()
-            .filter_map(|id| self.grants.get(id))
+        self.granted()
             .filter(move |g| g.kind == GrantKind::Connect && g.person == person && same_target(&g.target, target))
     }
 }
@@ -92,7 +114,7 @@ pub enum Status {
 }
 
 /// One request.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Request {
     /// Its number.
     pub id: RequestId,
@@ -122,6 +144,127 @@ pub struct Request {
     pub grant: Option<GrantId>,
     /// Comments of a rejection or revoke, latest last.
     pub comments: Vec<(PersonId, Commitment)>,
+    /// Whether every approve rule approved by itself (R6).
+    pub automatic: bool,
+    /// The reason chosen from a rule's list.
+    pub choice: Option<String>,
+    /// The ticket it belongs to.
+    pub ticket: Option<String>,
+    /// Whom the requester chose to ask (R12).
+    pub chosen: BTreeSet<PersonId>,
+    /// Who else hears how it ends (R18).
+    pub followers: BTreeSet<PersonId>,
+    /// The emergency the requester declared, if any (R39).
+    pub emergency: Option<Declared>,
+    /// What approvers said of the emergency afterwards.
+    pub reviews: Vec<Review>,
+}
+
+impl Request {
+    /// Whom and what its authorities are about.
+    #[must_use]
+    pub fn about(&self) -> About {
+        About { requester: self.person.id, account: self.target.account }
+    }
+
+    /// Whether access was opened before every level had its approvals, by an emergency.
+    #[must_use]
+    pub fn was_emergency(&self) -> bool {
+        let short = |t: &Track| {
+            (0..).zip(&t.levels).any(|(n, l)| t.votes_on(n, Verdict::Approve).count() < l.approvals as usize)
+        };
+        let declared = self.emergency.as_ref().is_some_and(|e| e.stopped_by.is_none());
+        declared && self.grant.is_some() && self.tracks.iter().any(short)
+    }
+
+    /// Whether a level's review is done: it was passed before the emergency, or enough people said the same since.
+    #[must_use]
+    pub fn reviewed(&self, track: u32, level: u32) -> bool {
+        let Some((passed, plan)) = self
+            .tracks
+            .get(track as usize)
+            .and_then(|t| t.levels.get(level as usize).map(|l| (t.votes_on(level, Verdict::Approve).count(), l)))
+        else {
+            return true;
+        };
+        let said =
+            |verdict| self.reviews.iter().filter(|r| (r.track, r.level, r.verdict) == (track, level, verdict)).count();
+        passed >= plan.approvals as usize
+            || said(Verdict::Approve) >= plan.approvals as usize
+            || said(Verdict::Reject) >= plan.rejections as usize
+    }
+
+    /// The levels whose review of an emergency is still owed, as (track, level): a debt that stays visible.
+    #[must_use]
+    pub fn debt(&self) -> Vec<(u32, u32)> {
+        if !self.was_emergency() {
+            return Vec::new();
+        }
+        let levels = (0..).zip(&self.tracks).flat_map(|(t, track)| (0..).zip(&track.levels).map(move |(l, _)| (t, l)));
+        levels.filter(|(track, level)| !self.reviewed(*track, *level)).collect()
+    }
+
+    /// Everyone whose answer counts on this request already, in their own name or by a right they lent.
+    pub fn counted(&self) -> impl Iterator<Item = PersonId> {
+        let votes = self.tracks.iter().flat_map(|t| &t.votes).flat_map(|v| [Some(v.approver), v.behalf]);
+        let reviews = self.reviews.iter().flat_map(|r| [Some(r.approver), r.behalf]);
+        votes.chain(reviews).flatten()
+    }
+}
+
+/// An emergency the requester declared.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Declared {
+    /// Why, in addition to the request's reason.
+    pub reason: Commitment,
+    /// When.
+    pub at: Timestamp,
+    /// When access opens.
+    pub opens_at: Timestamp,
+    /// Who stopped it before that.
+    pub stopped_by: Option<PersonId>,
+}
+
+/// What an approver said of an emergency afterwards.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Review {
+    /// On which track.
+    pub track: u32,
+    /// On which level.
+    pub level: u32,
+    /// Whose.
+    pub approver: PersonId,
+    /// Whose right was used, when it was lent.
+    pub behalf: Option<PersonId>,
+    /// Which way.
+    pub verdict: Verdict,
+    /// With what comment.
+    pub comment: Option<Commitment>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The right to decide, lent for a period (R42).
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Delegation {
+    /// Its id.
+    pub id: DelegationId,
+    /// Whose right.
+    pub from: PersonId,
+    /// Who may use it.
+    pub to: PersonId,
+    /// When.
+    pub window: Window,
+    /// Who ended it early.
+    pub ended_by: Option<PersonId>,
+}
+
+impl Delegation {
+    /// Whether it can be used at `now`.
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.ended_by.is_none() && self.window.contains(now)
+    }
 }
 
 /// Ordered levels and how far they are.
@@ -135,6 +278,12 @@ pub struct Track {
     pub at: u32,
     /// Counts up whenever a level is opened again.
     pub epoch: u32,
+    /// When the open level, or its escalation, began.
+    pub since: Timestamp,
+    /// Who decides the open level instead of those it names.
+    pub escalated: Option<Escalation>,
+    /// Whether too few people can decide the open level.
+    pub blocked: bool,
     /// Who could decide the open level when it opened.
     pub told: BTreeSet<PersonId>,
     /// Every vote that stands.
@@ -148,10 +297,32 @@ impl Track {
         self.levels.get(self.at as usize)
     }
 
+    /// Who decides the open level now.
+    #[must_use]
+    pub fn authority(&self) -> Option<&Authority> {
+        let level = self.open()?;
+        Some(self.escalated.as_ref().map_or(&level.authority, |e| &e.to))
+    }
+
+    /// When the open level times out, if it does.
+    #[must_use]
+    pub fn due(&self) -> Option<Timestamp> {
+        self.open()?.timeout.as_ref().map(|t| self.since.plus(t.after_s))
+    }
+
     /// Standing votes of one kind on one level.
     pub fn votes_on(&self, level: u32, verdict: Verdict) -> impl Iterator<Item = &CastVote> {
         self.votes.iter().filter(move |v| v.level == level && v.verdict == verdict)
     }
+}
+
+/// Who decides a level instead, and who said so.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Escalation {
+    /// Who decides.
+    pub to: Authority,
+    /// The administrator who escalated by hand; nobody after a timeout.
+    pub by: Option<PersonId>,
 }
 
 /// A vote that stands.
@@ -161,6 +332,8 @@ pub struct CastVote {
     pub level: u32,
     /// Whose.
     pub approver: PersonId,
+    /// Whose right was used, when it was lent.
+    pub behalf: Option<PersonId>,
     /// Which way.
     pub verdict: Verdict,
     /// Under which terms.
@@ -201,7 +374,7 @@ pub enum GrantStage {
 }
 
 /// What an approved request yields.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Grant {
     /// Its id.
     pub id: GrantId,
@@ -215,6 +388,8 @@ pub struct Grant {
     pub kind: GrantKind,
     /// Under which terms.
     pub terms: Terms,
+    /// The widest terms that everybody signed.
+    pub signed: Terms,
     /// How far it is.
     pub stage: GrantStage,
     /// Whether it holds the account exclusively once used.
@@ -234,7 +409,7 @@ impl Grant {
 }
 
 /// A live or past use of a connect grant.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Session {
     /// Its id.
     pub id: SessionId,

@@ -1,7 +1,11 @@
 //! What a policy must be before it is accepted: everything it names exists, and everything it demands can be met.
 
 use crate::directory::Directory;
-use countersign_journal::{Authority, Level, Outcome, Policy, Rule, Subjects, Workflow};
+use crate::hours;
+use countersign_journal::{
+    Authority, GroupId, Hours, Level, Outcome, Parameters, PersonId, Policy, Rule, Seconds, Subjects, TimeoutAction,
+    Workflow,
+};
 use std::collections::BTreeSet;
 
 /// What is wrong, where, and what to do.
@@ -20,6 +24,57 @@ pub enum Fault {
     NoWorkflow(String),
     #[error("rule `{0}` has a longest duration of 0 seconds; nothing could be granted")]
     NoDuration(String),
+    #[error("rule `{rule}`: {what}")]
+    BadRule { rule: String, what: String },
+    #[error(
+        "workflow `{workflow}`, level {level}: a timeout of {after_s} seconds is not among          `approval.workflow.level.timeout.period.values`; choose one of {allowed:?}, or add it there"
+    )]
+    TimeoutNotListed { workflow: String, level: usize, after_s: Seconds, allowed: Vec<Seconds> },
+    #[error("group `{0}` is, through others, a member of itself; take one of the memberships out")]
+    GroupCycle(String),
+    #[error("`{0}` is, through others, their own line manager; correct one of the managers")]
+    ManagerLoop(String),
+    #[error("`approval.workflow.level.timeout.period.values` has a timeout of 0 seconds; remove it")]
+    NoTimeout,
+}
+
+/// Checks that nesting and management end somewhere.
+///
+/// # Errors
+/// The first cycle found.
+pub fn directory(directory: &Directory) -> Result<(), Fault> {
+    for (id, group) in &directory.groups {
+        if within(directory, &group.groups, *id) {
+            return Err(Fault::GroupCycle(group.name.clone()));
+        }
+    }
+    for (id, person) in &directory.people {
+        let mut above = person.manager;
+        // A chain longer than there are people has come round, if not to this person.
+        for _ in 0..directory.people.len() {
+            match above {
+                Some(manager) if manager == *id => return Err(Fault::ManagerLoop(person.handle.clone())),
+                Some(manager) => above = directory.people.get(&manager).and_then(|p| p.manager),
+                None => break,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether `wanted` is reached through nesting from `groups`.
+fn within(directory: &Directory, groups: &BTreeSet<GroupId>, wanted: GroupId) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut open: Vec<GroupId> = groups.iter().copied().collect();
+    while let Some(id) = open.pop() {
+        if id == wanted {
+            return true;
+        }
+        if seen.insert(id) {
+            open.extend(directory.groups.get(&id).into_iter().flat_map(|g| &g.groups));
+        }
+    }
+    false
 }
 
 /// Checks a policy against the directory it speaks of.
@@ -27,8 +82,11 @@ pub enum Fault {
 /// # Errors
 /// The first fault found, in the order rules and workflows are listed.
 pub fn policy(policy: &Policy, directory: &Directory) -> Result<(), Fault> {
+    if policy.parameters.timeout_periods_s.contains(&0) {
+        return Err(Fault::NoTimeout);
+    }
     for workflow in policy.workflows.values() {
-        check_workflow(workflow, directory)?;
+        check_workflow(workflow, &policy.parameters, directory)?;
     }
     let mut names = BTreeSet::new();
     for rule in &policy.rules {
@@ -40,7 +98,7 @@ pub fn policy(policy: &Policy, directory: &Directory) -> Result<(), Fault> {
     Ok(())
 }
 
-fn check_workflow(workflow: &Workflow, directory: &Directory) -> Result<(), Fault> {
+fn check_workflow(workflow: &Workflow, parameters: &Parameters, directory: &Directory) -> Result<(), Fault> {
     if workflow.levels.is_empty() {
         return Err(Fault::NoLevel(workflow.name.clone()));
     }
@@ -48,21 +106,44 @@ fn check_workflow(workflow: &Workflow, directory: &Directory) -> Result<(), Faul
         if let Some(what) = level_fault(level, directory) {
             return Err(Fault::BadLevel { workflow: workflow.name.clone(), level: number, what });
         }
+        let unlisted = level.timeout.as_ref().filter(|t| !parameters.timeout_periods_s.contains(&t.after_s));
+        if let Some(timeout) = unlisted {
+            return Err(Fault::TimeoutNotListed {
+                workflow: workflow.name.clone(),
+                level: number,
+                after_s: timeout.after_s,
+                allowed: parameters.timeout_periods_s.iter().copied().collect(),
+            });
+        }
     }
     Ok(())
 }
 
 fn level_fault(level: &Level, directory: &Directory) -> Option<&'static str> {
-    let exists = match &level.authority {
-        Authority::Persons(persons) => !persons.is_empty() && persons.iter().all(|p| directory.people.contains_key(p)),
+    let person = |p: &PersonId| directory.people.contains_key(p);
+    let exists = |authority: &Authority| match authority {
+        Authority::Persons(persons) => !persons.is_empty() && persons.iter().all(person),
         Authority::Members(group) | Authority::Managers(group) => directory.groups.contains_key(group),
-        Authority::Administrators => true,
+        Authority::Administrators | Authority::LineManager | Authority::AccountOwners | Authority::AccountManagers => {
+            true
+        }
     };
-    match (exists, level.approvals, level.rejections) {
-        (false, _, _) => Some("its approvers do not exist; name a group or people that do"),
-        (true, 0, _) => Some("it requires 0 approvals; require at least 1"),
-        (true, _, 0) => Some("it requires 0 rejections; require at least 1"),
-        (true, _, _) => None,
+    let escalation = level.timeout.as_ref().map(|t| &t.action).filter(|a| **a != TimeoutAction::Expire);
+    let target = escalation.and_then(TimeoutAction::target);
+    if !exists(&level.authority) {
+        Some("its approvers do not exist; name a group or people that do")
+    } else if level.approvals == 0 {
+        Some("it requires 0 approvals; require at least 1")
+    } else if level.rejections == 0 {
+        Some("it requires 0 rejections; require at least 1")
+    } else if target.as_ref().is_some_and(|t| !exists(t)) {
+        Some("its escalation group does not exist; name one that does")
+    } else if target.as_ref() == Some(&level.authority) {
+        Some("it escalates to those who decide it already; name another group")
+    } else if level.notify.iter().any(|n| !directory.groups.contains_key(&n.group)) {
+        Some("a group to be told does not exist; name one that does")
+    } else {
+        None
     }
 }
 
@@ -89,6 +170,35 @@ fn check_rule(rule: &Rule, policy: &Policy, directory: &Directory) -> Result<(),
     }
     if rule.conditions.duration_max_s == Some(0) {
         return Err(Fault::NoDuration(rule.name.clone()));
+    }
+    check_conditions(rule).map_err(|what| Fault::BadRule { rule: rule.name.clone(), what })
+}
+
+fn check_conditions(rule: &Rule) -> Result<(), String> {
+    let approves = rule.outcome == Outcome::Approve;
+    if !approves && rule.automatic.is_some() {
+        return Err(
+            "only a rule that asks for approval can approve by itself; remove the hours or ask for approval".into()
+        );
+    }
+    if !approves && rule.emergency.is_some() {
+        return Err("only a rule that asks for approval can allow emergencies; remove that or ask for approval".into());
+    }
+    if rule.conditions.reasons.as_ref().is_some_and(BTreeSet::is_empty) {
+        return Err("its list of reasons is empty; nobody could give one".into());
+    }
+    if rule.conditions.sessions_max == Some(0) {
+        return Err("it allows 0 sessions; nothing could be opened".into());
+    }
+    rule.conditions.hours.iter().chain(rule.automatic.iter().map(|a| &a.hours)).try_for_each(check_hours)
+}
+
+fn check_hours(open: &Hours) -> Result<(), String> {
+    hours::zone(&open.zone)
+        .ok_or_else(|| format!("the time zone `{}` is unknown; use a name like `Europe/Berlin` or `UTC`", open.zone))?;
+    let never = |o: &countersign_journal::Opening| o.days.is_empty() || o.from_minute >= 1440 || o.until_minute > 1440;
+    if open.openings.is_empty() || open.openings.iter().any(never) {
+        return Err("its hours never open; name days, and times between 00:00 and 24:00".into());
     }
     Ok(())
 }

@@ -214,11 +214,14 @@ fn r19_a_later_level_that_nobody_can_decide_blocks() {
         bob approves #1
           bob approves level 1
           level 2 waits for nobody
+          level 2 blocked
+          administrators are alarmed
         bob approves #1
           no: you are not an approver of the open level of request #1
         alice opens
           no: access to `app@prod-db` must be requested first; reserve it on the page, then connect inside the window
         zoe joins sec
+          level 2 freed, waits for zoe
         zoe approves #1
           zoe approves level 2
           level 3 waits for bob, carol
@@ -299,12 +302,12 @@ fn r38_nobody_decides_their_own_request_as_manager_or_administrator() {
         root approves #2
           no: nobody decides their own request
         root revokes #2
-          no: only an approver of the request or an administrator can revoke it
+          no: only an approver of the request or an administrator can change or revoke it
         bob approves #2
           bob approves level 1
           #2 approved, grant 2 09:00-17:00
         root revokes #2
-          no: only an approver of the request or an administrator can revoke it
+          no: only an approver of the request or an administrator can change or revoke it
         ",
     );
 }
@@ -424,7 +427,7 @@ fn r31_evidence_below_what_the_level_demands_is_refused() {
           #1 made, approve
           level 1 waits for bob, carol
         bob approves #1
-          no: this level demands a second factor not older than five minutes; confirm it and decide again
+          no: this demands a second factor not older than five minutes; confirm it, then do it again
         bob approves #1 strongly
           bob approves level 1
           #1 approved, grant 1 09:00-17:00

@@ -105,7 +105,7 @@ fn r34_the_requester_withdraws_what_is_pending() {
           #1 made, approve
           level 1 waits for bob, carol
         bob withdraws #1
-          no: only the requester can withdraw request #1
+          no: only the requester of #1 can do this
         alice withdraws #1
           #1 canceled
         alice withdraws #1
@@ -156,7 +156,7 @@ fn r34_what_is_in_use_is_surrendered_not_withdrawn() {
         alice withdraws #1
           no: it has been used already
         bob surrenders 1
-          no: only the requester can withdraw request #1
+          no: only the requester of #1 can do this
         alice surrenders 1
           grant 1 ended, surrendered
           session 1 must be cut
@@ -188,11 +188,11 @@ fn r35_any_approver_revokes() {
         alice opens
           session 1 opened under grant 1, first use
         zoe revokes #1
-          no: only an approver of the request or an administrator can revoke it
+          no: only an approver of the request or an administrator can change or revoke it
         alice revokes #1
-          no: only an approver of the request or an administrator can revoke it
+          no: only an approver of the request or an administrator can change or revoke it
         dave revokes #1
-          no: only an approver of the request or an administrator can revoke it
+          no: only an approver of the request or an administrator can change or revoke it
         carol revokes #1
           #1 revoked by carol
           grant 1 ended, revoked
@@ -216,7 +216,7 @@ fn r35_an_administrator_revokes_what_nobody_had_to_approve() {
           #1 approved, grant 1 09:00-17:00
           session 1 opened under grant 1, first use
         bob revokes #1
-          no: only an approver of the request or an administrator can revoke it
+          no: only an approver of the request or an administrator can change or revoke it
         root revokes #1
           #1 revoked by root
           grant 1 ended, revoked

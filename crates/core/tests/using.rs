@@ -172,7 +172,7 @@ fn r54_exclusive_use_lasts_until_the_session_is_cut() {
           grant 1 ended, revoked
           session 1 must be cut
         bob revokes #1
-          no: only an approver of the request or an administrator can revoke it
+          no: only an approver of the request or an administrator can change or revoke it
         zoe opens
           no: in exclusive use by another user
         close 1

@@ -14,6 +14,8 @@ mod hold;
 mod prove;
 #[path = "end_to_end/rule.rs"]
 mod rule;
+#[path = "end_to_end/special.rs"]
+mod special;
 #[path = "end_to_end/wire.rs"]
 mod wire;
 #[path = "end_to_end/world.rs"]

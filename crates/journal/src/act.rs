@@ -1,6 +1,6 @@
 //! Acts and the resolved facts they are about. A decision embeds these, so that it can be re-judged offline.
 
-use crate::canonical::{Commitment, Digest};
+use crate::canonical::{Commitment, Digest, is_default};
 use crate::facts::ActionFacts;
 use crate::id::{AccountId, DeviceGroupId, DeviceId, GrantId, GroupId, PersonId, SessionId};
 use crate::time::Window;
@@ -46,7 +46,7 @@ impl TargetFacts {
 }
 
 /// What is asked for.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Act {
     /// A session to the target (R1 connect).
@@ -56,7 +56,7 @@ pub enum Act {
 }
 
 /// One held unit of statements.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Run {
     /// The connect grant it was held under.
     pub grant: GrantId,
@@ -83,4 +83,28 @@ pub struct Attempt(pub Digest);
 pub struct Terms {
     /// When the grant may be used.
     pub window: Window,
+    /// Whether the secret is changed after use (R32).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub reset_after_use: bool,
+}
+
+impl Terms {
+    /// A window and nothing else.
+    #[must_use]
+    pub fn in_window(window: Window) -> Terms {
+        Terms { window, reset_after_use: false }
+    }
+
+    /// What both sets of terms allow, or `None` when they share no moment.
+    #[must_use]
+    pub fn intersection(&self, other: &Terms) -> Option<Terms> {
+        let window = self.window.intersection(&other.window)?;
+        Some(Terms { window, reset_after_use: self.reset_after_use || other.reset_after_use })
+    }
+
+    /// Whether these terms allow nothing that `wider` does not.
+    #[must_use]
+    pub fn within(&self, wider: &Terms) -> bool {
+        self.intersection(wider) == Some(*self)
+    }
 }

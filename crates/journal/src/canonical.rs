@@ -124,6 +124,12 @@ pub fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T, Decode
     if encode(&value) == bytes { Ok(value) } else { Err(DecodeFault("another encoding of the same value".into())) }
 }
 
+/// Whether a field has its default value, and so is left out of the bytes: entries written before the field was there
+/// keep their one encoding.
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 /// A map whose keys are numbers, written as a list of pairs in the order of keys: DAG-CBOR has only texts as keys.
 pub mod pairs {
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};

@@ -5,15 +5,15 @@
 //! variant. Nothing here is ever removed.
 
 use crate::act::{Act, PersonFacts, TargetFacts, Terms};
-use crate::canonical::{Commitment, Digest};
-use crate::id::{GrantId, PersonId, RequestId, RuleId, SessionId, WorkflowId};
-use crate::policy::{Authority, Conditions, Evidence, Level, Outcome, Policy};
-use crate::time::Timestamp;
+use crate::canonical::{Commitment, Digest, is_default};
+use crate::id::{DelegationId, GrantId, PersonId, RequestId, RuleId, SessionId, WorkflowId};
+use crate::policy::{Authority, Conditions, Emergency, Evidence, Level, Outcome, Policy};
+use crate::time::{Timestamp, Window};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// One line of the journal.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Entry {
     /// Format version.
     pub v: u16,
@@ -43,7 +43,7 @@ pub enum Verdict {
 }
 
 /// The ruling a request was made under: the part of it that binds later decisions.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct RulingRecord {
     /// What the rules demanded together.
     pub outcome: Outcome,
@@ -51,6 +51,9 @@ pub struct RulingRecord {
     pub rules: Vec<RuleId>,
     /// Their conditions together.
     pub conditions: Conditions,
+    /// Whether every approve rule lets emergency access through, and after which countdown.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub emergency: Option<Emergency>,
 }
 
 /// Parallel ordered levels a request must pass: one per workflow that was demanded.
@@ -63,7 +66,7 @@ pub struct TrackPlan {
 }
 
 /// A request as it was made.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct RequestMade {
     /// Its number.
     pub request: RequestId,
@@ -81,6 +84,18 @@ pub struct RequestMade {
     pub ruling: RulingRecord,
     /// What must be passed; empty when nobody needs to approve.
     pub tracks: Vec<TrackPlan>,
+    /// Set when every approve rule approved by itself at that moment (R6): the approvers, who are told of it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub automatic: Option<BTreeSet<PersonId>>,
+    /// The reason chosen from a rule's list.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub choice: Option<String>,
+    /// The ticket it belongs to.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub ticket: Option<String>,
+    /// Whom the requester chose to ask, on levels that leave the choice (R12).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub chosen: BTreeSet<PersonId>,
     /// What approvers sign: request, act, person, target, reason, rules, workflow and nonce in one digest.
     pub digest: Digest,
     /// Makes the digest unpredictable.
@@ -141,7 +156,7 @@ pub enum RunOutcome {
 }
 
 /// Everything that can happen.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "fields repeat the words of the types they hold")]
 pub enum Event {
@@ -152,7 +167,33 @@ pub enum Event {
     /// A request was made.
     RequestMade(Box<RequestMade>),
     /// A level is open; these people could decide it at that moment (R19).
-    LevelStarted { request: RequestId, track: u32, level: u32, epoch: u32, approvers: BTreeSet<PersonId> },
+    LevelStarted {
+        request: RequestId,
+        track: u32,
+        level: u32,
+        epoch: u32,
+        approvers: BTreeSet<PersonId>,
+        /// Who else hears that it is open (R18).
+        #[serde(default, skip_serializing_if = "is_default")]
+        informed: BTreeSet<PersonId>,
+        /// Who else hears how the request ends (R18).
+        #[serde(default, skip_serializing_if = "is_default")]
+        followers: BTreeSet<PersonId>,
+    },
+    /// Others decide the level from now on, under a new epoch; by a timeout, or by an administrator (R16, R17).
+    Escalated {
+        request: RequestId,
+        track: u32,
+        level: u32,
+        epoch: u32,
+        to: Authority,
+        approvers: BTreeSet<PersonId>,
+        by: Option<PersonId>,
+    },
+    /// Too few people are left to decide the level; it waits for an administrator or its deadline.
+    LevelBlocked { request: RequestId, track: u32, level: u32 },
+    /// Enough people can decide the level again.
+    LevelFreed { request: RequestId, track: u32, level: u32, approvers: BTreeSet<PersonId> },
     /// Someone decided.
     Voted {
         request: RequestId,
@@ -168,6 +209,9 @@ pub enum Event {
         authority: Authority,
         /// The request's digest, signed over.
         digest: Digest,
+        /// Whose right to decide was used, when it was lent (R42).
+        #[serde(default, skip_serializing_if = "is_default")]
+        behalf: Option<PersonId>,
     },
     /// A level's approvals were taken back; it is open again under a new epoch, later levels not started (R33).
     Retracted { request: RequestId, track: u32, level: u32, epoch: u32, by: PersonId },
@@ -181,6 +225,37 @@ pub enum Event {
     RequestExpired { request: RequestId },
     /// Taken away after approval (R35).
     RequestRevoked { request: RequestId, by: PersonId, reason: Option<Commitment> },
+    /// The requester declared an emergency; access opens at `opens_at` unless it is stopped (R39).
+    EmergencyConfirmed {
+        request: RequestId,
+        reason: Commitment,
+        evidence: Evidence,
+        opens_at: Timestamp,
+        /// Approvers of all levels, who are told.
+        approvers: BTreeSet<PersonId>,
+    },
+    /// An approver stopped the countdown; the request waits for its levels as any other.
+    EmergencyStopped { request: RequestId, by: PersonId, comment: Option<Commitment> },
+    /// An approver reviewed emergency access after the fact (R39).
+    Reviewed {
+        request: RequestId,
+        track: u32,
+        level: u32,
+        approver: PersonId,
+        verdict: Verdict,
+        comment: Option<Commitment>,
+        evidence: Evidence,
+        authority: Authority,
+        digest: Digest,
+        #[serde(default, skip_serializing_if = "is_default")]
+        behalf: Option<PersonId>,
+    },
+    /// A person lent the right to decide (R42).
+    Delegated { delegation: DelegationId, from: PersonId, to: PersonId, window: Window },
+    /// It was taken or given back before its end.
+    DelegationEnded { delegation: DelegationId, by: PersonId },
+    /// The terms of a grant were changed, never beyond what was signed (R37).
+    GrantEdited { grant: GrantId, by: PersonId, terms: Terms, reason: Option<Commitment> },
     /// A grant is over.
     GrantEnded { grant: GrantId, how: GrantEnd },
     /// A session is live under a connect grant.
@@ -197,7 +272,7 @@ pub enum Event {
 }
 
 /// Facts for the audit that change no decision (R90).
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "fields repeat the words of the types they hold")]
 pub enum Note {

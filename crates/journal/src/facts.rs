@@ -65,7 +65,7 @@ pub struct RelationUse {
 }
 
 /// One statement. A statement with nested writes (`WITH … DELETE`) has several kinds.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct StatementFacts {
     /// Every kind that takes part.
     pub kinds: BTreeSet<StatementKind>,
@@ -93,7 +93,7 @@ pub struct StatementFacts {
 }
 
 /// A unit of text: its statements, and every reason why we are not sure of them.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct ActionFacts {
     /// The statements in order.
     pub statements: Vec<StatementFacts>,

@@ -37,6 +37,8 @@ ids! {
     RequestId shown as "#{}";
     /// What an approved request yields.
     GrantId shown as "grant {}";
+    /// The right to decide, lent by one person to another.
+    DelegationId shown as "delegation {}";
     /// A live use of a grant.
     SessionId shown as "session {}";
 }

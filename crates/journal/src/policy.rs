@@ -1,6 +1,8 @@
 //! Policy as data: rules and workflows, in the form in which they are decided on and written down.
 
+use crate::canonical::is_default;
 use crate::facts::StatementKind;
+use crate::hours::Hours;
 use crate::id::{AccountId, DeviceGroupId, DeviceId, GroupId, PersonId, RuleId, WorkflowId};
 use crate::time::Seconds;
 use serde::{Deserialize, Serialize};
@@ -121,6 +123,44 @@ pub struct Conditions {
     pub transaction_hold_max_s: Option<Seconds>,
     /// Whether an approved statement may only run in the session it was held in (R61).
     pub same_session: bool,
+    /// Hours outside of which nothing is open; all of them must hold.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub hours: BTreeSet<Hours>,
+    /// How far ahead a window may start, in seconds.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub ahead_max_s: Option<Seconds>,
+    /// The reasons one may choose from, where they are given.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub reasons: Option<BTreeSet<String>>,
+    /// Whether a ticket id is required.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub ticket: bool,
+    /// Whether the secret is changed after use (R56).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub reset_after_use: bool,
+    /// Most sessions open at a time under one grant.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub sessions_max: Option<u32>,
+    /// The weakest evidence that counts on any level.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub evidence: Evidence,
+}
+
+/// Approval without anybody, in recurring hours (R6).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Automatic {
+    /// When a request is approved at once.
+    pub hours: Hours,
+    /// Whether the access may also start outside these hours.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub any_start: bool,
+}
+
+/// Access before approval, reviewed afterwards (R39).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Emergency {
+    /// How long approvers can stop it before it opens, in seconds.
+    pub countdown_s: Seconds,
 }
 
 /// One rule (R2): who, on what, doing what, needs what.
@@ -146,6 +186,12 @@ pub struct Rule {
     pub exclusions: Subjects,
     /// Conditions.
     pub conditions: Conditions,
+    /// When an approve rule approves by itself.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub automatic: Option<Automatic>,
+    /// Whether an approve rule lets emergency access through.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub emergency: Option<Emergency>,
 }
 
 /// Who may decide a level (R11).
@@ -160,6 +206,81 @@ pub enum Authority {
     Managers(GroupId),
     /// Any administrator.
     Administrators,
+    /// The requester's line manager.
+    LineManager,
+    /// Any owner of the account.
+    AccountOwners,
+    /// Any manager of the account.
+    AccountManagers,
+}
+
+/// What happens when a level is not decided in time (R15, R16).
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Timeout {
+    /// How long the level, and then its escalation, may take, in seconds.
+    pub after_s: Seconds,
+    /// What happens then.
+    pub action: TimeoutAction,
+}
+
+/// What a timeout leads to.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimeoutAction {
+    /// The managers of this group decide instead.
+    EscalateToManagers(GroupId),
+    /// The members of this group decide instead.
+    EscalateToMembers(GroupId),
+    /// The request expires.
+    Expire,
+}
+
+impl TimeoutAction {
+    /// Who decides instead, if anybody.
+    #[must_use]
+    pub fn target(&self) -> Option<Authority> {
+        match self {
+            TimeoutAction::EscalateToManagers(group) => Some(Authority::Managers(*group)),
+            TimeoutAction::EscalateToMembers(group) => Some(Authority::Members(*group)),
+            TimeoutAction::Expire => None,
+        }
+    }
+}
+
+/// Which messages an extra group hears (R18).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeScope {
+    /// All of them.
+    All,
+    /// Those meant for approvers.
+    Approver,
+    /// Those meant for the requester.
+    Requester,
+}
+
+/// A group that is told and gets no authority by it (R18).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Notice {
+    /// Whose members.
+    pub group: GroupId,
+    /// What they hear.
+    pub scope: NoticeScope,
+}
+
+/// The ways besides the page in which a level's approvers are told and may answer (R14).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Tools {
+    /// By mail.
+    pub mail: bool,
+    /// By SMS.
+    pub sms: bool,
+}
+
+impl Default for Tools {
+    fn default() -> Tools {
+        Tools { mail: true, sms: false }
+    }
 }
 
 /// How a decision was made; the order is the order of strength (DESIGN §6).
@@ -184,6 +305,35 @@ pub struct Level {
     pub rejections: u32,
     /// The weakest evidence that counts.
     pub evidence: Evidence,
+    /// Whether the requester may choose whom of the approvers to ask (R12).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub choose: bool,
+    /// What happens when nobody decides in time; none means that only the window's end counts.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub timeout: Option<Timeout>,
+    /// How approvers are told besides the page.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub tools: Tools,
+    /// Who else is told.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub notify: BTreeSet<Notice>,
+}
+
+impl Level {
+    /// A level that one holder of the authority decides, with nothing else set.
+    #[must_use]
+    pub fn of(authority: Authority) -> Level {
+        Level {
+            authority,
+            approvals: 1,
+            rejections: 1,
+            evidence: Evidence::default(),
+            choose: false,
+            timeout: None,
+            tools: Tools::default(),
+            notify: BTreeSet::new(),
+        }
+    }
 }
 
 /// Ordered levels under a name (R10).
@@ -197,6 +347,20 @@ pub struct Workflow {
     pub levels: Vec<Level>,
 }
 
+/// Settings of the whole system (R86).
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Parameters {
+    /// `approval.workflow.level.timeout.period.values` (R15): the timeouts a level may have, in seconds.
+    pub timeout_periods_s: BTreeSet<Seconds>,
+}
+
+impl Default for Parameters {
+    /// 30 minutes, 2 hours, 24 hours.
+    fn default() -> Parameters {
+        Parameters { timeout_periods_s: [30 * 60, 2 * 3600, 24 * 3600].into() }
+    }
+}
+
 /// The whole policy in force at a moment.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct Policy {
@@ -205,6 +369,9 @@ pub struct Policy {
     /// Every workflow.
     #[serde(with = "crate::canonical::pairs")]
     pub workflows: BTreeMap<u64, Workflow>,
+    /// Settings of the whole system.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub parameters: Parameters,
 }
 
 impl Policy {

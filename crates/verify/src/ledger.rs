@@ -3,8 +3,9 @@
 use crate::Report;
 use crate::fault::Fault;
 use crate::request::Request;
+use crate::special::Lent;
 use crate::usage::{Grant, Session};
-use countersign_journal::{AccountId, Entry, Event, GrantEnd, GrantId, Head, RequestId, SessionId};
+use countersign_journal::{AccountId, DelegationId, Entry, Event, GrantEnd, GrantId, Head, RequestId, SessionId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is wrong with an entry, without its number.
@@ -22,32 +23,66 @@ pub(crate) struct Ledger {
     pub(crate) hanging: BTreeMap<GrantId, BTreeSet<RequestId>>,
     /// Accounts in exclusive use.
     pub(crate) held: BTreeMap<AccountId, GrantId>,
+    /// Rights to decide that were lent.
+    pub(crate) lent: BTreeMap<DelegationId, Lent>,
     policy_version: u64,
     directory_version: u64,
-    /// A use whose end must be the next entry.
-    used_last: Option<(u64, GrantId)>,
+    /// What the next entry must say.
+    pub(crate) next: Option<Next>,
+    last_seq: u64,
     decisions: u64,
     released: u64,
+}
+
+/// What an entry makes the one after it say.
+#[derive(Clone, Copy)]
+pub(crate) enum Next {
+    /// A use ends its grant.
+    EndUse(GrantId),
+    /// A rejected review takes the access away.
+    Revoke(RequestId),
+}
+
+impl Next {
+    fn is(self, event: &Event) -> bool {
+        match (self, event) {
+            (Next::EndUse(used), Event::GrantEnded { grant, how: GrantEnd::UsedUp }) => *grant == used,
+            (Next::Revoke(rejected), Event::RequestRevoked { request, .. }) => *request == rejected,
+            _ => false,
+        }
+    }
+
+    fn missing(self) -> Wrong {
+        match self {
+            Next::EndUse(grant) => {
+                format!("`{grant}` was used and the next entry does not end it, so that it could be used again")
+            }
+            Next::Revoke(request) => {
+                format!("the emergency of `{request}` was rejected and the next entry does not revoke it")
+            }
+        }
+    }
 }
 
 impl Ledger {
     /// Judges the next entry by what came before, then takes it in.
     pub(crate) fn read(&mut self, entry: Entry) -> Result<(), Fault> {
-        if let Some((seq, used)) = self.used_last.take() {
-            let ends = matches!(entry.event, Event::GrantEnded { grant, how: GrantEnd::UsedUp } if grant == used);
-            ensure(ends, || not_used_up(used)).map_err(|what| Fault::Meaning { seq, what })?;
-        }
-        if let Event::Used { grant, .. } = entry.event {
-            self.used_last = Some((entry.seq, grant));
-        }
         let seq = entry.seq;
+        if let Some(next) = self.next.take() {
+            let before = seq.saturating_sub(1);
+            ensure(next.is(&entry.event), || next.missing()).map_err(|what| Fault::Meaning { seq: before, what })?;
+        }
+        self.last_seq = seq;
+        if let Event::Used { grant, .. } = entry.event {
+            self.next = Some(Next::EndUse(grant));
+        }
         self.fold(entry).map_err(|what| Fault::Meaning { seq, what })
     }
 
     /// The journal has ended: nothing may be half done.
     pub(crate) fn ended(&self) -> Result<(), Fault> {
-        match self.used_last {
-            Some((seq, used)) => Err(Fault::Meaning { seq, what: not_used_up(used) }),
+        match self.next {
+            Some(next) => Err(Fault::Meaning { seq: self.last_seq, what: next.missing() }),
             None => Ok(()),
         }
     }
@@ -71,14 +106,27 @@ impl Ledger {
             Event::PolicyApplied { version, .. } => next_version("policy", &mut self.policy_version, version),
             Event::DirectoryApplied { version, .. } => next_version("directory", &mut self.directory_version, version),
             Event::RequestMade(made) => self.request_made(at, made),
-            event @ Event::LevelStarted { .. } => self.level_started(&event),
+            event @ Event::LevelStarted { .. } => self.level_started(at, &event),
             event @ Event::Voted { .. } => {
                 self.decisions += 1;
                 self.voted(at, &event)
             }
+            event @ Event::Escalated { .. } => self.escalated(at, &event),
+            Event::LevelBlocked { request, track, level } | Event::LevelFreed { request, track, level, .. } => {
+                self.is_open(request, track, level)
+            }
+            event @ Event::EmergencyConfirmed { .. } => self.emergency(at, &event),
+            Event::EmergencyStopped { request, by, .. } => self.emergency_stopped(at, request, by),
+            event @ Event::Reviewed { .. } => {
+                self.decisions += 1;
+                self.reviewed(at, &event)
+            }
+            Event::Delegated { delegation, from, to, window } => self.delegated(at, delegation, from, to, window),
+            Event::DelegationEnded { delegation, .. } => self.delegation_ended(at, delegation),
+            Event::GrantEdited { grant, by, terms, .. } => self.edited(grant, by, terms),
             event @ Event::Retracted { .. } => self.retracted(&event),
-            Event::RequestApproved { request, grant, terms } => self.approved(at, request, grant, terms.window),
-            Event::RequestDisapproved { request, by } => self.disapproved(request, by),
+            Event::RequestApproved { request, grant, terms } => self.approved(at, request, grant, terms),
+            Event::RequestDisapproved { request, by } => self.disapproved(at, request, by),
             Event::RequestCanceled { request } => self.canceled(request),
             Event::RequestExpired { request } => self.expired(request),
             Event::RequestRevoked { request, by, .. } => self.revoked(request, by),
@@ -114,8 +162,4 @@ fn next_version(what: &str, known: &mut u64, found: u64) -> Result<(), Wrong> {
     ensure(found == *known + 1, || format!("version {found} of the {what} follows version {known}"))?;
     *known = found;
     Ok(())
-}
-
-fn not_used_up(grant: GrantId) -> Wrong {
-    format!("`{grant}` was used and the next entry does not end it, so that it could be used again")
 }

@@ -13,6 +13,8 @@
 //! - Whether an approver belonged to a group, managed it, or was an administrator: the journal names the directory by
 //!   digest only. Persons named one by one are checked. For the same reason nobody's right to revoke is checked,
 //!   beyond that it was not the requester.
+//! - Whether hours held that a rule named, and whether a rule approves by itself at that hour: the policy in force is
+//!   not read.
 //! - Whether a request's digest follows from the request: that every vote was cast on it is checked.
 //! - What a commitment hides (texts, reasons, comments) and what a transcript's root stands for.
 //! - Who wrote the journal. Somebody who makes up a sensible journal and its whole chain is found out by the head that
@@ -22,6 +24,7 @@ mod export;
 mod fault;
 mod ledger;
 mod request;
+mod special;
 mod usage;
 
 pub use export::ENTRY_BYTES_MAX;

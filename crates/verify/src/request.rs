@@ -2,11 +2,12 @@
 //! and what is granted is nothing wider than what was signed.
 
 use crate::ledger::{Ledger, Wrong, ensure, ensure_next};
+use crate::special::Emergency;
 use crate::usage::{Grant, Stage};
 use countersign_journal::{
-    Act, Authority, Event, GrantId, Level, Outcome, PersonId, RequestId, RequestMade, Timestamp, Verdict, Window,
+    Act, Authority, Event, GrantId, Level, Outcome, PersonId, RequestId, RequestMade, Terms, Timestamp, Verdict, Window,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// A request and what became of it.
@@ -14,11 +15,15 @@ pub(crate) struct Request {
     pub(crate) made: Box<RequestMade>,
     pub(crate) status: Status,
     /// Where each track of the request is.
-    tracks: Vec<Track>,
+    pub(crate) tracks: Vec<Track>,
     /// The votes that stand, one a person.
-    votes: BTreeMap<PersonId, Ballot>,
+    pub(crate) votes: BTreeMap<PersonId, Ballot>,
+    pub(crate) emergency: Option<Emergency>,
+    /// What approvers said of an emergency afterwards, one a person.
+    pub(crate) reviews: BTreeMap<PersonId, Ballot>,
+    pub(crate) disapproved_at: Option<Timestamp>,
     /// What it yielded.
-    grant: Option<GrantId>,
+    pub(crate) grant: Option<GrantId>,
 }
 
 /// Where a request stands; all but the first two are final.
@@ -46,12 +51,16 @@ impl fmt::Display for Status {
 }
 
 /// Where a track is. Past its last level it stands on the level after that one.
-#[derive(Clone, Copy)]
-enum Track {
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Track {
     NotStarted,
     Open {
         level: u32,
         epoch: u32,
+        /// When the level, or its escalation, began.
+        since: Timestamp,
+        /// Who decides instead, and who said so by hand.
+        escalated: Option<(Authority, Option<PersonId>)>,
     },
     /// Approvals were taken back; this level must be opened again before anything else.
     Reopening {
@@ -60,12 +69,14 @@ enum Track {
     },
 }
 
-/// A vote that stands.
-struct Ballot {
-    track: u32,
-    level: u32,
-    verdict: Verdict,
-    window: Window,
+/// A vote that stands, or a review.
+pub(crate) struct Ballot {
+    pub(crate) track: u32,
+    pub(crate) level: u32,
+    pub(crate) verdict: Verdict,
+    pub(crate) terms: Terms,
+    /// Whose right was used, when it was lent.
+    pub(crate) behalf: Option<PersonId>,
 }
 
 impl Request {
@@ -73,23 +84,29 @@ impl Request {
         self.votes.values().filter(|b| (b.track, b.level, b.verdict) == (track, level, verdict)).count()
     }
 
-    fn plan(&self, track: u32) -> Result<&[Level], Wrong> {
+    /// Whether a person's answer counts already, in their own name or by a right they lent.
+    pub(crate) fn counts(&self, person: PersonId) -> bool {
+        let mut all = self.votes.iter().chain(&self.reviews);
+        all.any(|(voter, ballot)| *voter == person || ballot.behalf == Some(person))
+    }
+
+    pub(crate) fn plan(&self, track: u32) -> Result<&[Level], Wrong> {
         let plan = self.made.tracks.get(track as usize).map(|t| t.levels.as_slice());
         plan.ok_or_else(|| format!("`{}` has no track {track}", self.made.request))
     }
 
-    fn track(&mut self, track: u32) -> Result<&mut Track, Wrong> {
+    pub(crate) fn track(&mut self, track: u32) -> Result<&mut Track, Wrong> {
         let id = self.made.request;
         self.tracks.get_mut(track as usize).ok_or_else(|| format!("`{id}` has no track {track}"))
     }
 
-    fn ensure_pending(&self, what: &str) -> Result<(), Wrong> {
+    pub(crate) fn ensure_pending(&self, what: &str) -> Result<(), Wrong> {
         let (id, status) = (self.made.request, self.status);
         ensure(status == Status::Pending, || format!("{what} `{id}`, which is {status}"))
     }
 
     /// Whether a level has its approvals: never fewer than one, whatever it demands.
-    fn ensure_passed(&self, track: u32, number: u32, level: &Level) -> Result<(), Wrong> {
+    pub(crate) fn ensure_passed(&self, track: u32, number: u32, level: &Level) -> Result<(), Wrong> {
         let (id, found, needed) =
             (self.made.request, self.count(track, number, Verdict::Approve), least(level.approvals));
         ensure(found >= needed, || {
@@ -103,7 +120,7 @@ impl Ledger {
         self.requests.get(&id).ok_or_else(|| format!("request `{id}` was never made"))
     }
 
-    fn request_mut(&mut self, id: RequestId) -> Result<&mut Request, Wrong> {
+    pub(crate) fn request_mut(&mut self, id: RequestId) -> Result<&mut Request, Wrong> {
         self.requests.get_mut(&id).ok_or_else(|| format!("request `{id}` was never made"))
     }
 
@@ -116,25 +133,39 @@ impl Ledger {
         })?;
         ensure(made.tracks.iter().all(|t| !t.levels.is_empty()), || format!("`{id}` has a track without levels"))?;
         ensure(made.terms.window.start < made.terms.window.end, || format!("`{id}` asks for an empty window"))?;
+        ensure(made.automatic.is_none() || outcome == Outcome::Approve, || {
+            format!("`{id}` approved itself and no rule asked for approval")
+        })?;
+        demands_are_met(&made)?;
         if let Act::Run(run) = &made.act {
             self.held_in_a_live_session(at, &made, run)?;
             self.hanging.entry(run.grant).or_default().insert(id);
         }
         let tracks = vec![Track::NotStarted; made.tracks.len()];
-        let request = Request { made, status: Status::Pending, tracks, votes: BTreeMap::new(), grant: None };
+        let request = Request {
+            made,
+            status: Status::Pending,
+            tracks,
+            votes: BTreeMap::new(),
+            emergency: None,
+            reviews: BTreeMap::new(),
+            disapproved_at: None,
+            grant: None,
+        };
         self.requests.insert(id, request);
         Ok(())
     }
 
     /// The level after the last has nobody to decide it: it says that this track is passed while others are not.
-    pub(crate) fn level_started(&mut self, event: &Event) -> Result<(), Wrong> {
-        let Event::LevelStarted { request: id, track, level, epoch, approvers } = event else { return Ok(()) };
+    pub(crate) fn level_started(&mut self, at: Timestamp, event: &Event) -> Result<(), Wrong> {
+        let Event::LevelStarted { request: id, track, level, epoch, approvers, .. } = event else { return Ok(()) };
+        let lent = self.borrowers(at);
         let request = self.request_mut(*id)?;
         request.ensure_pending("a level is opened on")?;
-        let found = *request.track(*track)?;
+        let found = request.track(*track)?.clone();
         let expected = match found {
             Track::NotStarted => (0, 0),
-            Track::Open { level, epoch } => (level + 1, epoch),
+            Track::Open { level, epoch, .. } => (level + 1, epoch),
             Track::Reopening { level, epoch } => (level, epoch),
         };
         ensure((*level, *epoch) == expected, || {
@@ -151,14 +182,17 @@ impl Ledger {
         }
         let requester = request.made.person.id;
         let wrongly_told = approvers.iter().find(|p| match plan.get(*level as usize).map(|l| &l.authority) {
-            Some(Authority::Persons(persons)) => !persons.contains(p) || **p == requester,
+            Some(Authority::Persons(persons)) => {
+                let borrows = lent.iter().any(|(from, to)| to == *p && persons.contains(from));
+                (!persons.contains(p) && !borrows) || **p == requester
+            }
             Some(_) => **p == requester,
             None => true,
         });
         if let Some(person) = wrongly_told {
             return Err(format!("`{person}` is named as an approver of level {level} of `{id}` and cannot be one"));
         }
-        *request.track(*track)? = Track::Open { level: *level, epoch: *epoch };
+        *request.track(*track)? = Track::Open { level: *level, epoch: *epoch, since: at, escalated: None };
         Ok(())
     }
 
@@ -174,35 +208,41 @@ impl Ledger {
             evidence,
             authority,
             digest,
+            behalf,
             ..
         } = event
         else {
             return Ok(());
         };
+        self.may_decide(at, *id, *approver, *behalf)?;
         let request = self.request_mut(*id)?;
         request.ensure_pending(&format!("`{approver}` decides"))?;
-        let open = matches!(*request.track(*track)?, Track::Open { level, epoch: e } if level == *n && e == *epoch);
-        let level = request.plan(*track)?.get(*n as usize).filter(|_| open);
+        let escalated = match request.track(*track)? {
+            Track::Open { level, epoch: e, escalated, .. } if level == n && e == epoch => Some(escalated.clone()),
+            _ => None,
+        };
+        let level = request.plan(*track)?.get(*n as usize).filter(|_| escalated.is_some());
         let level = level.ok_or_else(|| {
             format!("`{approver}` decides level {n} of track {track} of `{id}` in epoch {epoch}, which is not open")
         })?;
-        ensure(*approver != request.made.person.id, || format!("`{approver}` decides their own request `{id}`"))?;
-        ensure(!request.votes.contains_key(approver), || format!("`{approver}` decides `{id}` a second time"))?;
         let decided = request.count(*track, *n, Verdict::Approve) >= least(level.approvals)
             || request.count(*track, *n, Verdict::Reject) >= least(level.rejections);
         ensure(!decided, || format!("`{approver}` decides level {n} of `{id}`, which is decided already"))?;
         ensure(*evidence >= level.evidence, || {
             format!("`{approver}` decides `{id}` with weaker evidence than level {n} demands")
         })?;
-        let named = !matches!(authority, Authority::Persons(persons) if !persons.contains(approver));
-        ensure(*authority == level.authority && named, || {
+        let (decides, hand) = escalated.flatten().unwrap_or((level.authority.clone(), None));
+        ensure(hand.is_none_or(|by| by != *approver && Some(by) != *behalf), || {
+            format!("`{approver}` escalated level {n} of `{id}` and decides it")
+        })?;
+        ensure(*authority == decides && is_named(authority, behalf.unwrap_or(*approver)), || {
             format!("`{approver}` decides `{id}` without the authority level {n} demands")
         })?;
         ensure(*digest == request.made.digest, || format!("`{approver}` signed another digest than that of `{id}`"))?;
         ensure(at < request.made.terms.window.end, || {
             format!("`{approver}` decides `{id}` after the end of its window")
         })?;
-        let ballot = Ballot { track: *track, level: *n, verdict: *verdict, window: terms.window };
+        let ballot = Ballot { track: *track, level: *n, verdict: *verdict, terms: *terms, behalf: *behalf };
         request.votes.insert(*approver, ballot);
         Ok(())
     }
@@ -225,39 +265,32 @@ impl Ledger {
         Ok(())
     }
 
-    pub(crate) fn approved(
-        &mut self,
-        at: Timestamp,
-        id: RequestId,
-        grant: GrantId,
-        window: Window,
-    ) -> Result<(), Wrong> {
+    pub(crate) fn approved(&mut self, at: Timestamp, id: RequestId, grant: GrantId, terms: Terms) -> Result<(), Wrong> {
+        let window = terms.window;
         ensure_next(&self.grants, grant, grant.0)?;
         let request = self.request_mut(id)?;
         request.ensure_pending("an approval is given to")?;
-        // No tracks means that the rules simply allow: `request_made` insists on that.
-        for (track, plan) in (0..).zip(&request.made.tracks) {
-            for (n, level) in (0..).zip(&plan.levels) {
-                request.ensure_passed(track, n, level)?;
-            }
-        }
+        request.ensure_levels_or_emergency(at, window)?;
         let asked = request.made.terms.window;
+        let reset = !request.made.terms.reset_after_use || terms.reset_after_use;
+        ensure(reset, || format!("`{grant}` is not reset after use although `{id}` says so"))?;
+        let opened = request.emergency.as_ref().is_some_and(|e| e.opened);
         // Approvers may move a reservation, and then each of them signs where to; a statement has the window of the
         // connect grant it was held under.
-        let by_asking = request.votes.is_empty() || matches!(request.made.act, Act::Run(_));
+        let by_asking = (request.votes.is_empty() && !opened) || matches!(request.made.act, Act::Run(_));
         ensure(!by_asking || inside(window, asked), || format!("`{grant}` is wider than what `{id}` asked for"))?;
-        let approvals = request.votes.iter().filter(|(_, b)| b.verdict == Verdict::Approve);
+        let approvals = request.votes.iter().filter(|(_, b)| b.verdict == Verdict::Approve && !opened);
         for (approver, ballot) in approvals {
-            ensure(inside(window, ballot.window), || format!("`{grant}` is wider than what `{approver}` signed"))?;
+            ensure(terms.within(&ballot.terms), || format!("`{grant}` is wider than what `{approver}` signed"))?;
         }
         ensure(window.start < window.end && at < window.end, || format!("`{grant}` is over before it begins"))?;
         request.status = Status::Approved;
         request.grant = Some(grant);
-        self.grants.insert(grant, Grant::new(id, window));
+        self.grants.insert(grant, Grant::new(id, terms));
         Ok(())
     }
 
-    pub(crate) fn disapproved(&mut self, id: RequestId, by: PersonId) -> Result<(), Wrong> {
+    pub(crate) fn disapproved(&mut self, at: Timestamp, id: RequestId, by: PersonId) -> Result<(), Wrong> {
         let request = self.request(id)?;
         request.ensure_pending("a disapproval is given to")?;
         let rejected = (0..).zip(&request.tracks).any(|(n, track): (u32, &Track)| {
@@ -268,6 +301,7 @@ impl Ledger {
         ensure(rejected, || format!("`{id}` is disapproved without the rejections that takes"))?;
         let one_of_them = request.votes.get(&by).is_some_and(|b| b.verdict == Verdict::Reject);
         ensure(one_of_them, || format!("`{id}` is disapproved in the name of `{by}`, who did not reject it"))?;
+        self.request_mut(id)?.disapproved_at = Some(at);
         self.settle(id, Status::Disapproved)
     }
 
@@ -317,7 +351,26 @@ pub(crate) fn inside(inner: Window, outer: Window) -> bool {
     outer.start <= inner.start && inner.end <= outer.end
 }
 
+/// Whether an authority that names persons names this one; others cannot be judged without the directory.
+pub(crate) fn is_named(authority: &Authority, person: PersonId) -> bool {
+    !matches!(authority, Authority::Persons(persons) if !persons.contains(&person))
+}
+
+/// A connection carries what the rules demanded of it.
+fn demands_are_met(made: &RequestMade) -> Result<(), Wrong> {
+    let (id, demanded) = (made.request, &made.ruling.conditions);
+    if made.act != Act::Connect {
+        return Ok(());
+    }
+    ensure(!demanded.ticket || made.ticket.is_some(), || format!("`{id}` lacks the ticket its rules demand"))?;
+    let listed = |list: &BTreeSet<String>| made.choice.as_ref().is_some_and(|c| list.contains(c));
+    ensure(demanded.reasons.as_ref().is_none_or(listed), || format!("`{id}` gives a reason that is not listed"))?;
+    ensure(!demanded.reset_after_use || made.terms.reset_after_use, || {
+        format!("`{id}` is not reset after use although its rules demand it")
+    })
+}
+
 /// Nothing is ever decided by nobody.
-fn least(demanded: u32) -> usize {
+pub(crate) fn least(demanded: u32) -> usize {
     demanded.max(1) as usize
 }

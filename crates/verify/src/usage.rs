@@ -3,13 +3,15 @@
 use crate::ledger::{Ledger, Wrong, ensure, ensure_next};
 use crate::request::{Status, inside};
 use countersign_journal::{
-    AccountId, Act, Attempt, GrantEnd, GrantId, RequestId, RequestMade, Run, SessionId, TargetFacts, Timestamp, Window,
+    AccountId, Act, Attempt, GrantEnd, GrantId, RequestId, RequestMade, Run, SessionId, TargetFacts, Terms, Timestamp,
 };
 
 /// A grant and how far it is.
 pub(crate) struct Grant {
-    request: RequestId,
-    window: Window,
+    pub(crate) request: RequestId,
+    /// What holds now, and the widest that was signed.
+    pub(crate) terms: Terms,
+    pub(crate) signed: Terms,
     pub(crate) stage: Stage,
     /// What is known of its one use; of no meaning under a connect grant.
     run: Release,
@@ -37,17 +39,17 @@ pub(crate) struct Session {
 }
 
 impl Grant {
-    pub(crate) fn new(request: RequestId, window: Window) -> Grant {
-        Grant { request, window, stage: Stage::ToBeUsed, run: Release::NotYet }
+    pub(crate) fn new(request: RequestId, terms: Terms) -> Grant {
+        Grant { request, terms, signed: terms, stage: Stage::ToBeUsed, run: Release::NotYet }
     }
 }
 
 impl Ledger {
-    fn grant(&self, id: GrantId) -> Result<&Grant, Wrong> {
+    pub(crate) fn grant(&self, id: GrantId) -> Result<&Grant, Wrong> {
         self.grants.get(&id).ok_or_else(|| format!("`{id}` was never given"))
     }
 
-    fn grant_mut(&mut self, id: GrantId) -> Result<&mut Grant, Wrong> {
+    pub(crate) fn grant_mut(&mut self, id: GrantId) -> Result<&mut Grant, Wrong> {
         self.grants.get_mut(&id).ok_or_else(|| format!("`{id}` was never given"))
     }
 
@@ -59,7 +61,7 @@ impl Ledger {
         ensure(grant.stage != Stage::Ended, || format!("`{id}` is used and has ended"))?;
         let (number, status) = (grant.request, request.status);
         ensure(status == Status::Approved, || format!("`{id}` is used and `{number}` is {status}"))?;
-        ensure(grant.window.contains(at), || format!("`{id}` is used outside its window"))?;
+        ensure(grant.terms.window.contains(at), || format!("`{id}` is used outside its window"))?;
         Ok(&request.made)
     }
 
@@ -80,7 +82,7 @@ impl Ledger {
         ensure(same_target(&connect.target, &made.target), || {
             format!("`{id}` is for another target than the session it was held in")
         })?;
-        let lasts = self.grant(run.grant)?.window;
+        let lasts = self.grant(run.grant)?.terms.window;
         ensure(inside(made.terms.window, lasts), || {
             format!("`{id}` asks for a window wider than that of `{}`", run.grant)
         })?;
@@ -205,6 +207,6 @@ impl Ledger {
 }
 
 /// Device, account, database and pinned identity; names may change in between.
-fn same_target(a: &TargetFacts, b: &TargetFacts) -> bool {
+pub(crate) fn same_target(a: &TargetFacts, b: &TargetFacts) -> bool {
     (a.device, a.account, a.pin, &a.database) == (b.device, b.account, b.pin, &b.database)
 }

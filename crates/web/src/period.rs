@@ -1,19 +1,22 @@
-//! Windows as people and programs give them.
+//! Terms as people and programs give them.
 
 use countersign_control::Fault;
 use countersign_control::view::RequestView;
 use countersign_core::Refusal;
-use countersign_journal::{Timestamp, Window};
+use countersign_journal::{Terms, Timestamp, Window};
 
-/// The asked window with the parts an approver changed; `None` when nothing was.
-pub(crate) fn narrowed(
+/// The terms of a request with the parts an approver changed; `None` when nothing was. A reset after use can be switched
+/// on, never off (R32).
+pub(crate) fn changed(
     seen: &RequestView,
     start: Option<Timestamp>,
     end: Option<Timestamp>,
-) -> Result<Option<Window>, Fault> {
-    if start.is_none() && end.is_none() {
+    reset_after_use: bool,
+) -> Result<Option<Terms>, Fault> {
+    if start.is_none() && end.is_none() && (!reset_after_use || seen.reset_after_use) {
         return Ok(None);
     }
     let window = Window::new(start.unwrap_or(seen.window.start), end.unwrap_or(seen.window.end));
-    window.map(Some).ok_or(Fault::Refused(Refusal::NoPeriod))
+    let window = window.ok_or(Fault::Refused(Refusal::NoPeriod))?;
+    Ok(Some(Terms { window, reset_after_use: reset_after_use || seen.reset_after_use }))
 }

@@ -106,6 +106,10 @@ fn page_routes() -> Vec<Route> {
         POST "/requests/{id}/retract" SignedIn => decide::retract;
         POST "/requests/{id}/revoke" SignedIn => decide::revoke;
         POST "/requests/{id}/surrender" SignedIn => decide::surrender;
+        POST "/requests/{id}/edit" SignedIn => decide::edit;
+        POST "/requests/{id}/escalate" SignedIn => decide::escalate;
+        POST "/requests/{id}/emergency" SignedIn => decide::emergency;
+        POST "/requests/{id}/stop" SignedIn => decide::stop;
         GET "/sessions" SignedIn => sessions::list;
         POST "/sessions/{id}/terminate" Administer => sessions::terminate;
         GET "/sessions/{id}/transcript" SignedIn => sessions::transcript;
@@ -123,7 +127,7 @@ fn page_routes() -> Vec<Route> {
 }
 
 fn api_routes() -> Vec<Route> {
-    use api::{access, audit, policy, requests, session, sessions};
+    use api::{access, audit, policy, requests, session, sessions, special};
     routes! { Surface::Api;
         GET "/api/v1/openapi.json" Anyone => api::openapi;
         POST "/api/v1/session" Anyone => session::open;
@@ -140,6 +144,13 @@ fn api_routes() -> Vec<Route> {
         POST "/api/v1/requests/{id}/retract" SignedIn => requests::retract;
         POST "/api/v1/requests/{id}/revoke" SignedIn => requests::revoke;
         POST "/api/v1/requests/{id}/surrender" SignedIn => requests::surrender;
+        POST "/api/v1/requests/{id}/edit" SignedIn => special::edit;
+        POST "/api/v1/requests/{id}/escalate" SignedIn => special::escalate;
+        POST "/api/v1/requests/{id}/emergency" SignedIn => special::emergency;
+        POST "/api/v1/requests/{id}/stop" SignedIn => special::stop;
+        GET "/api/v1/delegations" SignedIn => special::delegations;
+        POST "/api/v1/delegations" SignedIn => special::delegate;
+        POST "/api/v1/delegations/{id}/end" SignedIn => special::end_delegation;
         GET "/api/v1/sessions" SignedIn => sessions::list;
         POST "/api/v1/sessions/{id}/terminate" Administer => sessions::terminate;
         GET "/api/v1/sessions/{id}/transcript" SignedIn => sessions::transcript;

@@ -22,9 +22,12 @@ pub(super) fn compare(old: &Directory, old_policy: &Policy, new: &Desired) -> Pl
     differences("device group", &sets(old), &sets(&new.directory), &mut changes);
     let accounts = |d: &Directory| {
         let label = |id: &AccountId| d.target_facts(*id, None).map(|t| t.label()).unwrap_or_default();
-        named(d.accounts.keys().map(|id| (label(id), String::new())).collect())
+        named(d.accounts.iter().map(|(id, a)| (label(id), format!("{a:?}"))).collect())
     };
     differences("account", &accounts(old), &accounts(&new.directory), &mut changes);
+    if old_policy.parameters != new.policy.parameters {
+        changes.push("~ parameters".to_owned());
+    }
     let flows = |p: &Policy| named(p.workflows.values().map(|w| (w.name.clone(), format!("{w:?}"))).collect());
     differences("workflow", &flows(old_policy), &flows(&new.policy), &mut changes);
     let rules = |p: &Policy| named(p.rules.iter().map(|r| (r.name.clone(), format!("{r:?}"))).collect());

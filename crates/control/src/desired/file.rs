@@ -1,7 +1,7 @@
 //! The file's shape, as people write it: names, not ids.
 
 use countersign_core::Role;
-use countersign_journal::{Outcome, Recording, Seconds, StatementKind};
+use countersign_journal::{NoticeScope, Outcome, Recording, Seconds, StatementKind};
 use secrecy::SecretString;
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -10,6 +10,8 @@ use std::collections::BTreeSet;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
+    #[serde(default)]
+    pub(super) parameters: ParametersEntry,
     #[serde(default, rename = "person")]
     pub(super) people: Vec<PersonEntry>,
     #[serde(default, rename = "group")]
@@ -34,6 +36,14 @@ pub(super) struct PersonEntry {
     pub(super) email: Option<String>,
     #[serde(default)]
     pub(super) role: Role,
+    pub(super) manager: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ParametersEntry {
+    #[serde(rename = "approval.workflow.level.timeout.period.values")]
+    pub(super) timeout_periods: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -77,6 +87,10 @@ pub(super) struct AccountEntry {
     pub(super) device: String,
     pub(super) name: String,
     pub(super) password: Option<SecretString>,
+    #[serde(default)]
+    pub(super) owners: Vec<String>,
+    #[serde(default)]
+    pub(super) managers: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -95,12 +109,42 @@ pub(super) struct LevelEntry {
     pub(super) managers_of: Option<String>,
     #[serde(default)]
     pub(super) administrators: bool,
+    #[serde(default)]
+    pub(super) line_manager: bool,
+    #[serde(default)]
+    pub(super) account_owners: bool,
+    #[serde(default)]
+    pub(super) account_managers: bool,
+    #[serde(default)]
+    pub(super) choose: bool,
+    pub(super) timeout: Option<String>,
+    pub(super) escalate_to_members_of: Option<String>,
+    pub(super) escalate_to_managers_of: Option<String>,
+    pub(super) mail: Option<bool>,
+    #[serde(default)]
+    pub(super) notify: Vec<NoticeEntry>,
     #[serde(default = "one")]
     pub(super) approvals: u32,
     #[serde(default = "one")]
     pub(super) rejections: u32,
     #[serde(default)]
     pub(super) second_factor: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NoticeEntry {
+    pub(super) group: String,
+    pub(super) scope: NoticeScope,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HoursEntry {
+    pub(super) zone: String,
+    pub(super) open: Vec<String>,
+    #[serde(default)]
+    pub(super) any_start: bool,
 }
 
 fn one() -> u32 {
@@ -137,8 +181,21 @@ pub(super) struct RuleEntry {
     pub(super) exclude_groups: Vec<String>,
     pub(super) duration_max_minutes: Option<u64>,
     pub(super) reason_chars_min: Option<u32>,
+    pub(super) exclusive: Option<bool>,
+    pub(super) hours: Option<HoursEntry>,
+    pub(super) automatic: Option<HoursEntry>,
     #[serde(default)]
-    pub(super) exclusive: bool,
+    pub(super) emergency: bool,
+    pub(super) emergency_countdown_s: Option<Seconds>,
+    pub(super) ahead_max_minutes: Option<u64>,
+    pub(super) reasons: Option<BTreeSet<String>>,
+    #[serde(default)]
+    pub(super) ticket: bool,
+    #[serde(default)]
+    pub(super) reset_after_use: bool,
+    pub(super) sessions_max: Option<u32>,
+    #[serde(default)]
+    pub(super) second_factor: bool,
     #[serde(default)]
     pub(super) recording: Recording,
     pub(super) transaction_hold_max_s: Option<Seconds>,

@@ -5,8 +5,9 @@ use super::file::{AccountEntry, ActEntry, File, LevelEntry, RuleEntry, WorkflowE
 use crate::fault::Fault;
 use countersign_core::{Account, Device, DeviceGroup, Directory, Group, Person};
 use countersign_journal::{
-    AccountId, ActMatch, Authority, Conditions, DeviceGroupId, DeviceId, Evidence, GroupId, Level, NamePattern,
-    PersonId, Policy, Rule, RuleId, StatementMatch, Subjects, Targets, Workflow, WorkflowId,
+    AccountId, ActMatch, Authority, Automatic, Conditions, DeviceGroupId, DeviceId, Emergency, Evidence, GroupId,
+    Level, NamePattern, Notice, Outcome, PersonId, Policy, Rule, RuleId, StatementMatch, Subjects, Targets, Timeout,
+    TimeoutAction, Tools, Workflow, WorkflowId,
 };
 use secrecy::SecretString;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,12 +19,16 @@ pub(super) fn resolve(file: &str, old: &Directory, old_policy: &Policy) -> Resul
     let groups = resolve_groups(&file, old, &people, &mut ids)?;
     let devices = resolve_devices(&file, old, &mut ids)?;
     let device_groups = resolve_device_groups(&file, old, &devices, &mut ids)?;
-    let (accounts, passwords) = resolve_accounts(file.accounts, old, &devices, &mut ids)?;
+    let (accounts, passwords) = resolve_accounts(file.accounts, old, &devices, &people, &mut ids)?;
     let mut directory = Directory { people, groups, devices, device_groups, accounts, next_id: 0 };
     let workflows = resolve_workflows(&file.workflows, old_policy, &directory, &mut ids)?;
     let rules = resolve_rules(&file.rules, old_policy, &directory, &workflows, &mut ids)?;
     directory.next_id = ids.next;
-    Ok(Desired { directory, policy: Policy { rules, workflows }, passwords })
+    Ok(Desired {
+        directory,
+        policy: Policy { rules, workflows, parameters: super::times::parameters(&file.parameters)? },
+        passwords,
+    })
 }
 
 /// Hands out ids that were never used.
@@ -71,7 +76,16 @@ fn resolve_people(file: &File, old: &Directory, ids: &mut Ids) -> Result<BTreeMa
             return Err(twice("person", &handle));
         }
         let name = entry.name.clone().unwrap_or_else(|| handle.clone());
-        people.insert(id, Person { handle, name, email: entry.email.clone(), enabled: true, role: entry.role });
+        people.insert(
+            id,
+            Person { handle, name, email: entry.email.clone(), enabled: true, role: entry.role, manager: None },
+        );
+    }
+    for entry in &file.people {
+        let what = format!("person `{}`", entry.handle);
+        let manager = people_named(entry.manager.as_slice(), &people, &what)?.pop_first();
+        let handle = entry.handle.to_lowercase();
+        people.values_mut().filter(|p| p.handle == handle).for_each(|p| p.manager = manager);
     }
     Ok(people)
 }
@@ -166,17 +180,22 @@ fn resolve_accounts(
     entries: Vec<AccountEntry>,
     old: &Directory,
     devices: &BTreeMap<DeviceId, Device>,
+    people: &BTreeMap<PersonId, Person>,
     ids: &mut Ids,
 ) -> Result<Accounts, Fault> {
     let (mut accounts, mut passwords): Accounts = Default::default();
     for entry in entries {
         check_name("account", &entry.name)?;
         let device = device_named(&entry.device, devices, &format!("account `{}`", entry.name))?;
-        let account = Account { device, name: entry.name.clone() };
-        if accounts.values().any(|a| *a == account) {
+        let what = format!("account `{}`", entry.name);
+        let (owners, managers) =
+            (people_named(&entry.owners, people, &what)?, people_named(&entry.managers, people, &what)?);
+        let account = Account { device, name: entry.name.clone(), owners, managers };
+        let same = |a: &Account| a.device == device && a.name == entry.name;
+        if accounts.values().any(same) {
             return Err(twice("account", &format!("{}@{}", entry.name, entry.device)));
         }
-        let kept = old.accounts.iter().find(|(_, a)| **a == account).map(|(id, _)| id.0);
+        let kept = old.accounts.iter().find(|(_, a)| same(a)).map(|(id, _)| id.0);
         let id = AccountId(ids.keep_or_new(kept));
         if let Some(password) = entry.password {
             passwords.insert(id, password);
@@ -210,19 +229,64 @@ fn resolve_workflows(
 }
 
 fn resolve_level(entry: &LevelEntry, directory: &Directory, what: &str) -> Result<Level, Fault> {
-    let authority = match (&entry.people, &entry.members_of, &entry.managers_of, entry.administrators) {
-        (Some(people), None, None, false) => Authority::Persons(people_named(people, &directory.people, what)?),
-        (None, Some(group), None, false) => Authority::Members(group_named(group, directory, what)?),
-        (None, None, Some(group), false) => Authority::Managers(group_named(group, directory, what)?),
-        (None, None, None, true) => Authority::Administrators,
-        _ => {
-            return Err(Fault::Input(format!(
-                "{what}: give exactly one of `people`, `members_of`, `managers_of`, `administrators = true`"
-            )));
+    let notify = entry.notify.iter().map(|notice| {
+        let group = group_named(&notice.group, directory, what)?;
+        Ok::<_, Fault>(Notice { group, scope: notice.scope })
+    });
+    Ok(Level {
+        approvals: entry.approvals,
+        rejections: entry.rejections,
+        evidence: if entry.second_factor { Evidence::SecondFactor } else { Evidence::SignedIn },
+        choose: entry.choose,
+        timeout: resolve_timeout(entry, directory, what)?,
+        tools: Tools { mail: entry.mail.unwrap_or(true), ..Tools::default() },
+        notify: notify.collect::<Result<_, _>>()?,
+        ..Level::of(resolve_authority(entry, directory, what)?)
+    })
+}
+
+fn resolve_authority(entry: &LevelEntry, directory: &Directory, what: &str) -> Result<Authority, Fault> {
+    let mut named = Vec::new();
+    if let Some(people) = &entry.people {
+        named.push(Authority::Persons(people_named(people, &directory.people, what)?));
+    }
+    if let Some(group) = &entry.members_of {
+        named.push(Authority::Members(group_named(group, directory, what)?));
+    }
+    if let Some(group) = &entry.managers_of {
+        named.push(Authority::Managers(group_named(group, directory, what)?));
+    }
+    let flags = [
+        (entry.administrators, Authority::Administrators),
+        (entry.line_manager, Authority::LineManager),
+        (entry.account_owners, Authority::AccountOwners),
+        (entry.account_managers, Authority::AccountManagers),
+    ];
+    named.extend(flags.into_iter().filter(|(set, _)| *set).map(|(_, authority)| authority));
+    let one = named.pop().filter(|_| named.is_empty());
+    one.ok_or_else(|| {
+        Fault::Input(format!(
+            "{what}: give exactly one of `people`, `members_of`, `managers_of`, `administrators`, `line_manager`, \
+             `account_owners`, `account_managers`"
+        ))
+    })
+}
+
+fn resolve_timeout(entry: &LevelEntry, directory: &Directory, what: &str) -> Result<Option<Timeout>, Fault> {
+    let action = match (&entry.escalate_to_managers_of, &entry.escalate_to_members_of) {
+        (Some(group), None) => TimeoutAction::EscalateToManagers(group_named(group, directory, what)?),
+        (None, Some(group)) => TimeoutAction::EscalateToMembers(group_named(group, directory, what)?),
+        (None, None) => TimeoutAction::Expire,
+        (Some(_), Some(_)) => {
+            let words = "give `escalate_to_managers_of` or `escalate_to_members_of`, not both";
+            return Err(Fault::Input(format!("{what}: {words}")));
         }
     };
-    let evidence = if entry.second_factor { Evidence::SecondFactor } else { Evidence::SignedIn };
-    Ok(Level { authority, approvals: entry.approvals, rejections: entry.rejections, evidence })
+    match &entry.timeout {
+        Some(text) => Ok(Some(Timeout { after_s: super::times::period(text, what)?, action })),
+        None if action == TimeoutAction::Expire => Ok(None),
+        None => Err(Fault::Input(format!("{what}: an escalation needs a `timeout`, such as \"30m\""))),
+    }
 }
 
 fn group_named(name: &str, directory: &Directory, entry: &str) -> Result<GroupId, Fault> {
@@ -277,11 +341,26 @@ fn resolve_rule(
         conditions: Conditions {
             duration_max_s: entry.duration_max_minutes.map(|m| m.saturating_mul(60)),
             reason_chars_min: entry.reason_chars_min,
-            exclusive: entry.exclusive,
+            // On by default where access needs approval (R7).
+            exclusive: entry
+                .exclusive
+                .unwrap_or(matches!(entry.act, ActEntry::Connect) && entry.outcome == Outcome::Approve),
             recording: entry.recording,
             transaction_hold_max_s: entry.transaction_hold_max_s,
             same_session: entry.same_session,
+            hours: entry.hours.iter().map(|h| super::times::hours(h, &what)).collect::<Result<_, _>>()?,
+            ahead_max_s: entry.ahead_max_minutes.map(|m| m.saturating_mul(60)),
+            reasons: entry.reasons.clone(),
+            ticket: entry.ticket,
+            reset_after_use: entry.reset_after_use,
+            sessions_max: entry.sessions_max,
+            evidence: if entry.second_factor { Evidence::SecondFactor } else { Evidence::SignedIn },
         },
+        automatic: match &entry.automatic {
+            Some(h) => Some(Automatic { hours: super::times::hours(h, &what)?, any_start: h.any_start }),
+            None => None,
+        },
+        emergency: entry.emergency.then(|| Emergency { countdown_s: entry.emergency_countdown_s.unwrap_or(0) }),
     })
 }
 

@@ -1,5 +1,6 @@
 //! Builds views from published state, the directory and decrypted texts, for one actor.
 
+use super::eye::Eye;
 use super::*;
 use crate::ask::Actor;
 use crate::control::Control;
@@ -10,9 +11,8 @@ use crate::transcript::{self, Recorded};
 use crate::words;
 use countersign_core::digest::UnitPart;
 use countersign_core::refusal::status_word;
-use countersign_core::state::Track;
-use countersign_core::{Directory, Grant, GrantKind, GrantStage, Request, State, Status};
-use countersign_journal::{Act, ActionFacts, Authority, Commitment, Entry, Note, Run, Verdict, canonical};
+use countersign_core::{Directory, Grant, GrantKind, GrantStage, Request, State};
+use countersign_journal::{Act, ActionFacts, Commitment, Entry, Note, Run, canonical};
 
 /// Requests listed at most.
 const REQUESTS_MAX: usize = 200;
@@ -30,8 +30,9 @@ impl Control {
     /// `NotFound` when there is none or the actor may not see it; trouble.
     pub async fn request(&self, actor: &Actor, id: RequestId) -> Result<RequestView, Fault> {
         let found = {
-            let state = self.state();
-            let request = state.requests.get(&id).filter(|r| self.may_see(actor, r)).cloned();
+            let (state, directory) = (self.state(), self.directory());
+            let eye = self.eye(&state, &directory, actor);
+            let request = state.requests.get(&id).filter(|r| eye.may_see(r)).cloned();
             request.map(|r| (state.grant_of(&r).cloned(), sessions_under(&state, &r), connect_request(&state, &r), r))
         };
         let (grant, sessions, connect, request) = found.ok_or(Fault::NotFound)?;
@@ -49,9 +50,10 @@ impl Control {
         let before = query.before.unwrap_or(RequestId(u64::MAX));
         let limit = query.limit.clamp(1, REQUESTS_MAX);
         let ids: Vec<RequestId> = {
-            let state = self.state();
+            let (state, directory) = (self.state(), self.directory());
+            let eye = self.eye(&state, &directory, actor);
             let fits = |r: &&Request| {
-                self.in_scope(actor, r, query.scope)
+                eye.in_scope(r, query.scope)
                     && (query.status.is_empty() || status_word(&r.status).eq_ignore_ascii_case(&query.status))
             };
             state
@@ -78,74 +80,17 @@ impl Control {
         Ok(views)
     }
 
-    fn in_scope(&self, actor: &Actor, request: &Request, scope: Scope) -> bool {
-        match scope {
-            Scope::All => true,
-            Scope::Mine => request.person.id == actor.person,
-            Scope::ForMe => self.position(actor, request).is_some(),
-            Scope::MyDecisions => self.is_approver(actor, request),
-        }
-    }
-
     /// How many requests the actor can decide now.
     #[must_use]
     pub fn waiting_for(&self, actor: &Actor) -> usize {
-        let state = self.state();
-        let pending = state.pending.iter().filter_map(|id| state.requests.get(id));
-        pending.filter(|r| self.position(actor, r).is_some()).count()
+        let (state, directory) = (self.state(), self.directory());
+        let eye = self.eye(&state, &directory, actor);
+        state.waiting().filter(|r| eye.position(r).is_some()).count()
     }
 
-    /// The requester, whoever decides or decided it, and those who may read everything.
-    fn may_see(&self, actor: &Actor, request: &Request) -> bool {
-        request.person.id == actor.person || actor.may(Permission::ReadEverything) || self.is_approver(actor, request)
-    }
-
-    /// Whether the actor voted on it, was told of it, or holds authority over an opened level.
-    fn is_approver(&self, actor: &Actor, request: &Request) -> bool {
-        let directory = self.directory();
-        request.person.id != actor.person
-            && request.tracks.iter().any(|t| {
-                let opened = t.levels.iter().take(t.at as usize + 1);
-                t.votes.iter().any(|v| v.approver == actor.person)
-                    || t.told.contains(&actor.person)
-                    || opened.into_iter().any(|l| directory.holders(&l.authority).contains(&actor.person))
-            })
-    }
-
-    /// The open level the actor can decide now.
-    fn position(&self, actor: &Actor, request: &Request) -> Option<PositionView> {
-        let counted = request.tracks.iter().flat_map(|t| &t.votes).any(|v| v.approver == actor.person);
-        if request.status != Status::Pending || request.person.id == actor.person || counted {
-            return None;
-        }
-        let directory = self.directory();
-        (0..).zip(&request.tracks).find_map(|(n, track)| {
-            let level = track.open()?;
-            let holds = directory.holders(&level.authority).contains(&actor.person);
-            holds.then_some(PositionView { track: n, level: track.at, epoch: track.epoch })
-        })
-    }
-
-    fn may(&self, actor: &Actor, request: &Request, grant: Option<&Grant>) -> May {
-        let mine = request.person.id == actor.person;
-        let live = grant.is_some_and(|g| !matches!(g.stage, GrantStage::Ended(_)));
-        let unused = grant.is_some_and(|g| g.stage == GrantStage::ToBeUsed);
-        let approved_it = request
-            .tracks
-            .iter()
-            .flat_map(|t| &t.votes)
-            .any(|v| v.approver == actor.person && v.verdict == Verdict::Approve);
-        let pending = request.status == Status::Pending;
-        May {
-            decide: self.position(actor, request).is_some(),
-            withdraw: mine && (pending || (request.status == Status::Approved && unused)),
-            retract: approved_it && (pending || (request.status == Status::Approved && live)),
-            revoke: !mine
-                && request.status == Status::Approved
-                && live
-                && (actor.may(Permission::Administer) || self.is_approver(actor, request)),
-            surrender: mine && request.status == Status::Approved && live && !unused,
-        }
+    /// What the actor sees of a state.
+    fn eye<'a>(&self, state: &'a State, directory: &'a Directory, actor: &'a Actor) -> Eye<'a> {
+        Eye { state, directory, now: self.now(), actor }
     }
 
     async fn build(
@@ -166,9 +111,15 @@ impl Control {
             comments.push((person_view(&directory, *person), self.shown(comment).await?));
         }
         let mut tracks = Vec::new();
-        for track in &request.tracks {
-            tracks.push(self.levels(&directory, &request, track).await?);
+        for (n, track) in (0..).zip(&request.tracks) {
+            tracks.push(self.levels(&directory, &request, n, track).await?);
         }
+        let rules = self.rule_names(&request);
+        let (position, may) = {
+            let state = self.state();
+            let eye = self.eye(&state, &directory, actor);
+            (eye.position(&request), eye.may(&request, grant.as_ref()))
+        };
         Ok(RequestView {
             id: request.id,
             person: person_view(&directory, request.person.id),
@@ -181,15 +132,20 @@ impl Control {
             window: grant.as_ref().map_or(request.terms.window, |g| g.terms.window),
             status: status_word(&request.status),
             settled_at: request.settled_at,
-            rules: self.rule_names(&request),
+            rules,
             justified_only: request.tracks.is_empty(),
+            automatic: request.automatic,
+            choice: request.choice.clone(),
+            ticket: request.ticket.clone(),
+            reset_after_use: grant.as_ref().map_or(request.terms, |g| g.terms).reset_after_use,
+            emergency: self.emergency_view(&directory, &request).await?,
             tracks,
             grant: grant.as_ref().map(grant_view),
             statement,
             digest: request.digest,
             comments,
-            position: self.position(actor, &request),
-            may: self.may(actor, &request, grant.as_ref()),
+            position,
+            may,
             sessions,
         })
     }
@@ -211,42 +167,6 @@ impl Control {
         let name =
             |id| state.policy.rules.iter().find(|r| r.id == id).map_or_else(|| id.to_string(), |r| r.name.clone());
         request.ruling.rules.iter().map(|id| name(*id)).collect()
-    }
-
-    async fn levels(&self, directory: &Directory, request: &Request, track: &Track) -> Result<Vec<LevelView>, Fault> {
-        let mut levels = Vec::new();
-        for (n, level) in (0u32..).zip(&track.levels) {
-            let mut votes = Vec::new();
-            for vote in track.votes.iter().filter(|v| v.level == n) {
-                let comment = match &vote.comment {
-                    Some(comment) => Some(self.shown(comment).await?),
-                    None => None,
-                };
-                votes.push(VoteView {
-                    approver: person_view(directory, vote.approver),
-                    verdict: if vote.verdict == Verdict::Approve { "approved" } else { "rejected" },
-                    comment,
-                    window: vote.terms.window,
-                    at: vote.at,
-                });
-            }
-            let open = request.status == Status::Pending && n == track.at;
-            levels.push(LevelView {
-                authority: authority_words(directory, &level.authority),
-                approvers: able(directory, &level.authority, request.person.id),
-                approvals: level.approvals,
-                rejections: level.rejections,
-                stage: if n < track.at {
-                    "passed"
-                } else if open {
-                    "open"
-                } else {
-                    "waiting"
-                },
-                votes,
-            });
-        }
-        Ok(levels)
     }
 
     pub(crate) async fn statement(
@@ -311,11 +231,12 @@ impl Control {
     pub async fn sessions(&self, actor: &Actor, live_only: bool) -> Result<Vec<SessionView>, Fault> {
         let directory = self.directory();
         let state = self.state();
+        let eye = self.eye(&state, &directory, actor);
         let mut list = Vec::new();
         for session in state.sessions.values().rev() {
             let Some(grant) = state.grants.get(&session.grant) else { continue };
             let Some(request) = state.requests.get(&grant.request) else { continue };
-            if (live_only && session.closed.is_some()) || !self.may_see(actor, request) {
+            if (live_only && session.closed.is_some()) || !eye.may_see(request) {
                 continue;
             }
             let closed = session.closed;
@@ -511,26 +432,6 @@ pub(crate) fn person_view(directory: &Directory, id: PersonId) -> PersonView {
     match directory.people.get(&id) {
         Some(p) => PersonView { id, handle: p.handle.clone(), name: p.name.clone() },
         None => PersonView { id, handle: id.to_string(), name: id.to_string() },
-    }
-}
-
-/// Who holds an authority now, the requester left out.
-pub(crate) fn able(directory: &Directory, authority: &Authority, requester: PersonId) -> Vec<PersonView> {
-    let holders = directory.holders(authority);
-    holders.into_iter().filter(|p| *p != requester).map(|p| person_view(directory, p)).collect()
-}
-
-/// An authority in words.
-pub(crate) fn authority_words(directory: &Directory, authority: &Authority) -> String {
-    let group = |id| directory.groups.get(id).map_or_else(|| format!("{id}"), |g| g.name.clone());
-    match authority {
-        Authority::Persons(persons) => {
-            let names: Vec<String> = persons.iter().map(|p| person_view(directory, *p).name).collect();
-            names.join(" or ")
-        }
-        Authority::Members(id) => format!("members of {}", group(id)),
-        Authority::Managers(id) => format!("managers of {}", group(id)),
-        Authority::Administrators => "administrators".to_owned(),
     }
 }
 

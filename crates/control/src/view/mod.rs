@@ -2,11 +2,16 @@
 //! actor at one moment. Pages and API serialise these and nothing else.
 
 mod build;
+mod eye;
+mod levels;
 
-pub(crate) use build::{able, authority_words, connect_request, grant_view, person_view, what};
+pub(crate) use build::{connect_request, grant_view, person_view, what};
+pub(crate) use levels::{authority_words, then_words};
 
 use countersign_core::{Position, Role};
-use countersign_journal::{AccountId, Digest, GrantId, Outcome, PersonId, RequestId, SessionId, Timestamp, Window};
+use countersign_journal::{
+    AccountId, DelegationId, Digest, GrantId, Outcome, PersonId, RequestId, SessionId, Timestamp, Window,
+};
 use serde::Serialize;
 
 /// A person, for showing.
@@ -63,8 +68,16 @@ pub struct LevelView {
     pub approvals: u32,
     /// How many must reject.
     pub rejections: u32,
-    /// `waiting`, `open`, `passed`.
+    /// `waiting`, `open`, `blocked`, `passed`, or `to review` and `reviewed` after an emergency.
     pub stage: &'static str,
+    /// Epoch of its track, to be sent back with what is done about it.
+    pub epoch: u32,
+    /// When the open level times out; none when it does not.
+    pub due: Option<Timestamp>,
+    /// What a timeout leads to, in words; empty when it never comes.
+    pub then: String,
+    /// Who decides instead of those named, and why, in words; empty unless escalated.
+    pub escalated: String,
     /// What was decided on it.
     pub votes: Vec<VoteView>,
 }
@@ -74,14 +87,50 @@ pub struct LevelView {
 pub struct VoteView {
     /// Whose.
     pub approver: PersonView,
+    /// Whose right was used, when it was lent.
+    pub behalf: Option<PersonView>,
     /// `approved` or `rejected`.
     pub verdict: &'static str,
     /// With what comment.
     pub comment: Option<String>,
-    /// The window signed.
-    pub window: Window,
+    /// The window signed; none on a review.
+    pub window: Option<Window>,
     /// When.
     pub at: Timestamp,
+}
+
+/// An emergency, for showing.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct EmergencyView {
+    /// Why, in addition to the request's reason.
+    pub reason: String,
+    /// When it was declared.
+    pub at: Timestamp,
+    /// When access opens, or opened.
+    pub opens_at: Timestamp,
+    /// Who stopped it before that.
+    pub stopped_by: Option<PersonView>,
+    /// Whether access was opened by it.
+    pub opened: bool,
+    /// Levels that still owe a review.
+    pub owed: usize,
+}
+
+/// A lent right to decide, for showing.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct DelegationView {
+    /// Which.
+    pub id: DelegationId,
+    /// Whose right.
+    pub from: PersonView,
+    /// Who may use it.
+    pub to: PersonView,
+    /// When.
+    pub window: Window,
+    /// `coming`, `live`, `ended`.
+    pub stage: &'static str,
+    /// Whether this actor may end it.
+    pub may_end: bool,
 }
 
 /// What will be asked of whom before a request is sent (R30).
@@ -97,6 +146,20 @@ pub struct Preview {
     pub reason_chars_min: Option<u32>,
     /// Longest period, in seconds.
     pub duration_max_s: Option<u64>,
+    /// How far ahead a period may start, in seconds.
+    pub ahead_max_s: Option<u64>,
+    /// Reasons to choose from; empty when any may be given.
+    pub reasons: Vec<String>,
+    /// Whether a ticket id is required.
+    pub ticket: bool,
+    /// When access is possible at all, in words; empty when always.
+    pub hours: Vec<String>,
+    /// Whether it would be approved by itself now.
+    pub automatic: bool,
+    /// Whether an emergency could be declared.
+    pub emergency: bool,
+    /// Whether nobody else can use the account meanwhile.
+    pub exclusive: bool,
 }
 
 /// The statement a request is about, for showing.
@@ -153,6 +216,16 @@ pub struct RequestView {
     pub rules: Vec<String>,
     /// Whether only a justification was needed.
     pub justified_only: bool,
+    /// Whether it was approved by itself.
+    pub automatic: bool,
+    /// The reason chosen from a list.
+    pub choice: Option<String>,
+    /// The ticket it belongs to.
+    pub ticket: Option<String>,
+    /// Whether the secret is changed after use.
+    pub reset_after_use: bool,
+    /// The emergency declared on it.
+    pub emergency: Option<EmergencyView>,
     /// Levels of each track.
     pub tracks: Vec<Vec<LevelView>>,
     /// What it yielded.
@@ -203,6 +276,11 @@ pub struct May {
     pub retract: bool,
     pub revoke: bool,
     pub surrender: bool,
+    pub edit: bool,
+    pub escalate: bool,
+    pub emergency: bool,
+    pub stop: bool,
+    pub review: bool,
 }
 
 /// Which requests to list.

@@ -1,17 +1,18 @@
 //! Asking (R30): a ruling, a request with frozen levels, and the first level opened.
 
 use super::World;
+use super::level::{self, At};
+use super::who::able;
 use crate::digest::{self, RequestParts};
+use crate::directory::About;
+use crate::hours;
 use crate::input::{Answer, Ask, AskAct, Decision};
-use crate::planted::{self, Fault};
 use crate::refusal::Refusal;
 use crate::ruling::{Asked, Ruling, rule};
 use crate::state::{GrantKind, Request, Status, remaining, same_target};
 use countersign_journal::{
-    Act, Authority, Event, Outcome, PersonFacts, PersonId, RequestMade, RulingRecord, Run, Seconds, TargetFacts, Terms,
-    TrackPlan, Window,
+    Act, Conditions, Event, Outcome, PersonFacts, RequestMade, RulingRecord, Run, Seconds, TargetFacts, Terms, Window,
 };
-use std::collections::BTreeSet;
 
 pub(super) fn ask(world: &World<'_>, ask: Ask) -> Result<Decision, Refusal> {
     let person = world.directory.person_facts(ask.person).ok_or(Refusal::NobodyThere)?;
@@ -47,21 +48,30 @@ fn connect(
     let target = world.directory.target_facts(account, database).ok_or(Refusal::NoSuchTarget)?;
     let window = remaining(window, world.now).ok_or(Refusal::NoPeriod)?;
     let ruling = rule(&world.state.policy, person, &target, Asked::Connect);
-    check_duration(world, &window, &ruling)?;
-    Ok(Wanted { target, act: Act::Connect, terms: Terms { window }, ruling })
+    check_period(world, &window, &ruling.conditions)?;
+    let terms = Terms { window, reset_after_use: ruling.conditions.reset_after_use };
+    Ok(Wanted { target, act: Act::Connect, terms, ruling })
 }
 
 /// How far ahead a window may end, whatever the rules say: nothing waits, or is granted, for ever.
 const AHEAD_S_MAX: Seconds = 3_660 * 86_400;
 
-pub(super) fn check_duration(world: &World<'_>, window: &Window, ruling: &Ruling) -> Result<(), Refusal> {
+/// Whether conditions allow a period: not too long, not too far ahead, and wholly inside the allowed hours (R7).
+pub(super) fn check_period(world: &World<'_>, window: &Window, conditions: &Conditions) -> Result<(), Refusal> {
     let ahead = window.end.seconds_since(world.now);
     if ahead > AHEAD_S_MAX {
         return Err(Refusal::TooLong { most: AHEAD_S_MAX, asked: ahead });
     }
-    match ruling.conditions.duration_max_s {
-        Some(most) if window.seconds() > most => Err(Refusal::TooLong { most, asked: window.seconds() }),
-        _ => Ok(()),
+    if let Some(most) = conditions.duration_max_s.filter(|most| window.seconds() > *most) {
+        return Err(Refusal::TooLong { most, asked: window.seconds() });
+    }
+    let starts_in = window.start.seconds_since(world.now);
+    if let Some(most) = conditions.ahead_max_s.filter(|most| starts_in > *most) {
+        return Err(Refusal::TooFarAhead { most, asked: starts_in });
+    }
+    match conditions.hours.iter().find(|h| !hours::covers(h, window)) {
+        Some(closed) => Err(Refusal::OutsideHours { zone: closed.zone.clone() }),
+        None => Ok(()),
     }
 }
 
@@ -83,7 +93,7 @@ fn run(world: &World<'_>, person: &PersonFacts, ask: &Ask) -> Result<Wanted, Ref
         facts: facts.clone(),
         same_session: ruling.conditions.same_session,
     };
-    Ok(Wanted { target, act: Act::Run(Box::new(run)), terms: Terms { window }, ruling })
+    Ok(Wanted { target, act: Act::Run(Box::new(run)), terms: Terms::in_window(window), ruling })
 }
 
 /// An identical request that waits already, or whose approval was not used yet (R60): the same bytes under the same
@@ -123,8 +133,31 @@ fn check_reason(ask: &Ask, wanted: &Wanted) -> Result<(), Refusal> {
         Outcome::Justify | Outcome::Approve => wanted.ruling.conditions.reason_chars_min.unwrap_or(1),
     };
     let found = if ask.reason.is_some() { ask.reason_chars } else { 0 };
-    if found < required { Err(Refusal::ReasonTooShort { least: required, found }) } else { Ok(()) }
+    if found < required {
+        return Err(Refusal::ReasonTooShort { least: required, found });
+    }
+    check_choice_and_ticket(ask, wanted)
 }
+
+fn check_choice_and_ticket(ask: &Ask, wanted: &Wanted) -> Result<(), Refusal> {
+    if matches!(wanted.act, Act::Run(_)) {
+        return Ok(());
+    }
+    let conditions = &wanted.ruling.conditions;
+    if let Some(list) = conditions.reasons.as_ref().filter(|l| !ask.choice.as_ref().is_some_and(|c| l.contains(c))) {
+        return Err(Refusal::ReasonNotListed { list: list.iter().cloned().collect() });
+    }
+    let ticket = ask.ticket.as_deref().unwrap_or_default();
+    if ticket.chars().count() > TICKET_CHARS_MAX || ticket.chars().any(|c| !TICKET_CHARS.contains(&c)) {
+        return Err(Refusal::BadTicket);
+    }
+    if conditions.ticket && ticket.is_empty() { Err(Refusal::TicketMissing) } else { Ok(()) }
+}
+
+/// Longest ticket id, in characters.
+const TICKET_CHARS_MAX: usize = 64;
+/// What a ticket id may consist of: printable ASCII without space.
+const TICKET_CHARS: std::ops::RangeInclusive<char> = '!'..='~';
 
 /// The events of a new request: made, and then approved at once or its first levels opened.
 pub(super) fn make(world: &World<'_>, person: PersonFacts, wanted: Wanted, ask: &Ask) -> Result<Vec<Event>, Refusal> {
@@ -143,12 +176,18 @@ pub(super) fn make(world: &World<'_>, person: PersonFacts, wanted: Wanted, ask: 
         terms: wanted.terms,
         rules: &rules,
         tracks: &wanted.ruling.tracks,
+        choice: ask.choice.as_deref(),
+        ticket: ask.ticket.as_deref(),
         nonce: ask.nonce,
     });
+    let about = About { requester: person.id, account: wanted.target.account };
+    let automatic = wanted.ruling.approves_itself(world.now, wanted.terms.window.start);
     let mut opened = Vec::new();
-    for (track, plan) in (0..).zip(&wanted.ruling.tracks) {
-        opened.push(first_level(world, request, track, plan, person.id)?);
+    for (track, plan) in (0..).zip(&wanted.ruling.tracks).filter(|_| !automatic) {
+        opened.push(level::first(world, At { request, track, level: 0, epoch: 0 }, plan, about)?);
     }
+    let levels = wanted.ruling.tracks.iter().flat_map(|t| &t.levels);
+    let approvers = || levels.flat_map(|l| able(world, &l.authority, about)).collect();
     let terms = wanted.terms;
     let made = Event::RequestMade(Box::new(RequestMade {
         request,
@@ -157,8 +196,17 @@ pub(super) fn make(world: &World<'_>, person: PersonFacts, wanted: Wanted, ask: 
         act: wanted.act,
         reason: ask.reason,
         terms,
-        ruling: RulingRecord { outcome: wanted.ruling.outcome, rules, conditions: wanted.ruling.conditions },
+        ruling: RulingRecord {
+            outcome: wanted.ruling.outcome,
+            rules,
+            emergency: wanted.ruling.emergency,
+            conditions: wanted.ruling.conditions,
+        },
+        automatic: automatic.then(approvers),
         tracks: wanted.ruling.tracks,
+        choice: ask.choice.clone(),
+        ticket: ask.ticket.clone(),
+        chosen: ask.chosen.clone(),
         digest,
         nonce: ask.nonce,
     }));
@@ -166,35 +214,4 @@ pub(super) fn make(world: &World<'_>, person: PersonFacts, wanted: Wanted, ask: 
         opened.push(Event::RequestApproved { request, grant: world.state.next_grant(), terms });
     }
     Ok(std::iter::once(made).chain(opened).collect())
-}
-
-/// Opens level 0 of a track; refused when nobody but the requester could decide it, or any later level has no
-/// authority at all.
-fn first_level(
-    world: &World<'_>,
-    request: countersign_journal::RequestId,
-    track: u32,
-    plan: &TrackPlan,
-    requester: PersonId,
-) -> Result<Event, Refusal> {
-    let nobody = |what: &str| Refusal::NobodyCanDecide { what: what.to_owned() };
-    let level = plan.levels.first().ok_or_else(|| nobody("the rule names no workflow"))?;
-    let approvers = able(world, &level.authority, requester);
-    if approvers.len() < level.approvals as usize {
-        return Err(nobody(if approvers.is_empty() {
-            "level 1 has no approver besides the requester"
-        } else {
-            "level 1 has fewer approvers than it requires"
-        }));
-    }
-    Ok(Event::LevelStarted { request, track, level: 0, epoch: 0, approvers })
-}
-
-/// Who holds the authority now, the requester never among them (R38).
-pub(super) fn able(world: &World<'_>, authority: &Authority, requester: PersonId) -> BTreeSet<PersonId> {
-    let mut holders = world.directory.holders(authority);
-    if !planted::is(Fault::OwnVoteCounts) {
-        holders.remove(&requester);
-    }
-    holders
 }

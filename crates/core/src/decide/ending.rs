@@ -1,11 +1,17 @@
 //! Endings: withdraw, revoke, surrender, expiry, and what a change of policy or directory ends.
 
 use super::World;
+use super::ask::check_period;
+use super::who::is_approver;
+use super::{emergency, level};
 use crate::directory::Directory;
+use crate::planted::{self, Fault};
 use crate::refusal::Refusal;
 use crate::ruling::{Asked, rule};
 use crate::state::{Grant, GrantKind, GrantStage, Request, Status};
-use countersign_journal::{Act, Commitment, Event, GrantEnd, GrantId, Outcome, PersonId, Policy, RequestId, Verdict};
+use countersign_journal::{
+    Act, Commitment, Event, GrantEnd, GrantId, Outcome, PersonId, Policy, RequestId, Terms, Window,
+};
 
 /// The requester takes a request back while pending, or approved but unused (R34).
 pub(super) fn withdraw(world: &World<'_>, id: RequestId, by: PersonId) -> Result<Vec<Event>, Refusal> {
@@ -54,15 +60,39 @@ pub(super) fn revoke(
 /// An approver of any level, by a standing vote or by authority held now; or an administrator. Never for oneself:
 /// the requester has surrender.
 fn may_revoke(world: &World<'_>, request: &Request, by: PersonId) -> bool {
-    let approver = || {
-        request.tracks.iter().any(|t| {
-            t.votes.iter().any(|v| v.approver == by && v.verdict == Verdict::Approve)
-                || t.levels.iter().any(|l| world.directory.holders(&l.authority).contains(&by))
-        })
-    };
     by != request.person.id
         && world.directory.enabled(by).is_some()
-        && (world.directory.is_administrator(by) || approver())
+        && (world.directory.is_administrator(by) || is_approver(world, request, by))
+}
+
+/// Changes the terms of a grant, before or during its use (R37): narrower always, wider only up to what was signed. An
+/// end that is past ends it now.
+pub(super) fn edit(
+    world: &World<'_>,
+    id: RequestId,
+    by: PersonId,
+    terms: Terms,
+    reason: Option<Commitment>,
+) -> Result<Vec<Event>, Refusal> {
+    let request = world.state.requests.get(&id).ok_or(Refusal::NoSuchRequest(id))?;
+    if !may_revoke(world, request, by) {
+        return Err(Refusal::MayNotRevoke);
+    }
+    let live = world.state.grant_of(request).filter(|g| !matches!(g.stage, GrantStage::Ended(_)));
+    let grant = live.filter(|_| request.status == Status::Approved).ok_or(Refusal::GrantOver)?;
+    Window::new(terms.window.start, terms.window.end).ok_or(Refusal::NoPeriod)?;
+    if !terms.within(&grant.signed) && !planted::is(Fault::EditWidens) {
+        return Err(Refusal::WiderThanSigned);
+    }
+    if grant.kind == GrantKind::Connect {
+        let ruling = rule(&world.state.policy, &request.person, &request.target, Asked::Connect);
+        check_period(world, &terms.window, &ruling.conditions)?;
+    }
+    let mut events = vec![Event::GrantEdited { grant: grant.id, by, terms, reason }];
+    if terms.window.end <= world.now || (grant.stage == GrantStage::InUse && terms.window.start > world.now) {
+        events.extend(end_grant(world, grant, GrantEnd::Expired));
+    }
+    Ok(events)
 }
 
 /// The holder gives a grant back early (R55).
@@ -78,15 +108,15 @@ pub(super) fn surrender(world: &World<'_>, id: GrantId, by: PersonId) -> Result<
 }
 
 /// The events that end a grant: what hangs on a connect grant ends with it.
-fn end_grant(world: &World<'_>, grant: &Grant, how: GrantEnd) -> Vec<Event> {
+pub(super) fn end_grant(world: &World<'_>, grant: &Grant, how: GrantEnd) -> Vec<Event> {
     let mut events = Vec::new();
     if grant.kind == GrantKind::Connect {
-        for request in world.state.pending.iter().filter_map(|id| world.state.requests.get(id)) {
+        for request in world.state.waiting() {
             if matches!(&request.act, Act::Run(run) if run.grant == grant.id) {
                 events.push(Event::RequestExpired { request: request.id });
             }
         }
-        for hanging in world.state.live_grants.iter().filter_map(|id| world.state.grants.get(id)) {
+        for hanging in world.state.granted() {
             if matches!(hanging.kind, GrantKind::Once { under, .. } if under == grant.id) {
                 events.push(Event::GrantEnded { grant: hanging.id, how: GrantEnd::Unused });
             }
@@ -96,33 +126,48 @@ fn end_grant(world: &World<'_>, grant: &Grant, how: GrantEnd) -> Vec<Event> {
     events
 }
 
-/// What time has ended: pending requests past their window, grants past theirs.
+/// What time has done: levels timed out, an emergency's countdown over, pending requests past their window, grants past
+/// theirs. One emergency opens per call; the engine wants to be woken again at once for the next.
 pub(super) fn tick(world: &World<'_>) -> Vec<Event> {
     let mut ended = Ended::default();
-    for request in world.state.pending.iter().filter_map(|id| world.state.requests.get(id)) {
+    for grant in world.state.granted().filter(|g| world.now >= g.terms.window.end) {
+        let how = if grant.stage == GrantStage::ToBeUsed { GrantEnd::Unused } else { GrantEnd::Expired };
+        ended.extend(end_grant(world, grant, how));
+    }
+    let mut opened = false;
+    for request in world.state.waiting() {
+        if ended.has_expired(request.id) {
+            continue;
+        }
         if world.now >= request.terms.window.end {
             ended.extend(vec![Event::RequestExpired { request: request.id }]);
+            continue;
         }
-    }
-    for grant in world.state.live_grants.iter().filter_map(|id| world.state.grants.get(id)) {
-        if world.now >= grant.terms.window.end {
-            let how = if grant.stage == GrantStage::ToBeUsed { GrantEnd::Unused } else { GrantEnd::Expired };
-            ended.extend(end_grant(world, grant, how));
+        match emergency::countdown_over(world, request) {
+            Some(Event::RequestApproved { .. }) if opened => {}
+            Some(event) => {
+                opened |= matches!(event, Event::RequestApproved { .. });
+                ended.extend(vec![event]);
+            }
+            None => ended.extend(level::timed_out(world, request)),
         }
     }
     ended.events
 }
 
 /// What a new policy or directory ends: everything of people and targets that are gone or disabled, and everything a
-/// rule now denies, waiting or granted, sessions and single statements alike.
+/// rule now denies, waiting or granted, sessions and single statements alike. Levels that lost their approvers escalate
+/// or are blocked.
 pub(super) fn overruled(world: &World<'_>, policy: &Policy, directory: &Directory) -> Vec<Event> {
     let mut ended = Ended::default();
-    for request in world.state.pending.iter().filter_map(|id| world.state.requests.get(id)) {
-        if !still_allowed(request, policy, directory) {
+    for request in world.state.waiting() {
+        if still_allowed(request, policy, directory) {
+            ended.extend(level::rechecked(&World { directory, ..*world }, request));
+        } else {
             ended.extend(vec![Event::RequestExpired { request: request.id }]);
         }
     }
-    for grant in world.state.live_grants.iter().filter_map(|id| world.state.grants.get(id)) {
+    for grant in world.state.granted() {
         let request = world.state.requests.get(&grant.request);
         if !request.is_some_and(|r| still_allowed(r, policy, directory)) {
             ended.extend(end_grant(world, grant, GrantEnd::Overruled));
@@ -153,6 +198,10 @@ struct Ended {
 }
 
 impl Ended {
+    fn has_expired(&self, id: RequestId) -> bool {
+        self.events.iter().any(|e| matches!(e, Event::RequestExpired { request } if *request == id))
+    }
+
     fn extend(&mut self, more: Vec<Event>) {
         for event in more {
             let already = self.events.iter().any(|e| match (e, &event) {

@@ -1,9 +1,17 @@
 //! `decide`: the only function that says yes. It looks at state and directory, and answers with events or a refusal.
 
 mod ask;
+mod emergency;
 mod ending;
+mod lend;
+mod level;
 mod session;
 mod vote;
+mod who;
+
+pub use lend::DELEGATION_S_MAX;
+pub use level::can_escalate;
+pub use who::{approvers, open_for};
 
 use crate::digest;
 use crate::directory::Directory;
@@ -11,7 +19,7 @@ use crate::input::{Answer, Decision, Input};
 use crate::refusal::Refusal;
 use crate::state::State;
 use crate::validate;
-use countersign_journal::{Authority, Event, PersonId, Policy, Timestamp};
+use countersign_journal::{Event, PersonId, Policy, Timestamp};
 
 /// Decides on one input at the moment `now`.
 ///
@@ -27,6 +35,12 @@ pub fn decide(state: &State, directory: &Directory, input: Input, now: Timestamp
         Input::Retract { request, by } => vote::retract(&world, request, by).map(done),
         Input::Revoke { request, by, reason } => ending::revoke(&world, request, by, reason).map(done),
         Input::Surrender { grant, by } => ending::surrender(&world, grant, by).map(done),
+        Input::Edit { request, by, terms, reason } => ending::edit(&world, request, by, terms, reason).map(done),
+        Input::Escalate { request, position, by } => level::by_hand(&world, request, position, by).map(done),
+        Input::Emergency(call) => emergency::declare(&world, &call).map(done),
+        Input::StopEmergency { request, by, comment } => emergency::stop(&world, request, by, comment).map(done),
+        Input::Delegate { from, to, window } => lend::delegate(&world, from, to, window),
+        Input::EndDelegation { delegation, by } => lend::end(&world, delegation, by).map(done),
         Input::Open { person, account, database, from, nonce } => {
             session::open(&world, person, account, database.as_deref(), from, nonce)
         }
@@ -43,10 +57,11 @@ pub fn decide(state: &State, directory: &Directory, input: Input, now: Timestamp
 /// Puts directory and policy in force, both or neither, and ends what they no longer allow (R8).
 fn applied(world: &World<'_>, new: &Directory, policy: Policy, by: Option<PersonId>) -> Result<Vec<Event>, Refusal> {
     let World { state, directory, .. } = world;
-    let set_up = || directory.holders(&Authority::Administrators).is_empty();
+    let set_up = || directory.administrators().is_empty();
     if !by.map_or_else(set_up, |person| directory.is_administrator(person)) {
         return Err(Refusal::MayNotAdminister);
     }
+    validate::directory(new).map_err(|f| Refusal::BadPolicy(f.to_string()))?;
     validate::policy(&policy, new).map_err(|f| Refusal::BadPolicy(f.to_string()))?;
     let mut events = Vec::new();
     if new != *directory {

@@ -2,14 +2,15 @@
 
 use super::World;
 use super::ask::{Wanted, make};
+use crate::hours;
 use crate::input::{Answer, Ask, AskAct, Decision};
 use crate::planted::{self, Fault};
 use crate::refusal::Refusal;
-use crate::ruling::{Asked, rule};
+use crate::ruling::{Asked, Ruling, rule};
 use crate::state::{Grant, GrantKind, GrantStage, Status};
 use countersign_journal::{
     AccountId, Act, Attempt, Digest, Event, GrantEnd, GrantId, Outcome, PersonId, RunOutcome, Seconds, SessionEnd,
-    SessionId, Terms, Window,
+    SessionId, Terms, Timestamp, Window,
 };
 
 /// How long an access that needs no reservation lasts when no rule says less.
@@ -32,12 +33,14 @@ pub(super) fn open(
         let rules = ruling.reasons.iter().filter(|r| r.outcome == Outcome::Deny).map(|r| r.name.clone());
         return Err(Refusal::Denied { rules: rules.collect() });
     }
+    closing(world, &ruling)?;
     let session = world.state.next_session();
     let inside = |g: &&Grant| g.is_live(world.now) || planted::is(Fault::WindowNotAsked);
     let live = world.state.connect_grants(person, &target).find(inside);
     let events = match live {
         Some(grant) => {
             exclusive_free(world, account, Some(grant.id), grant.exclusive)?;
+            one_more(world, grant, ruling.conditions.sessions_max)?;
             vec![Event::SessionOpened {
                 session,
                 grant: grant.id,
@@ -46,23 +49,45 @@ pub(super) fn open(
             }]
         }
         None => {
-            let needs_reason = ruling.conditions.reason_chars_min.is_some();
-            if ruling.outcome != Outcome::Allow || needs_reason {
+            let conditions = &ruling.conditions;
+            let asks = conditions.reason_chars_min.is_some() || conditions.reasons.is_some() || conditions.ticket;
+            if ruling.outcome != Outcome::Allow || asks {
                 return Err(not_now(world, person, &target));
             }
             exclusive_free(world, account, None, ruling.conditions.exclusive)?;
             let lasts = ruling.conditions.duration_max_s.unwrap_or(DIRECT_ACCESS_S);
-            let window = Window::new(world.now, world.now.plus(lasts)).ok_or(Refusal::NoPeriod)?;
+            let end = world.now.plus(lasts).min(closing(world, &ruling)?);
+            let window = Window::new(world.now, end).ok_or(Refusal::NoPeriod)?;
             let act = AskAct::Connect { account, database: database.map(str::to_owned), window };
-            let ask = Ask { person, act, reason: None, reason_chars: 0, nonce };
-            let mut events =
-                make(world, facts, Wanted { target, act: Act::Connect, terms: Terms { window }, ruling }, &ask)?;
+            let ask = Ask::plain(person, act, nonce);
+            let terms = Terms { window, reset_after_use: ruling.conditions.reset_after_use };
+            let mut events = make(world, facts, Wanted { target, act: Act::Connect, terms, ruling }, &ask)?;
             let grant = world.state.next_grant();
             events.push(Event::SessionOpened { session, grant, from, first_use: true });
             events
         }
     };
     Ok(Decision { events, answer: Answer::Session(session) })
+}
+
+/// When the hours that hold now close; a refusal when some do not hold now (R7).
+fn closing(world: &World<'_>, ruling: &Ruling) -> Result<Timestamp, Refusal> {
+    let mut end = Timestamp::MAX;
+    for open in &ruling.conditions.hours {
+        let closes = hours::closes(open, world.now);
+        end = end.min(closes.ok_or_else(|| Refusal::OutsideHours { zone: open.zone.clone() })?);
+    }
+    Ok(end)
+}
+
+/// Whether a grant may open one more session.
+fn one_more(world: &World<'_>, grant: &Grant, most: Option<u32>) -> Result<(), Refusal> {
+    let open = world.state.open_sessions.iter().filter_map(|id| world.state.sessions.get(id));
+    let open = open.filter(|s| s.grant == grant.id).count();
+    match most {
+        Some(most) if open >= most as usize => Err(Refusal::SessionsMax { most }),
+        _ => Ok(()),
+    }
 }
 
 /// Why there is no session yet: too early, or nothing reserved.

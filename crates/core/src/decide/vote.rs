@@ -1,18 +1,34 @@
 //! Deciding (R31–R33): one vote, counted once, on the level and epoch the approver saw.
 
 use super::World;
-use super::ask::{able, check_duration};
+use super::ask::check_period;
+use super::level::{self, At};
+use super::who::{Standing, standing};
+use super::{emergency, ending};
 use crate::input::Vote;
 use crate::planted::{self, Fault};
 use crate::refusal::Refusal;
 use crate::ruling::{Asked, rule};
 use crate::state::{Request, Status, Track, remaining};
 use countersign_journal::{Act, Event, Level, PersonId, RequestId, Terms, Verdict, Window};
+use std::collections::BTreeSet;
 
 pub(super) fn vote(world: &World<'_>, vote: Vote) -> Result<Vec<Event>, Refusal> {
-    let request = pending(world, vote.request)?;
+    let known = world.state.requests.get(&vote.request).ok_or(Refusal::NoSuchRequest(vote.request))?;
+    if known.was_emergency() {
+        return emergency::review(world, known, &vote);
+    }
+    let request = pending(world, known)?;
     let (track, level) = open_level(request, &vote)?;
-    entitled(world, request, level, &vote)?;
+    let authority = track.authority().ok_or(Refusal::LevelMoved)?;
+    let Standing { behalf } = standing(world, request, authority, vote.approver)?;
+    let escalator = track.escalated.as_ref().and_then(|e| e.by).filter(|_| !planted::is(Fault::EscalatorDecides));
+    if escalator.is_some_and(|by| by == vote.approver || Some(by) == behalf) {
+        return Err(Refusal::EscalatedByYou);
+    }
+    if vote.evidence < level.evidence {
+        return Err(Refusal::EvidenceTooWeak);
+    }
     let terms = agreed_terms(world, request, &vote)?;
     let mut events = vec![Event::Voted {
         request: request.id,
@@ -24,8 +40,9 @@ pub(super) fn vote(world: &World<'_>, vote: Vote) -> Result<Vec<Event>, Refusal>
         terms: vote.terms.unwrap_or(request.terms),
         comment: vote.comment,
         evidence: vote.evidence,
-        authority: level.authority.clone(),
+        authority: authority.clone(),
         digest: request.digest,
+        behalf,
     }];
     let count = track.votes_on(vote.position.level, vote.verdict).count() + 1;
     match vote.verdict {
@@ -33,20 +50,19 @@ pub(super) fn vote(world: &World<'_>, vote: Vote) -> Result<Vec<Event>, Refusal>
             events.push(Event::RequestDisapproved { request: request.id, by: vote.approver });
         }
         Verdict::Approve if count >= level.approvals as usize => {
-            events.push(passed(world, request, track, &vote, terms)?);
+            events.push(passed(world, request, track, &vote, terms));
         }
         Verdict::Approve | Verdict::Reject => {}
     }
-    Ok(events)
+    Ok(level::followed(world, request, events))
 }
 
-fn pending<'a>(world: &World<'a>, id: RequestId) -> Result<&'a Request, Refusal> {
-    let request = world.state.requests.get(&id).ok_or(Refusal::NoSuchRequest(id))?;
+fn pending<'a>(world: &World<'a>, request: &'a Request) -> Result<&'a Request, Refusal> {
     if request.status == Status::Pending && world.now < request.terms.window.end {
         return Ok(request);
     }
     let status = if request.status == Status::Pending { Status::Expired } else { request.status };
-    Err(Refusal::NotPending { request: id, status })
+    Err(Refusal::NotPending { request: request.id, status })
 }
 
 /// The level the approver saw, if it is still the open one in the same epoch: the compare of compare-and-set.
@@ -57,66 +73,50 @@ fn open_level<'r>(request: &'r Request, vote: &Vote) -> Result<(&'r Track, &'r L
     if same { Ok((track, level)) } else { Err(Refusal::LevelMoved) }
 }
 
-/// Members are resolved now, not when the request was made: a leaver cannot decide, a joiner can.
-fn entitled(world: &World<'_>, request: &Request, level: &Level, vote: &Vote) -> Result<(), Refusal> {
-    if world.directory.enabled(vote.approver).is_none() {
-        return Err(Refusal::NobodyThere);
-    }
-    if vote.approver == request.person.id && !planted::is(Fault::OwnVoteCounts) {
-        return Err(Refusal::OwnRequest);
-    }
-    if !able(world, &level.authority, request.person.id).contains(&vote.approver) {
-        return Err(Refusal::NotAnApprover(request.id));
-    }
-    let counted = request.tracks.iter().flat_map(|t| &t.votes).any(|v| v.approver == vote.approver);
-    if counted && !planted::is(Fault::OnePersonCountsTwice) {
-        return Err(Refusal::AlreadyCounted);
-    }
-    if vote.evidence < level.evidence {
-        return Err(Refusal::EvidenceTooWeak);
-    }
-    Ok(())
-}
-
 /// What everybody who approved has signed, this vote included: the intersection of all terms (R32).
 fn agreed_terms(world: &World<'_>, request: &Request, vote: &Vote) -> Result<Terms, Refusal> {
-    let signed = vote.terms.unwrap_or(request.terms).window;
-    let signed = Window::new(signed.start, signed.end).ok_or(Refusal::NoPeriod)?;
+    let signed = vote.terms.unwrap_or(request.terms);
+    Window::new(signed.window.start, signed.window.end).ok_or(Refusal::NoPeriod)?;
     if vote.verdict == Verdict::Reject {
-        return Ok(Terms { window: signed });
+        return Ok(signed);
     }
     match request.act {
         Act::Connect => {
             let ruling = rule(&world.state.policy, &request.person, &request.target, Asked::Connect);
-            check_duration(world, &signed, &ruling)?;
+            check_period(world, &signed.window, &ruling.conditions)?;
         }
-        Act::Run(_) if request.terms.window.intersection(&signed) != Some(signed) => {
+        Act::Run(_) if request.terms.window.intersection(&signed.window) != Some(signed.window) => {
             return Err(Refusal::WiderThanAsked);
         }
         Act::Run(_) => {}
     }
+    let asked = Terms { window: signed.window, ..request.terms };
     let approvals = request.tracks.iter().flat_map(|t| &t.votes).filter(|v| v.verdict == Verdict::Approve);
-    let common = approvals.map(|v| v.terms.window).try_fold(signed, |sum, w| sum.intersection(&w));
-    let common = common.ok_or(Refusal::NoCommonPeriod)?;
-    remaining(&common, world.now).map(|window| Terms { window }).ok_or(Refusal::NoPeriod)
+    let mut all = approvals.map(|v| v.terms).chain([asked]);
+    let common = all.try_fold(signed, |sum, terms| sum.intersection(&terms)).ok_or(Refusal::NoCommonPeriod)?;
+    remaining(&common.window, world.now).map(|window| Terms { window, ..common }).ok_or(Refusal::NoPeriod)
 }
 
-/// What follows when a level has its approvals: the next level opens, or the request is approved. A later level that
-/// nobody can decide opens all the same, and blocks: it is never skipped.
-fn passed(world: &World<'_>, request: &Request, track: &Track, vote: &Vote, terms: Terms) -> Result<Event, Refusal> {
-    let next = vote.position.level + 1;
-    if let Some(level) = track.levels.get(next as usize) {
-        let approvers = able(world, &level.authority, request.person.id);
-        let (request, track, epoch) = (request.id, vote.position.track, vote.position.epoch);
-        return Ok(Event::LevelStarted { request, track, level: next, epoch, approvers });
+/// What follows when a level has its approvals: the next level opens, or the request is approved once every track is
+/// passed. A passed track stands on the level after its last, which nobody decides.
+fn passed(world: &World<'_>, request: &Request, track: &Track, vote: &Vote, terms: Terms) -> Event {
+    let (id, n, epoch) = (request.id, vote.position.track, vote.position.epoch);
+    let at = At { request: id, track: n, level: vote.position.level + 1, epoch };
+    if let Some(level) = track.levels.get(at.level as usize) {
+        return level::started(world, at, level, request.about());
     }
-    let others_passed =
-        (0..).zip(&request.tracks).all(|(n, other): (u32, _)| n == vote.position.track || other.open().is_none());
-    if others_passed {
-        Ok(Event::RequestApproved { request: request.id, grant: world.state.next_grant(), terms })
-    } else {
-        let (request, track, epoch) = (request.id, vote.position.track, vote.position.epoch);
-        Ok(Event::LevelStarted { request, track, level: next, epoch, approvers: [].into() })
+    if (0..).zip(&request.tracks).all(|(other, t): (u32, _)| other == n || t.open().is_none()) {
+        return Event::RequestApproved { request: id, grant: world.state.next_grant(), terms };
+    }
+    let nobody = BTreeSet::new;
+    Event::LevelStarted {
+        request: id,
+        track: n,
+        level: at.level,
+        epoch,
+        approvers: nobody(),
+        informed: nobody(),
+        followers: nobody(),
     }
 }
 
@@ -132,14 +132,13 @@ pub(super) fn retract(world: &World<'_>, id: RequestId, by: PersonId) -> Result<
     match request.status {
         Status::Pending => {
             let epoch = track.epoch + 1;
-            let authority = track.levels.get(level as usize).map(|l| &l.authority).ok_or(Refusal::LevelMoved)?;
-            let approvers = able(world, authority, request.person.id);
-            Ok(vec![
-                Event::Retracted { request: id, track: n, level, epoch, by },
-                Event::LevelStarted { request: id, track: n, level, epoch, approvers },
-            ])
+            let again = track.levels.get(level as usize).ok_or(Refusal::LevelMoved)?;
+            let at = At { request: id, track: n, level, epoch };
+            let opened = level::started(world, at, again, request.about());
+            let events = vec![Event::Retracted { request: id, track: n, level, epoch, by }, opened];
+            Ok(level::followed(world, request, events))
         }
-        Status::Approved => super::ending::revoke(world, id, by, None),
+        Status::Approved => ending::revoke(world, id, by, None),
         status => Err(Refusal::NotPending { request: id, status }),
     }
 }

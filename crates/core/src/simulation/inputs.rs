@@ -1,6 +1,6 @@
 //! Random inputs, sensible ones more often than not: chance alone would hardly ever get a statement run.
 
-use super::people::{chance, changed, one, policy};
+use super::people::{chance, changed, one, policy, some};
 use crate::{Ask, AskAct, Directory, GrantKind, Input, Position, Request, State, Vote};
 use countersign_journal::{
     AccountId, ActionFacts, Attempt, Authority, Commitment, Digest, Evidence, GrantId, Name, PersonId, RelationUse,
@@ -26,9 +26,10 @@ pub(super) fn next(rng: &mut Rng, state: &State, directory: &Directory, now: Tim
     let by = someone(rng, directory);
     let request = any_request(rng, state);
     match rng.u32(0..100) {
-        0..=13 => Input::Ask(ask_connect(rng, directory, now)),
-        14..=23 => open(rng, state, directory),
-        24..=36 => ask_run(rng, state).map_or_else(|| open(rng, state, directory), Input::Ask),
+        0..=8 => Input::Ask(ask_connect(rng, directory, now)),
+        9..=19 => special(rng, state, directory, now),
+        20..=26 => open(rng, state, directory),
+        27..=36 => ask_run(rng, state).map_or_else(|| open(rng, state, directory), Input::Ask),
         37..=69 => vote(rng, state, directory, now),
         70..=78 => clear(rng, state),
         79..=81 => Input::Ran { grant: used_grant(rng, state), outcome: outcome(rng) },
@@ -54,9 +55,58 @@ pub(super) fn next(rng: &mut Rng, state: &State, directory: &Directory, now: Tim
     }
 }
 
+/// Escalations by hand, emergencies, delegations, edits.
+fn special(rng: &mut Rng, state: &State, directory: &Directory, now: Timestamp) -> Input {
+    let pending: Vec<RequestId> = state.pending.iter().copied().collect();
+    let waiting = rng.choice(&pending).copied().unwrap_or_else(|| any_request(rng, state));
+    let by = someone(rng, directory);
+    let counts = |r: &Request| r.emergency.as_ref().is_some_and(|e| e.stopped_by.is_none());
+    let kind = if state.waiting().any(counts) && chance(rng, 60) { 50 } else { rng.u32(0..100) };
+    match kind {
+        0..=11 => {
+            let position = state.requests.get(&waiting).map(|r| position(rng, r));
+            let administrators: Vec<PersonId> = directory.administrators().into_iter().collect();
+            Input::Escalate {
+                request: waiting,
+                position: position.unwrap_or(Position { track: 0, level: 0, epoch: 0 }),
+                by: rng.choice(&administrators).copied().filter(|_| chance(rng, 90)).unwrap_or(by),
+            }
+        }
+        12..=39 => Input::Emergency(crate::EmergencyCall {
+            request: waiting,
+            by: requester_or(rng, state, waiting, by),
+            reason: chance(rng, 95).then_some(Commitment(Digest::ZERO)),
+            evidence: if chance(rng, 90) { Evidence::SecondFactor } else { Evidence::SignedIn },
+        }),
+        40..=54 => {
+            let counting = state.waiting().find(|r| counts(r));
+            let request = counting.map_or(waiting, |r| r.id);
+            let told: Vec<PersonId> =
+                counting.iter().flat_map(|r| &r.tracks).flat_map(|t| t.told.iter().copied()).collect();
+            Input::StopEmergency { request, by: rng.choice(&told).copied().unwrap_or(by), comment: None }
+        }
+        55..=69 => Input::Delegate { from: by, to: someone(rng, directory), window: period(rng, now) },
+        70..=82 => {
+            let live: Vec<_> = state.delegations.values().filter(|d| d.is_live(now)).map(|d| (d.id, d.from)).collect();
+            let known = rng.choice(&live).copied();
+            let (delegation, from) = known.unwrap_or((countersign_journal::DelegationId(99), by));
+            Input::EndDelegation { delegation, by: if chance(rng, 70) { from } else { by } }
+        }
+        _ => {
+            let live: Vec<_> = state.granted().map(|g| (g.request, g.terms)).collect();
+            let granted = rng.choice(&live).copied();
+            let request = granted.map_or(waiting, |(request, _)| request);
+            let window = edited(rng, state.requests.get(&request), now);
+            let reset_after_use = granted.is_some_and(|(_, t)| t.reset_after_use) || chance(rng, 40);
+            let by = voter_or(rng, state, request, by);
+            Input::Edit { request, by, terms: Terms { window, reset_after_use }, reason: None }
+        }
+    }
+}
+
 /// Policy and directory, together or alone; some of the policies are not valid.
 fn change(rng: &mut Rng, state: &State, directory: &Directory) -> Input {
-    let administrators: Vec<PersonId> = directory.holders(&Authority::Administrators).into_iter().collect();
+    let administrators: Vec<PersonId> = directory.administrators().into_iter().collect();
     let by = Some(if administrators.is_empty() || chance(rng, 10) {
         someone(rng, directory)
     } else {
@@ -66,6 +116,9 @@ fn change(rng: &mut Rng, state: &State, directory: &Directory) -> Input {
     if chance(rng, 80) {
         new = changed(rng, directory);
     }
+    if chance(rng, 90) {
+        mend(state, &mut new);
+    }
     let mut rules = state.policy.clone();
     if chance(rng, 30) {
         rules = policy(rng, &new);
@@ -74,6 +127,19 @@ fn change(rng: &mut Rng, state: &State, directory: &Directory) -> Input {
         }
     }
     Input::Apply { directory: Box::new(new), policy: rules, by }
+}
+
+/// Gives the groups of blocked levels somebody who can decide.
+fn mend(state: &State, directory: &mut Directory) {
+    let enabled: Vec<PersonId> = directory.people.iter().filter(|(_, p)| p.enabled).map(|(id, _)| *id).collect();
+    let tracks = state.waiting().flat_map(|r| &r.tracks).filter(|t| t.blocked);
+    for authority in tracks.filter_map(crate::state::Track::authority) {
+        match authority {
+            Authority::Members(id) => directory.groups.entry(*id).and_modify(|g| g.members.extend(&enabled)),
+            Authority::Managers(id) => directory.groups.entry(*id).and_modify(|g| g.managers.extend(&enabled)),
+            _ => continue,
+        };
+    }
 }
 
 /// Somebody; now and then nobody there is.
@@ -130,12 +196,14 @@ fn voter_or(rng: &mut Rng, state: &State, request: RequestId, other: PersonId) -
 fn ask_connect(rng: &mut Rng, directory: &Directory, now: Timestamp) -> Ask {
     let database = chance(rng, 10).then(|| "other".to_owned());
     let act = AskAct::Connect { account: any_account(rng, directory), database, window: period(rng, now) };
+    let persons: Vec<PersonId> = directory.people.keys().copied().collect();
     Ask {
-        person: someone(rng, directory),
-        act,
         reason: chance(rng, 90).then_some(Commitment(Digest::ZERO)),
         reason_chars: rng.u32(0..40),
-        nonce: [rng.u8(..); 32],
+        choice: chance(rng, 60).then(|| one(rng, &["repair", "release", "fun"]).to_owned()),
+        ticket: chance(rng, 60).then(|| one(rng, &["T-1", "T-2", "a b"]).to_owned()),
+        chosen: some(rng, persons.into_iter(), 10),
+        ..Ask::plain(someone(rng, directory), act, [rng.u8(..); 32])
     }
 }
 
@@ -158,7 +226,7 @@ fn ask_run(rng: &mut Rng, state: &State) -> Option<Ask> {
     let act = AskAct::Run { session, attempt: attempt(rng), text: Commitment(Digest::ZERO), facts: facts(rng) };
     let owner = state.sessions.get(&session)?.person;
     let person = if chance(rng, 97) { owner } else { PersonId(1) };
-    Some(Ask { person, act, reason: None, reason_chars: 0, nonce: [rng.u8(..); 32] })
+    Some(Ask::plain(person, act, [rng.u8(..); 32]))
 }
 
 fn attempt(rng: &mut Rng) -> Attempt {
@@ -191,11 +259,19 @@ fn open(rng: &mut Rng, state: &State, directory: &Directory) -> Input {
 
 fn vote(rng: &mut Rng, state: &State, directory: &Directory, now: Timestamp) -> Input {
     let pending: Vec<RequestId> = state.pending.iter().copied().collect();
-    let id = if pending.is_empty() || chance(rng, 8) { any_request(rng, state) } else { one(rng, &pending) };
+    let owed: Vec<RequestId> = state.requests.values().filter(|r| !r.debt().is_empty()).map(|r| r.id).collect();
+    let id = match rng.u32(0..100) {
+        0..=34 if !owed.is_empty() => one(rng, &owed),
+        0..=91 if !pending.is_empty() => one(rng, &pending),
+        _ => any_request(rng, state),
+    };
     let request = state.requests.get(&id);
-    let position = request.map_or(Position { track: 0, level: 0, epoch: 0 }, |r| position(rng, r));
-    let approver = approver(rng, directory, request, position).unwrap_or_else(|| someone(rng, directory));
-    let terms = chance(rng, 40).then(|| Terms { window: edited(rng, request, now) });
+    let review = request.and_then(|r| r.debt().first().copied());
+    let review = review.map(|(track, level)| Position { track, level, epoch: 0 });
+    let position = review.or_else(|| request.map(|r| position(rng, r)));
+    let position = position.unwrap_or(Position { track: 0, level: 0, epoch: 0 });
+    let approver = approver(rng, state, directory, request, position, now).unwrap_or_else(|| someone(rng, directory));
+    let terms = chance(rng, 40).then(|| Terms { window: edited(rng, request, now), reset_after_use: chance(rng, 40) });
     Input::Vote(Vote {
         request: id,
         position,
@@ -221,7 +297,14 @@ fn position(rng: &mut Rng, request: &Request) -> Position {
 }
 
 /// Mostly someone the level names, sometimes the requester, sometimes who decided before, else anybody.
-fn approver(rng: &mut Rng, directory: &Directory, request: Option<&Request>, at: Position) -> Option<PersonId> {
+fn approver(
+    rng: &mut Rng,
+    state: &State,
+    directory: &Directory,
+    request: Option<&Request>,
+    at: Position,
+    now: Timestamp,
+) -> Option<PersonId> {
     let request = request?;
     let track = request.tracks.get(at.track as usize)?;
     match rng.u32(0..100) {
@@ -230,12 +313,10 @@ fn approver(rng: &mut Rng, directory: &Directory, request: Option<&Request>, at:
         15..=24 => return None,
         _ => {}
     }
-    let named: Vec<PersonId> = match &track.levels.get(at.level as usize)?.authority {
-        Authority::Persons(persons) => persons.iter().copied().collect(),
-        Authority::Members(group) => directory.members(*group).into_iter().collect(),
-        Authority::Managers(group) => directory.groups.get(group)?.managers.iter().copied().collect(),
-        Authority::Administrators => return None,
-    };
+    let level = track.levels.get(at.level as usize)?;
+    let authority = track.authority().filter(|_| chance(rng, 80)).unwrap_or(&level.authority);
+    let named: Vec<PersonId> =
+        crate::approvers(state, directory, now, authority, request.about()).into_iter().collect();
     rng.choice(&named).copied()
 }
 

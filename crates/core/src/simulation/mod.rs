@@ -12,13 +12,13 @@ mod witness;
 use crate::invariant::{self, Broken};
 use crate::planted::{self, Fault};
 use crate::{Directory, Input, State, apply, decide, effects, wake_at};
-use countersign_journal::{Authority, Chain, Event, Timestamp};
+use countersign_journal::{Chain, Event, Timestamp};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use witness::Witness;
 
 /// Inputs per world.
-const STEPS: usize = 60;
+const STEPS: usize = 110;
 
 /// 2027-01-15T08:00:00Z, where every world begins.
 const BEGINNING: Timestamp = Timestamp(1_800_000_000_000_000);
@@ -35,22 +35,24 @@ struct World {
 impl World {
     /// Decides on one input; whatever is accepted is folded, and then everything is checked.
     fn step(&mut self, input: Input) -> Result<(), Broken> {
-        let (new_directory, applied) = match &input {
-            Input::Apply { directory, .. } => (Some(directory.clone()), true),
-            _ => (None, false),
+        let new_directory = match &input {
+            Input::Apply { directory, .. } => Some(directory.clone()),
+            _ => None,
         };
+        let applied = new_directory.is_some();
         let Ok(decision) = decide(&self.state, &self.directory, input, self.now) else { return Ok(()) };
+        if let Some(directory) = new_directory {
+            self.directory = *directory;
+        }
         for event in decision.events {
             self.witness.see(&self.directory, self.now, &event)?;
             apply(&mut self.state, self.now, &event);
             self.witness.sees_cuts(&event, &effects(&self.state, &event))?;
             self.history.push((self.now, event));
         }
-        if let Some(directory) = new_directory {
-            self.directory = *directory;
-        }
         invariant::check(&self.state, &self.directory, self.now)?;
-        self.witness.agrees(&self.state, wake_at(&self.state))?;
+        self.witness.agrees(&self.directory, &self.state, wake_at(&self.state))?;
+        self.witness.rejected_emergencies_are_over()?;
         if applied { self.witness.nothing_denied_lives(&self.directory) } else { Ok(()) }
     }
 
@@ -81,7 +83,7 @@ fn run(seed: u64, mut log: impl FnMut(Timestamp, &Input)) -> Result<World, Broke
     let policy = people::policy(&mut rng, &directory);
     let mut world =
         World { now: BEGINNING, directory, state: State::default(), witness: Witness::default(), history: Vec::new() };
-    let by = world.directory.holders(&Authority::Administrators).first().copied();
+    let by = world.directory.administrators().first().copied();
     let mut input = Input::Apply { directory: Box::new(world.directory.clone()), policy, by };
     for _ in 0..=STEPS {
         log(world.now, &input);
@@ -125,16 +127,16 @@ fn ten_thousand_worlds_hold_every_invariant_second_half() {
 #[test]
 fn the_worlds_are_lively() {
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
-    for seed in 0..400 {
+    for seed in 0..1_000 {
         for (_, event) in run(seed, |_, _| {}).expect("these worlds hold").history {
             *seen.entry(kind(&event)).or_default() += 1;
         }
     }
-    let rare: Vec<_> = KINDS.iter().map(|k| (k, seen.get(k).copied().unwrap_or(0))).filter(|(_, n)| *n < 50).collect();
-    assert!(rare.is_empty(), "in 400 worlds, too few of {rare:?}; all: {seen:?}");
+    let rare: Vec<_> = KINDS.iter().map(|k| (k, seen.get(k).copied().unwrap_or(0))).filter(|(_, n)| *n < 25).collect();
+    assert!(rare.is_empty(), "in 1,000 worlds, too few of {rare:?}; all: {seen:?}");
 }
 
-const KINDS: [&str; 16] = [
+const KINDS: [&str; 25] = [
     "policy applied",
     "directory applied",
     "request made",
@@ -146,6 +148,15 @@ const KINDS: [&str; 16] = [
     "request canceled",
     "request expired",
     "request revoked",
+    "escalated",
+    "level blocked",
+    "level freed",
+    "emergency confirmed",
+    "emergency stopped",
+    "reviewed",
+    "delegated",
+    "delegation ended",
+    "grant edited",
     "grant ended",
     "session opened",
     "session closed",
@@ -166,6 +177,15 @@ fn kind(event: &Event) -> &'static str {
         Event::RequestCanceled { .. } => "request canceled",
         Event::RequestExpired { .. } => "request expired",
         Event::RequestRevoked { .. } => "request revoked",
+        Event::Escalated { .. } => "escalated",
+        Event::LevelBlocked { .. } => "level blocked",
+        Event::LevelFreed { .. } => "level freed",
+        Event::EmergencyConfirmed { .. } => "emergency confirmed",
+        Event::EmergencyStopped { .. } => "emergency stopped",
+        Event::Reviewed { .. } => "reviewed",
+        Event::Delegated { .. } => "delegated",
+        Event::DelegationEnded { .. } => "delegation ended",
+        Event::GrantEdited { .. } => "grant edited",
         Event::GrantEnded { .. } => "grant ended",
         Event::SessionOpened { .. } => "session opened",
         Event::SessionClosed { .. } => "session closed",
@@ -210,4 +230,44 @@ fn planted_one_use_twice_is_caught() {
 #[test]
 fn planted_attempt_not_compared_is_caught() {
     check_caught(Fault::AttemptNotCompared, 6, 200);
+}
+
+#[test]
+fn planted_lender_counts_too_is_caught() {
+    check_caught(Fault::LenderCountsToo, 3, 10_000);
+}
+
+#[test]
+fn planted_escalator_decides_is_caught() {
+    check_caught(Fault::EscalatorDecides, 3, 10_000);
+}
+
+#[test]
+fn planted_escalates_to_nobody_is_caught() {
+    check_caught(Fault::EscalatesToNobody, 2, 1_000);
+}
+
+#[test]
+fn planted_edit_widens_is_caught() {
+    check_caught(Fault::EditWidens, 6, 1_000);
+}
+
+#[test]
+fn planted_one_rule_allows_emergency_is_caught() {
+    check_caught(Fault::OneRuleAllowsEmergency, 9, 2_000);
+}
+
+#[test]
+fn planted_one_rule_approves_by_itself_is_caught() {
+    check_caught(Fault::OneRuleApprovesByItself, 9, 1_000);
+}
+
+#[test]
+fn planted_rejected_review_changes_nothing_is_caught() {
+    check_caught(Fault::RejectedReviewChangesNothing, 9, 2_000);
+}
+
+#[test]
+fn planted_nobody_left_raises_no_alarm_is_caught() {
+    check_caught(Fault::NobodyLeftRaisesNoAlarm, 12, 1_000);
 }

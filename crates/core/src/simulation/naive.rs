@@ -2,21 +2,28 @@
 //! possible. Where the two differ, one of them is wrong.
 
 use crate::{Directory, Role};
-use countersign_journal::{ActMatch, Authority, GroupId, Outcome, PersonId, Policy, Subjects, TargetFacts, Targets};
+use countersign_journal::{
+    ActMatch, Authority, GroupId, Hours, Outcome, PersonId, Policy, RequestMade, Rule, Subjects, TargetFacts, Targets,
+    Timestamp,
+};
 
 pub(super) fn enabled(directory: &Directory, person: PersonId) -> bool {
     directory.people.get(&person).is_some_and(|p| p.enabled)
 }
 
-/// Whether a person may decide under an authority at this moment; the requester never may.
-pub(super) fn may_decide(directory: &Directory, authority: &Authority, requester: PersonId, person: PersonId) -> bool {
+/// Whether a person holds an authority at this moment; the requester never does.
+pub(super) fn holds(directory: &Directory, authority: &Authority, made: &RequestMade, person: PersonId) -> bool {
+    let account = directory.accounts.get(&made.target.account);
     let holds = match authority {
         Authority::Persons(named) => named.contains(&person),
         Authority::Members(group) => member(directory, *group, person),
         Authority::Managers(group) => directory.groups.get(group).is_some_and(|g| g.managers.contains(&person)),
         Authority::Administrators => directory.people.get(&person).is_some_and(|p| p.role == Role::Administrator),
+        Authority::LineManager => directory.people.get(&made.person.id).is_some_and(|p| p.manager == Some(person)),
+        Authority::AccountOwners => account.is_some_and(|a| a.owners.contains(&person)),
+        Authority::AccountManagers => account.is_some_and(|a| a.managers.contains(&person)),
     };
-    holds && person != requester && enabled(directory, person)
+    holds && person != made.person.id && enabled(directory, person)
 }
 
 /// Whether a person is in a group, directly or through nested groups.
@@ -39,15 +46,30 @@ pub(super) fn connect_outcome(
     person: PersonId,
     target: &TargetFacts,
 ) -> Outcome {
-    let rules = policy.rules.iter().filter(|r| r.acts == ActMatch::Connect);
-    let matching = rules.filter(|r| {
-        (r.subjects.is_empty() || named(directory, &r.subjects, person)) && aimed_at(directory, &r.targets, target)
-    });
-    let outcomes = matching.map(|r| if named(directory, &r.exclusions, person) { Outcome::Allow } else { r.outcome });
+    let outcomes = connect_rules(policy, directory, person, target)
+        .map(|r| if named(directory, &r.exclusions, person) { Outcome::Allow } else { r.outcome });
     outcomes.max().unwrap_or(Outcome::Deny)
 }
 
-fn named(directory: &Directory, subjects: &Subjects, person: PersonId) -> bool {
+/// The connect rules that speak of a person and a target.
+pub(super) fn connect_rules<'p>(
+    policy: &'p Policy,
+    directory: &'p Directory,
+    person: PersonId,
+    target: &'p TargetFacts,
+) -> impl Iterator<Item = &'p Rule> {
+    policy.rules.iter().filter(|r| r.acts == ActMatch::Connect).filter(move |r| {
+        (r.subjects.is_empty() || named(directory, &r.subjects, person)) && aimed_at(directory, &r.targets, target)
+    })
+}
+
+/// Whether hours in UTC that open every day, and close on the day they open, hold a moment.
+pub(super) fn in_hours(hours: &Hours, at: Timestamp) -> bool {
+    let minute = at.0.rem_euclid(86_400_000_000) / 60_000_000;
+    hours.openings.iter().any(|o| i64::from(o.from_minute) <= minute && minute < i64::from(o.until_minute))
+}
+
+pub(super) fn named(directory: &Directory, subjects: &Subjects, person: PersonId) -> bool {
     subjects.persons.contains(&person) || subjects.groups.iter().any(|g| member(directory, *g, person))
 }
 

@@ -2,9 +2,9 @@
 
 use crate::{Account, Device, DeviceGroup, Directory, Group, Person, Role};
 use countersign_journal::{
-    AccountId, ActMatch, Authority, Conditions, DeviceGroupId, DeviceId, Evidence, GroupId, Level, NamePattern,
-    Outcome, PersonId, Policy, Recording, Rule, RuleId, StatementKind, StatementMatch, Subjects, Targets, Workflow,
-    WorkflowId,
+    AccountId, ActMatch, Authority, Automatic, Conditions, DeviceGroupId, DeviceId, Emergency, Evidence, GroupId,
+    Hours, Level, NamePattern, Notice, NoticeScope, Opening, Outcome, PersonId, Policy, Recording, Rule, RuleId,
+    StatementKind, StatementMatch, Subjects, Targets, Timeout, TimeoutAction, Tools, Weekday, Workflow, WorkflowId,
 };
 use fastrand::Rng;
 use std::collections::BTreeSet;
@@ -29,7 +29,7 @@ pub(super) fn directory(rng: &mut Rng) -> Directory {
     let groups = rng.u64(2..=4);
     let devices = rng.u64(1..=4);
     Directory {
-        people: (1..=persons).map(|n| (PersonId(n), person(rng, n))).collect(),
+        people: (1..=persons).map(|n| (PersonId(n), person(rng, n, persons))).collect(),
         groups: (1..=groups).map(|n| (GroupId(n), group(rng, n, groups, persons))).collect(),
         devices: (1..=devices).map(|n| (DeviceId(n), device(n))).collect(),
         device_groups: (1..=rng.u64(1..=4))
@@ -38,27 +38,43 @@ pub(super) fn directory(rng: &mut Rng) -> Directory {
                 (DeviceGroupId(n), DeviceGroup { name: format!("fleet {n}"), devices })
             })
             .collect(),
-        accounts: (1..=rng.u64(1..=4))
-            .map(|n| (AccountId(n), Account { device: DeviceId(rng.u64(1..=devices)), name: format!("login{n}") }))
-            .collect(),
+        accounts: (1..=rng.u64(1..=4)).map(|n| (AccountId(n), account(rng, n, devices, persons))).collect(),
         ..Directory::default()
     }
 }
 
-fn person(rng: &mut Rng, n: u64) -> Person {
+fn account(rng: &mut Rng, n: u64, devices: u64, persons: u64) -> Account {
+    Account {
+        device: DeviceId(rng.u64(1..=devices)),
+        name: format!("login{n}"),
+        owners: some(rng, (1..=persons).map(PersonId), 30),
+        managers: some(rng, (1..=persons).map(PersonId), 30),
+    }
+}
+
+/// Line managers have higher numbers than those they manage, so that there is no loop.
+fn person(rng: &mut Rng, n: u64, persons: u64) -> Person {
+    let manager = (n < persons && chance(rng, 70)).then(|| PersonId(rng.u64(n + 1..=persons)));
     let role = if n == 1 {
         Role::Administrator
     } else {
         one(rng, &[Role::Member, Role::Member, Role::Auditor, Role::Administrator])
     };
-    Person { handle: format!("person{n}"), name: format!("Person {n}"), email: None, enabled: chance(rng, 93), role }
+    Person {
+        handle: format!("person{n}"),
+        name: format!("Person {n}"),
+        email: None,
+        enabled: chance(rng, 93),
+        role,
+        manager,
+    }
 }
 
 fn group(rng: &mut Rng, n: u64, groups: u64, persons: u64) -> Group {
     Group {
         name: format!("group {n}"),
         members: some(rng, (1..=persons).map(PersonId), 45),
-        groups: some(rng, (1..=groups).filter(|other| *other != n).map(GroupId), 25),
+        groups: some(rng, (n + 1..=groups).map(GroupId), 25),
         managers: some(rng, (1..=persons).map(PersonId), 30),
     }
 }
@@ -125,28 +141,59 @@ pub(super) fn policy(rng: &mut Rng, directory: &Directory) -> Policy {
             })
             .collect(),
         rules: (1..=rules).map(|n| rule(rng, directory, n, workflows)).collect(),
+        ..Policy::default()
     }
 }
 
 fn level(rng: &mut Rng, directory: &Directory) -> Level {
     let groups: Vec<GroupId> = directory.groups.keys().copied().collect();
     let persons: Vec<PersonId> = directory.people.keys().copied().collect();
-    let authority = match rng.u32(0..4) {
+    let authority = match rng.u32(0..7) {
         0 if !groups.is_empty() => Authority::Members(one(rng, &groups)),
         1 if !groups.is_empty() => Authority::Managers(one(rng, &groups)),
         2 => Authority::Administrators,
+        3 => Authority::LineManager,
+        4 => Authority::AccountOwners,
+        5 => Authority::AccountManagers,
         _ => {
             let mut named = some(rng, persons.iter().copied(), 50);
             named.insert(one(rng, &persons));
             Authority::Persons(named)
         }
     };
+    let notice = |rng: &mut Rng| Notice {
+        group: one(rng, &groups),
+        scope: one(rng, &[NoticeScope::All, NoticeScope::Approver, NoticeScope::Requester]),
+    };
     Level {
+        timeout: chance(rng, 60).then(|| timeout(rng, &groups, &authority)),
+        choose: chance(rng, 20),
+        notify: (!groups.is_empty() && chance(rng, 20)).then(|| notice(rng)).into_iter().collect(),
+        tools: Tools::default(),
         authority,
         approvals: if chance(rng, 30) { 2 } else { 1 },
         rejections: if chance(rng, 30) { 2 } else { 1 },
         evidence: if chance(rng, 20) { Evidence::SecondFactor } else { Evidence::SignedIn },
     }
+}
+
+/// A timeout from the list, never to those who decide already.
+fn timeout(rng: &mut Rng, groups: &[GroupId], authority: &Authority) -> Timeout {
+    let action = match rng.u32(0..5) {
+        0 | 1 if !groups.is_empty() => TimeoutAction::EscalateToManagers(one(rng, groups)),
+        2 | 3 if !groups.is_empty() => TimeoutAction::EscalateToMembers(one(rng, groups)),
+        _ => TimeoutAction::Expire,
+    };
+    let action = if action.target().as_ref() == Some(authority) { TimeoutAction::Expire } else { action };
+    Timeout { after_s: one(rng, &[30 * 60, 30 * 60, 2 * 3600]), action }
+}
+
+/// A part of the day in UTC; the worlds begin at eight.
+fn hours(rng: &mut Rng) -> Hours {
+    let from_minute = rng.u16(6..9) * 60;
+    let opening =
+        Opening { days: Weekday::ALL.into_iter().collect(), from_minute, until_minute: rng.u16(10..=24) * 60 };
+    Hours { zone: "UTC".into(), openings: [opening].into() }
 }
 
 /// The first two rules speak of everyone and everything, so that each world has something to decide.
@@ -173,6 +220,10 @@ fn rule(rng: &mut Rng, directory: &Directory, n: u64, workflows: u64) -> Rule {
             persons: some(rng, directory.people.keys().copied(), 5),
             groups: some(rng, directory.groups.keys().copied(), 3),
         },
+        automatic: (outcome == Outcome::Approve && chance(rng, 12))
+            .then(|| Automatic { hours: hours(rng), any_start: chance(rng, 50) }),
+        emergency: (outcome == Outcome::Approve && chance(rng, 85))
+            .then(|| Emergency { countdown_s: one(rng, &[0, 60, 600, 3_600]) }),
         subjects,
         conditions: conditions(rng),
     }
@@ -210,5 +261,12 @@ fn conditions(rng: &mut Rng) -> Conditions {
         recording: if chance(rng, 20) { Recording::Strict } else { Recording::Normal },
         transaction_hold_max_s: None,
         same_session: chance(rng, 20),
+        hours: chance(rng, 8).then(|| hours(rng)).into_iter().collect(),
+        ahead_max_s: chance(rng, 10).then_some(2 * 3600),
+        reasons: chance(rng, 8).then(|| ["repair".to_owned(), "release".to_owned()].into()),
+        ticket: chance(rng, 8),
+        reset_after_use: chance(rng, 20),
+        sessions_max: chance(rng, 20).then_some(1),
+        evidence: if chance(rng, 10) { Evidence::SecondFactor } else { Evidence::SignedIn },
     }
 }

@@ -4,18 +4,20 @@
 //! compares the whole text, so a test reads as a story and a change of behaviour as a diff.
 //!
 //! The cast: `root` administers; `alice` asks; `bob` and `carol` are `dba`, managed by `dave`; `erin` is `sec`,
-//! managed by `frank`; `oncall` holds the group `dba`; `zoe` is nobody's approver. One account, `app@prod-db`. The day
-//! begins at 09:00.
+//! managed by `frank`; `oncall` holds the group `dba`; `zoe` is nobody's approver. `dave` is alice's line manager. One
+//! account, `app@prod-db`, owned by `carol` and managed by `erin`. The day begins at 09:00.
 
 mod shown;
 
 use countersign_core::{
-    Account, Ask, AskAct, Device, Directory, Group, Input, Person, Position, Role, State, Vote, apply, decide, effects,
+    Account, Ask, AskAct, Device, Directory, EmergencyCall, Group, Input, Person, Position, Role, State, Vote, apply,
+    decide, effects,
 };
 use countersign_journal::{
-    AccountId, ActMatch, ActionFacts, Attempt, Authority, Commitment, Conditions, DeviceId, Digest, Event, Evidence,
-    GrantId, GroupId, Level, Outcome, PersonId, Policy, RequestId, Rule, RuleId, RunOutcome, SessionEnd, SessionId,
-    StatementFacts, StatementKind, StatementMatch, Subjects, Terms, Timestamp, Verdict, Window, Workflow, WorkflowId,
+    AccountId, ActMatch, ActionFacts, Attempt, Authority, Automatic, Commitment, Conditions, DelegationId, DeviceId,
+    Digest, Emergency, Event, Evidence, GrantId, GroupId, Hours, Level, Notice, NoticeScope, Opening, Outcome,
+    PersonId, Policy, RequestId, Rule, RuleId, RunOutcome, SessionEnd, SessionId, StatementFacts, StatementKind,
+    StatementMatch, Subjects, Terms, Timeout, TimeoutAction, Timestamp, Verdict, Weekday, Window, Workflow, WorkflowId,
 };
 
 const PEOPLE: [&str; 8] = ["root", "alice", "bob", "carol", "dave", "erin", "frank", "zoe"];
@@ -65,11 +67,17 @@ impl Stage {
             ca_pem: String::new(),
             server_name: "prod-db".into(),
         };
+        let account = Account {
+            device: DeviceId(1),
+            name: "app".into(),
+            owners: [person("carol")].into(),
+            managers: [person("erin")].into(),
+        };
         let directory = Directory {
             people: PEOPLE.iter().map(|name| (person(name), someone(name))).collect(),
             groups: (1..).map(GroupId).zip(groups).collect(),
             devices: [(DeviceId(1), device)].into(),
-            accounts: [(AccountId(1), Account { device: DeviceId(1), name: "app".into() })].into(),
+            accounts: [(AccountId(1), account)].into(),
             ..Directory::default()
         };
         Stage { now: clock("09:00"), directory, state: State::default(), rules: Vec::new(), workflows: Vec::new() }
@@ -91,7 +99,11 @@ impl Stage {
                 let rules = std::mem::take(&mut self.rules);
                 let workflows = std::mem::take(&mut self.workflows).into_iter().map(|w| (w.id.0, w)).collect();
                 let directory = Box::new(self.directory.clone());
-                Input::Apply { directory, policy: Policy { rules, workflows }, by: Some(person("root")) }
+                Input::Apply {
+                    directory,
+                    policy: Policy { rules, workflows, ..Policy::default() },
+                    by: Some(person("root")),
+                }
             }
             ["tick"] => Input::Tick,
             ["close", session] => closed(session),
@@ -124,7 +136,7 @@ impl Stage {
         for event in decision.events {
             apply(&mut self.state, self.now, &event);
             happened.extend(shown::event(&self.state, &event));
-            happened.extend(effects(&self.state, &event).iter().filter_map(shown::cut));
+            happened.extend(effects(&self.state, &event).iter().filter_map(|e| shown::effect(&event, e)));
         }
         self.directory = directory.map_or_else(|| self.directory.clone(), |d| *d);
         happened
@@ -144,6 +156,8 @@ impl Stage {
             unknown: None,
             exclusions: Subjects::default(),
             conditions: Conditions::default(),
+            automatic: None,
+            emergency: None,
         };
         let mut levels = Vec::new();
         let mut part = "";
@@ -154,7 +168,7 @@ impl Stage {
                 ("by", text) => levels.push(level(text)),
                 ("with", "exclusive") => rule.conditions.exclusive = true,
                 ("with", "same-session") => rule.conditions.same_session = true,
-                ("with", hours) => rule.conditions.duration_max_s = Some(number(hours) * 3600),
+                ("with", condition) => with_condition(&mut rule, condition),
                 _ => panic!("`{word}` means nothing in a rule"),
             }
         }
@@ -186,8 +200,35 @@ impl Stage {
         let hash = |text: &str| RequestId(number(text.trim_start_matches('#')));
         match words {
             ["asks", rest @ ..] => {
-                let window = rest.first().map_or(Window { start: self.now, end: clock("17:00") }, |w| period(w));
-                ask(by, AskAct::Connect { account: AccountId(1), database: None, window })
+                let window = rest.iter().find(|w| w.contains('-')).map(|w| period(w));
+                let window = window.unwrap_or(Window { start: self.now, end: clock("17:00") });
+                let given = |key: &str| rest.iter().find_map(|w| w.strip_prefix(key)).map(str::to_owned);
+                let act = AskAct::Connect { account: AccountId(1), database: None, window };
+                Input::Ask(Ask {
+                    reason: Some(Commitment(Digest::ZERO)),
+                    reason_chars: 20,
+                    ticket: given("ticket:"),
+                    choice: given("choice:"),
+                    chosen: given("whom:").iter().flat_map(|w| w.split('+')).map(person).collect(),
+                    ..Ask::plain(by, act, [0; 32])
+                })
+            }
+            ["escalates", request] => {
+                let position = self.open_position(hash(request));
+                Input::Escalate { request: hash(request), position, by }
+            }
+            ["declares", request, rest @ ..] => Input::Emergency(EmergencyCall {
+                request: hash(request),
+                by,
+                reason: (!rest.contains(&"silently")).then_some(Commitment(Digest::ZERO)),
+                evidence: if rest.contains(&"weakly") { Evidence::SignedIn } else { Evidence::SecondFactor },
+            }),
+            ["stops", request] => Input::StopEmergency { request: hash(request), by, comment: None },
+            ["lends", "to", name, window] => Input::Delegate { from: by, to: person(name), window: period(window) },
+            ["ends", delegation] => Input::EndDelegation { delegation: DelegationId(number(delegation)), by },
+            ["edits", request, window, rest @ ..] => {
+                let terms = Terms { window: period(window), reset_after_use: rest.contains(&"reset") };
+                Input::Edit { request: hash(request), by, terms, reason: None }
             }
             ["opens"] => Input::Open {
                 person: by,
@@ -209,15 +250,23 @@ impl Stage {
         }
     }
 
-    /// An answer on what is open, unless the line says `seeing TRACK/LEVEL/EPOCH`.
-    fn vote(&self, approver: PersonId, verb: &str, request: RequestId, rest: &[&str]) -> Input {
-        let tracks = self.state.requests.get(&request).map(|r| r.tracks.as_slice()).unwrap_or_default();
-        let open = (0..).zip(tracks).find(|(_, t)| t.open().is_some());
-        let mut position = open.map_or(Position { track: 0, level: 0, epoch: 0 }, |(track, t)| Position {
+    /// What is open of a request, or the first review that is owed.
+    fn open_position(&self, request: RequestId) -> Position {
+        let Some(request) = self.state.requests.get(&request) else { return Position { track: 0, level: 0, epoch: 0 } };
+        if let Some((track, level)) = request.debt().first().copied() {
+            return Position { track, level, epoch: 0 };
+        }
+        let open = (0..).zip(&request.tracks).find(|(_, t)| t.open().is_some());
+        open.map_or(Position { track: 0, level: 0, epoch: 0 }, |(track, t)| Position {
             track,
             level: t.at,
             epoch: t.epoch,
-        });
+        })
+    }
+
+    /// An answer on what is open, unless the line says `seeing TRACK/LEVEL/EPOCH`.
+    fn vote(&self, approver: PersonId, verb: &str, request: RequestId, rest: &[&str]) -> Input {
+        let mut position = self.open_position(request);
         let (mut terms, mut evidence) = (None, Evidence::SignedIn);
         for word in rest {
             match *word {
@@ -227,7 +276,7 @@ impl Stage {
                     let numbers: Vec<u32> = seen.split('/').map(|n| n.parse().expect("a number")).collect();
                     position = Position { track: numbers[0] - 1, level: numbers[1] - 1, epoch: numbers[2] };
                 }
-                window => terms = Some(Terms { window: period(window) }),
+                window => terms = Some(Terms::in_window(period(window))),
             }
         }
         let verdict = if verb == "approves" { Verdict::Approve } else { Verdict::Reject };
@@ -237,7 +286,7 @@ impl Stage {
 
 fn ask(person: PersonId, act: AskAct) -> Input {
     let reason = Some(Commitment(Digest::ZERO));
-    Input::Ask(Ask { person, act, reason, reason_chars: 20, nonce: [0; 32] })
+    Input::Ask(Ask { reason, reason_chars: 20, ..Ask::plain(person, act, [0; 32]) })
 }
 
 fn closed(session: &str) -> Input {
@@ -246,7 +295,8 @@ fn closed(session: &str) -> Input {
 
 fn someone(name: &str) -> Person {
     let role = if name == "root" { Role::Administrator } else { Role::Member };
-    Person { handle: name.to_owned(), name: name.to_owned(), email: None, enabled: true, role }
+    let manager = (name == "alice").then(|| person("dave"));
+    Person { handle: name.to_owned(), name: name.to_owned(), email: None, enabled: true, role, manager }
 }
 
 fn person(name: &str) -> PersonId {
@@ -279,8 +329,54 @@ fn outcome(word: &str) -> Outcome {
     }
 }
 
-/// `dba`, `manager:dba`, `admins` or `bob+erin`; then `*2` for approvals, `/2` for rejections, `!` for evidence.
+/// `2` for at most two hours, or one of the conditions by name.
+fn with_condition(rule: &mut Rule, text: &str) {
+    let (name, value) = text.split_once('=').unwrap_or((text, ""));
+    let conditions = &mut rule.conditions;
+    match name {
+        "hours" => conditions.hours = [hours(value)].into(),
+        "sessions" => conditions.sessions_max = Some(number(value) as u32),
+        "ahead" => conditions.ahead_max_s = Some(number(value) * 3600),
+        "ticket" => conditions.ticket = true,
+        "reset" => conditions.reset_after_use = true,
+        "strong" => conditions.evidence = Evidence::SecondFactor,
+        "reasons" => conditions.reasons = Some(value.split(',').map(str::to_owned).collect()),
+        "automatic" => rule.automatic = Some(Automatic { hours: hours(value), any_start: false }),
+        "emergency" => {
+            rule.emergency = Some(Emergency { countdown_s: if value.is_empty() { 0 } else { number(value) } });
+        }
+        most => conditions.duration_max_s = Some(number(most) * 3600),
+    }
+}
+
+/// `08:00-18:00`, every day, in UTC.
+fn hours(text: &str) -> Hours {
+    let Window { start, end } = period(text);
+    let minute = |at: Timestamp| (at.0 / MINUTE) as u16;
+    let opening =
+        Opening { days: Weekday::ALL.into_iter().collect(), from_minute: minute(start), until_minute: minute(end) };
+    Hours { zone: "UTC".into(), openings: [opening].into() }
+}
+
+/// `30:expire`, `30:members:sec` or `30:managers:sec`, in minutes.
+fn timeout(text: &str) -> Timeout {
+    let words: Vec<&str> = text.split(':').collect();
+    let action = match words[1..] {
+        ["expire"] => TimeoutAction::Expire,
+        ["members", name] => TimeoutAction::EscalateToMembers(group(name)),
+        ["managers", name] => TimeoutAction::EscalateToManagers(group(name)),
+        _ => panic!("`{text}` is not a timeout"),
+    };
+    Timeout { after_s: number(words[0]) * 60, action }
+}
+
+/// `dba`, `manager:dba`, `admins`, `boss`, `owners`, `keepers` (managers of the account) or `bob+erin`; then
+/// `>TIMEOUT`, `~GROUP` to be told, `?` for a choice, `*2` for approvals, `/2` for rejections, `!` for evidence.
 fn level(text: &str) -> Level {
+    let (text, timeout) = text.split_once('>').map_or((text, None), |(rest, t)| (rest, Some(timeout(t))));
+    let (text, notice) = text.split_once('~').map_or((text, None), |(rest, name)| (rest, Some(group(name))));
+    let notify = notice.map(|group| Notice { group, scope: NoticeScope::All }).into_iter().collect();
+    let (text, choose) = text.strip_suffix('?').map_or((text, false), |rest| (rest, true));
     let (text, evidence) = match text.strip_suffix('!') {
         Some(rest) => (rest, Evidence::SecondFactor),
         None => (text, Evidence::SignedIn),
@@ -290,10 +386,13 @@ fn level(text: &str) -> Level {
     let authority = match text.strip_prefix("manager:") {
         Some(name) => Authority::Managers(group(name)),
         None if text == "admins" => Authority::Administrators,
+        None if text == "boss" => Authority::LineManager,
+        None if text == "owners" => Authority::AccountOwners,
+        None if text == "keepers" => Authority::AccountManagers,
         None if GROUPS.iter().any(|g| g.0 == text) => Authority::Members(group(text)),
         None => Authority::Persons(text.split('+').map(person).collect()),
     };
-    Level { authority, approvals, rejections, evidence }
+    Level { approvals, rejections, evidence, choose, timeout, notify, ..Level::of(authority) }
 }
 
 fn attempt(unit: &str) -> Attempt {

@@ -1,7 +1,7 @@
 //! Events and cuts in a few words. Levels and tracks count from 1, as people see them.
 
 use super::{Event, name, time};
-use countersign_core::{Effect, State};
+use countersign_core::{Effect, Message, State};
 use countersign_journal::{PersonId, Verdict, Window};
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ pub fn event(state: &State, event: &Event) -> Option<String> {
     Some(match event {
         Event::PolicyApplied { .. } | Event::DirectoryApplied { .. } | Event::Noted(_) => return None,
         Event::RequestMade(made) => format!("{} made, {:?}", made.request, made.ruling.outcome).to_lowercase(),
-        Event::LevelStarted { request, track, level, epoch, approvers } => {
+        Event::LevelStarted { request, track, level, epoch, approvers, .. } => {
             let plan = state.requests.get(request).and_then(|r| r.tracks.get(*track as usize));
             let track = track + 1;
             match plan {
@@ -32,6 +32,29 @@ pub fn event(state: &State, event: &Event) -> Option<String> {
         Event::RequestCanceled { request } => format!("{request} canceled"),
         Event::RequestExpired { request } => format!("{request} expired"),
         Event::RequestRevoked { request, by, .. } => format!("{request} revoked by {}", name(*by)),
+        Event::Escalated { track, level, epoch, approvers, by, .. } => {
+            let hand = by.map_or_else(String::new, |p| format!(" by {}", name(p)));
+            format!("{} escalated{hand}, waits for {}", at(track + 1, *level, *epoch), names(approvers))
+        }
+        Event::LevelBlocked { track, level, .. } => format!("{} blocked", at(track + 1, *level, 0)),
+        Event::LevelFreed { track, level, approvers, .. } => {
+            format!("{} freed, waits for {}", at(track + 1, *level, 0), names(approvers))
+        }
+        Event::EmergencyConfirmed { request, opens_at, approvers, .. } => {
+            format!("{request} emergency, opens {}, told {}", time(*opens_at), names(approvers))
+        }
+        Event::EmergencyStopped { request, by, .. } => format!("{request} emergency stopped by {}", name(*by)),
+        Event::Reviewed { track, level, approver, verdict, .. } => {
+            let word = if *verdict == Verdict::Approve { "approves" } else { "rejects" };
+            format!("{} reviews {}: {word}", name(*approver), at(track + 1, *level, 0))
+        }
+        Event::Delegated { delegation, from, to, window: w } => {
+            format!("{delegation}: {} for {}, {}", name(*to), name(*from), window(w))
+        }
+        Event::DelegationEnded { delegation, by } => format!("{delegation} ended by {}", name(*by)),
+        Event::GrantEdited { grant, by, terms, .. } => {
+            format!("{grant} edited by {}, {}", name(*by), window(&terms.window))
+        }
         Event::GrantEnded { grant, how } => format!("{grant} ended, {how:?}").to_lowercase(),
         Event::SessionOpened { session, grant, first_use, .. } => {
             format!("{session} opened under {grant}{}", if *first_use { ", first use" } else { "" })
@@ -42,10 +65,20 @@ pub fn event(state: &State, event: &Event) -> Option<String> {
     })
 }
 
-/// What must be cut.
-pub fn cut(effect: &Effect) -> Option<String> {
+/// What must be cut, and who is told besides those whom the event names.
+pub fn effect(event: &Event, effect: &Effect) -> Option<String> {
     match effect {
         Effect::Cut { session } => Some(format!("{session} must be cut")),
+        Effect::Alarm { .. } => Some("administrators are alarmed".to_owned()),
+        Effect::Tell { people, message: Message::Asked, .. } => match event {
+            Event::LevelStarted { approvers, .. } if approvers != people => Some(format!("asks {}", names(people))),
+            _ => None,
+        },
+        Effect::Tell { people, message: Message::Informed, .. } => Some(format!("informs {}", names(people))),
+        Effect::Tell { people, message: Message::Automatic, .. } => Some(format!("tells {}", names(people))),
+        Effect::Tell { people, message: Message::Settled, .. } if people.len() > 1 => {
+            Some(format!("tells {}", names(people)))
+        }
         _ => None,
     }
 }

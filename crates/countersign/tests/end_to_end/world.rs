@@ -108,6 +108,12 @@ impl World {
         self.server.apply(&file).unwrap_or_else(|error| panic!("{error}\n{file}"));
     }
 
+    /// Why rules cannot be put in force.
+    pub fn refused(&self, rules: &[&str]) -> String {
+        let answer = self.server.apply(&(self.directory() + &rules.concat()));
+        answer.err().map(|error| error.to_string()).expect("these rules are refused")
+    }
+
     fn directory(&self) -> String {
         let mut file = String::new();
         for (handle, role) in [("ada", "administrator"), ("aron", "auditor")] {

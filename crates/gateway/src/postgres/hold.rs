@@ -45,6 +45,15 @@ impl No {
     fn privilege(words: impl Into<String>) -> No {
         No { code: "42501", words: words.into(), hint: String::new() }
     }
+
+    /// Our question failed. When the client cancelled meanwhile, that is why.
+    fn unasked(why: &str) -> No {
+        if why.ends_with("(57014)") {
+            let words = "canceling statement due to user request".to_owned();
+            return No { code: "57014", words, hint: String::new() };
+        }
+        No::privilege(format!("the session could not be asked what this statement means: {why}"))
+    }
 }
 
 impl Relay {
@@ -120,8 +129,7 @@ impl Relay {
         let answers = match asked {
             Ok(answers) => answers,
             Err(why) => {
-                let no = No::privilege(format!("the session could not be asked what this statement means: {why}"));
-                return self.refuse(waiting, no).await;
+                return self.refuse(waiting, No::unasked(&why)).await;
             }
         };
         let refined = with_doubts(answers.refine(&waiting.facts, &Names::of(&waiting.facts)));
@@ -363,9 +371,7 @@ impl Relay {
         let answers = match self.ask(&names, Depth::Everything).await? {
             Ok(answers) => answers,
             Err(why) => {
-                return Ok(Err(No::privilege(format!(
-                    "the session could not be asked what this statement means: {why}"
-                ))));
+                return Ok(Err(No::unasked(&why)));
             }
         };
         let facts = with_doubts(answers.refine(&waiting.facts, &names));

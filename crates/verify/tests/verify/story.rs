@@ -79,7 +79,7 @@ pub fn file(entries: &[Vec<u8>]) -> Vec<u8> {
 }
 
 pub fn window(start: i64, end: i64) -> Terms {
-    Terms { window: Window { start: Timestamp(start), end: Timestamp(end) } }
+    Terms::in_window(Window { start: Timestamp(start), end: Timestamp(end) })
 }
 
 pub fn people(all: &[PersonId]) -> BTreeSet<PersonId> {
@@ -88,12 +88,12 @@ pub fn people(all: &[PersonId]) -> BTreeSet<PersonId> {
 
 pub fn persons(all: &[PersonId], approvals: u32) -> Level {
     let authority = Authority::Persons(people(all));
-    Level { authority, approvals, rejections: 1, evidence: Evidence::SignedIn }
+    Level { approvals, ..Level::of(authority) }
 }
 
 pub fn members(group: u64, approvals: u32) -> Level {
     let authority = Authority::Members(GroupId(group));
-    Level { authority, approvals, rejections: 1, evidence: Evidence::SecondFactor }
+    Level { approvals, evidence: Evidence::SecondFactor, ..Level::of(authority) }
 }
 
 pub fn digest(request: u64) -> Digest {
@@ -122,8 +122,12 @@ pub fn connect(request: u64, account: u64, terms: Terms, tracks: Vec<Vec<Level>>
         act: Act::Connect,
         reason: None,
         terms,
-        ruling: RulingRecord { outcome, rules: vec![RuleId(1)], conditions: Conditions::default() },
+        ruling: RulingRecord { outcome, rules: vec![RuleId(1)], conditions: Conditions::default(), emergency: None },
         tracks: tracks.into_iter().map(|levels| TrackPlan { workflow: Some(WorkflowId(1)), levels }).collect(),
+        automatic: None,
+        choice: None,
+        ticket: None,
+        chosen: people(&[]),
         digest: digest(request),
         nonce: [7; 32],
     }
@@ -148,7 +152,15 @@ pub fn made(request: RequestMade) -> Event {
 }
 
 pub fn started(request: u64, [track, level, epoch]: [u32; 3], approvers: &[PersonId]) -> Event {
-    Event::LevelStarted { request: RequestId(request), track, level, epoch, approvers: people(approvers) }
+    Event::LevelStarted {
+        request: RequestId(request),
+        track,
+        level,
+        epoch,
+        approvers: people(approvers),
+        informed: people(&[]),
+        followers: people(&[]),
+    }
 }
 
 pub fn voted(
@@ -171,6 +183,7 @@ pub fn voted(
         evidence: Evidence::SecondFactor,
         authority: on.authority.clone(),
         digest: digest(request),
+        behalf: None,
     }
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod policy;
 pub(crate) mod requests;
 pub(crate) mod session;
 pub(crate) mod sessions;
+pub(crate) mod special;
 
 use crate::fault::ApiFault;
 use crate::site::Site;

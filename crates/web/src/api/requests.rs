@@ -2,13 +2,13 @@
 
 use super::{Answer, Body, Params, account, request_id};
 use crate::guard::Signed;
-use crate::period::narrowed;
+use crate::period::changed;
 use crate::reader::rfc3339;
 use crate::site::Site;
 use axum::Json;
 use axum::extract::{Path, State};
-use countersign_control::Fault;
 use countersign_control::view::{RequestQuery, RequestView, Scope};
+use countersign_control::{Fault, Reservation};
 use countersign_core::Position;
 use countersign_journal::{RequestId, Seconds, Timestamp, Verdict, Window};
 use serde::Deserialize;
@@ -26,14 +26,22 @@ pub(crate) struct Wanted {
     minutes: Option<Seconds>,
     #[serde(default)]
     reason: String,
+    #[serde(default)]
+    choice: String,
+    #[serde(default)]
+    ticket: String,
+    #[serde(default)]
+    ask_whom: Vec<String>,
 }
 
 /// `POST /requests`
 pub(crate) async fn ask(State(site): State<Site>, signed: Signed, Body(wanted): Body<Wanted>) -> Answer<RequestView> {
     let account = account(&site, &wanted.target)?;
     let window = window_of(&wanted, site.control.now())?;
-    let database = wanted.database.as_deref().map(str::trim).filter(|d| !d.is_empty());
-    let id = site.control.ask_connect(&signed.actor, account, database, window, &wanted.reason).await?;
+    let database = wanted.database.as_deref().map(str::trim).filter(|d| !d.is_empty()).map(str::to_owned);
+    let Wanted { reason, choice, ticket, ask_whom, .. } = wanted;
+    let reservation = Reservation { account, database, window, reason, choice, ticket, ask_whom };
+    let id = site.control.reserve(&signed.actor, reservation).await?;
     view(&site, &signed, id).await
 }
 
@@ -48,7 +56,7 @@ fn window_of(wanted: &Wanted, now: Timestamp) -> Result<Window, Fault> {
     Window::new(start, end).ok_or(Fault::Refused(countersign_core::Refusal::NoPeriod))
 }
 
-fn moment(name: &str, text: Option<&str>) -> Result<Option<Timestamp>, Fault> {
+pub(super) fn moment(name: &str, text: Option<&str>) -> Result<Option<Timestamp>, Fault> {
     let Some(text) = text else { return Ok(None) };
     let wrong = || Fault::Input(format!("`{name}` is not a time: expected RFC 3339, such as 2026-11-22T14:00:00Z"));
     rfc3339(text).map(Some).ok_or_else(wrong)
@@ -102,16 +110,22 @@ pub(crate) async fn show(State(site): State<Site>, signed: Signed, Path(id): Pat
     view(&site, &signed, request_id(&id)?).await
 }
 
-async fn view(site: &Site, signed: &Signed, id: RequestId) -> Answer<RequestView> {
+pub(super) async fn view(site: &Site, signed: &Signed, id: RequestId) -> Answer<RequestView> {
     Ok(Json(site.control.request(&signed.actor, id).await?))
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct PositionBody {
+pub(super) struct PositionBody {
     track: u32,
     level: u32,
     epoch: u32,
+}
+
+impl PositionBody {
+    pub(super) fn position(self) -> Position {
+        Position { track: self.track, level: self.level, epoch: self.epoch }
+    }
 }
 
 #[derive(Deserialize)]
@@ -121,6 +135,8 @@ pub(crate) struct Decision {
     position: Option<PositionBody>,
     start: Option<String>,
     end: Option<String>,
+    #[serde(default)]
+    reset_after_use: bool,
     #[serde(default)]
     comment: String,
 }
@@ -134,12 +150,12 @@ pub(crate) async fn decide(
 ) -> Answer<RequestView> {
     let id = request_id(&id)?;
     let seen = site.control.request(&signed.actor, id).await?;
-    let sent = decision.position.map(|p| Position { track: p.track, level: p.level, epoch: p.epoch });
+    let sent = decision.position.map(PositionBody::position);
     let position = sent.or(seen.position.map(Into::into)).ok_or_else(|| not_open(&seen, &signed))?;
     let start = moment("start", decision.start.as_deref())?;
     let end = moment("end", decision.end.as_deref())?;
-    let window = narrowed(&seen, start, end)?;
-    site.control.decide(&signed.actor, id, position, decision.verdict, window, &decision.comment).await?;
+    let terms = changed(&seen, start, end, decision.reset_after_use)?;
+    site.control.decide(&signed.actor, id, position, decision.verdict, terms, &decision.comment).await?;
     view(&site, &signed, id).await
 }
 
@@ -169,7 +185,7 @@ pub(crate) async fn retract(State(site): State<Site>, signed: Signed, Path(id): 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Why {
-    reason: String,
+    pub(super) reason: String,
 }
 
 /// `POST /requests/{id}/revoke`

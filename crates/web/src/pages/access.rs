@@ -8,8 +8,8 @@ use askama::Template;
 use axum::Form;
 use axum::extract::{Path, Query};
 use axum::http::StatusCode;
-use countersign_control::Fault;
 use countersign_control::view::{AccessView, Preview, RequestQuery, RequestView, Scope, TokenView};
+use countersign_control::{Fault, Reservation};
 use countersign_core::Refusal;
 use countersign_journal::{AccountId, Outcome, Timestamp, Window};
 use secrecy::ExposeSecret;
@@ -78,6 +78,10 @@ pub(crate) struct ReserveForm {
     database: String,
     #[serde(default)]
     reason: String,
+    #[serde(default)]
+    choice: String,
+    #[serde(default)]
+    ticket: String,
     #[serde(default)]
     start: String,
     #[serde(default)]
@@ -154,9 +158,17 @@ pub(crate) async fn ask(visit: Visit, Path(account): Path<String>, Form(form): F
 
 async fn try_ask(visit: &Visit, line: &AccessView, form: &ReserveForm) -> Result<String, (Wrong, Option<Fault>)> {
     let window = window_of(visit, form).map_err(|wrong| (wrong, None))?;
-    let database = Some(form.database.trim()).filter(|d| !d.is_empty());
     let control = &visit.site.control;
-    let asked = control.ask_connect(visit.actor(), line.account, database, window, &form.reason).await;
+    let reservation = Reservation {
+        account: line.account,
+        database: Some(form.database.trim().to_owned()).filter(|d| !d.is_empty()),
+        window,
+        reason: form.reason.clone(),
+        choice: form.choice.clone(),
+        ticket: form.ticket.clone(),
+        ask_whom: Vec::new(),
+    };
+    let asked = control.reserve(visit.actor(), reservation).await;
     let id = asked.map_err(beside_the_field)?;
     let pending = control.request(visit.actor(), id).await.is_ok_and(|r| r.status == "Pending");
     Ok(format!("/requests/{}?done={}&on={}", id.0, if pending { "asked" } else { "granted" }, id.0))
@@ -180,12 +192,19 @@ fn window_of(visit: &Visit, form: &ReserveForm) -> Result<Window, Wrong> {
 fn beside_the_field(fault: Fault) -> (Wrong, Option<Fault>) {
     let text = Some(sentence(&fault.to_string()));
     match &fault {
-        Fault::Refused(Refusal::ReasonTooShort { .. }) => (Wrong { reason: text, ..Wrong::default() }, None),
+        Fault::Refused(
+            Refusal::ReasonTooShort { .. }
+            | Refusal::ReasonNotListed { .. }
+            | Refusal::TicketMissing
+            | Refusal::BadTicket,
+        ) => (Wrong { reason: text, ..Wrong::default() }, None),
         Fault::Refused(Refusal::TooLong { most, .. }) => {
             let text = format!("At most {} may be asked for here; choose an earlier end.", span(*most));
             (Wrong { end: Some(text), ..Wrong::default() }, None)
         }
-        Fault::Refused(Refusal::NoPeriod) => (Wrong { end: text, ..Wrong::default() }, None),
+        Fault::Refused(Refusal::NoPeriod | Refusal::OutsideHours { .. } | Refusal::TooFarAhead { .. }) => {
+            (Wrong { end: text, ..Wrong::default() }, None)
+        }
         Fault::Input(_) => (Wrong { reason: text, ..Wrong::default() }, None),
         _ => (Wrong::default(), Some(fault)),
     }

@@ -5,6 +5,7 @@ use crate::draw::{Run, Shape, initials, lines, shape};
 use crate::reader::Reader;
 use askama::Template;
 use countersign_control::view::{LevelView, RequestView};
+use countersign_journal::Timestamp;
 
 /// A card.
 #[derive(Template)]
@@ -45,10 +46,18 @@ impl<'p> Card<'p> {
         let tracks = self.r.tracks.iter();
         tracks.filter_map(|levels| open_level(levels)).map(|(at, of, level)| decider(at, of, level)).collect()
     }
+
+    /// What a timeout of an open level leads to, and when; the earliest first.
+    fn timeouts(&self) -> Vec<(Timestamp, &str)> {
+        let open = self.r.tracks.iter().filter_map(|levels| open_level(levels));
+        let mut all: Vec<_> = open.filter_map(|(_, _, l)| l.due.map(|due| (due, l.then.as_str()))).collect();
+        all.sort();
+        all
+    }
 }
 
 fn open_level(levels: &[LevelView]) -> Option<(usize, usize, &LevelView)> {
-    let at = levels.iter().position(|l| l.stage == "open")?;
+    let at = levels.iter().position(|l| matches!(l.stage, "open" | "blocked"))?;
     levels.get(at).map(|level| (at + 1, levels.len(), level))
 }
 
@@ -62,5 +71,6 @@ fn decider(at: usize, of: usize, level: &LevelView) -> String {
     let has = level.votes.iter().filter(|v| v.verdict == "approved").count();
     let need = if level.approvals > 1 { format!(" · {has} of {} approvals", level.approvals) } else { String::new() };
     let place = if of > 1 { format!("Level {at} of {of}: ") } else { String::new() };
-    format!("{place}{} ({who}){need}", level.authority)
+    let authority = if level.escalated.is_empty() { &level.authority } else { &level.escalated };
+    format!("{place}{authority} ({who}){need}")
 }

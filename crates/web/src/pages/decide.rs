@@ -3,7 +3,7 @@
 use super::request::refused;
 use super::{Page, Visit, see};
 use crate::api::request_id;
-use crate::period::narrowed;
+use crate::period::changed;
 use crate::reader::Reader;
 use crate::site::local_path;
 use axum::Form;
@@ -11,7 +11,7 @@ use axum::extract::Path;
 use countersign_control::Fault;
 use countersign_control::view::RequestView;
 use countersign_core::{Position, Refusal};
-use countersign_journal::{RequestId, Timestamp, Verdict, Window};
+use countersign_journal::{RequestId, Terms, Timestamp, Verdict};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -33,6 +33,8 @@ pub(crate) struct DecisionForm {
     #[serde(default)]
     zone: String,
     #[serde(default)]
+    reset_after_use: Option<String>,
+    #[serde(default)]
     next: String,
 }
 
@@ -52,16 +54,16 @@ pub(crate) async fn decision(visit: Visit, Path(id): Path<String>, Form(form): F
 async fn decide(visit: &Visit, id: RequestId, form: &DecisionForm) -> Result<(), Fault> {
     let position = Position { track: form.track, level: form.level, epoch: form.epoch };
     let seen = visit.site.control.request(visit.actor(), id).await?;
-    let window = match form.verdict {
-        Verdict::Approve => changed(&visit.reader, &seen, form)?,
+    let terms = match form.verdict {
+        Verdict::Approve => terms(&visit.reader, &seen, form)?,
         Verdict::Reject => None,
     };
-    visit.site.control.decide(visit.actor(), id, position, form.verdict, window, &form.comment).await
+    visit.site.control.decide(visit.actor(), id, position, form.verdict, terms, &form.comment).await
 }
 
-/// The window an approver changed. A field left as it was stands for the exact moment asked for, which the field
+/// The terms an approver changed. A field left as it was stands for the exact moment asked for, which the field
 /// shows to the minute only.
-fn changed(reader: &Reader, seen: &RequestView, form: &DecisionForm) -> Result<Option<Window>, Fault> {
+fn terms(reader: &Reader, seen: &RequestView, form: &DecisionForm) -> Result<Option<Terms>, Fault> {
     let reader = Reader::new(reader.now, &form.zone);
     let read = |text: &str, was: &str| -> Result<Option<Timestamp>, Fault> {
         if text.is_empty() || text == was {
@@ -69,10 +71,75 @@ fn changed(reader: &Reader, seen: &RequestView, form: &DecisionForm) -> Result<O
         }
         reader.read(text).map(Some).ok_or(Fault::Refused(Refusal::NoPeriod))
     };
-    narrowed(seen, read(&form.start, &form.start_was)?, read(&form.end, &form.end_was)?)
+    let (start, end) = (read(&form.start, &form.start_was)?, read(&form.end, &form.end_was)?);
+    changed(seen, start, end, form.reset_after_use.is_some())
 }
 
 #[derive(Deserialize)]
+pub(crate) struct EditForm {
+    #[serde(default)]
+    end: String,
+    #[serde(default)]
+    end_was: String,
+    #[serde(default)]
+    zone: String,
+    #[serde(default)]
+    reset_after_use: Option<String>,
+    #[serde(default)]
+    reason: String,
+}
+
+/// `POST /requests/{id}/edit`
+pub(crate) async fn edit(visit: Visit, Path(id): Path<String>, Form(form): Form<EditForm>) -> Page {
+    let id = request_id(&id)?;
+    match try_edit(&visit, id, &form).await {
+        Ok(()) => led("", id, "edited"),
+        Err(fault) => refused(&visit, id, fault, form.reason).await,
+    }
+}
+
+async fn try_edit(visit: &Visit, id: RequestId, form: &EditForm) -> Result<(), Fault> {
+    let seen = visit.site.control.request(visit.actor(), id).await?;
+    let reader = Reader::new(visit.reader.now, &form.zone);
+    let end = match form.end.trim() {
+        text if text.is_empty() || text == form.end_was => None,
+        text => Some(reader.read(text).ok_or(Fault::Refused(Refusal::NoPeriod))?),
+    };
+    let terms = changed(&seen, None, end, form.reset_after_use.is_some())?;
+    let terms = terms.ok_or_else(|| Fault::Input("nothing was changed; choose another end, or the reset".into()))?;
+    visit.site.control.edit(visit.actor(), id, terms, &form.reason).await
+}
+
+#[derive(Deserialize)]
+pub(crate) struct EscalateForm {
+    track: u32,
+    level: u32,
+    epoch: u32,
+}
+
+/// `POST /requests/{id}/escalate`
+pub(crate) async fn escalate(visit: Visit, Path(id): Path<String>, Form(form): Form<EscalateForm>) -> Page {
+    let id = request_id(&id)?;
+    let position = Position { track: form.track, level: form.level, epoch: form.epoch };
+    let done = visit.site.control.escalate(visit.actor(), id, position).await;
+    finish(&visit, id, done, "escalated", PlainForm::default()).await
+}
+
+/// `POST /requests/{id}/emergency`
+pub(crate) async fn emergency(visit: Visit, Path(id): Path<String>, Form(form): Form<PlainForm>) -> Page {
+    let id = request_id(&id)?;
+    let done = visit.site.control.emergency(visit.actor(), id, &form.reason).await;
+    finish(&visit, id, done, "emergency", form).await
+}
+
+/// `POST /requests/{id}/stop`
+pub(crate) async fn stop(visit: Visit, Path(id): Path<String>, Form(form): Form<PlainForm>) -> Page {
+    let id = request_id(&id)?;
+    let done = visit.site.control.stop_emergency(visit.actor(), id, &form.reason).await;
+    finish(&visit, id, done, "stopped", form).await
+}
+
+#[derive(Deserialize, Default)]
 pub(crate) struct PlainForm {
     #[serde(default)]
     next: String,

@@ -158,6 +158,10 @@ impl DoneParams {
                 format!("You took back your approval of {on}; its level is open again, or its access has ended.")
             }
             "revoked" => format!("You revoked {on}. Its sessions are being cut."),
+            "edited" => format!("You changed the terms of {on}."),
+            "escalated" => format!("You escalated {on}. Others decide it now."),
+            "emergency" => format!("You declared an emergency on {on}. All its approvers are told and will review it."),
+            "stopped" => format!("You stopped the emergency on {on}. It waits for its approvers."),
             "surrendered" => format!("You gave {on} back."),
             "asked" => format!("Request {on} was sent."),
             "granted" => format!("{on} was granted at once: nobody needs to decide it."),

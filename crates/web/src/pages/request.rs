@@ -34,7 +34,9 @@ impl RequestPage<'_> {
     fn level_icon(&self, level: &LevelView) -> &'static str {
         match level.stage {
             "passed" => "badge-check",
-            "open" => "circle-dot",
+            "reviewed" => "badge-check",
+            "open" | "to review" => "circle-dot",
+            "blocked" => "triangle-alert",
             _ => "circle",
         }
     }
@@ -42,6 +44,9 @@ impl RequestPage<'_> {
     fn level_words(&self, level: &LevelView) -> String {
         let stage = match (level.stage, self.r.status) {
             ("passed", _) => "passed",
+            ("blocked", "Pending") => "too few people can decide it",
+            ("to review", _) => "to be reviewed",
+            ("reviewed", _) => "reviewed",
             ("open", "Pending") => "deciding now",
             ("open", _) => "was deciding when it ended",
             (_, "Pending") => "not started",
@@ -53,9 +58,23 @@ impl RequestPage<'_> {
         format!("{stage}{need}{reject}")
     }
 
+    /// The first open level, as (track, level, epoch) of what this reader sees.
+    fn escalates(&self) -> Option<(usize, usize, u32)> {
+        let levels = self
+            .r
+            .tracks
+            .iter()
+            .enumerate()
+            .flat_map(|(t, levels)| levels.iter().enumerate().map(move |(l, level)| (t, l, level)));
+        let mut open = levels.filter(|(_, _, level)| matches!(level.stage, "open" | "blocked"));
+        open.find(|(_, _, level)| level.escalated.is_empty() && level.then.ends_with("decide"))
+            .map(|(t, l, level)| (t, l, level.epoch))
+    }
+
     fn acts(&self) -> bool {
         let may = self.r.may;
-        may.withdraw || may.retract || may.revoke || may.surrender
+        let special = may.edit || may.emergency || may.stop || (may.escalate && self.escalates().is_some());
+        may.withdraw || may.retract || may.revoke || may.surrender || special
     }
 }
 

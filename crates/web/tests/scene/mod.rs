@@ -6,7 +6,7 @@
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
-use countersign_control::{Actor, Clock, Control, Gate, Hold, RootKey, Settings, Unit, install};
+use countersign_control::{Actor, Clock, Control, Gate, Hold, Reservation, RootKey, Settings, Unit, install};
 use countersign_core::digest::UnitPart;
 use countersign_inspect::sql;
 use countersign_journal::{AccountId, RequestId, Window};
@@ -135,7 +135,10 @@ impl Scene {
         let window = Window::new(now, now.plus(3_600)).expect("an hour");
         let actor = self.actor(handle).await;
         let account = self.account("app@prod-db");
-        self.control.ask_connect(&actor, account, None, window, "ticket 4711: price fix").await.expect("asked")
+        self.control
+            .reserve(&actor, Reservation::plain(account, window, "ticket 4711: price fix"))
+            .await
+            .expect("asked")
     }
 
     /// Alice opens a session on the account that is open to her and is held there with `text`.

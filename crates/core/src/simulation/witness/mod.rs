@@ -1,12 +1,14 @@
 //! A witness reads every event as it is committed and judges it from what came before, with a memory and logic of
 //! its own. It trusts neither `decide` nor the fold; the numbers are those of DESIGN §10.
 
+mod special;
+
 use super::naive;
 use crate::invariant::Broken;
 use crate::{Directory, Effect, State, Status};
 use countersign_journal::{
-    Act, Attempt, Event, Evidence, GrantId, Outcome, PersonId, Policy, RequestId, RequestMade, RulingRecord, SessionId,
-    Terms, Timestamp, TrackPlan, Verdict,
+    Act, Attempt, Authority, DelegationId, Event, Evidence, GrantId, Outcome, PersonId, Policy, RequestId, RequestMade,
+    RulingRecord, SessionId, Terms, Timestamp, TrackPlan, Verdict,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,12 +19,33 @@ pub(super) struct Witness {
     requests: BTreeMap<RequestId, Seen>,
     grants: BTreeMap<GrantId, SeenGrant>,
     sessions: BTreeMap<SessionId, SeenSession>,
+    delegations: BTreeMap<DelegationId, Lent>,
 }
 
 struct Seen {
     made: RequestMade,
     status: Status,
+    settled_at: Option<Timestamp>,
     tracks: Vec<SeenTrack>,
+    emergency: Option<SeenEmergency>,
+    /// Whether access was opened by the emergency, before every level had its approvals.
+    opened_early: bool,
+    reviews: Vec<(u32, Ballot)>,
+    grant: Option<GrantId>,
+}
+
+struct SeenEmergency {
+    opens_at: Timestamp,
+    stopped: bool,
+}
+
+/// A right to decide as it was lent.
+struct Lent {
+    from: PersonId,
+    to: PersonId,
+    start: Timestamp,
+    end: Timestamp,
+    ended: bool,
 }
 
 #[derive(Default)]
@@ -34,12 +57,16 @@ struct SeenTrack {
     ballots: Vec<Ballot>,
     /// Set between a retract and the start of the level it reopens.
     reopens: Option<(u32, u32)>,
+    since: Timestamp,
+    escalated: Option<(Authority, Option<PersonId>)>,
+    blocked: bool,
 }
 
 #[derive(Clone, Copy)]
 struct Ballot {
     level: u32,
     person: PersonId,
+    behalf: Option<PersonId>,
     verdict: Verdict,
     terms: Terms,
 }
@@ -47,6 +74,8 @@ struct Ballot {
 struct SeenGrant {
     request: RequestId,
     terms: Terms,
+    /// The widest terms it may be edited to.
+    signed: Terms,
     opened: bool,
     uses: u32,
     reports: u32,
@@ -75,14 +104,22 @@ impl Witness {
             Event::PolicyApplied { policy, .. } => self.policy = policy.clone(),
             Event::DirectoryApplied { .. } | Event::Noted(_) => {}
             Event::RequestMade(made) => self.made(directory, now, made)?,
-            Event::LevelStarted { .. } => self.started(directory, event)?,
-            Event::Voted { .. } => self.voted(directory, event)?,
+            Event::LevelStarted { .. } => self.started(directory, now, event)?,
+            Event::Escalated { .. } => self.escalated(directory, now, event)?,
+            Event::LevelBlocked { .. } | Event::LevelFreed { .. } => self.blocked_or_freed(directory, event)?,
+            Event::EmergencyConfirmed { .. } | Event::EmergencyStopped { .. } => {
+                self.emergency(directory, now, event)?;
+            }
+            Event::Reviewed { .. } => self.reviewed(directory, now, event)?,
+            Event::Delegated { .. } | Event::DelegationEnded { .. } => self.delegation(directory, now, event)?,
+            Event::GrantEdited { grant, by, terms, .. } => self.edited(directory, now, *grant, *by, *terms)?,
+            Event::Voted { .. } => self.voted(directory, now, event)?,
             Event::Retracted { .. } => self.retracted(directory, event)?,
             Event::RequestApproved { request, grant, terms } => self.approved(now, *request, *grant, *terms)?,
-            Event::RequestDisapproved { request, .. } => self.disapproved(*request)?,
-            Event::RequestCanceled { request } => self.canceled(*request)?,
-            Event::RequestExpired { request } => self.settle(*request, &[Status::Pending], Status::Expired)?,
-            Event::RequestRevoked { request, by, .. } => self.revoked(directory, *request, *by)?,
+            Event::RequestDisapproved { request, .. } => self.disapproved(now, *request)?,
+            Event::RequestCanceled { request } => self.canceled(now, *request)?,
+            Event::RequestExpired { request } => self.settle(now, *request, &[Status::Pending], Status::Expired)?,
+            Event::RequestRevoked { request, by, .. } => self.revoked(directory, now, *request, *by)?,
             Event::GrantEnded { grant, .. } => {
                 let grant = known(self.grants.get_mut(grant), "the grant that ended")?;
                 ensure(!grant.ended, 11, || "a grant ended twice".into())?;
@@ -122,19 +159,32 @@ impl Witness {
             Act::Connect => {
                 let expected = naive::connect_outcome(&self.policy, directory, person, &made.target);
                 ensure(outcome == expected, 1, || format!("request {id} is ruled {outcome:?}, not {expected:?}"))?;
+                self.conditions_kept(directory, now, made)?;
             }
             Act::Run(run) => self.live_session(directory, now, run.session, run.grant)?,
         }
         let tracks = made.tracks.iter().map(|_| SeenTrack::default()).collect();
-        self.requests.insert(id, Seen { made: made.clone(), status: Status::Pending, tracks });
+        let seen = Seen {
+            made: made.clone(),
+            status: Status::Pending,
+            settled_at: None,
+            tracks,
+            emergency: None,
+            opened_early: false,
+            reviews: Vec::new(),
+            grant: None,
+        };
+        self.requests.insert(id, seen);
         Ok(())
     }
 
-    fn started(&mut self, directory: &Directory, event: &Event) -> Held {
-        let Event::LevelStarted { request: id, track: n, level, epoch, approvers } = event else { return Ok(()) };
+    fn started(&mut self, directory: &Directory, now: Timestamp, event: &Event) -> Held {
+        let Event::LevelStarted { request: id, track: n, level, epoch, approvers, informed, .. } = event else {
+            return Ok(());
+        };
+        let able = self.able_on(directory, now, *id, *n, *level)?;
         let seen = known(self.requests.get_mut(id), "the request whose level started")?;
         ensure(seen.status == Status::Pending, 11, || format!("a level of {id} starts and it is {:?}", seen.status))?;
-        let requester = seen.made.person.id;
         let plan = known(seen.made.tracks.get(*n as usize), "the track")?;
         let track = known(seen.tracks.get_mut(*n as usize), "the track")?;
         let expected = match (track.reopens.take(), track.open) {
@@ -151,18 +201,16 @@ impl Witness {
                 format!("{id} starts level {level} and level {passed} has {found} approvals")
             })?;
         }
-        let able: BTreeSet<PersonId> = plan.levels.get(*level as usize).map_or_else(BTreeSet::new, |level| {
-            let all = directory.people.keys().copied();
-            all.filter(|p| naive::may_decide(directory, &level.authority, requester, *p)).collect()
-        });
         ensure(*approvers == able, 3, || format!("{id} tells {approvers:?}, but {able:?} may decide"))?;
+        ensure(informed.is_disjoint(&able), 3, || format!("{id} informs those who decide"))?;
         let first = *level == 0 && *epoch == 0;
         ensure(!first || !able.is_empty(), 2, || format!("request {id} was made and nobody can decide it"))?;
-        (track.open, track.epoch) = (Some(*level), *epoch);
+        (track.open, track.epoch, track.since) = (Some(*level), *epoch, now);
+        (track.escalated, track.blocked) = (None, false);
         Ok(())
     }
 
-    fn voted(&mut self, directory: &Directory, event: &Event) -> Held {
+    fn voted(&mut self, directory: &Directory, now: Timestamp, event: &Event) -> Held {
         let Event::Voted {
             request: id,
             track: n,
@@ -174,32 +222,32 @@ impl Witness {
             evidence,
             authority,
             digest,
+            behalf,
             ..
         } = event
         else {
             return Ok(());
         };
-        let (person, requester) = (*approver, known(self.requests.get(id), "the request")?.made.person.id);
+        self.entitled(directory, now, *id, authority, *approver, *behalf)?;
+        let person = *approver;
         let seen = known(self.requests.get_mut(id), "the request voted on")?;
         ensure(seen.status == Status::Pending, 11, || format!("{person} votes on {id}, which is {:?}", seen.status))?;
-        ensure(person != requester, 3, || format!("the requester of {id} decides it"))?;
-        let twice = seen.tracks.iter().flat_map(|t| &t.ballots).any(|b| b.person == person);
-        ensure(!twice, 3, || format!("{person} counts twice on {id}"))?;
         let plan = known(seen.made.tracks.get(*n as usize), "the track")?;
         let track = known(seen.tracks.get_mut(*n as usize), "the track")?;
         ensure((track.open, track.epoch) == (Some(*level), *epoch), 4, || {
             format!("{person} votes on level {level} of {id} in epoch {epoch}, which is not open")
         })?;
         let demanded = known(plan.levels.get(*level as usize), "the level")?;
-        ensure(*authority == demanded.authority && *digest == seen.made.digest, 5, || {
+        let (now_decides, by) = track.escalated.clone().unwrap_or((demanded.authority.clone(), None));
+        ensure(*authority == now_decides && *digest == seen.made.digest, 5, || {
             format!("a vote on {id} names another authority or digest than the request")
         })?;
-        ensure(naive::may_decide(directory, &demanded.authority, requester, person), 2, || {
-            format!("{person} votes on {id} and is not entitled")
+        ensure(by.is_none_or(|by| by != person && Some(by) != *behalf), 3, || {
+            format!("{person} escalated a level of {id} and decides it")
         })?;
         let strong = demanded.evidence == Evidence::SignedIn || *evidence == Evidence::SecondFactor;
         ensure(strong, 13, || format!("{person} votes on {id} without the evidence it demands"))?;
-        track.ballots.push(Ballot { level: *level, person, verdict: *verdict, terms: *terms });
+        track.ballots.push(Ballot { level: *level, person, behalf: *behalf, verdict: *verdict, terms: *terms });
         Ok(())
     }
 
@@ -220,26 +268,40 @@ impl Witness {
     }
 
     fn approved(&mut self, now: Timestamp, id: RequestId, grant: GrantId, terms: Terms) -> Held {
-        self.settle(id, &[Status::Pending], Status::Approved)?;
-        let seen = known(self.requests.get(&id), "the request")?;
-        for (plan, track) in seen.made.tracks.iter().zip(&seen.tracks) {
-            passed(id, plan, track)?;
+        self.settle(now, id, &[Status::Pending], Status::Approved)?;
+        let seen = known(self.requests.get_mut(&id), "the request")?;
+        let every_level = seen.made.tracks.iter().zip(&seen.tracks).try_for_each(|(plan, t)| passed(id, plan, t));
+        let by_itself = seen.made.automatic.is_some();
+        if every_level.is_err() && !by_itself {
+            let open = seen.emergency.as_ref().is_some_and(|e| !e.stopped && now >= e.opens_at);
+            ensure(open, 2, || format!("{id} is approved and {every_level:?}"))?;
+            seen.opened_early = true;
+            let length = terms.window.end.0 - terms.window.start.0;
+            let asked = seen.made.terms.window.end.0 - seen.made.terms.window.start.0;
+            ensure(length <= asked, 6, || format!("the emergency of {id} lasts longer than was asked"))?;
+        }
+        for track in &seen.tracks {
             let approvals = track.ballots.iter().filter(|b| b.verdict == Verdict::Approve);
-            let wider =
-                approvals.map(|b| b.terms.window).find(|w| terms.window.start < w.start || w.end < terms.window.end);
+            let wider = approvals.map(|b| b.terms).find(|t| {
+                let starts_before = terms.window.start < t.window.start;
+                starts_before || t.window.end < terms.window.end || (t.reset_after_use && !terms.reset_after_use)
+            });
+            let wider = wider.filter(|_| !seen.opened_early);
             ensure(wider.is_none(), 6, || format!("the grant of {id} is wider than what was signed"))?;
         }
+        ensure(terms.reset_after_use || !seen.made.terms.reset_after_use, 6, || format!("{id} lost its reset"))?;
         let window = terms.window;
         ensure(now <= window.start && window.start < window.end, 6, || format!("{id} grants a past or empty window"))?;
         let asked = seen.made.terms.window;
         let fits = seen.made.act == Act::Connect || (asked.start <= window.start && window.end <= asked.end);
         ensure(fits, 6, || format!("{id} grants more than its connect grant"))?;
-        let new = SeenGrant { request: id, terms, opened: false, uses: 0, reports: 0, ended: false };
+        seen.grant = Some(grant);
+        let new = SeenGrant { request: id, terms, signed: terms, opened: false, uses: 0, reports: 0, ended: false };
         ensure(self.grants.insert(grant, new).is_none(), 10, || format!("{grant} was given twice"))
     }
 
-    fn disapproved(&mut self, id: RequestId) -> Held {
-        self.settle(id, &[Status::Pending], Status::Disapproved)?;
+    fn disapproved(&mut self, now: Timestamp, id: RequestId) -> Held {
+        self.settle(now, id, &[Status::Pending], Status::Disapproved)?;
         let seen = known(self.requests.get(&id), "the request")?;
         let enough = seen.made.tracks.iter().zip(&seen.tracks).any(|(plan, track)| {
             let levels = (0..).zip(&plan.levels);
@@ -248,31 +310,24 @@ impl Witness {
         ensure(enough, 2, || format!("{id} is disapproved without enough rejections"))
     }
 
-    fn canceled(&mut self, id: RequestId) -> Held {
+    fn canceled(&mut self, now: Timestamp, id: RequestId) -> Held {
         let used = self.grants.values().any(|g| g.request == id && (g.opened || g.uses > 0 || g.ended));
         ensure(!used, 11, || format!("{id} is canceled after its grant was used or over"))?;
-        self.settle(id, &[Status::Pending, Status::Approved], Status::Canceled)
+        self.settle(now, id, &[Status::Pending, Status::Approved], Status::Canceled)
     }
 
-    fn revoked(&mut self, directory: &Directory, id: RequestId, by: PersonId) -> Held {
-        self.settle(id, &[Status::Approved], Status::Revoked)?;
-        let seen = known(self.requests.get(&id), "the request")?;
-        let requester = seen.made.person.id;
-        let voted = seen.tracks.iter().flat_map(|t| &t.ballots).any(|b| b.person == by);
-        let mut levels = seen.made.tracks.iter().flat_map(|t| &t.levels);
-        let approver = levels.any(|l| naive::may_decide(directory, &l.authority, requester, by));
-        let administrator =
-            naive::may_decide(directory, &countersign_journal::Authority::Administrators, requester, by);
-        ensure(by != requester && naive::enabled(directory, by) && (voted || approver || administrator), 3, || {
-            format!("{by} revokes {id} and may not")
-        })
+    fn revoked(&mut self, directory: &Directory, now: Timestamp, id: RequestId, by: PersonId) -> Held {
+        self.settle(now, id, &[Status::Approved], Status::Revoked)?;
+        let may = self.may_take_away(directory, now, id, by)?;
+        ensure(may, 3, || format!("{by} revokes {id} and may not"))
     }
 
     /// Statuses change along the arrows of DESIGN §5 only.
-    fn settle(&mut self, id: RequestId, from: &[Status], to: Status) -> Held {
+    fn settle(&mut self, now: Timestamp, id: RequestId, from: &[Status], to: Status) -> Held {
         let seen = known(self.requests.get_mut(&id), "the request that was settled")?;
         ensure(from.contains(&seen.status), 11, || format!("{id} goes from {:?} to {to:?}", seen.status))?;
         seen.status = to;
+        seen.settled_at = Some(now);
         Ok(())
     }
 
@@ -298,6 +353,7 @@ impl Witness {
         ensure(outcome != Outcome::Deny, 1, || format!("{session} opens although the rules deny it"))?;
         ensure(*first_use != grant.opened, 10, || format!("{session} says wrongly whether it is the first use"))?;
         self.alone(*id)?;
+        self.not_too_many(directory, now, *id)?;
         known(self.grants.get_mut(id), "the grant opened")?.opened = true;
         let before = self.sessions.insert(*session, SeenSession { grant: *id, open: true });
         ensure(before.is_none(), 10, || format!("{session} was opened twice"))
@@ -363,7 +419,7 @@ impl Witness {
 
     /// Compares the fold with this memory: statuses, frozen levels, standing votes, what hangs on ended grants, and
     /// that the engine asks to be woken before anything's deadline.
-    pub(super) fn agrees(&self, state: &State, wake_at: Option<Timestamp>) -> Held {
+    pub(super) fn agrees(&self, directory: &Directory, state: &State, wake_at: Option<Timestamp>) -> Held {
         ensure(state.requests.len() == self.requests.len(), 10, || "a request is missing".into())?;
         for (id, seen) in &self.requests {
             let request = known(state.requests.get(id), "the request in the fold")?;
@@ -386,6 +442,7 @@ impl Witness {
             if seen.status == Status::Pending {
                 let due = wake_at.is_some_and(|at| at <= seen.made.terms.window.end);
                 ensure(due, 12, || format!("{id} waits and nothing wakes the engine at its end"))?;
+                self.somebody_can_act(directory, *id, seen, wake_at)?;
             }
             self.hangs_on_nothing_ended(seen)?;
         }

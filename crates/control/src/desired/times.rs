@@ -1,0 +1,81 @@
+//! Periods and hours as people write them in the file: `30m`, `Mon-Fri 09:00-17:00`.
+
+use super::file::{HoursEntry, ParametersEntry};
+use crate::fault::Fault;
+use countersign_journal::{Hours, Opening, Parameters, Seconds, Weekday};
+use std::collections::BTreeSet;
+
+/// The system parameters, or their defaults.
+pub(super) fn parameters(entry: &ParametersEntry) -> Result<Parameters, Fault> {
+    let what = "parameter `approval.workflow.level.timeout.period.values`";
+    match &entry.timeout_periods {
+        Some(list) => {
+            Ok(Parameters { timeout_periods_s: list.iter().map(|p| period(p, what)).collect::<Result<_, _>>()? })
+        }
+        None => Ok(Parameters::default()),
+    }
+}
+
+/// `45s`, `30m`, `2h` or `1d` in seconds.
+pub(super) fn period(text: &str, what: &str) -> Result<Seconds, Fault> {
+    let units = [('s', 1), ('m', 60), ('h', 3_600), ('d', 86_400)];
+    let read = units.iter().find_map(|(unit, seconds)| {
+        let number = text.trim().strip_suffix(*unit)?.trim().parse::<u64>().ok()?;
+        number.checked_mul(*seconds)
+    });
+    read.ok_or_else(|| Fault::Input(format!("{what}: `{text}` is not a period; write `45s`, `30m`, `2h` or `1d`")))
+}
+
+pub(super) fn hours(entry: &HoursEntry, what: &str) -> Result<Hours, Fault> {
+    let opening = |text: &String| {
+        read(text).ok_or_else(|| {
+            let example = "`Mon-Fri 09:00-17:00` or `Sat,Sun 22:00-06:00`";
+            Fault::Input(format!("{what}: `{text}` are no hours; write them as {example}"))
+        })
+    };
+    Ok(Hours { zone: entry.zone.clone(), openings: entry.open.iter().map(opening).collect::<Result<_, _>>()? })
+}
+
+fn read(text: &str) -> Option<Opening> {
+    let (days, times) = text.trim().split_once(' ')?;
+    let (from, until) = times.trim().split_once('-')?;
+    let days = days.split(',').map(day_range).collect::<Option<Vec<_>>>()?.into_iter().flatten().collect();
+    Some(Opening { days, from_minute: minute(from)?, until_minute: minute(until)? })
+}
+
+/// `Mon` or `Mon-Fri`; a range may go over the end of the week.
+fn day_range(text: &str) -> Option<BTreeSet<Weekday>> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let at = |name: &str| Weekday::ALL.iter().position(|d| format!("{d:?}").eq_ignore_ascii_case(name.trim()));
+    let (first, last) = (at(first)?, at(last)?);
+    let length = (last + 7 - first) % 7;
+    Some((0..=length).map(|n| Weekday::ALL[(first + n) % 7]).collect())
+}
+
+/// `09:00` in minutes; `24:00` is the end of the day.
+fn minute(text: &str) -> Option<u16> {
+    let (hours, minutes) = text.trim().split_once(':')?;
+    let (hours, minutes): (u16, u16) = (hours.parse().ok()?, minutes.parse().ok()?);
+    let total = hours.checked_mul(60)?.checked_add(minutes)?;
+    (minutes < 60 && total <= 1440).then_some(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn periods_and_hours_are_read_or_refused_with_an_example() {
+        assert_eq!(period("30m", "level 1").ok(), Some(1_800));
+        assert_eq!(period(" 2h", "level 1").ok(), Some(7_200));
+        let wrong = period("soon", "level 1").expect_err("no period").to_string();
+        assert!(wrong.contains("level 1") && wrong.contains("`30m`"), "{wrong}");
+        let week = read("Fri-Mon 22:00-06:00").expect("hours");
+        assert_eq!(week.days, [Weekday::Fri, Weekday::Sat, Weekday::Sun, Weekday::Mon].into());
+        assert_eq!((week.from_minute, week.until_minute), (22 * 60, 6 * 60));
+        assert_eq!(read("Mon 00:00-24:00").map(|o| o.until_minute), Some(1440));
+        for text in ["Mon", "Mon 9-17", "Mon 09:00-25:00", "Someday 09:00-17:00", "Mon 09:60-17:00"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Who may decide, resolved at the moment of asking: members now, their rights as lent now, never the requester.
+
+use super::World;
+use crate::directory::{About, Directory};
+use crate::input::Position;
+use crate::planted::{self, Fault};
+use crate::refusal::Refusal;
+use crate::state::{Request, State, Status, Track};
+use countersign_journal::{Authority, PersonId, Timestamp};
+use std::collections::BTreeSet;
+
+/// Everyone who could decide: holders of the authority, and whoever borrowed a holder's right (R42).
+pub(super) fn able(world: &World<'_>, authority: &Authority, about: About) -> BTreeSet<PersonId> {
+    let holders = world.directory.holders(authority, about);
+    let lent = world.state.delegations.values().filter(|d| d.is_live(world.now) && holders.contains(&d.from));
+    let borrowers = lent.map(|d| d.to).filter(|p| *p != about.requester && world.directory.enabled(*p).is_some());
+    let borrowers: BTreeSet<PersonId> = borrowers.collect();
+    &holders | &borrowers
+}
+
+/// How many more votes an authority could yield on a request: holders whose answer does not count already. A lent right
+/// is the lender's one vote.
+pub(super) fn votes_left(world: &World<'_>, request: &Request, track: &Track, authority: &Authority) -> usize {
+    let mut holders = world.directory.holders(authority, request.about());
+    for person in request.counted().chain(track.escalated.as_ref().and_then(|e| e.by)) {
+        holders.remove(&person);
+    }
+    holders.len()
+}
+
+/// By what right somebody decides.
+pub(super) struct Standing {
+    /// The lender, when the right was lent.
+    pub(super) behalf: Option<PersonId>,
+}
+
+/// The right by which `person` may decide under `authority`: their own before a lent one, and never one whose holder
+/// counts already.
+pub(super) fn standing(
+    world: &World<'_>,
+    request: &Request,
+    authority: &Authority,
+    person: PersonId,
+) -> Result<Standing, Refusal> {
+    if world.directory.enabled(person).is_none() {
+        return Err(Refusal::NobodyThere);
+    }
+    if person == request.person.id && !planted::is(Fault::OwnVoteCounts) {
+        return Err(Refusal::OwnRequest);
+    }
+    let holders = world.directory.holders(authority, request.about());
+    let voters = || request.tracks.iter().flat_map(|t| &t.votes).map(|v| v.approver);
+    let counted: BTreeSet<PersonId> =
+        if planted::is(Fault::LenderCountsToo) { voters().collect() } else { request.counted().collect() };
+    let counts_already = |p: &PersonId| counted.contains(p) && !planted::is(Fault::OnePersonCountsTwice);
+    if holders.contains(&person) {
+        return if counts_already(&person) { Err(Refusal::AlreadyCounted) } else { Ok(Standing { behalf: None }) };
+    }
+    let mut lenders = world.state.lent_to(person, world.now).filter(|p| holders.contains(p)).peekable();
+    if lenders.peek().is_none() {
+        return Err(Refusal::NotAnApprover(request.id));
+    }
+    let lender = lenders.find(|p| !counts_already(p)).filter(|_| !counts_already(&person));
+    lender.map(|p| Standing { behalf: Some(p) }).ok_or(Refusal::AlreadyCounted)
+}
+
+/// Whether `person` could decide any level of the request, now or earlier: by a vote that stands, or by right.
+pub(super) fn is_approver(world: &World<'_>, request: &Request, person: PersonId) -> bool {
+    request.tracks.iter().any(|t| {
+        let escalated = t.escalated.as_ref().map(|e| &e.to);
+        t.votes.iter().any(|v| v.approver == person)
+            || t.levels
+                .iter()
+                .map(|l| &l.authority)
+                .chain(escalated)
+                .any(|a| able(world, a, request.about()).contains(&person))
+    })
+}
+
+/// Everyone who could decide under an authority at `now`, for showing; the same answer as the decision's.
+#[must_use]
+pub fn approvers(
+    state: &State,
+    directory: &Directory,
+    now: Timestamp,
+    authority: &Authority,
+    about: About,
+) -> BTreeSet<PersonId> {
+    able(&World { state, directory, now }, authority, about)
+}
+
+/// Where `person` could decide a request, or review its emergency, at `now`; the same answer as the decision's.
+#[must_use]
+pub fn open_for(
+    state: &State,
+    directory: &Directory,
+    now: Timestamp,
+    request: &Request,
+    person: PersonId,
+) -> Option<Position> {
+    let world = World { state, directory, now };
+    if request.was_emergency() {
+        return request.debt().into_iter().find_map(|(track, level)| {
+            let plan = request.tracks.get(track as usize)?;
+            standing(&world, request, &plan.levels.get(level as usize)?.authority, person).ok()?;
+            Some(Position { track, level, epoch: plan.epoch })
+        });
+    }
+    if request.status != Status::Pending {
+        return None;
+    }
+    (0..).zip(&request.tracks).find_map(|(n, track)| {
+        let stands = standing(&world, request, track.authority()?, person).ok()?;
+        let escalated_it = track.escalated.as_ref().and_then(|e| e.by);
+        let own = escalated_it.is_some_and(|by| by == person || stands.behalf == Some(by));
+        (!own).then_some(Position { track: n, level: track.at, epoch: track.epoch })
+    })
+}

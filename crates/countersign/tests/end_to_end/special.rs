@@ -1,0 +1,149 @@
+//! Levels in time, conditions, lent rights and edits, with a real server and a real psql.
+
+use crate::world::{CONNECT_APPROVED, World, eventually, has, number};
+use serde_json::json;
+
+/// A connection rule with this workflow, and whatever else it says.
+fn decided_by(level: &str, more: &str) -> String {
+    let workflow = format!("[[workflow]]\nname = \"flow\"\n[[workflow.level]]\n{level}\n");
+    let rule = "[[rule]]\nname = \"reserve-prod\"\nact = \"connect\"\noutcome = \"approve\"\ngroups = [\"developers\"]";
+    format!("{workflow}{rule}\nworkflow = \"flow\"\n{more}\n")
+}
+
+const SECONDS: &str = "[parameters]\n\"approval.workflow.level.timeout.period.values\" = [\"2s\", \"30m\"]\n";
+
+/// R15, R16: a level nobody decides in time is decided by those it escalates to.
+#[test]
+fn r15_r16_a_level_that_times_out_escalates() {
+    let level = "managers_of = \"developers\"\ntimeout = \"2s\"\nescalate_to_members_of = \"dba\"";
+    let world = World::new(&[&decided_by(level, ""), SECONDS]);
+    let request = world.reserve("alice");
+    assert_eq!(world.inbox("dora").len(), 0, "not theirs yet");
+    eventually("the level escalates", || (world.inbox("dora").len() == 1).then_some(()));
+    world.cannot_decide("mia", request);
+    let view = world.request(request);
+    has(view["tracks"][0][0]["escalated"].as_str().unwrap_or_default(), "members of dba decide now");
+    world.approve("dora", request);
+    assert_eq!(world.status(request), "Approved");
+}
+
+/// R15: a timeout must be one of the listed ones.
+#[test]
+fn r15_a_timeout_that_is_not_listed_is_refused() {
+    let world = World::new(&[CONNECT_APPROVED]);
+    let file = decided_by("managers_of = \"developers\"\ntimeout = \"7m\"", "");
+    has(&world.refused(&[&file]), "approval.workflow.level.timeout.period.values");
+}
+
+/// R17: an administrator escalates by hand, and then cannot decide.
+#[test]
+fn r17_an_administrator_escalates_by_hand() {
+    let level = "managers_of = \"developers\"\ntimeout = \"30m\"\nescalate_to_members_of = \"dba\"";
+    let world = World::new(&[&decided_by(level, ""), SECONDS]);
+    let request = world.reserve("alice");
+    let at = json!({ "position": { "track": 0, "level": 0, "epoch": 0 } });
+    let path = format!("/requests/{request}/escalate");
+    assert_eq!(world.post("mia", &path, &at).status, 409, "only an administrator");
+    world.done("ada", &path, &at);
+    assert_eq!(world.post("ada", &path, &at).status, 409, "the level moved");
+    world.cannot_decide("ada", request);
+    world.approve("dave", request);
+    assert_eq!(world.status(request), "Approved");
+}
+
+/// R42, R38: a lent right is used in the lender's place, and never for oneself.
+#[test]
+fn r42_r38_the_right_to_decide_can_be_lent() {
+    let world = World::new(&[CONNECT_APPROVED]);
+    world.api("bob");
+    world.api("alice");
+    let until = json!({ "to": "bob", "end": "2099-01-01T00:00:00Z" });
+    assert_eq!(world.post("mia", "/delegations", &until).status, 409, "for at most 92 days");
+    let soon = |to: &str| json!({ "to": to, "end": in_an_hour(&world) });
+    world.done("mia", "/delegations", &soon("bob"));
+    let request = world.reserve("alice");
+    let view = world.approve("bob", request);
+    assert_eq!(view["tracks"][0][0]["votes"][0]["behalf"]["handle"], "mia");
+    let own = world.reserve("bob");
+    world.cannot_decide("bob", own);
+    let lent = world.get("mia", "/delegations");
+    world.done("mia", &format!("/delegations/{}/end", number(&lent[0]["id"])), &json!({}));
+    assert_eq!(world.get("mia", "/delegations")[0]["stage"], "ended");
+}
+
+/// R37: terms are edited while in use; an end that is past cuts the session.
+#[test]
+fn r37_a_grant_is_edited_while_it_is_used() {
+    let world = World::new(&[CONNECT_APPROVED]);
+    let request = world.reserved("alice");
+    let mut psql = world.terminal("alice");
+    psql.say("SELECT 1");
+    let path = format!("/requests/{request}/edit");
+    let wider = json!({ "end": "2098-01-01T00:00:00Z" });
+    assert_eq!(world.post("mia", &path, &wider).status, 409, "wider than signed");
+    assert_eq!(world.post("alice", &path, &json!({ "end": in_an_hour(&world) })).status, 409, "not by the holder");
+    let started = number(&world.request(request)["window"]["start"]);
+    let moment = |micros: u64| json!({ "end": rfc3339(micros), "reason": "enough for today" });
+    world.done("mia", &path, &moment(started + 1_000_000));
+    eventually("the grant ends", || (world.stage(request) == "Ended").then_some(()));
+    eventually("the backend is gone", || (world.backends() == "0").then_some(()));
+}
+
+/// R6: inside its hours a rule approves by itself.
+#[test]
+fn r6_inside_its_hours_a_rule_approves_by_itself() {
+    let always = "automatic = { zone = \"Europe/Berlin\", open = [\"Mon-Sun 00:00-24:00\"] }";
+    let world = World::new(&[&decided_by("managers_of = \"developers\"", always)]);
+    let request = world.reserve("alice");
+    let view = world.request(request);
+    assert_eq!((view["status"].as_str(), view["automatic"].as_bool()), (Some("Approved"), Some(true)));
+    let said = world.terminal("alice").say("SELECT 40 + 2");
+    has(&said.out, "42");
+}
+
+/// R7: a listed reason, a ticket, and how far ahead.
+#[test]
+fn r7_a_listed_reason_a_ticket_and_no_more_than_a_day_ahead() {
+    let more = "reasons = [\"repair\", \"release\"]\nticket = true\nahead_max_minutes = 1440";
+    let world = World::new(&[&decided_by("managers_of = \"developers\"", more)]);
+    let ask = |more: serde_json::Value| {
+        let mut wanted = json!({ "target": "prod-db", "minutes": 60, "reason": "wrong city" });
+        wanted.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
+        world.post("alice", "/requests", &wanted)
+    };
+    has(&ask(json!({})).body.to_string(), "choose one of the listed reasons");
+    has(&ask(json!({ "choice": "repair" })).body.to_string(), "a ticket id is required");
+    let far = json!({ "choice": "repair", "ticket": "OPS-1", "start": "2096-01-01T00:00:00Z" });
+    assert_eq!(ask(far).status, 409);
+    let asked = ask(json!({ "choice": "repair", "ticket": "OPS-1" }));
+    assert_eq!(asked.status, 200, "{}", asked.body);
+    let view = world.request(1);
+    assert_eq!((&view["choice"], &view["ticket"]), (&json!("repair"), &json!("OPS-1")));
+}
+
+/// R39: no emergency without a second factor, and none where the rules allow none.
+#[test]
+fn r39_an_emergency_needs_a_second_factor_and_a_rule_that_allows_it() {
+    let world = World::new(&[&decided_by("managers_of = \"developers\"", "emergency = true")]);
+    let request = world.reserve("alice");
+    let why = json!({ "reason": "production is down" });
+    let answer = world.post("alice", &format!("/requests/{request}/emergency"), &why);
+    has(&answer.body.to_string(), "second factor");
+    assert_eq!(world.status(request), "Pending");
+    world.apply(&[CONNECT_APPROVED]);
+    let other = world.reserve("bob");
+    let answer = world.post("bob", &format!("/requests/{other}/emergency"), &why);
+    has(&answer.body.to_string(), "the rules allow no emergency access here");
+}
+
+fn in_an_hour(world: &World) -> String {
+    // The server's clock, as far as its last request tells it.
+    let request = world.reserve("alice");
+    let made = number(&world.request(request)["made_at"]);
+    world.done("alice", &format!("/requests/{request}/withdraw"), &json!({}));
+    rfc3339(made + 3_600_000_000)
+}
+
+fn rfc3339(micros: u64) -> String {
+    jiff::Timestamp::from_microsecond(i64::try_from(micros).expect("a moment")).expect("a moment").to_string()
+}

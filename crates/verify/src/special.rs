@@ -1,0 +1,231 @@
+//! Special paths: escalation, lent rights, emergencies and their reviews, edits.
+
+use crate::ledger::{Ledger, Next, Wrong, ensure, ensure_next};
+use crate::request::{Ballot, Request, Status, Track, inside, is_named, least};
+use crate::usage::{Stage, same_target};
+use countersign_journal::{
+    Act, DelegationId, Event, Evidence, GrantId, PersonId, RequestId, Seconds, Terms, Timestamp, Verdict, Window,
+};
+
+/// How long after a disapproval the same cannot be had by emergency.
+const AFTER_DISAPPROVAL_S: Seconds = 24 * 3600;
+
+/// A right to decide, lent.
+pub(crate) struct Lent {
+    from: PersonId,
+    to: PersonId,
+    window: Window,
+    ended: bool,
+}
+
+impl Lent {
+    fn covers(&self, at: Timestamp) -> bool {
+        !self.ended && self.window.contains(at)
+    }
+}
+
+/// An emergency, as it was declared.
+pub(crate) struct Emergency {
+    opens_at: Timestamp,
+    stopped: bool,
+    /// Whether access was opened by it, before every level had its approvals.
+    pub(crate) opened: bool,
+}
+
+impl Request {
+    /// What a grant needs: every level passed; or rules that approved by themselves; or an emergency whose countdown is
+    /// over. No tracks means that the rules simply allow: `request_made` insists on that.
+    pub(crate) fn ensure_levels_or_emergency(&mut self, at: Timestamp, window: Window) -> Result<(), Wrong> {
+        if self.made.automatic.is_some() {
+            return Ok(());
+        }
+        let plans = (0..).zip(&self.made.tracks).map(|(track, plan)| (track, &plan.levels));
+        let mut levels = plans.flat_map(|(track, levels)| (0..).zip(levels).map(move |(n, l)| (track, n, l)));
+        let missing = levels.find_map(|(track, n, level)| self.ensure_passed(track, n, level).err());
+        let Some(missing) = missing else { return Ok(()) };
+        let (id, asked) = (self.made.request, self.made.terms.window);
+        match &mut self.emergency {
+            Some(emergency) if !emergency.stopped && at >= emergency.opens_at => emergency.opened = true,
+            _ => return Err(missing),
+        }
+        ensure(window.seconds() <= asked.seconds(), || format!("the emergency of `{id}` lasts longer than was asked"))
+    }
+}
+
+impl Ledger {
+    /// Who borrows whose right at a moment, as (lender, borrower).
+    pub(crate) fn borrowers(&self, at: Timestamp) -> Vec<(PersonId, PersonId)> {
+        self.lent.values().filter(|l| l.covers(at)).map(|l| (l.from, l.to)).collect()
+    }
+
+    /// Whether an answer may count: never the requester's, nor by a right of theirs; once a person, lender and borrower
+    /// being one; and a lent right only while it is lent.
+    pub(crate) fn may_decide(
+        &self,
+        at: Timestamp,
+        id: RequestId,
+        person: PersonId,
+        behalf: Option<PersonId>,
+    ) -> Result<(), Wrong> {
+        let request = self.request(id)?;
+        let requester = request.made.person.id;
+        ensure(person != requester, || format!("`{person}` decides their own request `{id}`"))?;
+        ensure(behalf != Some(requester), || format!("`{person}` decides `{id}` by a right of its requester"))?;
+        let again = request.counts(person) || behalf.is_some_and(|p| request.counts(p));
+        ensure(!again, || format!("`{person}`, or whose right they use, decides `{id}` a second time"))?;
+        let lent = behalf.is_none_or(|from| self.borrowers(at).contains(&(from, person)));
+        ensure(lent, || format!("`{person}` decides `{id}` by a right that was not lent to them"))
+    }
+
+    pub(crate) fn escalated(&mut self, at: Timestamp, event: &Event) -> Result<(), Wrong> {
+        let Event::Escalated { request: id, track, level: n, epoch, to, approvers, by } = event else { return Ok(()) };
+        let request = self.request_mut(*id)?;
+        request.ensure_pending("a level is escalated on")?;
+        let requester = request.made.person.id;
+        let told = !approvers.contains(&requester) && by.is_none_or(|p| p != requester && !approvers.contains(&p));
+        ensure(told, || format!("level {n} of `{id}` is escalated by or to somebody who cannot decide it"))?;
+        let level = request.plan(*track)?.get(*n as usize);
+        let level = level.ok_or_else(|| format!("track {track} of `{id}` has no level {n}"))?;
+        let target = level.timeout.as_ref().and_then(|t| t.action.target());
+        ensure(target.as_ref() == Some(to) && *to != level.authority, || {
+            format!("level {n} of `{id}` is escalated to others than it was made with")
+        })?;
+        let here = request.track(*track)?;
+        let next = match here {
+            Track::Open { level, epoch, escalated: None, .. } if level == n => Some(*epoch + 1),
+            _ => None,
+        };
+        ensure(next == Some(*epoch), || format!("level {n} of `{id}` is escalated and is not open, or was before"))?;
+        *here = Track::Open { level: *n, epoch: *epoch, since: at, escalated: Some((to.clone(), *by)) };
+        Ok(())
+    }
+
+    /// Insists that a level is the open one.
+    pub(crate) fn is_open(&mut self, id: RequestId, track: u32, n: u32) -> Result<(), Wrong> {
+        let request = self.request_mut(id)?;
+        request.ensure_pending("a level is blocked or freed on")?;
+        let open = matches!(request.track(track)?, Track::Open { level, .. } if *level == n);
+        ensure(open, || format!("level {n} of track {track} of `{id}` is blocked or freed and is not open"))
+    }
+
+    pub(crate) fn emergency(&mut self, at: Timestamp, event: &Event) -> Result<(), Wrong> {
+        let Event::EmergencyConfirmed { request: id, evidence, opens_at, approvers, .. } = event else { return Ok(()) };
+        let request = self.request(*id)?;
+        request.ensure_pending("an emergency is declared on")?;
+        ensure(request.emergency.is_none(), || format!("a second emergency is declared on `{id}`"))?;
+        ensure(*evidence >= Evidence::SecondFactor, || format!("an emergency on `{id}` lacks a second factor"))?;
+        let countdown = request.made.ruling.emergency.map(|e| e.countdown_s);
+        let countdown = countdown.ok_or_else(|| format!("the rules of `{id}` allow no emergency"))?;
+        ensure(*opens_at >= at.plus(countdown), || format!("the emergency of `{id}` opens before its countdown ends"))?;
+        ensure(!approvers.contains(&request.made.person.id), || format!("the requester of `{id}` is told to review"))?;
+        let lately = self.requests.values().find(|r| {
+            let when = r.disapproved_at.is_some_and(|d| at.seconds_since(d) < AFTER_DISAPPROVAL_S);
+            when && r.made.person.id == request.made.person.id
+                && same_target(&r.made.target, &request.made.target)
+                && same_act(&r.made.act, &request.made.act)
+        });
+        if let Some(disapproved) = lately {
+            return Err(format!(
+                "the emergency of `{id}` overrides `{}`, disapproved within a day",
+                disapproved.made.request
+            ));
+        }
+        let emergency = Emergency { opens_at: *opens_at, stopped: false, opened: false };
+        self.request_mut(*id)?.emergency = Some(emergency);
+        Ok(())
+    }
+
+    pub(crate) fn emergency_stopped(&mut self, at: Timestamp, id: RequestId, by: PersonId) -> Result<(), Wrong> {
+        let request = self.request_mut(id)?;
+        request.ensure_pending("an emergency is stopped on")?;
+        ensure(by != request.made.person.id, || format!("`{by}` stops their own emergency `{id}`"))?;
+        let counting = request.emergency.as_mut().filter(|e| !e.stopped && at < e.opens_at);
+        let emergency = counting.ok_or_else(|| format!("no emergency is counting down on `{id}`"))?;
+        emergency.stopped = true;
+        Ok(())
+    }
+
+    pub(crate) fn reviewed(&mut self, at: Timestamp, event: &Event) -> Result<(), Wrong> {
+        let Event::Reviewed {
+            request: id,
+            track,
+            level: n,
+            approver,
+            verdict,
+            evidence,
+            authority,
+            digest,
+            behalf,
+            ..
+        } = event
+        else {
+            return Ok(());
+        };
+        self.may_decide(at, *id, *approver, *behalf)?;
+        let request = self.request_mut(*id)?;
+        let opened = request.emergency.as_ref().is_some_and(|e| e.opened);
+        ensure(opened, || format!("`{approver}` reviews `{id}`, which no emergency opened"))?;
+        let level = request.plan(*track)?.get(*n as usize);
+        let level = level.ok_or_else(|| format!("track {track} of `{id}` has no level {n}"))?;
+        ensure(*authority == level.authority && is_named(authority, behalf.unwrap_or(*approver)), || {
+            format!("`{approver}` reviews `{id}` without the authority level {n} demands")
+        })?;
+        ensure(*evidence >= level.evidence, || {
+            format!("`{approver}` reviews `{id}` with weaker evidence than level {n} demands")
+        })?;
+        ensure(*digest == request.made.digest, || format!("`{approver}` signed another digest than that of `{id}`"))?;
+        let (terms, rejections) = (request.made.terms, least(level.rejections));
+        let ballot = Ballot { track: *track, level: *n, verdict: *verdict, terms, behalf: *behalf };
+        request.reviews.insert(*approver, ballot);
+        let said = request.reviews.values().filter(|b| (b.track, b.level, b.verdict) == (*track, *n, Verdict::Reject));
+        let rejected = *verdict == Verdict::Reject && said.count() >= rejections;
+        let (live, grant) = (request.status == Status::Approved, request.grant);
+        let ended = grant.and_then(|g| self.grants.get(&g)).is_none_or(|g| g.stage == Stage::Ended);
+        if rejected && live && !ended {
+            self.next = Some(Next::Revoke(*id));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn delegated(
+        &mut self,
+        at: Timestamp,
+        id: DelegationId,
+        from: PersonId,
+        to: PersonId,
+        window: Window,
+    ) -> Result<(), Wrong> {
+        ensure_next(&self.lent, id, id.0)?;
+        ensure(from != to, || format!("`{from}` lends the right to decide to themselves"))?;
+        ensure(at <= window.start && window.start < window.end, || format!("`{id}` lends for a past or empty time"))?;
+        self.lent.insert(id, Lent { from, to, window, ended: false });
+        Ok(())
+    }
+
+    pub(crate) fn delegation_ended(&mut self, at: Timestamp, id: DelegationId) -> Result<(), Wrong> {
+        let lent = self.lent.get_mut(&id).ok_or_else(|| format!("`{id}` ends and was never made"))?;
+        ensure(!lent.ended && at < lent.window.end, || format!("`{id}` ends a second time"))?;
+        lent.ended = true;
+        Ok(())
+    }
+
+    /// Terms change up to what was signed, and never by the requester.
+    pub(crate) fn edited(&mut self, id: GrantId, by: PersonId, terms: Terms) -> Result<(), Wrong> {
+        let grant = self.grant(id)?;
+        ensure(grant.stage != Stage::Ended, || format!("`{id}` is changed and has ended"))?;
+        let requester = self.request(grant.request)?.made.person.id;
+        ensure(by != requester, || format!("`{by}` changes the terms of their own `{id}`"))?;
+        let within = inside(terms.window, grant.signed.window) && terms.within(&grant.signed);
+        ensure(within, || format!("`{id}` is changed to more than was signed"))?;
+        self.grant_mut(id)?.terms = terms;
+        Ok(())
+    }
+}
+
+fn same_act(a: &Act, b: &Act) -> bool {
+    match (a, b) {
+        (Act::Connect, Act::Connect) => true,
+        (Act::Run(a), Act::Run(b)) => a.attempt == b.attempt,
+        _ => false,
+    }
+}
