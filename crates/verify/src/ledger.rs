@@ -5,7 +5,9 @@ use crate::fault::Fault;
 use crate::request::Request;
 use crate::special::Lent;
 use crate::usage::{Grant, Session};
-use countersign_journal::{AccountId, DelegationId, Entry, Event, GrantEnd, GrantId, Head, RequestId, SessionId};
+use countersign_journal::{
+    AccountId, DelegationId, Entry, Event, GrantEnd, GrantId, Head, RequestId, SessionId, Timestamp,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is wrong with an entry, without its number.
@@ -29,6 +31,8 @@ pub(crate) struct Ledger {
     directory_version: u64,
     /// What the next entry must say.
     pub(crate) next: Option<Next>,
+    /// When people, votes or an open level last changed: who is left to decide may change at no other moment.
+    pub(crate) changed_at: Timestamp,
     last_seq: u64,
     decisions: u64,
     released: u64,
@@ -102,6 +106,16 @@ impl Ledger {
 
     fn fold(&mut self, entry: Entry) -> Result<(), Wrong> {
         let at = entry.at;
+        if matches!(
+            entry.event,
+            Event::DirectoryApplied { .. }
+                | Event::PolicyApplied { .. }
+                | Event::Voted { .. }
+                | Event::Retracted { .. }
+                | Event::LevelStarted { .. }
+        ) {
+            self.changed_at = at;
+        }
         match entry.event {
             Event::PolicyApplied { version, .. } => next_version("policy", &mut self.policy_version, version),
             Event::DirectoryApplied { version, .. } => next_version("directory", &mut self.directory_version, version),

@@ -79,6 +79,7 @@ impl Ledger {
 
     pub(crate) fn escalated(&mut self, at: Timestamp, event: &Event) -> Result<(), Wrong> {
         let Event::Escalated { request: id, track, level: n, epoch, to, approvers, by } = event else { return Ok(()) };
+        let changed_at = self.changed_at;
         let request = self.request_mut(*id)?;
         request.ensure_pending("a level is escalated on")?;
         let requester = request.made.person.id;
@@ -90,12 +91,17 @@ impl Ledger {
         ensure(target.as_ref() == Some(to) && *to != level.authority, || {
             format!("level {n} of `{id}` is escalated to others than it was made with")
         })?;
+        let period = level.timeout.as_ref().map_or(0, |t| t.after_s);
         let here = request.track(*track)?;
         let next = match here {
-            Track::Open { level, epoch, escalated: None, .. } if level == n => Some(*epoch + 1),
+            Track::Open { level, epoch, escalated: None, since } if level == n => Some((*epoch + 1, *since)),
             _ => None,
         };
+        let (next, since) = next.map_or((None, at), |(next, since)| (Some(next), since));
         ensure(next == Some(*epoch), || format!("level {n} of `{id}` is escalated and is not open, or was before"))?;
+        // Before its time it escalates only when nobody was left to decide it: at the moment something changed.
+        let early = by.is_none() && at < since.plus(period) && at != changed_at;
+        ensure(!early, || format!("level {n} of `{id}` is escalated before its time ran out"))?;
         *here = Track::Open { level: *n, epoch: *epoch, since: at, escalated: Some((to.clone(), *by)) };
         Ok(())
     }

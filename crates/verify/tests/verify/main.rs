@@ -3,6 +3,7 @@
 mod days;
 mod file;
 mod forged;
+mod special;
 mod story;
 
 use countersign_journal::{Chain, Event, Head};
