@@ -161,3 +161,39 @@ async fn files_come_and_go_within_their_limits() {
     let form = scene.post("/sign-in", "", &format!("handle=a&password={}", "x".repeat(70_000))).await;
     assert_eq!(form.status, StatusCode::PAYLOAD_TOO_LARGE);
 }
+
+/// R32, R37: approved with a reset after use, then shortened, on the page; the holder cannot.
+#[tokio::test]
+async fn r37_terms_are_changed_on_the_page() {
+    let scene = Scene::start().await;
+    scene.ask("alice").await;
+    let first = decision(&scene.get("/requests/1", "bob").await.text, "approve");
+    scene.post("/requests/1/decision", "bob", &first).await;
+    let page = scene.get("/requests/1", "carol").await.text;
+    let second = format!("{}&reset_after_use=yes", decision(&page, "approve"));
+    assert_eq!(scene.post("/requests/1/decision", "carol", &second).await.status, StatusCode::SEE_OTHER);
+    let page = scene.get("/requests/1", "bob").await.text;
+    assert!(page.contains("The password is changed.") && page.contains("Change its terms"), "{page}");
+    assert!(
+        !scene.get("/requests/1", "alice").await.text.contains("Change its terms"),
+        "the holder surrenders instead"
+    );
+    let (was, zone) = (hidden(&page, "end_was").replace(':', "%3A"), "zone=UTC");
+    let unchanged = scene.post("/requests/1/edit", "bob", &format!("{zone}&end={was}&end_was={was}&reason=")).await;
+    assert!(unchanged.text.contains("othing was changed"), "{}", unchanged.text);
+    let past = format!("{zone}&end=2020-01-01T00%3A00&end_was={was}&reason=done");
+    assert_ne!(
+        scene.post("/requests/1/edit", "bob", &past).await.status,
+        StatusCode::SEE_OTHER,
+        "ends before it begins"
+    );
+    let wider = format!("{zone}&end=2090-01-01T00%3A00&end_was={was}&reason=more");
+    let refused = scene.post("/requests/1/edit", "bob", &wider).await;
+    assert!(refused.text.contains("wider than what was signed"), "{}", refused.text);
+    let escalated = scene.post("/requests/1/escalate", "bob", "track=0&level=0&epoch=0").await;
+    assert!(escalated.text.contains("nly an administrator can escalate"), "{}", escalated.text);
+    let stopped = scene.post("/requests/1/stop", "bob", "reason=").await;
+    assert!(stopped.text.contains("o emergency is counting down"), "{}", stopped.text);
+    let declared = scene.post("/requests/1/emergency", "alice", "reason=now").await;
+    assert_eq!(declared.status, StatusCode::CONFLICT);
+}
