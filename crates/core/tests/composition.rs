@@ -116,6 +116,24 @@ fn r4_one_rule_more_never_loosens_anything() {
     });
 }
 
+#[test]
+fn r7_every_rule_gets_what_it_demands() {
+    tried(|_, rules| {
+        let together = ruled(rules);
+        for rule in rules {
+            assert!(
+                together.outcome >= rule.outcome && as_strict(&together.conditions, &rule.conditions),
+                "{together:?}"
+            );
+            if together.outcome == Outcome::Approve && rule.outcome == Outcome::Approve {
+                assert!(as_demanding(&together, &ruled(std::slice::from_ref(rule))), "{together:?}");
+            }
+        }
+        let levels = together.tracks.iter().flat_map(|t| &t.levels);
+        assert!(levels.into_iter().all(|l| l.evidence >= together.conditions.evidence), "{together:?}");
+    });
+}
+
 fn as_strict(after: &Conditions, before: &Conditions) -> bool {
     let less = |a: Option<u64>, b: Option<u64>| b.is_none_or(|b| a.is_some_and(|a| a <= b));
     let sessions = |c: &Conditions| c.sessions_max.map(u64::from);
