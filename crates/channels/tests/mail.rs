@@ -11,6 +11,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, block_in_place};
 
+#[path = "mail/letters.rs"]
+mod letters;
+
 const SOON: Duration = Duration::from_secs(60);
 const PASSWORD: &str = "correct horse battery";
 
@@ -38,6 +41,11 @@ struct World {
 
 impl World {
     async fn start() -> World {
+        World::with(POLICY).await
+    }
+
+    /// A world in which this policy file is in force.
+    async fn with(policy: &str) -> World {
         let folder = tempfile::tempdir().expect("a folder");
         let settings = Settings {
             data: folder.path().join("data"),
@@ -50,7 +58,7 @@ impl World {
         let installed = install(settings, &key, clock.clone(), &hosts, "root").await.expect("installed");
         let control = installed.control;
         let root = enter(&control, &installed.invitation, "root").await;
-        control.apply(&root, POLICY).await.expect("applied");
+        control.apply(&root, policy).await.expect("applied");
         World { control, clock, root, _folder: folder }
     }
 
@@ -61,10 +69,14 @@ impl World {
 
     async fn ask(&self, reason: &str) -> RequestId {
         let alice = self.person("alice").await;
+        self.control.reserve(&alice, self.an_hour(reason)).await.expect("asked")
+    }
+
+    /// What is reserved when nothing else matters.
+    fn an_hour(&self, reason: &str) -> Reservation {
         let account = self.control.account_by_label("app@prod-db").expect("it is in the file");
         let now = self.control.now();
-        let window = Window::new(now, now.plus(3_600)).expect("an hour");
-        self.control.reserve(&alice, Reservation::plain(account, window, reason)).await.expect("asked")
+        Reservation::plain(account, Window::new(now, now.plus(3_600)).expect("an hour"), reason)
     }
 
     async fn decide(&self, approver: &Actor, request: RequestId, verdict: Verdict) {

@@ -3,9 +3,12 @@
 //! Things are known by name in the file and by id everywhere else. A name that was there keeps its id; a new name gets
 //! a new one; a person left out is disabled, never forgotten.
 
+mod account;
 mod compare;
 mod file;
 mod resolve;
+#[cfg(test)]
+mod tests;
 mod times;
 
 use crate::ask::Actor;
@@ -16,7 +19,7 @@ use crate::store::Row;
 use crate::vault::Purpose;
 use crate::view::Plan;
 use compare::compare;
-use countersign_core::{Directory, Input};
+use countersign_core::{Directory, Input, validate};
 use countersign_journal::{AccountId, Note, Policy};
 use resolve::resolve;
 use secrecy::{ExposeSecret, SecretString};
@@ -38,11 +41,7 @@ impl Control {
         actor.require(Permission::Administer)?;
         let directory = self.directory();
         let policy = self.state().policy.clone();
-        let desired = resolve(file, &directory, &policy)?;
-        countersign_core::validate::directory(&desired.directory).map_err(|f| Fault::Input(f.to_string()))?;
-        countersign_core::validate::policy(&desired.policy, &desired.directory)
-            .map_err(|f| Fault::Input(f.to_string()))?;
-        keeps_an_administrator(&desired.directory)?;
+        let desired = acceptable(file, &directory, &policy)?;
         Ok(compare(&directory, &policy, &desired))
     }
 
@@ -69,6 +68,15 @@ impl Control {
         let sealed = self.seal(Purpose::Secret, &account.to_string(), version, password.expose_secret().as_bytes())?;
         self.note(Note::SecretStored { account, version }, vec![Row::Secret { account, version, sealed }]).await
     }
+}
+
+/// The file resolved, and found to be one that can be put in force.
+fn acceptable(file: &str, old: &Directory, old_policy: &Policy) -> Result<Desired, Fault> {
+    let desired = resolve(file, old, old_policy)?;
+    validate::directory(&desired.directory).map_err(|f| Fault::Input(f.to_string()))?;
+    validate::policy(&desired.policy, &desired.directory).map_err(|f| Fault::Input(f.to_string()))?;
+    keeps_an_administrator(&desired.directory)?;
+    Ok(desired)
 }
 
 fn keeps_an_administrator(directory: &Directory) -> Result<(), Fault> {

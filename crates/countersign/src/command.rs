@@ -4,7 +4,7 @@ use crate::client::{Client, Load, encoded};
 use crate::failure::Failure;
 use crate::line::{Ask, AuditList, Decision, Format, NewRequest, RequestList};
 use crate::session::Session;
-use crate::{place, policy_file, say, show};
+use crate::{place, policy_file, say, show, special};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use std::io::{BufRead, IsTerminal};
@@ -35,6 +35,15 @@ pub(crate) fn run(ask: &Ask, format: Format) -> Result<(), Failure> {
             let body = Load::Json(json!({ "reason": reason }));
             (post(&format!("/requests/{number}/revoke"), body)?, show::request_line)
         }
+        Ask::Edit(edit) => (special::edit(edit)?, show::request_line),
+        Ask::Escalate { number, track } => (special::escalate(*number, *track)?, show::request_made),
+        Ask::Emergency { number, reason } => (special::emergency(*number, reason)?, show::emergency_line),
+        Ask::Stop { number, comment } => (special::stop(*number, comment)?, show::emergency_line),
+        Ask::Delegate { handle, start, until } => {
+            (special::delegate(handle, start.as_deref(), until)?, show::delegations)
+        }
+        Ask::Delegations => (get("/delegations", &[])?, show::delegations),
+        Ask::Undelegate { number } => (post(&format!("/delegations/{number}/end"), Load::Nothing)?, show::delegations),
         Ask::Sessions { live } => (get("/sessions", &[("live", live.to_string())])?, show::sessions),
         Ask::Terminate { number } => (post(&format!("/sessions/{number}/terminate"), Load::Nothing)?, show::terminated),
         Ask::Transcript { number } => (get(&format!("/sessions/{number}/transcript"), &[])?, show::transcript),
@@ -55,13 +64,13 @@ pub(crate) fn run(ask: &Ask, format: Format) -> Result<(), Failure> {
     Ok(())
 }
 
-type Query<'q> = [(&'q str, String)];
+pub(crate) type Query<'q> = [(&'q str, String)];
 
-fn get(path: &str, query: &Query) -> Result<Value, Failure> {
+pub(crate) fn get(path: &str, query: &Query) -> Result<Value, Failure> {
     Client::signed_in()?.call("GET", path, query, Load::Nothing)
 }
 
-fn post(path: &str, load: Load) -> Result<Value, Failure> {
+pub(crate) fn post(path: &str, load: Load) -> Result<Value, Failure> {
     Client::signed_in()?.call("POST", path, &[], load)
 }
 
@@ -133,6 +142,9 @@ fn request(new: &NewRequest) -> Result<Value, Failure> {
         "end": new.end,
         "minutes": new.minutes,
         "reason": new.reason,
+        "choice": new.choice,
+        "ticket": new.ticket,
+        "ask_whom": new.ask_whom,
     });
     post("/requests", Load::Json(body))
 }
@@ -152,6 +164,7 @@ fn approve(decision: &Decision) -> Result<Value, Failure> {
         "comment": decision.comment,
         "start": decision.start,
         "end": decision.end,
+        "reset_after_use": decision.reset_after_use,
     });
     post(&format!("/requests/{}/decision", decision.number), Load::Json(body))
 }

@@ -132,6 +132,48 @@ pub(crate) enum Ask {
     },
     /// Give back what a request of yours was granted.
     Surrender { number: u64 },
+    /// Change the terms of an approved request, never beyond what was signed; an end that is past ends it now.
+    Edit(Edit),
+    /// Let those an open level escalates to decide it now; for administrators, who then cannot decide it.
+    Escalate {
+        number: u64,
+        /// Which of several tracks, counted from 1 as `show` does.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        track: Option<u32>,
+    },
+    /// Get in before approval, where the rules let you; approvers are told and review it. Sign in with --code first: it
+    /// demands a second factor not older than five minutes.
+    Emergency {
+        number: u64,
+        /// Why it cannot wait; approvers read it.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Stop an emergency that has not opened yet; the request goes on waiting.
+    Stop {
+        number: u64,
+        /// What you want to say with it.
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        comment: String,
+    },
+    /// Lend somebody your right to decide, for at most 92 days.
+    Delegate {
+        /// To whom.
+        handle: String,
+        /// From when, RFC 3339 [default: now].
+        #[arg(long, value_name = "TIME")]
+        start: Option<String>,
+        /// Until when, RFC 3339.
+        #[arg(long, value_name = "TIME")]
+        until: String,
+    },
+    /// List lent rights to decide: those you lent and those lent to you, or everybody's if you may read everything.
+    Delegations,
+    /// End a lent right to decide early.
+    Undelegate {
+        /// Its number, as `delegations` shows it.
+        number: u64,
+    },
     /// List sessions.
     Sessions {
         /// Only those that are open now.
@@ -184,6 +226,38 @@ pub(crate) struct NewRequest {
     /// Why; approvers read it.
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
+    /// One of the reasons the rules list, where they do.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) choice: String,
+    /// The ticket this work belongs to, where the rules require one.
+    #[arg(long, value_name = "ID", default_value = "")]
+    pub(crate) ticket: String,
+    /// Whom to ask, where a level leaves the choice; may be given more than once [default: everybody].
+    #[arg(long = "ask", value_name = "HANDLE")]
+    pub(crate) ask_whom: Vec<String>,
+}
+
+/// New terms of a request; what is left out stays.
+#[derive(Args)]
+#[command(group = ArgGroup::new("terms").required(true).multiple(true)
+    .args(["start", "until", "minutes", "reset_after_use"]))]
+pub(crate) struct Edit {
+    pub(crate) number: u64,
+    /// From when, RFC 3339.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) start: Option<String>,
+    /// Until when, RFC 3339.
+    #[arg(long, value_name = "TIME", conflicts_with = "minutes")]
+    pub(crate) until: Option<String>,
+    /// For how long from its start on.
+    #[arg(long, value_name = "N")]
+    pub(crate) minutes: Option<u32>,
+    /// Have the password changed after use; this cannot be taken back.
+    #[arg(long)]
+    pub(crate) reset_after_use: bool,
+    /// Why; the requester reads it.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) reason: String,
 }
 
 #[derive(Args)]
@@ -217,6 +291,9 @@ pub(crate) struct Decision {
     /// Grant it only until then, RFC 3339.
     #[arg(long, value_name = "TIME")]
     pub(crate) end: Option<String>,
+    /// Have the password changed after use.
+    #[arg(long)]
+    pub(crate) reset_after_use: bool,
 }
 
 #[derive(Args)]
@@ -251,5 +328,40 @@ mod tests {
     fn the_command_line_is_consistent() {
         use clap::CommandFactory;
         Line::command().debug_assert();
+    }
+
+    /// What `countersign` with these words is told; empty when it is understood.
+    fn told(words: &str) -> String {
+        let line = Line::try_parse_from(std::iter::once("countersign").chain(words.split(' ')));
+        line.err().map(|e| e.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn terms_and_tracks_are_checked_before_anything_is_sent() {
+        for words in [
+            "edit 12 --minutes 30 --reset-after-use",
+            "edit 12 --start 2026-11-22T14:00:00Z --until 2026-11-22T15:00:00Z --reason earlier",
+            "escalate 12",
+            "escalate 12 --track 2",
+            "emergency 12 --reason outage",
+            "stop 12",
+            "delegate bob --until 2026-12-01T00:00:00Z",
+            "delegations",
+            "undelegate 3",
+            "approve 12 --reset-after-use",
+            "request app@db --minutes 5 --reason x --choice repair --ticket T-1 --ask bob --ask carol",
+        ] {
+            assert_eq!(told(words), "", "{words}");
+        }
+        for (words, why) in [
+            ("edit 12", "required"),
+            ("edit 12 --reason x", "required"),
+            ("edit 12 --until 2026-11-22T15:00:00Z --minutes 5", "cannot be used with"),
+            ("escalate 12 --track 0", "0 is not in"),
+            ("emergency 12", "--reason"),
+            ("delegate bob", "--until"),
+        ] {
+            assert!(told(words).contains(why), "{words}: {}", told(words));
+        }
     }
 }

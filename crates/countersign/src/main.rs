@@ -14,6 +14,7 @@ mod policy_file;
 mod serve;
 mod session;
 mod show;
+mod special;
 mod verify;
 
 use crate::line::{Command, Line};

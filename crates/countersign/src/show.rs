@@ -166,11 +166,21 @@ pub(crate) fn request(answer: &Value) -> String {
     let mut said = vec![
         format!("{} asks to {}", person(&answer["person"]), text(answer, "what")),
         format!("Number    #{}", answer["id"]),
-        format!("Status    {}", text(answer, "status")),
+        format!("Status    {}{}", text(answer, "status"), automatically(answer)),
         format!("Reason    {}", answer["reason"].as_str().map_or_else(|| "none given".to_owned(), indented)),
-        format!("When      {}", window(&answer["window"])),
-        format!("Rules     {}", texts(&answer["rules"])),
     ];
+    for (label, key) in [("Choice", "choice"), ("Ticket", "ticket")] {
+        let given = text(answer, key);
+        if !given.is_empty() {
+            said.push(format!("{label:<9} {given}"));
+        }
+    }
+    said.push(format!("When      {}", window(&answer["window"])));
+    said.push(format!("Rules     {}", texts(&answer["rules"])));
+    said.extend(emergency(answer));
+    if answer["reset_after_use"] == true {
+        said.push("After use the password is changed".to_owned());
+    }
     if !answer["grant"].is_null() {
         said.push(format!("Grant     {}, {}", stage(&answer["grant"]), window(&answer["grant"]["window"])));
     }
@@ -190,6 +200,36 @@ pub(crate) fn request(answer: &Value) -> String {
         said.push(format!("You may   {}", may.join(", ")));
     }
     said.join("\n")
+}
+
+fn automatically(answer: &Value) -> &'static str {
+    if answer["automatic"] == true { ", automatically: inside the hours its rules name" } else { "" }
+}
+
+/// What was declared, and what became of it.
+fn emergency(answer: &Value) -> Vec<String> {
+    let declared = &answer["emergency"];
+    if declared.is_null() {
+        return Vec::new();
+    }
+    let opens_at = moment(&declared["opens_at"]);
+    let became = match (&declared["stopped_by"], declared["owed"].as_u64().unwrap_or(0)) {
+        (Value::Null, 0) if declared["opened"] == true => format!("opened {opens_at}; every level has reviewed it"),
+        (Value::Null, owed) if declared["opened"] == true => {
+            let levels = if owed == 1 { "level" } else { "levels" };
+            format!("opened {opens_at}, before approval; {owed} {levels} still to review it")
+        }
+        (Value::Null, _) if answer["status"] == "Pending" => format!("opens {opens_at} unless an approver stops it"),
+        (Value::Null, _) => "ended before it opened".to_owned(),
+        (who, _) => format!("stopped by {} before it opened", person(who)),
+    };
+    let why = indented(declared["reason"].as_str().unwrap_or_default());
+    vec![format!("Emergency {why}"), format!("          {became}")]
+}
+
+/// The line, and what became of the emergency declared on it.
+pub(crate) fn emergency_line(answer: &Value) -> String {
+    [vec![request_line(answer)], emergency(answer)].concat().join("\n")
 }
 
 /// Lines after the first stand below it.
@@ -225,14 +265,38 @@ fn levels(track: usize, tracks: usize, levels: &Value) -> Vec<String> {
         let able = if able.is_empty() { "nobody".to_owned() } else { able.join(", ") };
         let (who, state) = (text(level, "authority"), text(level, "stage"));
         said.push(format!("Level {of:<3} {state}: {who}, {} needed; able now: {able}", level["approvals"]));
+        let escalated = text(level, "escalated");
+        if !escalated.is_empty() {
+            said.push(format!("          {escalated}"));
+        }
+        if !level["due"].is_null() {
+            said.push(format!("          if not decided by {}, {}", moment(&level["due"]), text(level, "then")));
+        }
         for vote in list(&level["votes"]) {
             let comment = text(vote, "comment");
             let comment = if comment.is_empty() { comment } else { format!(": {comment}") };
+            let behalf =
+                if vote["behalf"].is_null() { String::new() } else { format!(" for {}", person(&vote["behalf"])) };
             let (who, what) = (person(&vote["approver"]), text(vote, "verdict"));
-            said.push(format!("          {who} {what}, {}{comment}", moment(&vote["at"])));
+            said.push(format!("          {who}{behalf} {what}, {}{comment}", moment(&vote["at"])));
         }
     }
     said
+}
+
+pub(crate) fn delegations(answer: &Value) -> String {
+    let row = |one: &Value| {
+        vec![
+            one["id"].to_string(),
+            person(&one["from"]),
+            person(&one["to"]),
+            moment(&one["window"]["start"]),
+            moment(&one["window"]["end"]),
+            text(one, "stage"),
+        ]
+    };
+    let header = ["NUMBER", "WHOSE RIGHT", "LENT TO", "FROM", "UNTIL", "STATE"];
+    table(&header, rows(answer, row), "No right to decide was lent.")
 }
 
 pub(crate) fn sessions(answer: &Value) -> String {
@@ -318,6 +382,7 @@ pub(crate) fn explanation(answer: &Value) -> String {
     if let Some(longest) = preview["duration_max_s"].as_u64() {
         said.push(format!("At most   {} min", longest / 60));
     }
+    said.extend(conditions(preview));
     for reason in list(&answer["reasons"]) {
         let note = text(reason, "note");
         let note = if note.is_empty() { note } else { format!(" ({note})") };
@@ -330,6 +395,31 @@ pub(crate) fn explanation(answer: &Value) -> String {
         said.extend(self::levels(track, list(&preview["tracks"]).len(), levels));
     }
     said.join("\n")
+}
+
+/// What rules demand besides approval, and what they allow instead of it; only what is so.
+fn conditions(preview: &Value) -> Vec<String> {
+    let mut said = Vec::new();
+    if let Some(ahead) = preview["ahead_max_s"].as_u64() {
+        said.push(format!("Ahead     at most {} min", ahead / 60));
+    }
+    if !list(&preview["hours"]).is_empty() {
+        said.push(format!("Hours     {}", texts(&preview["hours"])));
+    }
+    if !list(&preview["reasons"]).is_empty() {
+        said.push(format!("Choice    one of: {}", texts(&preview["reasons"])));
+    }
+    for (key, sentence) in [
+        ("ticket", "Ticket    required"),
+        ("automatic", "Automatic asked now, it is approved at once"),
+        ("emergency", "Emergency can be declared once it is asked"),
+        ("exclusive", "Exclusive nobody else can use the account meanwhile"),
+    ] {
+        if preview[key] == true {
+            said.push(sentence.to_owned());
+        }
+    }
+    said
 }
 
 #[cfg(test)]
@@ -365,6 +455,73 @@ mod tests {
                         bob: enough\nDigest    abcd\nYou may   decide";
         assert_eq!(request(&answer), expected);
         assert_eq!(request_made(&answer), "#12 is Pending: connect to app@db\nWaiting for bob.");
+    }
+
+    /// R6, R16, R39, R42: what the special paths add to a request stands where it is looked for.
+    #[test]
+    fn the_special_paths_are_shown() {
+        let who = |name: &str| json!({ "id": 1, "handle": name, "name": name });
+        let level = json!({
+            "authority": "managers of dba", "approvers": [who("dora")], "approvals": 1, "rejections": 1,
+            "stage": "open", "due": 0, "then": "then it expires",
+            "escalated": "members of dba decide now: escalated by ada",
+            "votes": [{ "approver": who("eve"), "behalf": who("bob"), "verdict": "approved", "comment": "", "at": null }],
+        });
+        let emergency = |more: Value| {
+            let mut declared =
+                json!({ "reason": "outage\nof shop", "at": 0, "opens_at": null, "opened": false, "owed": 0 });
+            declared.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+            json!({ "id": 12, "status": "Pending", "what": "connect", "emergency": declared })
+        };
+        let answer = json!({
+            "status": "Approved", "automatic": true, "choice": "repair", "ticket": "T-1\u{1b}", "reset_after_use": true,
+            "emergency": null, "tracks": [[level]],
+        });
+        let shown = request(&answer);
+        for line in [
+            "Status    Approved, automatically: inside the hours its rules name",
+            "Choice    repair",
+            "Ticket    T-1<U+001B>",
+            "After use the password is changed",
+            "          members of dba decide now: escalated by ada",
+            "          eve for bob approved, ",
+        ] {
+            assert!(shown.lines().any(|l| l == line), "`{line}` is missing:\n{shown}");
+        }
+        assert!(shown.contains("if not decided by 1970-01-01 ") && shown.contains(", then it expires"), "{shown}");
+        assert!(!shown.contains("Emergency"), "{shown}");
+        for (more, became) in [
+            (json!({}), "opens  unless an approver stops it"),
+            (json!({ "stopped_by": who("bob") }), "stopped by bob before it opened"),
+            (json!({ "opened": true, "owed": 1 }), "opened , before approval; 1 level still to review it"),
+            (json!({ "opened": true }), "opened ; every level has reviewed it"),
+        ] {
+            let expected = format!("#12 is Pending: connect\nEmergency outage\n          of shop\n          {became}");
+            assert_eq!(emergency_line(&emergency(more)), expected);
+        }
+    }
+
+    #[test]
+    fn lent_rights_and_conditions_are_shown() {
+        let who = |name: &str| json!({ "id": 1, "handle": name, "name": name });
+        let window = json!({ "start": null, "end": null });
+        let lent = json!([{ "id": 3, "from": who("mia"), "to": who("bob"), "window": window, "stage": "live" }]);
+        let shown = delegations(&lent);
+        assert!(shown.lines().count() == 2 && shown.contains("mia") && shown.ends_with("live"), "{shown}");
+        assert_eq!(delegations(&json!([])), "No right to decide was lent.");
+        let preview = json!({
+            "outcome": "approve", "ahead_max_s": 3600, "hours": ["Mon 09:00–17:00 (UTC)"], "reasons": ["repair", "release"],
+            "ticket": true, "automatic": false, "emergency": true, "exclusive": true, "tracks": [],
+        });
+        let expected = [
+            "Ahead     at most 60 min",
+            "Hours     Mon 09:00–17:00 (UTC)",
+            "Choice    one of: repair, release",
+            "Ticket    required",
+            "Emergency can be declared once it is asked",
+            "Exclusive nobody else can use the account meanwhile",
+        ];
+        assert_eq!(conditions(&preview), expected);
     }
 
     #[test]

@@ -91,6 +91,20 @@ pub(super) struct AccountEntry {
     pub(super) owners: Vec<String>,
     #[serde(default)]
     pub(super) managers: Vec<String>,
+    pub(super) approval: Option<ApprovalEntry>,
+}
+
+/// An account's own set-up.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ApprovalEntry {
+    pub(super) levels: Vec<LevelEntry>,
+    #[serde(default)]
+    pub(super) exclude_people: Vec<String>,
+    #[serde(default)]
+    pub(super) exclude_groups: Vec<String>,
+    pub(super) automatic: Option<AutomaticEntry>,
+    pub(super) exclusive: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -143,6 +157,13 @@ pub(super) struct NoticeEntry {
 pub(super) struct HoursEntry {
     pub(super) zone: String,
     pub(super) open: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AutomaticEntry {
+    pub(super) zone: String,
+    pub(super) open: Vec<String>,
     #[serde(default)]
     pub(super) any_start: bool,
 }
@@ -183,7 +204,7 @@ pub(super) struct RuleEntry {
     pub(super) reason_chars_min: Option<u32>,
     pub(super) exclusive: Option<bool>,
     pub(super) hours: Option<HoursEntry>,
-    pub(super) automatic: Option<HoursEntry>,
+    pub(super) automatic: Option<AutomaticEntry>,
     #[serde(default)]
     pub(super) emergency: bool,
     pub(super) emergency_countdown_s: Option<Seconds>,

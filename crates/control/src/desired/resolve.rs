@@ -1,12 +1,13 @@
 //! Names to ids: every name must be there once, every new thing gets an id that was never used.
 
 use super::Desired;
+use super::account::set_ups;
 use super::file::{AccountEntry, ActEntry, File, LevelEntry, RuleEntry, WorkflowEntry};
 use crate::fault::Fault;
 use countersign_core::{Account, Device, DeviceGroup, Directory, Group, Person};
 use countersign_journal::{
-    AccountId, ActMatch, Authority, Automatic, Conditions, DeviceGroupId, DeviceId, Emergency, Evidence, GroupId,
-    Level, NamePattern, Notice, Outcome, PersonId, Policy, Rule, RuleId, StatementMatch, Subjects, Targets, Timeout,
+    AccountId, ActMatch, Authority, Conditions, DeviceGroupId, DeviceId, Emergency, Evidence, GroupId, Level,
+    NamePattern, Notice, Outcome, PersonId, Policy, Rule, RuleId, StatementMatch, Subjects, Targets, Timeout,
     TimeoutAction, Tools, Workflow, WorkflowId,
 };
 use secrecy::SecretString;
@@ -19,10 +20,17 @@ pub(super) fn resolve(file: &str, old: &Directory, old_policy: &Policy) -> Resul
     let groups = resolve_groups(&file, old, &people, &mut ids)?;
     let devices = resolve_devices(&file, old, &mut ids)?;
     let device_groups = resolve_device_groups(&file, old, &devices, &mut ids)?;
-    let (accounts, passwords) = resolve_accounts(file.accounts, old, &devices, &people, &mut ids)?;
+    let (accounts, passwords) = resolve_accounts(&file.accounts, old, &devices, &people, &mut ids)?;
     let mut directory = Directory { people, groups, devices, device_groups, accounts, next_id: 0 };
-    let workflows = resolve_workflows(&file.workflows, old_policy, &directory, &mut ids)?;
-    let rules = resolve_rules(&file.rules, old_policy, &directory, &workflows, &mut ids)?;
+    let mut workflows = resolve_workflows(&file.workflows, old_policy, &directory, &mut ids)?;
+    let mut rules = resolve_rules(&file.rules, old_policy, &directory, &workflows, &mut ids)?;
+    for (workflow, rule) in set_ups(&file.accounts, old_policy, &directory, &mut ids)? {
+        if workflows.values().any(|w| w.name == workflow.name) {
+            return Err(twice("workflow", &workflow.name));
+        }
+        workflows.insert(workflow.id.0, workflow);
+        rules.push(rule);
+    }
     directory.next_id = ids.next;
     Ok(Desired {
         directory,
@@ -32,12 +40,12 @@ pub(super) fn resolve(file: &str, old: &Directory, old_policy: &Policy) -> Resul
 }
 
 /// Hands out ids that were never used.
-struct Ids {
+pub(super) struct Ids {
     next: u64,
 }
 
 impl Ids {
-    fn keep_or_new(&mut self, kept: Option<u64>) -> u64 {
+    pub(super) fn keep_or_new(&mut self, kept: Option<u64>) -> u64 {
         kept.unwrap_or_else(|| {
             self.next += 1;
             self.next - 1
@@ -177,7 +185,7 @@ fn resolve_device_groups(
 type Accounts = (BTreeMap<AccountId, Account>, BTreeMap<AccountId, SecretString>);
 
 fn resolve_accounts(
-    entries: Vec<AccountEntry>,
+    entries: &[AccountEntry],
     old: &Directory,
     devices: &BTreeMap<DeviceId, Device>,
     people: &BTreeMap<PersonId, Person>,
@@ -186,8 +194,8 @@ fn resolve_accounts(
     let (mut accounts, mut passwords): Accounts = Default::default();
     for entry in entries {
         check_name("account", &entry.name)?;
-        let device = device_named(&entry.device, devices, &format!("account `{}`", entry.name))?;
-        let what = format!("account `{}`", entry.name);
+        let what = format!("account `{}@{}`", entry.name, entry.device);
+        let device = device_named(&entry.device, devices, &what)?;
         let (owners, managers) =
             (people_named(&entry.owners, people, &what)?, people_named(&entry.managers, people, &what)?);
         let account = Account { device, name: entry.name.clone(), owners, managers };
@@ -197,8 +205,8 @@ fn resolve_accounts(
         }
         let kept = old.accounts.iter().find(|(_, a)| same(a)).map(|(id, _)| id.0);
         let id = AccountId(ids.keep_or_new(kept));
-        if let Some(password) = entry.password {
-            passwords.insert(id, password);
+        if let Some(password) = &entry.password {
+            passwords.insert(id, password.clone());
         }
         accounts.insert(id, account);
     }
@@ -228,7 +236,7 @@ fn resolve_workflows(
     Ok(workflows)
 }
 
-fn resolve_level(entry: &LevelEntry, directory: &Directory, what: &str) -> Result<Level, Fault> {
+pub(super) fn resolve_level(entry: &LevelEntry, directory: &Directory, what: &str) -> Result<Level, Fault> {
     let notify = entry.notify.iter().map(|notice| {
         let group = group_named(&notice.group, directory, what)?;
         Ok::<_, Fault>(Notice { group, scope: notice.scope })
@@ -283,7 +291,10 @@ fn resolve_timeout(entry: &LevelEntry, directory: &Directory, what: &str) -> Res
         }
     };
     match &entry.timeout {
-        Some(text) => Ok(Some(Timeout { after_s: super::times::period(text, what)?, action })),
+        Some(text) => {
+            let after_s = super::times::period(text, &format!("{what}, `timeout`"))?;
+            Ok(Some(Timeout { after_s, action }))
+        }
         None if action == TimeoutAction::Expire => Ok(None),
         None => Err(Fault::Input(format!("{what}: an escalation needs a `timeout`, such as \"30m\""))),
     }
@@ -292,6 +303,16 @@ fn resolve_timeout(entry: &LevelEntry, directory: &Directory, what: &str) -> Res
 fn group_named(name: &str, directory: &Directory, entry: &str) -> Result<GroupId, Fault> {
     let found = directory.groups.iter().find(|(_, g)| g.name == name).map(|(id, _)| *id);
     found.ok_or_else(|| missing(entry, "group", name))
+}
+
+pub(super) fn subjects_named(
+    people: &[String],
+    groups: &[String],
+    directory: &Directory,
+    what: &str,
+) -> Result<Subjects, Fault> {
+    let groups = groups.iter().map(|g| group_named(g, directory, what)).collect::<Result<_, _>>()?;
+    Ok(Subjects { persons: people_named(people, &directory.people, what)?, groups })
 }
 
 fn resolve_rules(
@@ -324,20 +345,16 @@ fn resolve_rule(
             found.ok_or_else(|| missing(&what, "workflow", name))
         }
     };
-    let subjects = |people: &[String], groups: &[String]| -> Result<Subjects, Fault> {
-        let groups = groups.iter().map(|g| group_named(g, directory, &what)).collect::<Result<_, _>>()?;
-        Ok(Subjects { persons: people_named(people, &directory.people, &what)?, groups })
-    };
     Ok(Rule {
         id,
         name: entry.name.clone(),
-        subjects: subjects(&entry.people, &entry.groups)?,
+        subjects: subjects_named(&entry.people, &entry.groups, directory, &what)?,
         targets: resolve_targets(entry, directory, &what)?,
         acts: resolve_act(entry, &what)?,
         outcome: entry.outcome,
         workflow: workflow(&entry.workflow)?,
         unknown: workflow(&entry.unknown)?,
-        exclusions: subjects(&entry.exclude_people, &entry.exclude_groups)?,
+        exclusions: subjects_named(&entry.exclude_people, &entry.exclude_groups, directory, &what)?,
         conditions: Conditions {
             duration_max_s: entry.duration_max_minutes.map(|m| m.saturating_mul(60)),
             reason_chars_min: entry.reason_chars_min,
@@ -356,12 +373,19 @@ fn resolve_rule(
             sessions_max: entry.sessions_max,
             evidence: if entry.second_factor { Evidence::SecondFactor } else { Evidence::SignedIn },
         },
-        automatic: match &entry.automatic {
-            Some(h) => Some(Automatic { hours: super::times::hours(h, &what)?, any_start: h.any_start }),
-            None => None,
-        },
-        emergency: entry.emergency.then(|| Emergency { countdown_s: entry.emergency_countdown_s.unwrap_or(0) }),
+        automatic: entry.automatic.as_ref().map(|a| super::times::automatic(a, &what)).transpose()?,
+        emergency: resolve_emergency(entry, &what)?,
     })
+}
+
+fn resolve_emergency(entry: &RuleEntry, what: &str) -> Result<Option<Emergency>, Fault> {
+    match (entry.emergency, entry.emergency_countdown_s) {
+        (true, countdown) => Ok(Some(Emergency { countdown_s: countdown.unwrap_or(0) })),
+        (false, None) => Ok(None),
+        (false, Some(_)) => Err(Fault::Input(format!(
+            "{what}: `emergency_countdown_s` means nothing without `emergency = true`; add that or remove the countdown"
+        ))),
+    }
 }
 
 fn resolve_targets(entry: &RuleEntry, directory: &Directory, what: &str) -> Result<Targets, Fault> {

@@ -1,8 +1,8 @@
 //! Periods and hours as people write them in the file: `30m`, `Mon-Fri 09:00-17:00`.
 
-use super::file::{HoursEntry, ParametersEntry};
+use super::file::{AutomaticEntry, HoursEntry, ParametersEntry};
 use crate::fault::Fault;
-use countersign_journal::{Hours, Opening, Parameters, Seconds, Weekday};
+use countersign_journal::{Automatic, Hours, Opening, Parameters, Seconds, Weekday};
 use std::collections::BTreeSet;
 
 /// The system parameters, or their defaults.
@@ -26,14 +26,25 @@ pub(super) fn period(text: &str, what: &str) -> Result<Seconds, Fault> {
     read.ok_or_else(|| Fault::Input(format!("{what}: `{text}` is not a period; write `45s`, `30m`, `2h` or `1d`")))
 }
 
+/// When access is possible.
 pub(super) fn hours(entry: &HoursEntry, what: &str) -> Result<Hours, Fault> {
+    openings(&entry.zone, &entry.open, &format!("{what}, `hours`"))
+}
+
+/// When a request is approved at once.
+pub(super) fn automatic(entry: &AutomaticEntry, what: &str) -> Result<Automatic, Fault> {
+    let hours = openings(&entry.zone, &entry.open, &format!("{what}, `automatic`"))?;
+    Ok(Automatic { hours, any_start: entry.any_start })
+}
+
+fn openings(zone: &str, open: &[String], what: &str) -> Result<Hours, Fault> {
     let opening = |text: &String| {
         read(text).ok_or_else(|| {
             let example = "`Mon-Fri 09:00-17:00` or `Sat,Sun 22:00-06:00`";
             Fault::Input(format!("{what}: `{text}` are no hours; write them as {example}"))
         })
     };
-    Ok(Hours { zone: entry.zone.clone(), openings: entry.open.iter().map(opening).collect::<Result<_, _>>()? })
+    Ok(Hours { zone: zone.to_owned(), openings: open.iter().map(opening).collect::<Result<_, _>>()? })
 }
 
 fn read(text: &str) -> Option<Opening> {

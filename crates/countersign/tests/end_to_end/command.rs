@@ -1,0 +1,106 @@
+//! The special paths from a terminal: `countersign` as people type it.
+
+use crate::world::{CONNECT_APPROVED, World, has, number};
+
+const ESCALATES: &str = r#"
+[[workflow]]
+name = "flow"
+[[workflow.level]]
+managers_of = "developers"
+timeout = "30m"
+escalate_to_members_of = "dba"
+[[rule]]
+name = "reserve-prod"
+act = "connect"
+outcome = "approve"
+groups = ["developers"]
+workflow = "flow"
+reasons = ["repair", "release"]
+ticket = true
+emergency = true
+"#;
+
+/// Runs `countersign` as a person, who is signed up at the first call; what it printed, or the refusal.
+fn said(world: &World, person: &str, words: &str) -> Result<String, String> {
+    world.api(person);
+    let words: Vec<&str> = words.split(' ').collect();
+    let ran = world.server.cli(person, &words).unwrap_or_else(|error| panic!("{error}"));
+    if ran.code == 0 { Ok(ran.stdout) } else { Err(ran.stderr) }
+}
+
+fn done(world: &World, person: &str, words: &str) -> String {
+    said(world, person, words).unwrap_or_else(|told| panic!("{words}: {told}"))
+}
+
+fn refused(world: &World, person: &str, words: &str, why: &str) {
+    has(&said(world, person, words).expect_err(words), why);
+}
+
+/// R85, R7, R17, R39: a listed reason and a ticket, escalation by hand, and what an emergency demands.
+#[test]
+fn r85_r17_a_request_is_escalated_from_a_terminal() {
+    let world = World::new(&[ESCALATES]);
+    let ask = "request prod-db --minutes 60 --reason wrong-city";
+    refused(&world, "alice", ask, "choose one of the listed reasons");
+    refused(&world, "alice", &format!("{ask} --choice repair"), "a ticket id is required");
+    has(&done(&world, "alice", &format!("{ask} --choice repair --ticket OPS-1")), "Waiting for mia.");
+    let card = done(&world, "alice", "show 1");
+    for line in ["Choice    repair", "Ticket    OPS-1", "if not decided by", "then members of dba decide"] {
+        has(&card, line);
+    }
+    refused(&world, "alice", "emergency 1 --reason outage", "second factor");
+    refused(&world, "mia", "stop 1", "no emergency is counting down");
+    refused(&world, "mia", "escalate 1", "only an administrator");
+    refused(&world, "ada", "escalate 1 --track 2", "no open level in track 2");
+    let escalated = done(&world, "ada", "escalate 1");
+    assert!(escalated.contains("dora") && escalated.contains("dave") && !escalated.contains("mia"), "{escalated}");
+    has(&done(&world, "ada", "show 1"), "members of dba decide now: escalated by ada");
+    refused(&world, "ada", "escalate 1", "nobody to escalate to, or was escalated already");
+    let why = done(&world, "ada", "explain alice prod-db connect");
+    for line in ["Choice    one of: release, repair", "Ticket    required", "Emergency can be declared"] {
+        has(&why, line);
+    }
+}
+
+/// R85, R37, R42: terms are edited and rights lent from a terminal.
+#[test]
+fn r85_r37_r42_terms_are_edited_and_rights_lent_from_a_terminal() {
+    let world = World::new(&[CONNECT_APPROVED]);
+    let request = world.reserve("alice");
+    let made = i64::try_from(number(&world.request(request)["made_at"])).expect("a moment");
+    let later = jiff::Timestamp::from_microsecond(made + 3_600_000_000).expect("a moment");
+    world.api("bob");
+    let lent = done(&world, "mia", &format!("delegate bob --until {later}"));
+    assert!(lent.contains("mia") && lent.contains("bob") && lent.trim_end().ends_with("live"), "{lent}");
+    refused(&world, "mia", &format!("delegate nobody --until {later}"), "nobody is called `nobody`");
+    has(&done(&world, "bob", &format!("approve {request}")), "is Approved");
+    has(&done(&world, "mia", &format!("show {request}")), "bob for mia approved, ");
+    has(&done(&world, "bob", "undelegate 1"), "ended");
+    refused(&world, "bob", "undelegate 1", "this delegation is over");
+    has(&done(&world, "mia", "delegations"), "ended");
+
+    let window = |view: &serde_json::Value| (number(&view["window"]["start"]), number(&view["window"]["end"]));
+    let (start, _) = window(&world.request(request));
+    done(&world, "mia", &format!("edit {request} --minutes 20 --reason enough"));
+    assert_eq!(window(&world.request(request)), (start, start + 20 * 60_000_000));
+    refused(&world, "mia", &format!("edit {request} --minutes 90"), "wider than what was signed");
+    refused(&world, "mia", &format!("edit {request} --until soon"), "`end` is not a time");
+    done(&world, "mia", &format!("edit {request} --reset-after-use"));
+    has(&done(&world, "alice", &format!("show {request}")), "After use the password is changed");
+}
+
+/// R2, R10, R84: an account's own set-up decides whom its connections ask.
+#[test]
+fn r2_r10_r84_an_account_decides_whom_its_connections_ask() {
+    let set_up =
+        "approval = { levels = [{ people = [\"dora\"] }, { members_of = \"dba\" }], exclude_people = [\"mia\"] }\n";
+    let world = World::new(&[set_up]);
+    let request = world.reserve("alice");
+    world.cannot_decide("dave", request);
+    world.approve("dora", request);
+    world.approve("dave", request);
+    assert_eq!(world.status(request), "Approved");
+    has(&world.request(request)["rules"].to_string(), "account app_");
+    has(&done(&world, "ada", "explain mia prod-db connect"), "is allowed for mia");
+    has(&world.refused(&["approval = { levels = [] }\n"]), "1 to 3 levels");
+}
