@@ -13,7 +13,7 @@ const dist = path.join(here, 'dist');
 const icons = [
   'badge-check', 'ban', 'check', 'chevron-right', 'circle', 'circle-dashed', 'circle-dot', 'circle-question-mark',
   'copy', 'database', 'download', 'ellipsis', 'hourglass', 'inbox', 'key-round', 'list-checks', 'lock', 'log-out',
-  'menu', 'minus', 'monitor-dot', 'plug-zap', 'scroll-text', 'search', 'send', 'slash', 'stamp', 'triangle-alert',
+  'menu', 'minus', 'monitor-dot', 'plug-zap', 'scroll-text', 'sliders-horizontal', 'search', 'send', 'slash', 'stamp', 'triangle-alert',
   'user', 'user-plus', 'users', 'waypoints', 'x',
 ];
 

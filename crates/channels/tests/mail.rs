@@ -58,7 +58,7 @@ impl World {
         let installed = install(settings, &key, clock.clone(), &hosts, "root").await.expect("installed");
         let control = installed.control;
         let root = enter(&control, &installed.invitation, "root").await;
-        control.apply(&root, policy).await.expect("applied");
+        control.propose(&root, policy, "", None).await.expect("applied");
         World { control, clock, root, _folder: folder }
     }
 

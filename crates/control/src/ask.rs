@@ -7,7 +7,7 @@ use crate::permission::{Permission, may};
 use crate::store::Row;
 use countersign_core::{Answer, Ask, AskAct, EmergencyCall, Input, Position, Role, Vote};
 use countersign_journal::{
-    AccountId, Commitment, DelegationId, Evidence, PersonId, RequestId, SessionEnd, SessionId, Terms, Timestamp,
+    AccountId, Act, Commitment, DelegationId, Evidence, PersonId, RequestId, SessionEnd, SessionId, Terms, Timestamp,
     Verdict, Window,
 };
 use std::collections::BTreeSet;
@@ -92,11 +92,7 @@ impl Control {
     /// # Errors
     /// A refusal, or trouble.
     pub async fn reserve(&self, actor: &Actor, wanted: Reservation) -> Result<RequestId, Fault> {
-        let words = self.words(&wanted.reason)?;
-        let (reason, reason_chars, rows) = match words {
-            Some((commitment, chars, row)) => (Some(commitment), chars, vec![row]),
-            None => (None, 0, Vec::new()),
-        };
+        let (reason, reason_chars, rows) = self.reason_of(&wanted.reason)?;
         let given = |text: &str| Some(text.trim().to_owned()).filter(|t| !t.is_empty());
         let find = |handle: &String| {
             self.person_by_handle(handle).ok_or_else(|| Fault::Input(format!("nobody is called `{handle}`")))
@@ -141,7 +137,9 @@ impl Control {
             comment,
             evidence: actor.evidence(self.now()),
         };
-        self.submit(Input::Vote(vote), rows).await.map(|_| ())
+        self.submit(Input::Vote(vote), rows).await?;
+        let changes = self.state().requests.get(&request).is_some_and(|r| matches!(r.act, Act::Administer(_)));
+        if changes { self.put_approved_in_force().await } else { Ok(()) }
     }
 
     /// The requester takes a request back (R34).
@@ -236,6 +234,14 @@ impl Control {
     /// A refusal, or trouble.
     pub async fn end_delegation(&self, actor: &Actor, delegation: DelegationId) -> Result<(), Fault> {
         self.submit(Input::EndDelegation { delegation, by: actor.person }, Vec::new()).await.map(|_| ())
+    }
+
+    /// A reason that may be empty, its length, and the row that keeps it.
+    pub(crate) fn reason_of(&self, text: &str) -> Result<(Option<Commitment>, u32, Vec<Row>), Fault> {
+        Ok(match self.words(text)? {
+            Some((commitment, chars, row)) => (Some(commitment), chars, vec![row]),
+            None => (None, 0, Vec::new()),
+        })
     }
 
     /// A text that may be empty, and the row that keeps it.

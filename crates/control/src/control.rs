@@ -47,6 +47,8 @@ pub(crate) struct Inner {
     inbox: mpsc::Sender<Command>,
     changes: broadcast::Sender<()>,
     pub(crate) settled: watch::Sender<u64>,
+    /// Held while what was approved is put in force.
+    pub(crate) applying: tokio::sync::Mutex<()>,
     pub(crate) sign_in_gate: tokio::sync::Mutex<()>,
     pub(crate) hashing: tokio::sync::Semaphore,
     pub(crate) mock_key: [u8; 32],
@@ -91,11 +93,15 @@ impl Control {
             inbox,
             changes,
             settled,
+            applying: tokio::sync::Mutex::new(()),
             sign_in_gate: tokio::sync::Mutex::new(()),
             hashing: tokio::sync::Semaphore::new(2),
             mock_key: dice::bytes()?,
         }));
         control.close_what_was_open().await?;
+        if let Err(fault) = control.put_approved_in_force().await {
+            tracing::warn!(%fault, "a change that was approved could not be put in force");
+        }
         Ok(control)
     }
 

@@ -1,11 +1,14 @@
-//! The desired directory and policy as a file: read, compared with what is in force (plan), put in force (apply).
+//! The desired directory and policy as a file: read, compared with what is in force (plan), proposed, put in force, and
+//! written out again.
 //!
 //! Things are known by name in the file and by id everywhere else. A name that was there keeps its id; a new name gets
 //! a new one; a person left out is disabled, never forgotten.
 
 mod account;
+mod change;
 mod compare;
 mod file;
+mod render;
 mod resolve;
 #[cfg(test)]
 mod tests;
@@ -15,14 +18,12 @@ use crate::ask::Actor;
 use crate::control::Control;
 use crate::fault::Fault;
 use crate::permission::Permission;
-use crate::store::Row;
-use crate::vault::Purpose;
 use crate::view::Plan;
 use compare::compare;
-use countersign_core::{Directory, Input, validate};
-use countersign_journal::{AccountId, Note, Policy};
+use countersign_core::{Directory, validate};
+use countersign_journal::{AccountId, Policy};
 use resolve::resolve;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use std::collections::BTreeMap;
 
 /// A file resolved against what is in force.
@@ -43,30 +44,6 @@ impl Control {
         let policy = self.state().policy.clone();
         let desired = acceptable(file, &directory, &policy)?;
         Ok(compare(&directory, &policy, &desired))
-    }
-
-    /// Puts the file in force, all of it or nothing; new rules hold for the next decision (R8).
-    ///
-    /// # Errors
-    /// As [`Control::plan`], or trouble.
-    pub async fn apply(&self, actor: &Actor, file: &str) -> Result<Plan, Fault> {
-        let plan = self.plan(actor, file).await?;
-        let policy = self.state().policy.clone();
-        let desired = resolve(file, &self.directory(), &policy)?;
-        let directory = Box::new(desired.directory);
-        let input = Input::Apply { directory, policy: desired.policy, by: Some(actor.person) };
-        self.submit(input, Vec::new()).await?;
-        for (account, password) in desired.passwords {
-            self.store_secret(account, &password).await?;
-        }
-        Ok(plan)
-    }
-
-    /// Stores a target secret as the next version.
-    async fn store_secret(&self, account: AccountId, password: &SecretString) -> Result<(), Fault> {
-        let version = self.0.store.secret(account).await?.map_or(1, |(version, _)| version + 1);
-        let sealed = self.seal(Purpose::Secret, &account.to_string(), version, password.expose_secret().as_bytes())?;
-        self.note(Note::SecretStored { account, version }, vec![Row::Secret { account, version, sealed }]).await
     }
 }
 

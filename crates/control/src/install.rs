@@ -46,7 +46,8 @@ pub async fn install(
     let first =
         Person { name: handle.clone(), handle, email: None, enabled: true, role: Role::Administrator, manager: None };
     let directory = Directory { people: [(person, first)].into(), next_id: 2, ..Directory::default() };
-    let input = Input::Apply { directory: Box::new(directory), policy: Policy::default(), by: None };
+    let input =
+        Input::Apply { directory: Box::new(directory), policy: Policy::default(), under: None, secrets: Vec::new() };
     control.submit(input, Vec::new()).await?;
     let invitation = control.make_invitation(person, None).await?;
     Ok(Installed { control, invitation })

@@ -71,11 +71,11 @@ pub(crate) fn say(event: &Event, state: &State, directory: &Directory) -> Said {
     let by = |person: &Option<PersonId>| person.map_or_else(|| "set-up".to_owned(), |p| name(directory, p));
     let request_of = |grant| state.grants.get(grant).map(|g| g.request);
     let (sentence, request, session) = match event {
-        Event::PolicyApplied { version, policy, by: who } => {
+        Event::PolicyApplied { version, policy, by: who, .. } => {
             let (rules, workflows) = (policy.rules.len(), policy.workflows.len());
             (format!("{} applied policy {version}: {rules} rules, {workflows} workflows", by(who)), None, None)
         }
-        Event::DirectoryApplied { version, digest, by: who } => {
+        Event::DirectoryApplied { version, digest, by: who, .. } => {
             (format!("{} applied directory {version} ({})", by(who), digest.short()), None, None)
         }
         Event::RequestMade(made) => (request_made(made), Some(made.request), None),
@@ -205,8 +205,9 @@ fn say_note(note: &Note, directory: &Directory) -> Said {
 
 fn request_made(made: &RequestMade) -> String {
     let what = match &made.act {
-        Act::Connect => "a connection to".to_owned(),
-        Act::Run(run) => format!("{} on", kinds(run.facts.kinds())),
+        Act::Connect => format!("a connection to {}", made.target.label()),
+        Act::Run(run) => format!("{} on {}", kinds(run.facts.kinds()), made.target.label()),
+        Act::Administer(_) => "a change of the configuration".to_owned(),
     };
     let how = match (made.ruling.outcome, made.tracks.is_empty()) {
         _ if made.automatic.is_some() => ", approved automatically",
@@ -214,7 +215,7 @@ fn request_made(made: &RequestMade) -> String {
         (_, true) => ", allowed",
         _ => "",
     };
-    format!("{} asks for {what} {} ({}){how}", made.person.handle, made.target.label(), made.request)
+    format!("{} asks for {what} ({}){how}", made.person.handle, made.request)
 }
 
 /// Kinds of statement in words.

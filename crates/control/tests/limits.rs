@@ -27,7 +27,7 @@ async fn a_reason_has_at_most_four_thousand_characters() {
         [[device]]\nname = \"db\"\nhost = \"127.0.0.1\"\ndatabase = \"d\"\nca = \"\"\n\
         [[account]]\ndevice = \"db\"\nname = \"app\"\n\
         [[rule]]\nname = \"with a reason\"\nact = \"connect\"\noutcome = \"justify\"\n";
-    control.apply(&ada, file).await.expect("applied");
+    control.propose(&ada, file, "", None).await.expect("applied");
     let account: AccountId = control.account_by_label("app@db").expect("an account");
     let window = Window::new(control.now(), control.now().plus(60)).expect("a minute");
     let head = control.head();

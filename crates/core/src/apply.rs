@@ -249,6 +249,7 @@ fn approved(state: &mut State, at: Timestamp, id: RequestId, grant: GrantId, ter
         Act::Run(run) => {
             GrantKind::Once { attempt: run.attempt, under: run.grant, session: run.same_session.then_some(run.session) }
         }
+        Act::Administer(change) => GrantKind::Change { digest: change.digest },
     };
     let granted = Grant {
         id: grant,

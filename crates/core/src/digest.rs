@@ -5,7 +5,8 @@
 
 use crate::directory::Directory;
 use countersign_journal::{
-    Act, Attempt, Commitment, Digest, GrantId, PersonFacts, PersonId, RequestId, RuleId, TargetFacts, Terms, TrackPlan,
+    Act, Attempt, Change, Commitment, Digest, GrantId, PersonFacts, PersonId, Policy, RequestId, RuleId, TargetFacts,
+    Terms, TrackPlan,
 };
 use serde::{Deserialize, Serialize};
 
@@ -90,4 +91,10 @@ pub fn request(parts: &RequestParts<'_>) -> Digest {
 #[must_use]
 pub fn directory(directory: &Directory) -> Digest {
     Digest::of_value("countersign directory v1", directory)
+}
+
+/// What directory and policy are together known by, to those who approve them.
+#[must_use]
+pub fn change(new: &Directory, policy: &Policy) -> Digest {
+    Change::digest_of(directory(new), policy)
 }

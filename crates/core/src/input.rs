@@ -2,8 +2,8 @@
 
 use crate::directory::Directory;
 use countersign_journal::{
-    AccountId, ActionFacts, Attempt, Commitment, DelegationId, Digest, Event, Evidence, GrantId, Note, PersonId,
-    Policy, RequestId, RunOutcome, SessionEnd, SessionId, Terms, Verdict, Window,
+    AccountId, ActionFacts, Attempt, Change, Commitment, DelegationId, Digest, Event, Evidence, GrantId, Note,
+    PersonId, Policy, RequestId, RunOutcome, SessionEnd, SessionId, Terms, Verdict, Window,
 };
 use std::collections::BTreeSet;
 
@@ -16,8 +16,10 @@ pub enum Input {
         directory: Box<Directory>,
         /// The new policy.
         policy: Policy,
-        /// Who applies them; nobody at set-up.
-        by: Option<PersonId>,
+        /// The grant of the request that proposed them; none at set-up, before there is an administrator.
+        under: Option<GrantId>,
+        /// Target secrets stored with them, and as which version.
+        secrets: Vec<(AccountId, u64)>,
     },
     /// A person asks.
     Ask(Ask),
@@ -211,6 +213,8 @@ pub enum AskAct {
         /// What it is and touches.
         facts: ActionFacts,
     },
+    /// A change of directory and policy.
+    Administer(Change),
 }
 
 /// Which level of which track, in which epoch, an answer is for.

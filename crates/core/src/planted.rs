@@ -35,6 +35,10 @@ pub(crate) enum Fault {
     RejectedReviewChangesNothing,
     /// A level that lost its approvers waits and nobody is told.
     NobodyLeftRaisesNoAlarm,
+    /// An administrator changes policy and directory alone although there is another.
+    AdministersAlone,
+    /// What is put in force is not compared with what was approved.
+    ChangeNotCompared,
 }
 
 #[cfg(test)]

@@ -101,6 +101,10 @@ pub enum Refusal {
     OtherSession,
     #[error("only an administrator can change policy and directory")]
     MayNotAdminister,
+    #[error(
+        "the configuration was changed after this was written; look at what is in force now, then propose it again"
+    )]
+    ChangedMeanwhile,
     #[error("the policy cannot be applied: {0}")]
     BadPolicy(String),
 }

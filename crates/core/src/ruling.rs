@@ -1,14 +1,15 @@
 //! Rules to a ruling (R2–R5, DESIGN §4). One function answers the live decision, `explain` and every preview.
 //!
 //! Deny is stricter than approve, approve than justify, justify than allow; the strictest holds. Where no rule
-//! matches a connection the answer is deny; where none matches a statement under a connect grant it is allow.
+//! matches a connection the answer is deny; where none matches a statement under a connect grant it is allow; where none
+//! matches a change of the configuration, an administrator approves it.
 
 use crate::hours;
 use crate::planted::{self, Fault};
 use countersign_journal::{
-    ActMatch, ActionFacts, Authority, Automatic, Conditions, Emergency, Level, Name, NamePattern, Outcome, PersonFacts,
-    Policy, Rule, RuleId, StatementFacts, StatementMatch, Subjects, TargetFacts, Targets, Timestamp, TrackPlan,
-    WorkflowId,
+    Act, ActMatch, ActionFacts, Authority, Automatic, Conditions, Emergency, Level, Name, NamePattern, Outcome,
+    PersonFacts, Policy, Rule, RuleId, StatementFacts, StatementMatch, Subjects, TargetFacts, Targets, Timestamp,
+    TrackPlan, WorkflowId,
 };
 use std::collections::BTreeSet;
 
@@ -19,6 +20,18 @@ pub enum Asked<'a> {
     Connect,
     /// A unit of statements under a connect grant.
     Run(&'a ActionFacts),
+    /// A change of directory and policy.
+    Administer,
+}
+
+impl<'a> From<&'a Act> for Asked<'a> {
+    fn from(act: &'a Act) -> Asked<'a> {
+        match act {
+            Act::Connect => Asked::Connect,
+            Act::Run(run) => Asked::Run(&run.facts),
+            Act::Administer(_) => Asked::Administer,
+        }
+    }
 }
 
 /// Why a rule counts, for people.
@@ -99,15 +112,19 @@ pub fn rule_among<'r>(
     let outcome = strictest.unwrap_or(match asked {
         Asked::Connect => Outcome::Deny,
         Asked::Run(_) => Outcome::Allow,
+        Asked::Administer => Outcome::Approve,
     });
     let conditions = combined(matches.iter().map(|m| &m.rule.conditions));
     let approving = || matches.iter().filter(|m| outcome == Outcome::Approve && m.outcome == Outcome::Approve);
     let mut tracks = absorbed(approving().filter_map(|m| m.track(policy)).collect());
+    if matches.is_empty() && outcome == Outcome::Approve {
+        tracks.push(TrackPlan { workflow: None, levels: vec![Level::of(Authority::Administrators)] });
+    }
     for level in tracks.iter_mut().flat_map(|t| &mut t.levels) {
         level.evidence = level.evidence.max(conditions.evidence);
     }
     let automatic = approving().map(|m| m.rule.automatic.clone().filter(|_| !m.unknown));
-    let automatic = of_all(automatic, Fault::OneRuleApprovesByItself);
+    let automatic = of_all(automatic, Fault::OneRuleApprovesByItself).filter(|_| !matches.is_empty());
     let emergency = of_all(approving().map(|m| m.rule.emergency), Fault::OneRuleAllowsEmergency);
     Ruling {
         outcome,
@@ -174,7 +191,7 @@ fn default_levels(subjects: &Subjects) -> Vec<Level> {
 
 fn matched<'r>(rule: &'r Rule, person: &PersonFacts, asked: Asked<'_>) -> Option<Match<'r>> {
     let (known, unknown) = match (&rule.acts, asked) {
-        (ActMatch::Connect, Asked::Connect) => (true, false),
+        (ActMatch::Connect, Asked::Connect) | (ActMatch::Administer, Asked::Administer) => (true, false),
         (ActMatch::Run(wanted), Asked::Run(facts)) => {
             let restricts = rule.outcome > Outcome::Justify;
             (facts.statements.iter().any(|s| selects(wanted, s)), restricts && !facts.unknown.is_empty())

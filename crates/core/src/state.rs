@@ -360,6 +360,11 @@ pub enum GrantKind {
         /// Only in this session, if so narrowed.
         session: Option<SessionId>,
     },
+    /// One change of directory and policy, put in force once.
+    Change {
+        /// Of what: see [`Change::digest_of`](countersign_journal::Change::digest_of).
+        digest: Digest,
+    },
 }
 
 /// How far a grant is (R36, R53).

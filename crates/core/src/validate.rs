@@ -3,8 +3,8 @@
 use crate::directory::Directory;
 use crate::hours;
 use countersign_journal::{
-    Authority, GroupId, Hours, Level, Outcome, Parameters, PersonId, Policy, Rule, Seconds, Subjects, TimeoutAction,
-    Workflow,
+    ActMatch, Authority, GroupId, Hours, Level, Outcome, Parameters, PersonId, Policy, Rule, Seconds, Subjects,
+    Targets, TimeoutAction, Workflow,
 };
 use std::collections::BTreeSet;
 
@@ -176,6 +176,14 @@ fn check_rule(rule: &Rule, policy: &Policy, directory: &Directory) -> Result<(),
 
 fn check_conditions(rule: &Rule) -> Result<(), String> {
     let approves = rule.outcome == Outcome::Approve;
+    if rule.acts == ActMatch::Administer {
+        if rule.targets != Targets::default() {
+            return Err("a change concerns the whole configuration; name no devices or accounts".into());
+        }
+        if rule.automatic.is_some() || rule.emergency.is_some() {
+            return Err("a change is never approved by itself and never an emergency; remove that".into());
+        }
+    }
     if !approves && rule.automatic.is_some() {
         return Err(
             "only a rule that asks for approval can approve by itself; remove the hours or ask for approval".into()

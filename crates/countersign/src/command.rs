@@ -48,7 +48,12 @@ pub(crate) fn run(ask: &Ask, format: Format) -> Result<(), Failure> {
         Ask::Terminate { number } => (post(&format!("/sessions/{number}/terminate"), Load::Nothing)?, show::terminated),
         Ask::Transcript { number } => (get(&format!("/sessions/{number}/transcript"), &[])?, show::transcript),
         Ask::Plan { file } => (post("/plan", Load::Toml(&policy_file::read(file)?))?, show::planned),
-        Ask::Apply { file } => (post("/apply", Load::Toml(&policy_file::read(file)?))?, show::applied),
+        Ask::Apply { file, reason } => {
+            let (query, file) = ([("reason", reason.clone())], policy_file::read(file)?);
+            (Client::signed_in()?.call("POST", "/apply", &query, Load::Toml(&file))?, show::applied)
+        }
+        Ask::Policy { request: None } => (get("/configuration", &[])?, show::file),
+        Ask::Policy { request: Some(number) } => (get(&format!("/configuration/versions/{number}"), &[])?, show::file),
         Ask::Invite { handle } => {
             (post(&format!("/people/{}/invitation", encoded(handle)), Load::Nothing)?, show::invitation)
         }

@@ -186,8 +186,15 @@ pub(crate) enum Ask {
     Transcript { number: u64 },
     /// What applying a policy file would change.
     Plan { file: PathBuf },
-    /// Put a policy file in force, all of it or nothing.
-    Apply { file: PathBuf },
+    /// Propose a policy file: put in force, all of it or nothing, once those who decide it have approved.
+    Apply {
+        file: PathBuf,
+        /// Why; demanded when others decide it.
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// What is in force, as a policy file without its secrets; or the version a request made.
+    Policy { request: Option<u64> },
     /// Make a one-time link with which a person sets a password.
     Invite { handle: String },
     /// List people.

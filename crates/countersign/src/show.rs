@@ -338,7 +338,15 @@ pub(crate) fn planned(answer: &Value) -> String {
 }
 
 pub(crate) fn applied(answer: &Value) -> String {
-    changes(answer, "Applied:", "Nothing changed.")
+    if answer["applied"] == true {
+        return changes(answer, "Applied:", "Nothing changed.");
+    }
+    let waits = format!("Request #{} waits for its approvers; once approved it is applied:", answer["request"]);
+    changes(answer, &waits, "Nothing would change.")
+}
+
+pub(crate) fn file(answer: &Value) -> String {
+    answer["file"].as_str().map(plain).unwrap_or_default()
 }
 
 fn changes(answer: &Value, some: &str, none: &str) -> String {

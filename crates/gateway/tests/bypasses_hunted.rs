@@ -200,7 +200,7 @@ async fn moving_a_cursor_runs_its_query() {
         .push(&[parse("s", "UPDATE customers SET visits = 99 RETURNING id"), bind_to("p", "s", &[]), sync()].concat())
         .await;
     assert_eq!(alice.verdict().await, "Z T");
-    world.control.apply(&world.ada, &world.file(RULES)).await.expect("applied");
+    world.control.propose(&world.ada, &world.file(RULES), "", None).await.expect("applied");
     assert_eq!(one(&mut alice, "FETCH ALL FROM p").await, "held");
     assert_eq!(world.truth(UNHARMED), "10");
 }
@@ -213,7 +213,7 @@ async fn a_device_that_joins_a_group_is_ruled_by_it_at_once() {
     let world = World::start_with(&file("")).await;
     let mut alice = world.raw(&world.alice).await;
     assert_eq!(one(&mut alice, "SELECT 1").await, "SELECT 1, Z I");
-    world.control.apply(&world.ada, &world.file(&file("\"prod-db\""))).await.expect("applied");
+    world.control.propose(&world.ada, &world.file(&file("\"prod-db\"")), "", None).await.expect("applied");
     assert_eq!(one(&mut alice, "UPDATE customers SET visits = 98").await, "held");
 }
 

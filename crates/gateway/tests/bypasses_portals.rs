@@ -210,13 +210,13 @@ async fn a_portal_made_under_other_rules_does_not_run_under_these() {
     let world = world().await;
     let none = "[[rule]]\nname = \"developers connect\"\nact = \"connect\"\noutcome = \"allow\"\n\
                 groups = [\"developers\"]\n";
-    world.control.apply(&world.ada, &world.file(none)).await.expect("applied");
+    world.control.propose(&world.ada, &world.file(none), "", None).await.expect("applied");
     let mut alice = world.raw(&world.alice).await;
     alice.send(&[query("BEGIN")]).await;
     alice.answer().await;
     alice.send(&[parse("s", "UPDATE customers SET visits = 99"), bind_to("p", "s", &[]), sync()]).await;
     assert_eq!(alice.answer().await, ["1", "2", "Z T"]);
-    world.control.apply(&world.ada, &world.file(RULES)).await.expect("applied");
+    world.control.propose(&world.ada, &world.file(RULES), "", None).await.expect("applied");
     alice.push(&[execute("p"), sync(), query("COMMIT")].concat()).await;
     let seen = all(&mut alice).await;
     assert_eq!(world.truth(UNHARMED), "10", "{seen:?}");

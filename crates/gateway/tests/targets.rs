@@ -12,7 +12,7 @@ use support::{RULES, World};
 async fn told(world: &World, from: &str, to: &str) -> String {
     let file = world.file(RULES);
     assert!(file.contains(from), "`{from}` is in the file");
-    world.control.apply(&world.ada, &file.replacen(from, to, 1)).await.expect("applied");
+    world.control.propose(&world.ada, &file.replacen(from, to, 1), "", None).await.expect("applied");
     let psql = world.psql(&world.alice).await;
     let ran = tokio::task::spawn_blocking(move || psql.run("SELECT 1")).await.expect("joined").expect("psql ran");
     assert_ne!(ran.code, 0, "{}", ran.stdout);

@@ -3,6 +3,7 @@
 use crate::canonical::{Commitment, Digest, is_default};
 use crate::facts::ActionFacts;
 use crate::id::{AccountId, DeviceGroupId, DeviceId, GrantId, GroupId, PersonId, SessionId};
+use crate::policy::Policy;
 use crate::time::Window;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -38,6 +39,20 @@ pub struct TargetFacts {
 }
 
 impl TargetFacts {
+    /// Countersign's own configuration, the target of every [`Act::Administer`]. No device or account ever has its ids.
+    #[must_use]
+    pub fn configuration() -> TargetFacts {
+        TargetFacts {
+            device: DeviceId(0),
+            device_name: "countersign".to_owned(),
+            device_groups: BTreeSet::new(),
+            account: AccountId(0),
+            account_name: "configuration".to_owned(),
+            database: String::new(),
+            pin: Digest::ZERO,
+        }
+    }
+
     /// `account@device`, the form people type.
     #[must_use]
     pub fn label(&self) -> String {
@@ -53,6 +68,29 @@ pub enum Act {
     Connect,
     /// One unit of statements in a session (R1 query).
     Run(Box<Run>),
+    /// A change of directory and policy, put in force once and whole.
+    Administer(Change),
+}
+
+/// A change of directory and policy. It starts from the versions it names: with others in force it is void.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Change {
+    /// What would be in force: see [`Change::digest_of`].
+    pub digest: Digest,
+    /// What was proposed, as a text and with its secrets, kept encrypted outside the journal.
+    pub text: Commitment,
+    /// The version of the policy it starts from.
+    pub policy_version: u64,
+    /// The version of the directory it starts from.
+    pub directory_version: u64,
+}
+
+impl Change {
+    /// What a directory, known by its digest, and a policy are together known by.
+    #[must_use]
+    pub fn digest_of(directory: Digest, policy: &Policy) -> Digest {
+        Digest::of_value("countersign change v1", &(directory, policy))
+    }
 }
 
 /// One held unit of statements.

@@ -161,9 +161,23 @@ pub enum RunOutcome {
 #[allow(missing_docs, reason = "fields repeat the words of the types they hold")]
 pub enum Event {
     /// Rules and workflows were replaced (R8).
-    PolicyApplied { version: u64, policy: Policy, by: Option<PersonId> },
+    PolicyApplied {
+        version: u64,
+        policy: Policy,
+        by: Option<PersonId>,
+        /// The grant of the request that proposed it; none at set-up only.
+        #[serde(default, skip_serializing_if = "is_default")]
+        under: Option<GrantId>,
+    },
     /// People, groups, devices or accounts were replaced; the digest names the new directory.
-    DirectoryApplied { version: u64, digest: Digest, by: Option<PersonId> },
+    DirectoryApplied {
+        version: u64,
+        digest: Digest,
+        by: Option<PersonId>,
+        /// The grant of the request that proposed it; none at set-up only.
+        #[serde(default, skip_serializing_if = "is_default")]
+        under: Option<GrantId>,
+    },
     /// A request was made.
     RequestMade(Box<RequestMade>),
     /// A level is open; these people could decide it at that moment (R19).

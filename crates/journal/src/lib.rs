@@ -16,7 +16,7 @@ pub mod id;
 pub mod policy;
 pub mod time;
 
-pub use act::{Act, Attempt, PersonFacts, Run, TargetFacts, Terms};
+pub use act::{Act, Attempt, Change, PersonFacts, Run, TargetFacts, Terms};
 pub use canonical::{Commitment, Digest};
 pub use chain::{Chain, ChainFault, Head};
 pub use event::{Entry, Event, GrantEnd, Note, RequestMade, RulingRecord, RunOutcome, SessionEnd, TrackPlan, Verdict};

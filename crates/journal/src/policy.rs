@@ -58,6 +58,8 @@ pub enum ActMatch {
     Connect,
     /// Statements that match.
     Run(StatementMatch),
+    /// Changes of directory and policy.
+    Administer,
 }
 
 /// Which statements a rule speaks about; each empty set means any.

@@ -1,6 +1,7 @@
 //! Everything read so far, and the way each entry takes through it.
 
 use crate::Report;
+use crate::administer::InForce;
 use crate::fault::Fault;
 use crate::request::Request;
 use crate::special::Lent;
@@ -27,8 +28,8 @@ pub(crate) struct Ledger {
     pub(crate) held: BTreeMap<AccountId, GrantId>,
     /// Rights to decide that were lent.
     pub(crate) lent: BTreeMap<DelegationId, Lent>,
-    policy_version: u64,
-    directory_version: u64,
+    /// Policy and directory.
+    pub(crate) in_force: InForce,
     /// What the next entry must say.
     pub(crate) next: Option<Next>,
     /// When people, votes or an open level last changed: who is left to decide may change at no other moment.
@@ -45,6 +46,8 @@ pub(crate) enum Next {
     EndUse(GrantId),
     /// A rejected review takes the access away.
     Revoke(RequestId),
+    /// A change of policy or directory uses its grant up.
+    EndChange(GrantId),
 }
 
 impl Next {
@@ -52,13 +55,15 @@ impl Next {
         match (self, event) {
             (Next::EndUse(used), Event::GrantEnded { grant, how: GrantEnd::UsedUp }) => *grant == used,
             (Next::Revoke(rejected), Event::RequestRevoked { request, .. }) => *request == rejected,
+            (Next::EndChange(used), Event::PolicyApplied { under, .. }) => *under == Some(used),
+            (Next::EndChange(used), Event::GrantEnded { grant, how: GrantEnd::UsedUp }) => *grant == used,
             _ => false,
         }
     }
 
     fn missing(self) -> Wrong {
         match self {
-            Next::EndUse(grant) => {
+            Next::EndUse(grant) | Next::EndChange(grant) => {
                 format!("`{grant}` was used and the next entry does not end it, so that it could be used again")
             }
             Next::Revoke(request) => {
@@ -117,8 +122,7 @@ impl Ledger {
             self.changed_at = at;
         }
         match entry.event {
-            Event::PolicyApplied { version, .. } => next_version("policy", &mut self.policy_version, version),
-            Event::DirectoryApplied { version, .. } => next_version("directory", &mut self.directory_version, version),
+            event @ (Event::PolicyApplied { .. } | Event::DirectoryApplied { .. }) => self.applied(at, event),
             Event::RequestMade(made) => self.request_made(at, made),
             event @ Event::LevelStarted { .. } => self.level_started(at, &event),
             event @ Event::Voted { .. } => {
@@ -170,10 +174,4 @@ pub(crate) fn ensure_next<Id: Copy + std::fmt::Display, V>(
 ) -> Result<(), Wrong> {
     let next = known.len() as u64 + 1;
     ensure(number == next, || format!("`{id}` is not the next of its kind, which is number {next}"))
-}
-
-fn next_version(what: &str, known: &mut u64, found: u64) -> Result<(), Wrong> {
-    ensure(found == *known + 1, || format!("version {found} of the {what} follows version {known}"))?;
-    *known = found;
-    Ok(())
 }

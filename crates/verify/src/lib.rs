@@ -20,6 +20,7 @@
 //! - Who wrote the journal. Somebody who makes up a sensible journal and its whole chain is found out by the head that
 //!   was kept apart, and by nothing else.
 
+mod administer;
 mod export;
 mod fault;
 mod ledger;

@@ -137,6 +137,9 @@ impl Ledger {
             format!("`{id}` approved itself and no rule asked for approval")
         })?;
         demands_are_met(&made)?;
+        if let Act::Administer(change) = &made.act {
+            self.change_made(&made, change)?;
+        }
         if let Act::Run(run) = &made.act {
             self.held_in_a_live_session(at, &made, run)?;
             self.hanging.entry(run.grant).or_default().insert(id);
@@ -277,7 +280,7 @@ impl Ledger {
         let opened = request.emergency.as_ref().is_some_and(|e| e.opened);
         // Approvers may move a reservation, and then each of them signs where to; a statement has the window of the
         // connect grant it was held under.
-        let by_asking = (request.votes.is_empty() && !opened) || matches!(request.made.act, Act::Run(_));
+        let by_asking = (request.votes.is_empty() && !opened) || request.made.act != Act::Connect;
         ensure(!by_asking || inside(window, asked), || format!("`{grant}` is wider than what `{id}` asked for"))?;
         let approvals = request.votes.iter().filter(|(_, b)| b.verdict == Verdict::Approve && !opened);
         for (approver, ballot) in approvals {
@@ -337,7 +340,7 @@ impl Ledger {
         request.status = to;
         let hangs_on = match &request.made.act {
             Act::Run(run) if request.grant.is_none() => Some(run.grant),
-            Act::Run(_) | Act::Connect => None,
+            Act::Run(_) | Act::Connect | Act::Administer(_) => None,
         };
         if let Some(hanging) = hangs_on.and_then(|grant| self.hanging.get_mut(&grant)) {
             hanging.remove(&id);

@@ -55,7 +55,7 @@ impl Ledger {
 
     /// Insists that a grant covers the moment: given, neither ended nor revoked, inside its window. Returns the
     /// request it came from.
-    fn covered(&self, at: Timestamp, id: GrantId) -> Result<&RequestMade, Wrong> {
+    pub(crate) fn covered(&self, at: Timestamp, id: GrantId) -> Result<&RequestMade, Wrong> {
         let grant = self.grant(id)?;
         let request = self.request(grant.request)?;
         ensure(grant.stage != Stage::Ended, || format!("`{id}` is used and has ended"))?;
@@ -176,7 +176,10 @@ impl Ledger {
         let used = grant.stage == Stage::InUse || grant.run != Release::NotYet;
         let request = self.request(grant.request)?;
         let truthful = match how {
-            GrantEnd::UsedUp => grant.run != Release::NotYet,
+            GrantEnd::UsedUp => match &request.made.act {
+                Act::Administer(change) => self.in_force.is(change),
+                Act::Connect | Act::Run(_) => grant.run != Release::NotYet,
+            },
             GrantEnd::Unused => !used,
             GrantEnd::Revoked => request.status == Status::Revoked,
             GrantEnd::Surrendered | GrantEnd::Expired | GrantEnd::Overruled => true,
@@ -197,6 +200,7 @@ impl Ledger {
                     hanging.remove(&number);
                 }
             }
+            Act::Administer(_) => {}
         }
         if self.held.get(&account) == Some(&id) {
             self.held.remove(&account);

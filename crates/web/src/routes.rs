@@ -83,7 +83,8 @@ macro_rules! routes {
 
 fn page_routes() -> Vec<Route> {
     use pages::{
-        access, approvals, audit, decide, invitation, people, profile, request, requests, sessions, sign_in, why,
+        access, approvals, audit, configuration, decide, invitation, people, profile, request, requests, sessions,
+        sign_in, why,
     };
     routes! { Surface::Page;
         GET "/sign-in" Anyone => sign_in::form;
@@ -116,6 +117,9 @@ fn page_routes() -> Vec<Route> {
         GET "/audit" ReadEverything => audit::list;
         GET "/audit/export" ReadEverything => audit::export;
         GET "/why" SignedIn => why::explain;
+        GET "/configuration" ReadEverything => configuration::show;
+        POST "/configuration" Administer => configuration::propose;
+        GET "/configuration/versions/{id}" ReadEverything => configuration::version;
         GET "/people" Administer => people::list;
         POST "/people/{handle}/invitation" Administer => people::invite;
         GET "/profile" SignedIn => profile::show;
@@ -158,6 +162,10 @@ fn api_routes() -> Vec<Route> {
         GET "/api/v1/export" ReadEverything => audit::export;
         POST "/api/v1/plan" Administer => policy::plan;
         POST "/api/v1/apply" Administer => policy::apply;
+        GET "/api/v1/configuration" ReadEverything => policy::configuration;
+        GET "/api/v1/configuration/versions" ReadEverything => policy::versions;
+        GET "/api/v1/configuration/versions/{id}" ReadEverything => policy::version;
+        GET "/api/v1/configuration/compare" ReadEverything => policy::compare;
         GET "/api/v1/explain" SignedIn => policy::explain;
         GET "/api/v1/people" Administer => policy::people;
         POST "/api/v1/people/{handle}/invitation" Administer => policy::invite;

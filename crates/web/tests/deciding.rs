@@ -36,22 +36,22 @@ async fn a_reservation_is_asked_for_and_decided_by_forms() {
     assert!(again.text.contains("at least 10 characters is required") && again.text.contains(">short</textarea>"));
     let fine = short.replace("short", "price+fix%2C+ticket+4711");
     let sent = scene.post(&format!("/access/{account}/reserve"), "alice", &fine).await;
-    assert_eq!(sent.location(), "/requests/1?done=asked&on=1", "{}", sent.text);
+    assert_eq!(sent.location(), "/requests/2?done=asked&on=2", "{}", sent.text);
 
     let inbox = scene.get("/approvals", "bob").await;
     assert!(inbox.text.contains("price fix, ticket 4711") && inbox.text.contains("Level 1 of 2"), "{}", inbox.text);
     assert!(!scene.get("/approvals", "carol").await.text.contains("price fix"), "level 2 has not started");
     let first = decision(&inbox.text, "approve");
-    let done = scene.post("/requests/1/decision", "bob", &first).await;
-    assert_eq!(done.location(), "/approvals?done=approved&on=1", "{}", done.text);
-    let twice = scene.post("/requests/1/decision", "bob", &first).await;
+    let done = scene.post("/requests/2/decision", "bob", &first).await;
+    assert_eq!(done.location(), "/approvals?done=approved&on=2", "{}", done.text);
+    let twice = scene.post("/requests/2/decision", "bob", &first).await;
     assert_eq!(twice.status, StatusCode::CONFLICT, "a double click decides once");
 
     let second = decision(&scene.get("/approvals", "carol").await.text, "approve");
-    let own = scene.post("/requests/1/decision", "alice", &second).await;
+    let own = scene.post("/requests/2/decision", "alice", &second).await;
     assert_eq!(own.status, StatusCode::CONFLICT, "nobody decides their own request (R38)");
-    assert_eq!(scene.post("/requests/1/decision", "carol", &second).await.status, StatusCode::SEE_OTHER);
-    let whole = scene.get("/requests/1", "alice").await;
+    assert_eq!(scene.post("/requests/2/decision", "carol", &second).await.status, StatusCode::SEE_OTHER);
+    let whole = scene.get("/requests/2", "alice").await;
     assert!(whole.text.contains("Approved · To be used") && whole.text.contains("seen"));
     assert!(scene.get("/", "alice").await.text.contains("To be used"));
 }
@@ -66,22 +66,22 @@ fn hidden_input(page: &str, name: &str) -> String {
 async fn only_our_own_posts_decide() {
     let scene = Scene::start().await;
     let request = scene.ask("alice").await;
-    let page = scene.get("/requests/1", "bob").await;
+    let page = scene.get("/requests/2", "bob").await;
     let form = decision(&page.text, "approve");
     for method in [Method::GET, Method::HEAD] {
-        let path = format!("/requests/1/decision?{form}");
+        let path = format!("/requests/2/decision?{form}");
         let looked = scene.browse(method, &path, "bob", "").await;
         assert_eq!(looked.status, StatusCode::METHOD_NOT_ALLOWED);
     }
     for (name, value) in [("sec-fetch-site", "cross-site"), ("origin", "https://evil.example"), ("origin", "null")] {
-        let foreign = scene.browser(Method::POST, "/requests/1/decision", "bob").header(name, value);
+        let foreign = scene.browser(Method::POST, "/requests/2/decision", "bob").header(name, value);
         let foreign = foreign.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         let answer = scene.send(foreign.body(Body::from(form.clone())).expect("a request")).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{name}: {value}");
     }
     let bob = scene.actor("bob").await;
     assert_eq!(scene.control.request(&bob, request).await.expect("visible").status, "Pending");
-    let ours = scene.browser(Method::POST, "/requests/1/decision", "bob").header("origin", ORIGIN);
+    let ours = scene.browser(Method::POST, "/requests/2/decision", "bob").header("origin", ORIGIN);
     let ours = ours.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
     assert_eq!(scene.send(ours.body(Body::from(form)).expect("a request")).await.status, StatusCode::SEE_OTHER);
 }
@@ -136,14 +136,14 @@ async fn programs_ask_and_decide_through_the_api() {
     let inbox = json(&scene.api(Method::GET, "/requests?scope=for_me", "bob", "").await.text);
     let position = &inbox[0]["position"];
     let vote = format!(r#"{{"verdict":"approve","position":{position},"comment":"fine"}}"#);
-    assert_eq!(scene.api(Method::POST, "/requests/1/decision", "bob", &vote).await.status, StatusCode::OK);
-    let moved = scene.api(Method::POST, "/requests/1/decision", "bob", &vote).await;
+    assert_eq!(scene.api(Method::POST, "/requests/2/decision", "bob", &vote).await.status, StatusCode::OK);
+    let moved = scene.api(Method::POST, "/requests/2/decision", "bob", &vote).await;
     assert_eq!((moved.status, json(&moved.text)["error"]["code"].as_str()), (StatusCode::CONFLICT, Some("refused")));
-    let last = scene.api(Method::POST, "/requests/1/decision", "carol", r#"{"verdict":"approve"}"#).await;
+    let last = scene.api(Method::POST, "/requests/2/decision", "carol", r#"{"verdict":"approve"}"#).await;
     assert_eq!(json(&last.text)["status"], "Approved", "{}", last.text);
-    let revoked = scene.api(Method::POST, "/requests/1/revoke", "bob", r#"{"reason":"wrong database"}"#).await;
+    let revoked = scene.api(Method::POST, "/requests/2/revoke", "bob", r#"{"reason":"wrong database"}"#).await;
     assert_eq!(json(&revoked.text)["status"], "Revoked", "{}", revoked.text);
-    assert_eq!(scene.api(Method::GET, "/requests/1", "nobody", "").await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(scene.api(Method::GET, "/requests/2", "nobody", "").await.status, StatusCode::UNAUTHORIZED);
 }
 
 /// The journal leaves with its head; a policy file may be larger than a form, and no larger than its limit.
@@ -167,33 +167,33 @@ async fn files_come_and_go_within_their_limits() {
 async fn r37_terms_are_changed_on_the_page() {
     let scene = Scene::start().await;
     scene.ask("alice").await;
-    let first = decision(&scene.get("/requests/1", "bob").await.text, "approve");
-    scene.post("/requests/1/decision", "bob", &first).await;
-    let page = scene.get("/requests/1", "carol").await.text;
+    let first = decision(&scene.get("/requests/2", "bob").await.text, "approve");
+    scene.post("/requests/2/decision", "bob", &first).await;
+    let page = scene.get("/requests/2", "carol").await.text;
     let second = format!("{}&reset_after_use=yes", decision(&page, "approve"));
-    assert_eq!(scene.post("/requests/1/decision", "carol", &second).await.status, StatusCode::SEE_OTHER);
-    let page = scene.get("/requests/1", "bob").await.text;
+    assert_eq!(scene.post("/requests/2/decision", "carol", &second).await.status, StatusCode::SEE_OTHER);
+    let page = scene.get("/requests/2", "bob").await.text;
     assert!(page.contains("The password is changed.") && page.contains("Change its terms"), "{page}");
     assert!(
-        !scene.get("/requests/1", "alice").await.text.contains("Change its terms"),
+        !scene.get("/requests/2", "alice").await.text.contains("Change its terms"),
         "the holder surrenders instead"
     );
     let (was, zone) = (hidden(&page, "end_was").replace(':', "%3A"), "zone=UTC");
-    let unchanged = scene.post("/requests/1/edit", "bob", &format!("{zone}&end={was}&end_was={was}&reason=")).await;
+    let unchanged = scene.post("/requests/2/edit", "bob", &format!("{zone}&end={was}&end_was={was}&reason=")).await;
     assert!(unchanged.text.contains("othing was changed"), "{}", unchanged.text);
     let past = format!("{zone}&end=2020-01-01T00%3A00&end_was={was}&reason=done");
     assert_ne!(
-        scene.post("/requests/1/edit", "bob", &past).await.status,
+        scene.post("/requests/2/edit", "bob", &past).await.status,
         StatusCode::SEE_OTHER,
         "ends before it begins"
     );
     let wider = format!("{zone}&end=2090-01-01T00%3A00&end_was={was}&reason=more");
-    let refused = scene.post("/requests/1/edit", "bob", &wider).await;
+    let refused = scene.post("/requests/2/edit", "bob", &wider).await;
     assert!(refused.text.contains("wider than what was signed"), "{}", refused.text);
-    let escalated = scene.post("/requests/1/escalate", "bob", "track=0&level=0&epoch=0").await;
+    let escalated = scene.post("/requests/2/escalate", "bob", "track=0&level=0&epoch=0").await;
     assert!(escalated.text.contains("nly an administrator can escalate"), "{}", escalated.text);
-    let stopped = scene.post("/requests/1/stop", "bob", "reason=").await;
+    let stopped = scene.post("/requests/2/stop", "bob", "reason=").await;
     assert!(stopped.text.contains("o emergency is counting down"), "{}", stopped.text);
-    let declared = scene.post("/requests/1/emergency", "alice", "reason=now").await;
+    let declared = scene.post("/requests/2/emergency", "alice", "reason=now").await;
     assert_eq!(declared.status, StatusCode::CONFLICT);
 }

@@ -192,7 +192,7 @@ async fn r11_administrators_are_told_when_nobody_is_left_to_decide() {
     post.world.ask("restore").await;
     assert_eq!(readers(&post.all(1).await), ["bob"]);
     let without_bob = policy(TWO_LEVELS, "").replace("managers = [\"bob\"]", "managers = []");
-    post.world.control.apply(&post.world.root, &without_bob).await.expect("applied");
+    post.world.control.propose(&post.world.root, &without_bob, "", None).await.expect("applied");
     let mails = post.all(2).await;
     assert_eq!(readers(&mails), ["bob", "root"]);
     let words = ["Too few people can decide this. Name another approver", "because you are an administrator."];

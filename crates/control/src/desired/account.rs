@@ -13,6 +13,11 @@ use countersign_journal::{
 /// Most levels an account's own set-up may have (R10); a workflow may have any number.
 const LEVELS_MAX: usize = 3;
 
+/// What the workflow and the rule of an account's own set-up are called.
+pub(super) fn set_up_name(label: &str) -> String {
+    format!("account {label}")
+}
+
 /// The workflow and the rule of every account that has a set-up of its own.
 pub(super) fn set_ups(
     entries: &[AccountEntry],
@@ -25,7 +30,7 @@ pub(super) fn set_ups(
         let label = format!("{}@{}", entry.name, entry.device);
         let same = |id: &&AccountId| directory.target_facts(**id, None).is_some_and(|t| t.label() == label);
         let account = *directory.accounts.keys().find(same).expect("accounts are resolved before their set-ups");
-        let name = format!("account {label}");
+        let name = set_up_name(&label);
         let levels = resolve_levels(approval, directory, &format!("account `{label}`"))?;
         let kept = old.workflows.values().find(|w| w.name == name).map(|w| w.id.0);
         let workflow = Workflow { id: WorkflowId(ids.keep_or_new(kept)), name: name.clone(), levels };

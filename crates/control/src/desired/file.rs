@@ -1,69 +1,70 @@
-//! The file's shape, as people write it: names, not ids.
+//! The file's shape, as people write it and as it is written for them: names, not ids. What has its default is left out.
 
 use countersign_core::Role;
+use countersign_journal::canonical::is_default;
 use countersign_journal::{NoticeScope, Outcome, Recording, Seconds, StatementKind};
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// The file.
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) parameters: ParametersEntry,
-    #[serde(default, rename = "person")]
+    #[serde(default, rename = "person", skip_serializing_if = "Vec::is_empty")]
     pub(super) people: Vec<PersonEntry>,
-    #[serde(default, rename = "group")]
+    #[serde(default, rename = "group", skip_serializing_if = "Vec::is_empty")]
     pub(super) groups: Vec<GroupEntry>,
-    #[serde(default, rename = "device")]
+    #[serde(default, rename = "device", skip_serializing_if = "Vec::is_empty")]
     pub(super) devices: Vec<DeviceEntry>,
-    #[serde(default, rename = "device_group")]
+    #[serde(default, rename = "device_group", skip_serializing_if = "Vec::is_empty")]
     pub(super) device_groups: Vec<DeviceGroupEntry>,
-    #[serde(default, rename = "account")]
+    #[serde(default, rename = "account", skip_serializing_if = "Vec::is_empty")]
     pub(super) accounts: Vec<AccountEntry>,
-    #[serde(default, rename = "workflow")]
+    #[serde(default, rename = "workflow", skip_serializing_if = "Vec::is_empty")]
     pub(super) workflows: Vec<WorkflowEntry>,
-    #[serde(default, rename = "rule")]
+    #[serde(default, rename = "rule", skip_serializing_if = "Vec::is_empty")]
     pub(super) rules: Vec<RuleEntry>,
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PersonEntry {
     pub(super) handle: String,
     pub(super) name: Option<String>,
     pub(super) email: Option<String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) role: Role,
     pub(super) manager: Option<String>,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Serialize, Deserialize, Default, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ParametersEntry {
     #[serde(rename = "approval.workflow.level.timeout.period.values")]
     pub(super) timeout_periods: Option<Vec<String>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct GroupEntry {
     pub(super) name: String,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) members: Vec<String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) groups: Vec<String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) managers: Vec<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DeviceEntry {
     pub(super) name: String,
     pub(super) host: String,
-    #[serde(default = "postgres_port")]
+    #[serde(default = "postgres_port", skip_serializing_if = "is_postgres_port")]
     pub(super) port: u16,
     pub(super) database: String,
     pub(super) ca: String,
@@ -74,40 +75,45 @@ fn postgres_port() -> u16 {
     5432
 }
 
-#[derive(Deserialize)]
+fn is_postgres_port(port: &u16) -> bool {
+    *port == postgres_port()
+}
+
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DeviceGroupEntry {
     pub(super) name: String,
     pub(super) devices: Vec<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AccountEntry {
     pub(super) device: String,
     pub(super) name: String,
+    #[serde(skip_serializing)]
     pub(super) password: Option<SecretString>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) owners: Vec<String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) managers: Vec<String>,
     pub(super) approval: Option<ApprovalEntry>,
 }
 
 /// An account's own set-up.
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ApprovalEntry {
     pub(super) levels: Vec<LevelEntry>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) exclude_people: Vec<String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) exclude_groups: Vec<String>,
     pub(super) automatic: Option<AutomaticEntry>,
     pub(super) exclusive: Option<bool>,
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WorkflowEntry {
     pub(super) name: String,
@@ -115,56 +121,56 @@ pub(super) struct WorkflowEntry {
     pub(super) levels: Vec<LevelEntry>,
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LevelEntry {
     pub(super) people: Option<Vec<String>>,
     pub(super) members_of: Option<String>,
     pub(super) managers_of: Option<String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) administrators: bool,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) line_manager: bool,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) account_owners: bool,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) account_managers: bool,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) choose: bool,
     pub(super) timeout: Option<String>,
     pub(super) escalate_to_members_of: Option<String>,
     pub(super) escalate_to_managers_of: Option<String>,
     pub(super) mail: Option<bool>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) notify: Vec<NoticeEntry>,
-    #[serde(default = "one")]
+    #[serde(default = "one", skip_serializing_if = "is_one")]
     pub(super) approvals: u32,
-    #[serde(default = "one")]
+    #[serde(default = "one", skip_serializing_if = "is_one")]
     pub(super) rejections: u32,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) second_factor: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NoticeEntry {
     pub(super) group: String,
     pub(super) scope: NoticeScope,
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HoursEntry {
     pub(super) zone: String,
     pub(super) open: Vec<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AutomaticEntry {
     pub(super) zone: String,
     pub(super) open: Vec<String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) any_start: bool,
 }
 
@@ -172,61 +178,66 @@ fn one() -> u32 {
     1
 }
 
-#[derive(Deserialize)]
+fn is_one(n: &u32) -> bool {
+    *n == one()
+}
+
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RuleEntry {
     pub(super) name: String,
     pub(super) act: ActEntry,
     pub(super) outcome: Outcome,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) people: Vec<String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) groups: Vec<String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) devices: Vec<String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) device_groups: Vec<String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) accounts: Vec<String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) kinds: BTreeSet<StatementKind>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) tables: Vec<String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) functions: Vec<String>,
     pub(super) workflow: Option<String>,
     pub(super) unknown: Option<String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) exclude_people: Vec<String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) exclude_groups: Vec<String>,
     pub(super) duration_max_minutes: Option<u64>,
     pub(super) reason_chars_min: Option<u32>,
     pub(super) exclusive: Option<bool>,
     pub(super) hours: Option<HoursEntry>,
     pub(super) automatic: Option<AutomaticEntry>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) emergency: bool,
     pub(super) emergency_countdown_s: Option<Seconds>,
     pub(super) ahead_max_minutes: Option<u64>,
     pub(super) reasons: Option<BTreeSet<String>>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) ticket: bool,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) reset_after_use: bool,
     pub(super) sessions_max: Option<u32>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) second_factor: bool,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) recording: Recording,
     pub(super) transaction_hold_max_s: Option<Seconds>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) same_session: bool,
 }
 
-#[derive(Deserialize, Clone, Copy)]
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum ActEntry {
     Connect,
     Query,
+    Administer,
 }

@@ -425,7 +425,8 @@ fn resolve_act(entry: &RuleEntry, what: &str) -> Result<ActMatch, Fault> {
     match entry.act {
         ActEntry::Query => Ok(ActMatch::Run(wanted)),
         ActEntry::Connect if wanted == StatementMatch::default() => Ok(ActMatch::Connect),
-        ActEntry::Connect => Err(Fault::Input(format!(
+        ActEntry::Administer if wanted == StatementMatch::default() => Ok(ActMatch::Administer),
+        ActEntry::Connect | ActEntry::Administer => Err(Fault::Input(format!(
             "{what}: `kinds`, `tables` and `functions` speak of queries; use `act = \"query\"`"
         ))),
     }

@@ -393,3 +393,45 @@ fn the_example_of_the_page_can_be_put_in_force() {
     let rules: Vec<&str> = found.policy.rules.iter().map(|r| r.name.as_str()).collect();
     assert_eq!(rules, ["developers reach production", "customers", "account app@prod-db"]);
 }
+
+/// What is in force, written out and read again, is the same: ids, rules, account set-ups, every key.
+fn comes_back(before: &Desired) {
+    let text = super::render::render(&before.directory, &before.policy);
+    let again = acceptable(&text, &before.directory, &before.policy).unwrap_or_else(|told| panic!("{told}\n{text}"));
+    assert_eq!(again.directory, before.directory, "{text}");
+    assert_eq!(again.policy, before.policy, "{text}");
+}
+
+#[test]
+fn what_is_in_force_can_be_written_out_and_read_again() {
+    let page = include_str!("../../../../docs/policy.md");
+    let example = page.split_once("```toml\n").and_then(|(_, rest)| rest.split_once("```")).expect("an example").0;
+    let sent = example.replace("ca_file =", "ca =").replace("password_file =", "password =");
+    comes_back(&acceptable(&sent, &Directory::default(), &Policy::default()).expect("accepted"));
+    let levels = [
+        "people = [\"mia\", \"olga\"]\napprovals = 2\nrejections = 2\nchoose = true\n",
+        "members_of = \"dba\"\ntimeout = \"30m\"\nescalate_to_members_of = \"developers\"\nmail = false\n",
+        "managers_of = \"developers\"\ntimeout = \"2h\"\nescalate_to_managers_of = \"dba\"\nsecond_factor = true\n",
+        "line_manager = true\nnotify = [{ group = \"dba\", scope = \"approver\" }]\n",
+        "account_owners = true\n",
+        "account_managers = true\n",
+        "administrators = true\n",
+    ];
+    let levels = levels.map(|l| format!("[[workflow.level]]\n{l}")).concat();
+    let flow = format!("[[workflow]]\nname = \"flow\"\n{levels}");
+    let rules = "[[rule]]\nname = \"a\"\nact = \"connect\"\noutcome = \"approve\"\nworkflow = \"flow\"\nexclusive = false\n\
+        devices = [\"prod-db\"]\ndevice_groups = [\"production\"]\naccounts = [\"app@prod-db\"]\npeople = [\"alice\"]\n\
+        exclude_people = [\"olga\"]\nexclude_groups = [\"dba\"]\nduration_max_minutes = 60\nreason_chars_min = 3\n\
+        hours = { zone = \"Europe/Berlin\", open = [\"Mon-Fri 09:00-17:00\", \"Sat 22:00-06:00\"] }\n\
+        automatic = { zone = \"UTC\", open = [\"Sun 00:00-24:00\"], any_start = true }\nemergency = true\n\
+        emergency_countdown_s = 30\nahead_max_minutes = 90\nreasons = [\"repair\"]\nticket = true\nreset_after_use = true\n\
+        sessions_max = 2\nsecond_factor = true\nrecording = \"strict\"\n\
+        [[rule]]\nname = \"q\"\nact = \"query\"\noutcome = \"approve\"\nworkflow = \"flow\"\nunknown = \"flow\"\n\
+        kinds = [\"update\"]\ntables = [\"customers\", \"public.*\"]\nfunctions = [\"wipe\"]\nsame_session = true\n\
+        transaction_hold_max_s = 30\n\
+        [[rule]]\nname = \"changes\"\nact = \"administer\"\noutcome = \"approve\"\nworkflow = \"two\"\n";
+    let two = "[[workflow]]\nname = \"two\"\nlevel = [{ members_of = \"dba\" }]\n";
+    let listed = "[parameters]\n\"approval.workflow.level.timeout.period.values\" = [\"30m\", \"2h\", \"45s\"]\n";
+    let set_up = "approval = { levels = [{ administrators = true }], exclude_people = [\"mia\"], exclusive = false }\n";
+    comes_back(&desired(&[ACCOUNT, "owners = [\"mia\"]\n", set_up, &flow, two, rules, listed]));
+}

@@ -26,6 +26,30 @@ pub(super) fn period(text: &str, what: &str) -> Result<Seconds, Fault> {
     read.ok_or_else(|| Fault::Input(format!("{what}: `{text}` is not a period; write `45s`, `30m`, `2h` or `1d`")))
 }
 
+/// The inverse of [`period`], in the largest unit that fits.
+pub(super) fn said(seconds: Seconds) -> String {
+    let units = [('d', 86_400), ('h', 3_600), ('m', 60)];
+    let fits = units.iter().find(|(_, length)| seconds > 0 && seconds.is_multiple_of(*length));
+    fits.map_or_else(|| format!("{seconds}s"), |(unit, length)| format!("{}{unit}", seconds / length))
+}
+
+/// The inverse of [`hours`].
+pub(super) fn hours_entry(hours: &Hours) -> HoursEntry {
+    HoursEntry { zone: hours.zone.clone(), open: hours.openings.iter().map(opening_said).collect() }
+}
+
+/// The inverse of [`automatic`].
+pub(super) fn automatic_entry(automatic: &Automatic) -> AutomaticEntry {
+    let HoursEntry { zone, open } = hours_entry(&automatic.hours);
+    AutomaticEntry { zone, open, any_start: automatic.any_start }
+}
+
+fn opening_said(opening: &Opening) -> String {
+    let days: Vec<String> = opening.days.iter().map(|d| format!("{d:?}")).collect();
+    let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
+    format!("{} {}-{}", days.join(","), clock(opening.from_minute), clock(opening.until_minute))
+}
+
 /// When access is possible.
 pub(super) fn hours(entry: &HoursEntry, what: &str) -> Result<Hours, Fault> {
     openings(&entry.zone, &entry.open, &format!("{what}, `hours`"))

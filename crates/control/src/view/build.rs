@@ -102,9 +102,10 @@ impl Control {
         connect: Option<RequestId>,
     ) -> Result<RequestView, Fault> {
         let directory = self.directory();
-        let statement = match &request.act {
-            Act::Connect => None,
-            Act::Run(run) => Some(self.statement(run, connect, grant.as_ref()).await?),
+        let (statement, change) = match &request.act {
+            Act::Connect => (None, None),
+            Act::Run(run) => (Some(self.statement(run, connect, grant.as_ref()).await?), None),
+            Act::Administer(change) => (None, Some(self.change_view(change, grant.as_ref()).await?)),
         };
         let mut comments = Vec::new();
         for (person, comment) in &request.comments {
@@ -123,7 +124,7 @@ impl Control {
         Ok(RequestView {
             id: request.id,
             person: person_view(&directory, request.person.id),
-            kind: if statement.is_some() { "query" } else { "connect" },
+            kind: kind(&request.act),
             what: what(&request),
             target: request.target.label(),
             database: request.target.database.clone(),
@@ -142,6 +143,7 @@ impl Control {
             tracks,
             grant: grant.as_ref().map(grant_view),
             statement,
+            change,
             digest: request.digest,
             comments,
             position,
@@ -325,13 +327,23 @@ fn sessions_under(state: &State, request: &Request) -> Vec<SessionId> {
 
 pub(crate) fn connect_request(state: &State, request: &Request) -> Option<RequestId> {
     match &request.act {
-        Act::Connect => None,
+        Act::Connect | Act::Administer(_) => None,
         Act::Run(run) => state.grants.get(&run.grant).map(|g| g.request),
+    }
+}
+
+/// The kind of a request, in one word.
+fn kind(act: &Act) -> &'static str {
+    match act {
+        Act::Connect => "connect",
+        Act::Run(_) => "query",
+        Act::Administer(_) => "change",
     }
 }
 
 fn searchable(view: &RequestView) -> String {
     let texts = view.statement.iter().flat_map(|s| s.texts.iter().cloned());
+    let texts = texts.chain(view.change.iter().flat_map(|c| c.changes.iter().cloned()));
     let fixed = [
         view.id.to_string(),
         view.person.handle.clone(),
@@ -346,6 +358,7 @@ fn searchable(view: &RequestView) -> String {
 pub(crate) fn what(request: &Request) -> String {
     let target = request.target.label();
     match &request.act {
+        Act::Administer(_) => "change the configuration".to_owned(),
         Act::Connect => format!("connect to {target} (database {})", request.target.database),
         Act::Run(run) => {
             let writes: std::collections::BTreeSet<String> =

@@ -2,11 +2,15 @@
 //! actor at one moment. Pages and API serialise these and nothing else.
 
 mod build;
+mod change;
 mod eye;
 mod levels;
 
 pub(crate) use build::{connect_request, grant_view, person_view, what};
+pub(crate) use change::difference;
 pub(crate) use levels::{authority_words, then_words};
+
+pub use change::{Base, ChangeView, Configuration, DiffLine, Proposed, VersionView};
 
 use countersign_core::{Position, Role};
 use countersign_journal::{
@@ -194,7 +198,7 @@ pub struct RequestView {
     pub id: RequestId,
     /// Who asks.
     pub person: PersonView,
-    /// `connect` or `query`.
+    /// `connect`, `query` or `change`.
     pub kind: &'static str,
     /// What is asked, in one sentence without the asker: `run one UPDATE on public.customers in app@prod-db`.
     pub what: String,
@@ -232,6 +236,8 @@ pub struct RequestView {
     pub grant: Option<GrantView>,
     /// The statement, for a query.
     pub statement: Option<StatementView>,
+    /// What would change, for changes of the configuration.
+    pub change: Option<ChangeView>,
     /// What approvers sign.
     pub digest: Digest,
     /// Comments of a revoke.

@@ -1,8 +1,8 @@
 //! Asking (R30): a ruling, a request with frozen levels, and the first level opened.
 
-use super::World;
 use super::level::{self, At};
 use super::who::able;
+use super::{World, administer};
 use crate::digest::{self, RequestParts};
 use crate::directory::About;
 use crate::hours;
@@ -21,6 +21,7 @@ pub(super) fn ask(world: &World<'_>, ask: Ask) -> Result<Decision, Refusal> {
             connect(world, &person, *account, database.as_deref(), window)?
         }
         AskAct::Run { .. } => run(world, &person, &ask)?,
+        AskAct::Administer(change) => administer::wanted(world, &person, *change)?,
     };
     if let Some(same) = joinable(world, &person, &wanted) {
         return Ok(Decision { events: Vec::new(), answer: Answer::Request(same) });
@@ -121,6 +122,7 @@ fn same_act(world: &World<'_>, request: &Request, wanted: &Wanted) -> bool {
         (Act::Run(a), Act::Run(b)) => {
             a.grant == b.grant && a.attempt == b.attempt && (!a.same_session || a.session == b.session)
         }
+        (Act::Administer(a), Act::Administer(b)) => a == b,
         _ => false,
     }
 }

@@ -51,17 +51,14 @@ pub(super) fn declare(world: &World<'_>, call: &EmergencyCall) -> Result<Vec<Eve
 
 /// The countdown, if every approve rule that speaks now, and spoke when the request was made, lets emergencies through.
 fn allowed(world: &World<'_>, request: &Request) -> Result<Seconds, Refusal> {
+    let then = request.ruling.emergency;
+    then.ok_or(Refusal::NoEmergencyHere)?;
     let person = world.directory.person_facts(request.person.id).ok_or(Refusal::NobodyThere)?;
     let target = world.directory.target_facts(request.target.account, Some(&request.target.database));
     let target = target.filter(|t| same_target(t, &request.target)).ok_or(Refusal::NoSuchTarget)?;
-    let asked = match &request.act {
-        Act::Connect => Asked::Connect,
-        Act::Run(run) => Asked::Run(&run.facts),
-    };
-    let now = rule(&world.state.policy, &person, &target, asked);
+    let now = rule(&world.state.policy, &person, &target, Asked::from(&request.act));
     let still = now.outcome != Outcome::Approve || now.emergency.is_some();
-    let then = request.ruling.emergency.filter(|_| now.outcome != Outcome::Deny && still);
-    let then = then.ok_or(Refusal::NoEmergencyHere)?;
+    let then = then.filter(|_| now.outcome != Outcome::Deny && still).ok_or(Refusal::NoEmergencyHere)?;
     Ok(now.emergency.map_or(then.countdown_s, |e| e.countdown_s.max(then.countdown_s)))
 }
 

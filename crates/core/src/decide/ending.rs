@@ -155,10 +155,15 @@ pub(super) fn tick(world: &World<'_>) -> Vec<Event> {
     ended.events
 }
 
-/// What a new policy or directory ends: everything of people and targets that are gone or disabled, and everything a
-/// rule now denies, waiting or granted, sessions and single statements alike. Levels that lost their approvers escalate
-/// or are blocked.
-pub(super) fn overruled(world: &World<'_>, policy: &Policy, directory: &Directory) -> Vec<Event> {
+/// What a new policy or directory ends: everything of people and targets that are gone or disabled, everything a rule
+/// now denies, waiting or granted, sessions and single statements alike, and every other change, which started from what
+/// is no longer in force. Levels that lost their approvers escalate or are blocked.
+pub(super) fn overruled(
+    world: &World<'_>,
+    policy: &Policy,
+    directory: &Directory,
+    under: Option<GrantId>,
+) -> Vec<Event> {
     let mut ended = Ended::default();
     for request in world.state.waiting() {
         if still_allowed(request, policy, directory) {
@@ -167,7 +172,7 @@ pub(super) fn overruled(world: &World<'_>, policy: &Policy, directory: &Director
             ended.extend(vec![Event::RequestExpired { request: request.id }]);
         }
     }
-    for grant in world.state.granted() {
+    for grant in world.state.granted().filter(|g| Some(g.id) != under) {
         let request = world.state.requests.get(&grant.request);
         if !request.is_some_and(|r| still_allowed(r, policy, directory)) {
             ended.extend(end_grant(world, grant, GrantEnd::Overruled));
@@ -179,13 +184,9 @@ pub(super) fn overruled(world: &World<'_>, policy: &Policy, directory: &Director
 fn still_allowed(request: &Request, policy: &Policy, directory: &Directory) -> bool {
     let person = directory.person_facts(request.person.id);
     let target = directory.target_facts(request.target.account, Some(&request.target.database));
-    let asked = match &request.act {
-        Act::Connect => Asked::Connect,
-        Act::Run(run) => Asked::Run(&run.facts),
-    };
     match (person, target) {
         (Some(person), Some(target)) if target.pin == request.target.pin => {
-            rule(policy, &person, &target, asked).outcome != Outcome::Deny
+            rule(policy, &person, &target, Asked::from(&request.act)).outcome != Outcome::Deny
         }
         _ => false,
     }

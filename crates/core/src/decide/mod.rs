@@ -1,5 +1,6 @@
 //! `decide`: the only function that says yes. It looks at state and directory, and answers with events or a refusal.
 
+mod administer;
 mod ask;
 mod emergency;
 mod ending;
@@ -13,13 +14,11 @@ pub use lend::DELEGATION_S_MAX;
 pub use level::can_escalate;
 pub use who::{approvers, open_for};
 
-use crate::digest;
 use crate::directory::Directory;
 use crate::input::{Answer, Decision, Input};
 use crate::refusal::Refusal;
 use crate::state::State;
-use crate::validate;
-use countersign_journal::{Event, PersonId, Policy, Timestamp};
+use countersign_journal::{Event, Timestamp};
 
 /// Decides on one input at the moment `now`.
 ///
@@ -28,7 +27,9 @@ use countersign_journal::{Event, PersonId, Policy, Timestamp};
 pub fn decide(state: &State, directory: &Directory, input: Input, now: Timestamp) -> Result<Decision, Refusal> {
     let world = World { state, directory, now };
     match input {
-        Input::Apply { directory: new, policy, by } => applied(&world, &new, policy, by).map(done),
+        Input::Apply { directory: new, policy, under, secrets } => {
+            administer::put_in_force(&world, &new, policy, under, &secrets).map(done)
+        }
         Input::Ask(ask) => ask::ask(&world, ask),
         Input::Vote(vote) => vote::vote(&world, vote).map(done),
         Input::Withdraw { request, by } => ending::withdraw(&world, request, by).map(done),
@@ -52,28 +53,6 @@ pub fn decide(state: &State, directory: &Directory, input: Input, now: Timestamp
         Input::Tick => Ok(done(ending::tick(&world))),
         Input::Note(note) => Ok(done(vec![Event::Noted(note)])),
     }
-}
-
-/// Puts directory and policy in force, both or neither, and ends what they no longer allow (R8).
-fn applied(world: &World<'_>, new: &Directory, policy: Policy, by: Option<PersonId>) -> Result<Vec<Event>, Refusal> {
-    let World { state, directory, .. } = world;
-    let set_up = || directory.administrators().is_empty();
-    if !by.map_or_else(set_up, |person| directory.is_administrator(person)) {
-        return Err(Refusal::MayNotAdminister);
-    }
-    validate::directory(new).map_err(|f| Refusal::BadPolicy(f.to_string()))?;
-    validate::policy(&policy, new).map_err(|f| Refusal::BadPolicy(f.to_string()))?;
-    let mut events = Vec::new();
-    if new != *directory {
-        let (version, digest) = (state.directory_version + 1, digest::directory(new));
-        events.push(Event::DirectoryApplied { version, digest, by });
-    }
-    let overruled = ending::overruled(world, &policy, new);
-    if policy != state.policy {
-        events.push(Event::PolicyApplied { version: state.policy_version + 1, policy, by });
-    }
-    events.extend(overruled);
-    Ok(events)
 }
 
 /// What a decision may look at.

@@ -85,10 +85,12 @@ fn agreed_terms(world: &World<'_>, request: &Request, vote: &Vote) -> Result<Ter
             let ruling = rule(&world.state.policy, &request.person, &request.target, Asked::Connect);
             check_period(world, &signed.window, &ruling.conditions)?;
         }
-        Act::Run(_) if request.terms.window.intersection(&signed.window) != Some(signed.window) => {
+        Act::Run(_) | Act::Administer(_)
+            if request.terms.window.intersection(&signed.window) != Some(signed.window) =>
+        {
             return Err(Refusal::WiderThanAsked);
         }
-        Act::Run(_) => {}
+        Act::Run(_) | Act::Administer(_) => {}
     }
     let asked = Terms { window: signed.window, ..request.terms };
     let approvals = request.tracks.iter().flat_map(|t| &t.votes).filter(|v| v.verdict == Verdict::Approve);

@@ -1,10 +1,12 @@
 //! Random inputs, sensible ones more often than not: chance alone would hardly ever get a statement run.
 
 use super::people::{chance, changed, one, policy, some};
+use crate::digest;
 use crate::{Ask, AskAct, Directory, GrantKind, Input, Position, Request, State, Vote};
 use countersign_journal::{
-    AccountId, ActionFacts, Attempt, Authority, Commitment, Digest, Evidence, GrantId, Name, PersonId, RelationUse,
-    RequestId, RunOutcome, SessionEnd, SessionId, StatementFacts, StatementKind, Terms, Timestamp, Verdict, Window,
+    AccountId, Act, ActionFacts, Attempt, Authority, Change, Commitment, Digest, Evidence, GrantId, Name, PersonId,
+    Policy, RelationUse, RequestId, RunOutcome, SessionEnd, SessionId, StatementFacts, StatementKind, Terms, Timestamp,
+    Verdict, Window,
 };
 use fastrand::Rng;
 
@@ -22,7 +24,18 @@ pub(super) fn later(rng: &mut Rng, now: Timestamp) -> Timestamp {
     now.plus(seconds)
 }
 
-pub(super) fn next(rng: &mut Rng, state: &State, directory: &Directory, now: Timestamp) -> Input {
+pub(super) fn next(
+    rng: &mut Rng,
+    state: &State,
+    directory: &Directory,
+    drafts: &mut Vec<Draft>,
+    now: Timestamp,
+) -> Input {
+    let waits = state.granted().any(|g| matches!(g.kind, GrantKind::Change { .. }));
+    let blocked = state.waiting().any(|r| r.tracks.iter().any(|t| t.blocked));
+    if (waits && chance(rng, 40)) || (blocked && chance(rng, 20)) {
+        return change(rng, state, directory, drafts);
+    }
     let by = someone(rng, directory);
     let request = any_request(rng, state);
     match rng.u32(0..100) {
@@ -50,8 +63,8 @@ pub(super) fn next(rng: &mut Rng, state: &State, directory: &Directory, now: Tim
             let holder = state.grants.get(&grant).map_or(by, |g| g.person);
             Input::Surrender { grant, by: if chance(rng, 80) { holder } else { by } }
         }
-        92..=96 => Input::Tick,
-        _ => change(rng, state, directory),
+        92..=95 => Input::Tick,
+        _ => change(rng, state, directory, drafts),
     }
 }
 
@@ -72,20 +85,20 @@ fn special(rng: &mut Rng, state: &State, directory: &Directory, now: Timestamp) 
                 by: rng.choice(&administrators).copied().filter(|_| chance(rng, 90)).unwrap_or(by),
             }
         }
-        12..=39 => Input::Emergency(crate::EmergencyCall {
+        12..=44 => Input::Emergency(crate::EmergencyCall {
             request: waiting,
             by: requester_or(rng, state, waiting, by),
             reason: chance(rng, 95).then_some(Commitment(Digest::ZERO)),
             evidence: if chance(rng, 90) { Evidence::SecondFactor } else { Evidence::SignedIn },
         }),
-        40..=54 => {
+        45..=56 => {
             let counting = state.waiting().find(|r| counts(r));
             let request = counting.map_or(waiting, |r| r.id);
             let told: Vec<PersonId> =
                 counting.iter().flat_map(|r| &r.tracks).flat_map(|t| t.told.iter().copied()).collect();
             Input::StopEmergency { request, by: rng.choice(&told).copied().unwrap_or(by), comment: None }
         }
-        55..=69 => Input::Delegate { from: by, to: someone(rng, directory), window: period(rng, now) },
+        57..=69 => Input::Delegate { from: by, to: someone(rng, directory), window: period(rng, now) },
         70..=82 => {
             let live: Vec<_> = state.delegations.values().filter(|d| d.is_live(now)).map(|d| (d.id, d.from)).collect();
             let known = rng.choice(&live).copied();
@@ -104,14 +117,57 @@ fn special(rng: &mut Rng, state: &State, directory: &Directory, now: Timestamp) 
     }
 }
 
-/// Policy and directory, together or alone; some of the policies are not valid.
-fn change(rng: &mut Rng, state: &State, directory: &Directory) -> Input {
-    let administrators: Vec<PersonId> = directory.administrators().into_iter().collect();
-    let by = Some(if administrators.is_empty() || chance(rng, 10) {
-        someone(rng, directory)
-    } else {
-        one(rng, &administrators)
+/// A change that was proposed, as the server keeps it until it is put in force.
+pub(super) struct Draft {
+    digest: Digest,
+    pub(super) directory: Directory,
+    pub(super) policy: Policy,
+}
+
+impl Draft {
+    pub(super) fn new(directory: Directory, policy: Policy) -> Draft {
+        Draft { digest: digest::change(&directory, &policy), directory, policy }
+    }
+
+    pub(super) fn apply(&self, under: Option<GrantId>) -> Input {
+        let directory = Box::new(self.directory.clone());
+        Input::Apply { directory, policy: self.policy.clone(), under, secrets: Vec::new() }
+    }
+}
+
+/// Mostly an administrator proposes something, or something approved is put in force; some of it is not what it says.
+fn change(rng: &mut Rng, state: &State, directory: &Directory, drafts: &mut Vec<Draft>) -> Input {
+    let granted = state.granted().find_map(|g| match g.kind {
+        GrantKind::Change { digest } => Some((g.id, digest)),
+        _ => None,
     });
+    if let Some((grant, digest)) = granted.filter(|_| chance(rng, 70)) {
+        let approved = drafts.iter().rev().find(|d| d.digest == digest).filter(|_| chance(rng, 85));
+        return match approved.or_else(|| drafts.last()) {
+            Some(draft) => draft.apply(Some(grant)),
+            None => Input::Tick,
+        };
+    }
+    if chance(rng, 5) {
+        return drafted(rng, state, directory).apply(chance(rng, 50).then(|| any_grant(rng, state)));
+    }
+    let draft = drafted(rng, state, directory);
+    let stale = u64::from(chance(rng, 5));
+    let change = Change {
+        digest: draft.digest,
+        text: Commitment(Digest::ZERO),
+        policy_version: state.policy_version.saturating_sub(stale),
+        directory_version: state.directory_version,
+    };
+    drafts.push(draft);
+    let administrators: Vec<PersonId> = directory.administrators().into_iter().collect();
+    let by = rng.choice(&administrators).copied().filter(|_| chance(rng, 90));
+    let ask = Ask::plain(by.unwrap_or_else(|| someone(rng, directory)), AskAct::Administer(change), [rng.u8(..); 32]);
+    Input::Ask(Ask { reason: Some(Commitment(Digest::ZERO)), reason_chars: 9, ..ask })
+}
+
+/// Policy and directory, together or alone; some of the policies are not valid.
+fn drafted(rng: &mut Rng, state: &State, directory: &Directory) -> Draft {
     let mut new = directory.clone();
     if chance(rng, 80) {
         new = changed(rng, directory);
@@ -126,19 +182,26 @@ fn change(rng: &mut Rng, state: &State, directory: &Directory) -> Input {
             rules.workflows.values_mut().for_each(|w| w.levels.clear());
         }
     }
-    Input::Apply { directory: Box::new(new), policy: rules, by }
+    Draft::new(new, rules)
 }
 
-/// Gives the groups of blocked levels somebody who can decide.
+/// Gives blocked levels somebody who can decide.
 fn mend(state: &State, directory: &mut Directory) {
     let enabled: Vec<PersonId> = directory.people.iter().filter(|(_, p)| p.enabled).map(|(id, _)| *id).collect();
     let tracks = state.waiting().flat_map(|r| &r.tracks).filter(|t| t.blocked);
     for authority in tracks.filter_map(crate::state::Track::authority) {
         match authority {
-            Authority::Members(id) => directory.groups.entry(*id).and_modify(|g| g.members.extend(&enabled)),
-            Authority::Managers(id) => directory.groups.entry(*id).and_modify(|g| g.managers.extend(&enabled)),
-            _ => continue,
-        };
+            Authority::Members(id) => {
+                directory.groups.entry(*id).and_modify(|g| g.members.extend(&enabled));
+            }
+            Authority::Managers(id) => {
+                directory.groups.entry(*id).and_modify(|g| g.managers.extend(&enabled));
+            }
+            Authority::Persons(named) => named.iter().for_each(|p| {
+                directory.people.entry(*p).and_modify(|p| p.enabled = true);
+            }),
+            _ => {}
+        }
     }
 }
 
@@ -259,9 +322,12 @@ fn open(rng: &mut Rng, state: &State, directory: &Directory) -> Input {
 
 fn vote(rng: &mut Rng, state: &State, directory: &Directory, now: Timestamp) -> Input {
     let pending: Vec<RequestId> = state.pending.iter().copied().collect();
+    let changes: Vec<RequestId> =
+        state.waiting().filter(|r| matches!(r.act, Act::Administer(_))).map(|r| r.id).collect();
     let owed: Vec<RequestId> = state.requests.values().filter(|r| !r.debt().is_empty()).map(|r| r.id).collect();
     let id = match rng.u32(0..100) {
         0..=34 if !owed.is_empty() => one(rng, &owed),
+        0..=44 if !changes.is_empty() => one(rng, &changes),
         0..=91 if !pending.is_empty() => one(rng, &pending),
         _ => any_request(rng, state),
     };

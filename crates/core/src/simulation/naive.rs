@@ -51,6 +51,21 @@ pub(super) fn connect_outcome(
     outcomes.max().unwrap_or(Outcome::Deny)
 }
 
+/// What a change of policy and directory demands of a person: nothing for the only administrator where no rule speaks,
+/// else the strictest, and approval where none does. Nobody else may propose one.
+pub(super) fn administer_outcome(policy: &Policy, directory: &Directory, person: PersonId) -> Option<Outcome> {
+    let administers = |p: &crate::Person| p.enabled && p.role == crate::Role::Administrator;
+    if !directory.people.get(&person).is_some_and(administers) {
+        return None;
+    }
+    let others = directory.people.iter().any(|(id, p)| *id != person && administers(p));
+    let speak = policy.rules.iter().filter(|r| r.acts == ActMatch::Administer);
+    let speak = speak.filter(|r| r.subjects.is_empty() || named(directory, &r.subjects, person));
+    let strictest =
+        speak.map(|r| if named(directory, &r.exclusions, person) { Outcome::Allow } else { r.outcome }).max();
+    Some(strictest.unwrap_or(if others { Outcome::Approve } else { Outcome::Allow }))
+}
+
 /// The connect rules that speak of a person and a target.
 pub(super) fn connect_rules<'p>(
     policy: &'p Policy,

@@ -58,13 +58,13 @@ fn person(rng: &mut Rng, n: u64, persons: u64) -> Person {
     let role = if n == 1 {
         Role::Administrator
     } else {
-        one(rng, &[Role::Member, Role::Member, Role::Auditor, Role::Administrator])
+        one(rng, &[Role::Member, Role::Member, Role::Member, Role::Member, Role::Auditor, Role::Administrator])
     };
     Person {
         handle: format!("person{n}"),
         name: format!("Person {n}"),
         email: None,
-        enabled: chance(rng, 93),
+        enabled: n == 1 || chance(rng, 93),
         role,
         manager,
     }
@@ -200,6 +200,7 @@ fn hours(rng: &mut Rng) -> Hours {
 fn rule(rng: &mut Rng, directory: &Directory, n: u64, workflows: u64) -> Rule {
     let broad = n <= 2;
     let connects = if broad { n == 1 } else { chance(rng, 50) };
+    let administers = !broad && chance(rng, 10);
     let outcome = match rng.u32(0..100) {
         0..=54 => Outcome::Approve,
         55..=79 => Outcome::Allow,
@@ -211,8 +212,12 @@ fn rule(rng: &mut Rng, directory: &Directory, n: u64, workflows: u64) -> Rule {
     Rule {
         id: RuleId(n),
         name: format!("rule {n}"),
-        targets: if broad { Targets::default() } else { targets(rng, directory) },
-        acts: if connects { ActMatch::Connect } else { ActMatch::Run(statements(rng)) },
+        targets: if broad || administers { Targets::default() } else { targets(rng, directory) },
+        acts: match (administers, connects) {
+            (true, _) => ActMatch::Administer,
+            (false, true) => ActMatch::Connect,
+            (false, false) => ActMatch::Run(statements(rng)),
+        },
         outcome,
         workflow: (!has_default || chance(rng, 50)).then(|| WorkflowId(rng.u64(1..=workflows))),
         unknown: chance(rng, 50).then(|| WorkflowId(rng.u64(1..=workflows))),
@@ -220,9 +225,9 @@ fn rule(rng: &mut Rng, directory: &Directory, n: u64, workflows: u64) -> Rule {
             persons: some(rng, directory.people.keys().copied(), 5),
             groups: some(rng, directory.groups.keys().copied(), 3),
         },
-        automatic: (outcome == Outcome::Approve && chance(rng, 12))
+        automatic: (outcome == Outcome::Approve && !administers && chance(rng, 12))
             .then(|| Automatic { hours: hours(rng), any_start: chance(rng, 50) }),
-        emergency: (outcome == Outcome::Approve && chance(rng, 85))
+        emergency: (outcome == Outcome::Approve && !administers && chance(rng, 85))
             .then(|| Emergency { countdown_s: one(rng, &[0, 60, 600, 3_600]) }),
         subjects,
         conditions: conditions(rng),

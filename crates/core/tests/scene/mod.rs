@@ -10,14 +10,15 @@
 mod shown;
 
 use countersign_core::{
-    Account, Ask, AskAct, Device, Directory, EmergencyCall, Group, Input, Person, Position, Role, State, Vote, apply,
-    decide, effects,
+    Account, Ask, AskAct, Device, Directory, EmergencyCall, GrantKind, Group, Input, Person, Position, Role, State,
+    Vote, apply, decide, digest, effects,
 };
 use countersign_journal::{
-    AccountId, ActMatch, ActionFacts, Attempt, Authority, Automatic, Commitment, Conditions, DelegationId, DeviceId,
-    Digest, Emergency, Event, Evidence, GrantId, GroupId, Hours, Level, Notice, NoticeScope, Opening, Outcome,
-    PersonId, Policy, RequestId, Rule, RuleId, RunOutcome, SessionEnd, SessionId, StatementFacts, StatementKind,
-    StatementMatch, Subjects, Terms, Timeout, TimeoutAction, Timestamp, Verdict, Weekday, Window, Workflow, WorkflowId,
+    AccountId, ActMatch, ActionFacts, Attempt, Authority, Automatic, Change, Commitment, Conditions, DelegationId,
+    DeviceId, Digest, Emergency, Event, Evidence, GrantId, GroupId, Hours, Level, Notice, NoticeScope, Opening,
+    Outcome, PersonId, Policy, RequestId, Rule, RuleId, RunOutcome, SessionEnd, SessionId, StatementFacts,
+    StatementKind, StatementMatch, Subjects, Terms, Timeout, TimeoutAction, Timestamp, Verdict, Weekday, Window,
+    Workflow, WorkflowId,
 };
 
 const PEOPLE: [&str; 8] = ["root", "alice", "bob", "carol", "dave", "erin", "frank", "zoe"];
@@ -49,6 +50,7 @@ struct Stage {
     state: State,
     rules: Vec<Rule>,
     workflows: Vec<Workflow>,
+    proposed: Vec<Directory>,
 }
 
 impl Stage {
@@ -80,7 +82,14 @@ impl Stage {
             accounts: [(AccountId(1), account)].into(),
             ..Directory::default()
         };
-        Stage { now: clock("09:00"), directory, state: State::default(), rules: Vec::new(), workflows: Vec::new() }
+        Stage {
+            now: clock("09:00"),
+            directory,
+            state: State::default(),
+            rules: Vec::new(),
+            workflows: Vec::new(),
+            proposed: Vec::new(),
+        }
     }
 
     /// Plays one line. Lines that only prepare something lead to nothing.
@@ -98,12 +107,7 @@ impl Stage {
             ["apply"] => {
                 let rules = std::mem::take(&mut self.rules);
                 let workflows = std::mem::take(&mut self.workflows).into_iter().map(|w| (w.id.0, w)).collect();
-                let directory = Box::new(self.directory.clone());
-                Input::Apply {
-                    directory,
-                    policy: Policy { rules, workflows, ..Policy::default() },
-                    by: Some(person("root")),
-                }
+                return self.in_force(self.directory.clone(), Policy { rules, workflows, ..Policy::default() });
             }
             ["tick"] => Input::Tick,
             ["close", session] => closed(session),
@@ -113,11 +117,76 @@ impl Stage {
                 attempt: attempt(unit),
             },
             ["lost", grant] => Input::Ran { grant: GrantId(number(grant)), outcome: RunOutcome::Unknown },
-            [who, verb @ ("joins" | "leaves" | "disabled" | "manages"), rest @ ..] => self.changed(who, verb, rest),
+            [who, verb @ ("joins" | "leaves" | "disabled" | "manages" | "administers"), rest @ ..] => {
+                return self.in_force(self.changed(who, verb, rest), self.state.policy.clone());
+            }
+            ["put", grant, "in", "force", rest @ ..] => self.put_in_force(GrantId(number(grant)), rest),
             [who, rest @ ..] => self.said(person(who), rest),
             [] => return Vec::new(),
         };
         self.decided(input)
+    }
+
+    /// Puts a change in force that no test is about: root alone proposes it, in a world beside this one, so that the
+    /// script's numbers stay its own.
+    fn in_force(&mut self, directory: Directory, policy: Policy) -> Vec<String> {
+        let mut beside = State::clone(&self.state);
+        let mut old = self.directory.clone();
+        for id in old.administrators().into_iter().filter(|p| *p != person("root")) {
+            old.people.get_mut(&id).expect("an administrator").role = Role::Member;
+        }
+        let change = self.change(&directory, &policy);
+        let ask = Ask {
+            reason: Some(Commitment(Digest::ZERO)),
+            reason_chars: 9,
+            ..Ask::plain(person("root"), AskAct::Administer(change), [0; 32])
+        };
+        for event in decide(&beside, &old, Input::Ask(ask), self.now).expect("root alone may").events {
+            apply(&mut beside, self.now, &event);
+        }
+        let under = beside.live_grants.last().copied();
+        let input = Input::Apply { directory: Box::new(directory.clone()), policy, under, secrets: Vec::new() };
+        let events = match decide(&beside, &old, input, self.now) {
+            Ok(decision) => decision.events,
+            Err(refusal) => return vec![format!("no: {refusal}")],
+        };
+        let own = |e: &Event| matches!(e, Event::GrantEnded { grant, .. } if Some(*grant) == under);
+        let happened = events.into_iter().filter(|e| !own(e)).flat_map(|event| self.fold(&event)).collect();
+        self.directory = directory;
+        happened
+    }
+
+    fn change(&self, directory: &Directory, policy: &Policy) -> Change {
+        Change {
+            digest: digest::change(directory, policy),
+            text: Commitment(Digest::ZERO),
+            policy_version: self.state.policy_version,
+            directory_version: self.state.directory_version,
+        }
+    }
+
+    /// What was proposed under a grant; `as PERSON VERB …` names something else instead.
+    fn put_in_force(&self, under: GrantId, rest: &[&str]) -> Input {
+        let directory = match rest {
+            ["as", who, verb, rest @ ..] => self.changed(who, verb, rest),
+            _ => {
+                let kind = self.state.grants.get(&under).map(|g| &g.kind);
+                let granted =
+                    |d: &&Directory| kind == Some(&GrantKind::Change { digest: digest::change(d, &self.state.policy) });
+                self.proposed.iter().find(granted).or(self.proposed.last()).expect("something was proposed").clone()
+            }
+        };
+        let policy = self.state.policy.clone();
+        Input::Apply { directory: Box::new(directory), policy, under: Some(under), secrets: Vec::new() }
+    }
+
+    fn fold(&mut self, event: &Event) -> Vec<String> {
+        apply(&mut self.state, self.now, event);
+        let told = effects(&self.state, event);
+        shown::event(&self.state, event)
+            .into_iter()
+            .chain(told.iter().filter_map(|e| shown::effect(event, e)))
+            .collect()
     }
 
     fn decided(&mut self, input: Input) -> Vec<String> {
@@ -134,15 +203,13 @@ impl Stage {
             happened.push(format!("nothing new: {:?}", decision.answer));
         }
         for event in decision.events {
-            apply(&mut self.state, self.now, &event);
-            happened.extend(shown::event(&self.state, &event));
-            happened.extend(effects(&self.state, &event).iter().filter_map(|e| shown::effect(&event, e)));
+            happened.extend(self.fold(&event));
         }
         self.directory = directory.map_or_else(|| self.directory.clone(), |d| *d);
         happened
     }
 
-    /// `rule connect|update OUTCOME [for GROUP] [by LEVEL …] [with CONDITION …]`
+    /// `rule connect|update|administer OUTCOME [for GROUP] [by LEVEL …] [with CONDITION …]`
     fn write_rule(&mut self, words: &[&str]) {
         let id = self.rules.len() as u64 + 1;
         let mut rule = Rule {
@@ -179,11 +246,14 @@ impl Stage {
         self.rules.push(rule);
     }
 
-    fn changed(&self, who: &str, verb: &str, rest: &[&str]) -> Input {
+    fn changed(&self, who: &str, verb: &str, rest: &[&str]) -> Directory {
         let mut directory = self.directory.clone();
         let id = person(who);
+        let known = directory.people.get_mut(&id).expect("a member of the cast");
         if verb == "disabled" {
-            directory.people.get_mut(&id).expect("a member of the cast").enabled = false;
+            known.enabled = false;
+        } else if verb == "administers" {
+            known.role = if rest == ["no", "more"] { Role::Member } else { Role::Administrator };
         } else {
             let group = directory.groups.get_mut(&group(rest[0])).expect("a known group");
             match verb {
@@ -192,11 +262,10 @@ impl Stage {
                 _ => group.managers.insert(id),
             };
         }
-        let policy = self.state.policy.clone();
-        Input::Apply { directory: Box::new(directory), policy, by: Some(person("root")) }
+        directory
     }
 
-    fn said(&self, by: PersonId, words: &[&str]) -> Input {
+    fn said(&mut self, by: PersonId, words: &[&str]) -> Input {
         let hash = |text: &str| RequestId(number(text.trim_start_matches('#')));
         match words {
             ["asks", rest @ ..] => {
@@ -211,6 +280,16 @@ impl Stage {
                     choice: given("choice:"),
                     chosen: given("whom:").iter().flat_map(|w| w.split('+')).map(person).collect(),
                     ..Ask::plain(by, act, [0; 32])
+                })
+            }
+            ["proposes", who, verb, rest @ ..] => {
+                let directory = self.changed(who, verb, rest);
+                let change = self.change(&directory, &self.state.policy);
+                self.proposed.push(directory);
+                Input::Ask(Ask {
+                    reason: Some(Commitment(Digest::ZERO)),
+                    reason_chars: 20,
+                    ..Ask::plain(by, AskAct::Administer(change), [0; 32])
                 })
             }
             ["escalates", request] => {
@@ -312,6 +391,7 @@ fn group(name: &str) -> GroupId {
 fn act(word: &str) -> ActMatch {
     match word {
         "connect" => ActMatch::Connect,
+        "administer" => ActMatch::Administer,
         "update" => {
             ActMatch::Run(StatementMatch { kinds: [StatementKind::Update].into(), ..StatementMatch::default() })
         }

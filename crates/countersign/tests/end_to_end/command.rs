@@ -44,18 +44,18 @@ fn r85_r17_a_request_is_escalated_from_a_terminal() {
     refused(&world, "alice", ask, "choose one of the listed reasons");
     refused(&world, "alice", &format!("{ask} --choice repair"), "a ticket id is required");
     has(&done(&world, "alice", &format!("{ask} --choice repair --ticket OPS-1")), "Waiting for mia.");
-    let card = done(&world, "alice", "show 1");
+    let card = done(&world, "alice", "show 2");
     for line in ["Choice    repair", "Ticket    OPS-1", "if not decided by", "then members of dba decide"] {
         has(&card, line);
     }
-    refused(&world, "alice", "emergency 1 --reason outage", "second factor");
-    refused(&world, "mia", "stop 1", "no emergency is counting down");
-    refused(&world, "mia", "escalate 1", "only an administrator");
-    refused(&world, "ada", "escalate 1 --track 2", "no open level in track 2");
-    let escalated = done(&world, "ada", "escalate 1");
+    refused(&world, "alice", "emergency 2 --reason outage", "second factor");
+    refused(&world, "mia", "stop 2", "no emergency is counting down");
+    refused(&world, "mia", "escalate 2", "only an administrator");
+    refused(&world, "ada", "escalate 2 --track 2", "no open level in track 2");
+    let escalated = done(&world, "ada", "escalate 2");
     assert!(escalated.contains("dora") && escalated.contains("dave") && !escalated.contains("mia"), "{escalated}");
-    has(&done(&world, "ada", "show 1"), "members of dba decide now: escalated by ada");
-    refused(&world, "ada", "escalate 1", "nobody to escalate to, or was escalated already");
+    has(&done(&world, "ada", "show 2"), "members of dba decide now: escalated by ada");
+    refused(&world, "ada", "escalate 2", "nobody to escalate to, or was escalated already");
     let why = done(&world, "ada", "explain alice prod-db connect");
     for line in ["Choice    one of: release, repair", "Ticket    required", "Emergency can be declared"] {
         has(&why, line);

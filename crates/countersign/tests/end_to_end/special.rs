@@ -117,7 +117,7 @@ fn r7_a_listed_reason_a_ticket_and_no_more_than_a_day_ahead() {
     assert_eq!(ask(far).status, 409);
     let asked = ask(json!({ "choice": "repair", "ticket": "OPS-1" }));
     assert_eq!(asked.status, 200, "{}", asked.body);
-    let view = world.request(1);
+    let view = world.request(2);
     assert_eq!((&view["choice"], &view["ticket"]), (&json!("repair"), &json!("OPS-1")));
 }
 

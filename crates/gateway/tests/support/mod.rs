@@ -106,7 +106,7 @@ impl World {
             postgres.port(),
             postgres.ca_pem()
         );
-        control.apply(&ada, &file).await.expect("applied");
+        control.propose(&ada, &file, "", None).await.expect("applied");
         let link = control.invite(&ada, "alice").await.expect("invited");
         let alice = sign_up(&control, &link, "alice").await;
         let link = control.invite(&ada, "dora").await.expect("invited");

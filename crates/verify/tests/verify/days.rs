@@ -12,7 +12,7 @@ pub fn two_levels_and_a_statement() -> Story {
     let (asked, signed) = (window(0, 1000), window(100, 900));
     day.at(0)
         .tell(installed())
-        .tell(Event::DirectoryApplied { version: 1, digest: Digest::ZERO, by: None })
+        .tell(Event::DirectoryApplied { version: 1, digest: Digest::ZERO, by: None, under: None })
         .tell(policy(1));
     day.at(10).tell(made(connect(1, 1, asked, vec![vec![first.clone(), second.clone()]]))).tell(started(
         1,

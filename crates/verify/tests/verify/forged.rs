@@ -387,7 +387,7 @@ fn forged_uses() {
         let asked = d.find(1, request);
         d.change(asked, |e| match &mut of_request(e).act {
             Act::Run(run) => run.same_session = true,
-            Act::Connect => panic!("request 2 is a statement"),
+            Act::Connect | Act::Administer(_) => panic!("request 2 is a statement"),
         });
         let seq = d.find(0, usage);
         let next = d.remove(d.find(1, opening));
@@ -440,7 +440,7 @@ fn forged_statements() {
         "belongs to `grant 1`",
         on(|made| match &mut made.act {
             Act::Run(run) => run.grant = GrantId(2),
-            Act::Connect => panic!("request 2 is a statement"),
+            Act::Connect | Act::Administer(_) => panic!("request 2 is a statement"),
         }),
     );
     check("for no time", day, "an empty window", on(|made| made.terms = window(900, 900)));

@@ -1,5 +1,6 @@
 //! The verifier against journals an honest server writes and against everything somebody might do to them.
 
+mod administer;
 mod days;
 mod file;
 mod forged;

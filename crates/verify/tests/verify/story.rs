@@ -236,5 +236,5 @@ pub fn installed() -> Event {
 }
 
 pub fn policy(version: u64) -> Event {
-    Event::PolicyApplied { version, policy: Policy::default(), by: None }
+    Event::PolicyApplied { version, policy: Policy::default(), by: None, under: None }
 }

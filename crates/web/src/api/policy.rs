@@ -1,6 +1,6 @@
 //! Policy as a file, why things are as they are, and people.
 
-use super::{Answer, Params, account};
+use super::{Answer, Params, account, request_id};
 use crate::fault::ApiFault;
 use crate::guard::Signed;
 use crate::routes::POLICY_BYTES_MAX;
@@ -9,8 +9,9 @@ use axum::Json;
 use axum::body::to_bytes;
 use axum::extract::{Path, Request, State};
 use countersign_control::Fault;
-use countersign_control::view::{Explanation, PersonRow, Plan};
+use countersign_control::view::{Configuration, DiffLine, Explanation, PersonRow, Plan, Proposed, VersionView};
 use countersign_inspect::sql;
+use countersign_journal::RequestId;
 use serde::{Deserialize, Serialize};
 
 /// `POST /plan`
@@ -19,10 +20,61 @@ pub(crate) async fn plan(State(site): State<Site>, signed: Signed, request: Requ
     Ok(Json(site.control.plan(&signed.actor, &file).await?))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ApplyParams {
+    #[serde(default)]
+    reason: String,
+    base: Option<String>,
+}
+
 /// `POST /apply`
-pub(crate) async fn apply(State(site): State<Site>, signed: Signed, request: Request) -> Answer<Plan> {
+pub(crate) async fn apply(
+    State(site): State<Site>,
+    signed: Signed,
+    Params(params): Params<ApplyParams>,
+    request: Request,
+) -> Answer<Proposed> {
     let file = file_of(request).await?;
-    Ok(Json(site.control.apply(&signed.actor, &file).await?))
+    let base = params.base.map(|base| base.parse()).transpose()?;
+    Ok(Json(site.control.propose(&signed.actor, &file, &params.reason, base).await?))
+}
+
+#[derive(Serialize)]
+pub(crate) struct FileText {
+    file: String,
+}
+
+/// `GET /configuration`
+pub(crate) async fn configuration(State(site): State<Site>, signed: Signed) -> Answer<Configuration> {
+    Ok(Json(site.control.configuration(&signed.actor)?))
+}
+
+/// `GET /configuration/versions`
+pub(crate) async fn versions(State(site): State<Site>, signed: Signed) -> Answer<Vec<VersionView>> {
+    Ok(Json(site.control.versions(&signed.actor).await?))
+}
+
+/// `GET /configuration/versions/{id}`
+pub(crate) async fn version(State(site): State<Site>, signed: Signed, Path(id): Path<String>) -> Answer<FileText> {
+    Ok(Json(FileText { file: site.control.version(&signed.actor, request_id(&id)?).await? }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CompareParams {
+    before: u64,
+    after: Option<u64>,
+}
+
+/// `GET /configuration/compare`
+pub(crate) async fn compare(
+    State(site): State<Site>,
+    signed: Signed,
+    Params(params): Params<CompareParams>,
+) -> Answer<Vec<DiffLine>> {
+    let (before, after) = (RequestId(params.before), params.after.map(RequestId));
+    Ok(Json(site.control.compare_versions(&signed.actor, before, after).await?))
 }
 
 async fn file_of(request: Request) -> Result<String, ApiFault> {

@@ -1,10 +1,11 @@
 //! One request as a card that can be read in five seconds and decided on (UX: who, what, why, when, how risky, the
 //! exact text, who else decides, what if nobody does).
 
+use super::configuration::Difference;
 use crate::draw::{Run, Shape, initials, lines, shape};
 use crate::reader::Reader;
 use askama::Template;
-use countersign_control::view::{LevelView, RequestView};
+use countersign_control::view::{ChangeView, LevelView, RequestView};
 use countersign_journal::Timestamp;
 
 /// A card.
@@ -35,6 +36,10 @@ impl<'p> Card<'p> {
 
     fn initials(&self) -> String {
         initials(&self.r.person.name)
+    }
+
+    fn difference<'c>(&self, change: &'c ChangeView) -> Difference<'c> {
+        Difference { lines: &change.lines }
     }
 
     fn lines(&self, text: &str) -> Vec<Vec<Run>> {

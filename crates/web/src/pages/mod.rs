@@ -4,6 +4,7 @@ pub(crate) mod access;
 pub(crate) mod approvals;
 pub(crate) mod audit;
 pub(crate) mod card;
+pub(crate) mod configuration;
 pub(crate) mod decide;
 pub(crate) mod invitation;
 pub(crate) mod people;
@@ -165,6 +166,8 @@ impl DoneParams {
             "surrendered" => format!("You gave {on} back."),
             "asked" => format!("Request {on} was sent."),
             "granted" => format!("{on} was granted at once: nobody needs to decide it."),
+            "applied" => format!("{on} is in force."),
+            "unchanged" => "Nothing would change, so nothing was proposed.".to_owned(),
             "terminated" => format!("The server is ending {session}."),
             "factor" => "Your second factor is set; you will be asked for a code when you sign in.".to_owned(),
             "confirmed" => "Your second factor is confirmed for five minutes. Decide again.".to_owned(),

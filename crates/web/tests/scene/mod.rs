@@ -94,7 +94,7 @@ impl Scene {
         let mut scene = Scene { control, clock, router, credentials: BTreeMap::new(), folder };
         scene.enter("root", &installed.invitation).await;
         let root = scene.actor("root").await;
-        scene.control.apply(&root, POLICY).await.expect("applied");
+        scene.control.propose(&root, POLICY, "", None).await.expect("applied");
         for handle in ["audrey", "alice", "bob", "carol"] {
             let link = scene.control.invite(&root, handle).await.expect("invited");
             scene.enter(handle, &link).await;

@@ -16,6 +16,10 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Default)]
 pub(super) struct Witness {
     policy: Policy,
+    /// Versions of policy and directory.
+    versions: (u64, u64),
+    /// A change that is being put in force, and must be used up by it.
+    applying: Option<GrantId>,
     requests: BTreeMap<RequestId, Seen>,
     grants: BTreeMap<GrantId, SeenGrant>,
     sessions: BTreeMap<SessionId, SeenSession>,
@@ -101,8 +105,8 @@ impl Witness {
     /// Judges one event committed at `now`; `directory` is the one in force before it.
     pub(super) fn see(&mut self, directory: &Directory, now: Timestamp, event: &Event) -> Held {
         match event {
-            Event::PolicyApplied { policy, .. } => self.policy = policy.clone(),
-            Event::DirectoryApplied { .. } | Event::Noted(_) => {}
+            Event::PolicyApplied { .. } | Event::DirectoryApplied { .. } => self.applied(now, event)?,
+            Event::Noted(_) => {}
             Event::RequestMade(made) => self.made(directory, now, made)?,
             Event::LevelStarted { .. } => self.started(directory, now, event)?,
             Event::Escalated { .. } => self.escalated(directory, now, event)?,
@@ -120,10 +124,11 @@ impl Witness {
             Event::RequestCanceled { request } => self.canceled(now, *request)?,
             Event::RequestExpired { request } => self.settle(now, *request, &[Status::Pending], Status::Expired)?,
             Event::RequestRevoked { request, by, .. } => self.revoked(directory, now, *request, *by)?,
-            Event::GrantEnded { grant, .. } => {
-                let grant = known(self.grants.get_mut(grant), "the grant that ended")?;
+            Event::GrantEnded { grant: id, how } => {
+                let grant = known(self.grants.get_mut(id), "the grant that ended")?;
                 ensure(!grant.ended, 11, || "a grant ended twice".into())?;
                 grant.ended = true;
+                self.in_force_as_approved(directory, *id, *how)?;
             }
             Event::SessionOpened { .. } => self.opened(directory, now, event)?,
             Event::SessionClosed { session, .. } => {
@@ -162,6 +167,10 @@ impl Witness {
                 self.conditions_kept(directory, now, made)?;
             }
             Act::Run(run) => self.live_session(directory, now, run.session, run.grant)?,
+            Act::Administer(_) => {
+                let expected = naive::administer_outcome(&self.policy, directory, person);
+                ensure(Some(outcome) == expected, 1, || format!("change {id} is ruled {outcome:?}, not {expected:?}"))?;
+            }
         }
         let tracks = made.tracks.iter().map(|_| SeenTrack::default()).collect();
         let seen = Seen {
@@ -446,7 +455,7 @@ impl Witness {
             }
             self.hangs_on_nothing_ended(seen)?;
         }
-        Ok(())
+        ensure(self.applying.is_none(), 6, || "a change is in force and its grant could be used again".into())
     }
 
     fn hangs_on_nothing_ended(&self, seen: &Seen) -> Held {
@@ -466,6 +475,11 @@ impl Witness {
             ensure(naive::enabled(directory, person), 1, || format!("{id} lives and {person} is not enabled"))?;
             let groups = directory.groups.keys().copied().filter(|g| naive::member(directory, *g, person)).collect();
             let ruled = match &made.act {
+                Act::Administer(change) => {
+                    let base = (change.policy_version, change.directory_version);
+                    ensure(base == self.versions, 7, || format!("{id} starts from what is no longer in force"))?;
+                    Outcome::Approve
+                }
                 Act::Connect => naive::connect_outcome(&self.policy, directory, person, &made.target),
                 Act::Run(run) => {
                     let person = countersign_journal::PersonFacts { groups, ..made.person.clone() };

@@ -5,8 +5,8 @@ use crate::invariant::Broken;
 use crate::simulation::naive;
 use crate::{Directory, Status};
 use countersign_journal::{
-    Act, Authority, Event, Evidence, GrantId, Outcome, PersonId, RequestId, RequestMade, Rule, Terms, Timestamp,
-    Verdict,
+    Act, Authority, Event, Evidence, GrantEnd, GrantId, Outcome, PersonId, RequestId, RequestMade, Rule, Terms,
+    Timestamp, Verdict,
 };
 use std::collections::BTreeSet;
 
@@ -214,6 +214,45 @@ impl Witness {
         let seen = known(self.requests.get_mut(id), "the request declared")?;
         seen.emergency = Some(SeenEmergency { opens_at: *opens_at, stopped: false });
         Ok(())
+    }
+
+    /// Policy or directory changed: at set-up once, else under a live grant for a change.
+    pub(super) fn applied(&mut self, now: Timestamp, event: &Event) -> Held {
+        let (by, under) = match event {
+            Event::PolicyApplied { version, policy, by, under } => {
+                self.policy = policy.clone();
+                self.versions.0 = *version;
+                (by, under)
+            }
+            Event::DirectoryApplied { version, by, under, .. } => {
+                self.versions.1 = *version;
+                (by, under)
+            }
+            _ => return Ok(()),
+        };
+        self.applying = *under;
+        let Some(id) = under else {
+            return ensure(by.is_none() && self.requests.is_empty() && self.versions.1 == 1, 1, || {
+                "policy or directory changed without a request".into()
+            });
+        };
+        let grant = known(self.grants.get(id), "the grant of a change")?;
+        let made = &known(self.requests.get(&grant.request), "the request of a change")?.made;
+        let live = !grant.ended && grant.terms.window.contains(now);
+        ensure(live && matches!(made.act, Act::Administer(_)) && *by == Some(made.person.id), 1, || {
+            format!("policy or directory changed under {id}, which is not for that")
+        })
+    }
+
+    /// A change that is used up is in force now, exactly as approved.
+    pub(super) fn in_force_as_approved(&mut self, directory: &Directory, id: GrantId, how: GrantEnd) -> Held {
+        let grant = known(self.grants.get(&id), "the grant that ended")?;
+        let made = &known(self.requests.get(&grant.request), "the request of the grant")?.made;
+        let (Act::Administer(change), GrantEnd::UsedUp) = (&made.act, how) else { return Ok(()) };
+        self.applying = None;
+        ensure(change.digest == crate::digest::change(directory, &self.policy), 6, || {
+            format!("{id} was used for another change than was approved")
+        })
     }
 
     pub(super) fn reviewed(&mut self, directory: &Directory, now: Timestamp, event: &Event) -> Held {

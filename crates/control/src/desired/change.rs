@@ -1,0 +1,247 @@
+//! Changes as requests (DESIGN §5, Administer): proposed with the file that describes them, decided like any other
+//! request, and put in force exactly as approved. What was put in force stays as a version, to be compared and restored.
+
+use super::render::render;
+use super::{acceptable, compare::compare, resolve::resolve};
+use crate::ask::Actor;
+use crate::control::Control;
+use crate::dice;
+use crate::fault::Fault;
+use crate::permission::Permission;
+use crate::store::Row;
+use crate::vault::Purpose;
+use crate::view::{self, Base, ChangeView, Configuration, DiffLine, Proposed, VersionView};
+use countersign_core::{
+    Answer, Ask, AskAct, Directory, Grant, GrantKind, GrantStage, Input, Refusal, Request, State, digest,
+};
+use countersign_journal::{AccountId, Act, Change, Commitment, GrantEnd, GrantId, Policy, RequestId, canonical};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What a change commits to and its blob keeps: the file as it was handed in, secrets included, and what people are shown
+/// of it. Never shown whole.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    file: String,
+    before: String,
+    after: String,
+    changes: Vec<String>,
+}
+
+/// Directory and policy of one moment.
+struct InForce {
+    directory: Arc<Directory>,
+    policy: Policy,
+    base: Base,
+}
+
+impl Control {
+    /// Proposes the file. It is put in force at once where the rules allow that, and else when it has its approvals; new
+    /// rules hold for the next decision (R8). Whoever edited what was in force says from which `base`, so that nobody
+    /// takes back by accident what another changed meanwhile.
+    ///
+    /// # Errors
+    /// When the actor may not, or the file is wrong; the message names the entry and the remedy. A refusal, or trouble.
+    pub async fn propose(
+        &self,
+        actor: &Actor,
+        file: &str,
+        reason: &str,
+        base: Option<Base>,
+    ) -> Result<Proposed, Fault> {
+        actor.require(Permission::Administer)?;
+        let InForce { directory, policy, base: now } = self.in_force();
+        if base.is_some_and(|base| base != now) {
+            return Err(Fault::Refused(Refusal::ChangedMeanwhile));
+        }
+        let desired = acceptable(file, &directory, &policy)?;
+        let changes = compare(&directory, &policy, &desired).changes;
+        if changes.is_empty() {
+            return Ok(Proposed { changes, request: None, applied: true });
+        }
+        let kept = Kept {
+            file: file.to_owned(),
+            before: render(&directory, &policy),
+            after: render(&desired.directory, &desired.policy),
+            changes: changes.clone(),
+        };
+        let (text, kept) = self.commit_text(&canonical::encode(&kept))?;
+        let change = Change {
+            digest: digest::change(&desired.directory, &desired.policy),
+            text,
+            policy_version: now.policy,
+            directory_version: now.directory,
+        };
+        let (reason, reason_chars, mut rows) = self.reason_of(reason)?;
+        rows.push(kept);
+        let ask = Ask { reason, reason_chars, ..Ask::plain(actor.person, AskAct::Administer(change), dice::bytes()?) };
+        let Answer::Request(request) = self.submit(Input::Ask(ask), rows).await? else {
+            return Err(Fault::trouble("the engine answered another question"));
+        };
+        self.put_approved_in_force().await?;
+        let applied = {
+            let state = self.state();
+            state.requests.get(&request).is_some_and(|r| was_applied(&state, r))
+        };
+        Ok(Proposed { changes, request: Some(request), applied })
+    }
+
+    /// Puts in force what was approved and is not yet: after a decision, and at the start, should the server have stopped
+    /// in between. Whoever waits for it may leave; it goes on.
+    ///
+    /// # Errors
+    /// A refusal, or trouble; the grant stays, and the next call tries again.
+    pub(crate) async fn put_approved_in_force(&self) -> Result<(), Fault> {
+        let control = self.clone();
+        let all = async move {
+            let _one_at_a_time = control.0.applying.lock().await;
+            let waiting: Vec<(GrantId, Change)> = {
+                let state = control.state();
+                let changes = state.granted().filter(|g| matches!(g.kind, GrantKind::Change { .. }));
+                changes.filter_map(|g| Some((g.id, change_of(state.requests.get(&g.request)?)?))).collect()
+            };
+            for (grant, change) in waiting {
+                control.put_in_force(grant, change).await?;
+            }
+            Ok(())
+        };
+        tokio::spawn(all).await.map_err(Fault::trouble)?
+    }
+
+    async fn put_in_force(&self, grant: GrantId, change: Change) -> Result<(), Fault> {
+        let kept = self.kept(&change.text).await?.ok_or_else(|| {
+            Fault::Input("the text of this change was erased; it cannot be put in force any more".into())
+        })?;
+        let InForce { directory, policy, .. } = self.in_force();
+        let desired = resolve(&kept.file, &directory, &policy)?;
+        let (secrets, rows) = self.sealed(desired.passwords).await?;
+        let directory = Box::new(desired.directory);
+        let input = Input::Apply { directory, policy: desired.policy, under: Some(grant), secrets };
+        match self.submit(input, rows).await {
+            // Revoked meanwhile, or another change was first.
+            Err(Fault::Refused(Refusal::GrantOver)) => Ok(()),
+            done => done.map(|_| ()),
+        }
+    }
+
+    /// Target secrets as their next versions.
+    async fn sealed(
+        &self,
+        passwords: BTreeMap<AccountId, SecretString>,
+    ) -> Result<(Vec<(AccountId, u64)>, Vec<Row>), Fault> {
+        let (mut secrets, mut rows) = (Vec::new(), Vec::new());
+        for (account, password) in passwords {
+            let version = self.0.store.secret(account).await?.map_or(1, |(version, _)| version + 1);
+            let plain = password.expose_secret().as_bytes();
+            let sealed = self.seal(Purpose::Secret, &account.to_string(), version, plain)?;
+            secrets.push((account, version));
+            rows.push(Row::Secret { account, version, sealed });
+        }
+        Ok((secrets, rows))
+    }
+
+    /// One moment's directory and policy, which belong together.
+    fn in_force(&self) -> InForce {
+        let state = self.state();
+        let base = Base { policy: state.policy_version, directory: state.directory_version };
+        InForce { directory: self.directory(), policy: state.policy.clone(), base }
+    }
+
+    async fn kept(&self, text: &Commitment) -> Result<Option<Kept>, Fault> {
+        let bytes = self.text(text).await?;
+        bytes.map(|b| canonical::decode(&b).map_err(Fault::trouble)).transpose()
+    }
+
+    /// What is in force, as a file without its secrets.
+    ///
+    /// # Errors
+    /// When the actor may not.
+    pub fn configuration(&self, actor: &Actor) -> Result<Configuration, Fault> {
+        actor.require(Permission::ReadEverything)?;
+        let InForce { directory, policy, base } = self.in_force();
+        Ok(Configuration { file: render(&directory, &policy), base })
+    }
+
+    /// Every version that was put in force, the latest first.
+    ///
+    /// # Errors
+    /// When the actor may not, or trouble.
+    pub async fn versions(&self, actor: &Actor) -> Result<Vec<VersionView>, Fault> {
+        actor.require(Permission::ReadEverything)?;
+        let made: Vec<(Request, Change)> = {
+            let state = self.state();
+            let applied = state.requests.values().rev().filter(|r| was_applied(&state, r));
+            applied.filter_map(|r| Some((r.clone(), change_of(r)?))).take(VERSIONS_MAX).collect()
+        };
+        let mut versions = Vec::new();
+        for (request, change) in made {
+            versions.push(VersionView {
+                request: request.id,
+                at: request.settled_at.unwrap_or(request.at),
+                by: view::person_view(&self.directory(), request.person.id),
+                changes: self.kept(&change.text).await?.map(|k| k.changes).unwrap_or_default(),
+            });
+        }
+        Ok(versions)
+    }
+
+    /// The file of a version that was put in force, without its secrets: what restoring it proposes.
+    ///
+    /// # Errors
+    /// When the actor may not, there is no such version, or trouble.
+    pub async fn version(&self, actor: &Actor, request: RequestId) -> Result<String, Fault> {
+        actor.require(Permission::ReadEverything)?;
+        let change = {
+            let state = self.state();
+            state.requests.get(&request).filter(|r| was_applied(&state, r)).and_then(change_of)
+        };
+        let kept = self.kept(&change.ok_or(Fault::NotFound)?.text).await?;
+        kept.map(|k| k.after).ok_or(Fault::NotFound)
+    }
+
+    /// What differs between two versions; none means what is in force.
+    ///
+    /// # Errors
+    /// As [`Control::version`].
+    pub async fn compare_versions(
+        &self,
+        actor: &Actor,
+        before: RequestId,
+        after: Option<RequestId>,
+    ) -> Result<Vec<DiffLine>, Fault> {
+        let before = self.version(actor, before).await?;
+        let after = match after {
+            Some(request) => self.version(actor, request).await?,
+            None => self.configuration(actor)?.file,
+        };
+        Ok(view::difference(&before, &after))
+    }
+
+    /// A change as its approvers see it.
+    pub(crate) async fn change_view(&self, change: &Change, grant: Option<&Grant>) -> Result<ChangeView, Fault> {
+        let applied = grant.is_some_and(|g| g.stage == GrantStage::Ended(GrantEnd::UsedUp));
+        Ok(match self.kept(&change.text).await? {
+            Some(kept) => {
+                ChangeView { lines: view::difference(&kept.before, &kept.after), changes: kept.changes, applied }
+            }
+            None => ChangeView { changes: vec!["(erased)".to_owned()], lines: Vec::new(), applied },
+        })
+    }
+}
+
+/// Versions listed at most.
+const VERSIONS_MAX: usize = 200;
+
+fn change_of(request: &Request) -> Option<Change> {
+    match &request.act {
+        Act::Administer(change) => Some(*change),
+        Act::Connect | Act::Run(_) => None,
+    }
+}
+
+fn was_applied(state: &State, request: &Request) -> bool {
+    let used = |g: &Grant| g.stage == GrantStage::Ended(GrantEnd::UsedUp);
+    matches!(request.act, Act::Administer(_)) && state.grant_of(request).is_some_and(used)
+}

@@ -1,0 +1,117 @@
+//! Changes of policy and directory, for showing: what differs, line by line, and the versions they made.
+
+use super::PersonView;
+use crate::fault::Fault;
+use countersign_journal::{RequestId, Timestamp};
+use serde::{Serialize, Serializer};
+use similar::{ChangeTag, TextDiff};
+use std::fmt;
+use std::str::FromStr;
+
+/// Unchanged lines shown around each changed one.
+const CONTEXT: usize = 3;
+
+/// What is in force.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Configuration {
+    /// As a file, without its secrets.
+    pub file: String,
+    /// Which versions these are.
+    pub base: Base,
+}
+
+/// Versions of policy and directory, written `3.7`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Base {
+    /// Of the policy.
+    pub policy: u64,
+    /// Of the directory.
+    pub directory: u64,
+}
+
+impl fmt::Display for Base {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.policy, self.directory)
+    }
+}
+
+impl FromStr for Base {
+    type Err = Fault;
+
+    fn from_str(text: &str) -> Result<Base, Fault> {
+        let read = text.split_once('.').and_then(|(p, d)| Some((p.parse().ok()?, d.parse().ok()?)));
+        let (policy, directory) =
+            read.ok_or_else(|| Fault::Input(format!("`{text}` is no base; it is written as `3.7`")))?;
+        Ok(Base { policy, directory })
+    }
+}
+
+impl Serialize for Base {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+/// A change of policy and directory, for showing.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct ChangeView {
+    /// One line per thing that changes: `+ person carol`, `- rule old`, `~ group dba`.
+    pub changes: Vec<String>,
+    /// What differs in the file, with some lines around it.
+    pub lines: Vec<DiffLine>,
+    /// Whether it is in force or was.
+    pub applied: bool,
+}
+
+/// One line of a difference.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct DiffLine {
+    /// `+` is new, `-` goes, ` ` stays, `…` stands for what is left out.
+    pub sign: &'static str,
+    /// The line.
+    pub text: String,
+}
+
+/// What became of a change that was proposed.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Proposed {
+    /// One line per thing that changes; empty when nothing does, and then there is no request.
+    pub changes: Vec<String>,
+    /// The request it became.
+    pub request: Option<RequestId>,
+    /// Whether it is in force; if not, it waits for its approvers.
+    pub applied: bool,
+}
+
+/// A version of policy and directory, for showing.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct VersionView {
+    /// The request that made it.
+    pub request: RequestId,
+    /// When it was approved and put in force.
+    pub at: Timestamp,
+    /// Who proposed it.
+    pub by: PersonView,
+    /// What changed.
+    pub changes: Vec<String>,
+}
+
+/// What differs between two texts, line by line.
+pub(crate) fn difference(before: &str, after: &str) -> Vec<DiffLine> {
+    let diff = TextDiff::from_lines(before, after);
+    let mut lines = Vec::new();
+    for (n, group) in diff.grouped_ops(CONTEXT).iter().enumerate() {
+        if n > 0 {
+            lines.push(DiffLine { sign: "…", text: String::new() });
+        }
+        lines.extend(group.iter().flat_map(|op| diff.iter_changes(op)).map(|change| DiffLine {
+            sign: match change.tag() {
+                ChangeTag::Delete => "-",
+                ChangeTag::Insert => "+",
+                ChangeTag::Equal => " ",
+            },
+            text: change.value().trim_end_matches('\n').to_owned(),
+        }));
+    }
+    lines
+}

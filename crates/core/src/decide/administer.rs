@@ -1,0 +1,124 @@
+//! Changes of directory and policy (DESIGN §5, Administer): proposed by a request like any other, put in force once and
+//! whole under its grant, and what they no longer allow ends with them (R8).
+//!
+//! Without a rule of its own a change is approved by an administrator other than the one who proposes it. As long as
+//! there is only one, they decide alone.
+
+use super::World;
+use super::ask::Wanted;
+use super::ending;
+use crate::digest;
+use crate::directory::{About, Directory};
+use crate::planted::{self, Fault};
+use crate::refusal::Refusal;
+use crate::ruling::{Asked, Ruling, rule};
+use crate::state::{Grant, GrantKind};
+use crate::validate;
+use countersign_journal::{
+    AccountId, Act, Change, Event, GrantEnd, GrantId, Note, Outcome, PersonFacts, Policy, Seconds, TargetFacts, Terms,
+    Window,
+};
+
+/// How long a change waits for its approvers.
+const WAITS_S: Seconds = 7 * 86_400;
+
+/// A change as a request: only of what is in force now, and only by an administrator.
+pub(super) fn wanted(world: &World<'_>, person: &PersonFacts, change: Change) -> Result<Wanted, Refusal> {
+    if !world.directory.is_administrator(person.id) {
+        return Err(Refusal::MayNotAdminister);
+    }
+    if (change.policy_version, change.directory_version) != (world.state.policy_version, world.state.directory_version)
+    {
+        return Err(Refusal::ChangedMeanwhile);
+    }
+    let target = TargetFacts::configuration();
+    let ruling = ruling(&world.state.policy, world.directory, person);
+    let window = Window::new(world.now, world.now.plus(WAITS_S)).ok_or(Refusal::NoPeriod)?;
+    Ok(Wanted { target, act: Act::Administer(change), terms: Terms::in_window(window), ruling })
+}
+
+/// What the rules demand of a change; the only administrator needs nobody unless a rule says so.
+fn ruling(policy: &Policy, directory: &Directory, person: &PersonFacts) -> Ruling {
+    let ruling = rule(policy, person, &TargetFacts::configuration(), Asked::Administer);
+    let alone = directory.administrators().len() <= 1 || planted::is(Fault::AdministersAlone);
+    if ruling.reasons.is_empty() && alone {
+        return Ruling { outcome: Outcome::Allow, tracks: Vec::new(), ..ruling };
+    }
+    ruling
+}
+
+/// Puts directory and policy in force, both or neither, exactly as approved, and ends what they no longer allow.
+pub(super) fn put_in_force(
+    world: &World<'_>,
+    new: &Directory,
+    policy: Policy,
+    under: Option<GrantId>,
+    secrets: &[(AccountId, u64)],
+) -> Result<Vec<Event>, Refusal> {
+    let grant = covered(world, new, &policy, under)?;
+    validate::directory(new).map_err(|f| Refusal::BadPolicy(f.to_string()))?;
+    validate::policy(&policy, new).map_err(|f| Refusal::BadPolicy(f.to_string()))?;
+    stays_changeable(&policy, new)?;
+    let (state, by) = (world.state, grant.map(|g| g.person));
+    let mut events = Vec::new();
+    if new != world.directory {
+        let (version, digest) = (state.directory_version + 1, digest::directory(new));
+        events.push(Event::DirectoryApplied { version, digest, by, under });
+    }
+    let overruled = ending::overruled(world, &policy, new, under);
+    if policy != state.policy {
+        events.push(Event::PolicyApplied { version: state.policy_version + 1, policy, by, under });
+    }
+    let changed = !events.is_empty();
+    events.extend(grant.map(|g| Event::GrantEnded { grant: g.id, how: GrantEnd::UsedUp }));
+    events.extend(
+        secrets
+            .iter()
+            .map(|(account, version)| Event::Noted(Note::SecretStored { account: *account, version: *version })),
+    );
+    events.extend(overruled.into_iter().filter(|_| changed));
+    Ok(events)
+}
+
+/// The grant that covers exactly this change. Set-up has none: it is over once there is an administrator.
+fn covered<'w>(
+    world: &World<'w>,
+    new: &Directory,
+    policy: &Policy,
+    under: Option<GrantId>,
+) -> Result<Option<&'w Grant>, Refusal> {
+    let Some(id) = under else {
+        let set_up = world.directory.administrators().is_empty();
+        return if set_up { Ok(None) } else { Err(Refusal::MayNotAdminister) };
+    };
+    let grant = world.state.grants.get(&id).ok_or(Refusal::NoSuchGrant(id))?;
+    if !grant.is_live(world.now) || !world.directory.is_administrator(grant.person) {
+        return Err(Refusal::GrantOver);
+    }
+    match grant.kind {
+        GrantKind::Change { digest } if digest == digest::change(new, policy) => Ok(Some(grant)),
+        GrantKind::Change { .. } if planted::is(Fault::ChangeNotCompared) => Ok(Some(grant)),
+        _ => Err(Refusal::NotWhatWasApproved),
+    }
+}
+
+/// Nothing is put in force after which no administrator could get a change through.
+fn stays_changeable(policy: &Policy, directory: &Directory) -> Result<(), Refusal> {
+    let account = TargetFacts::configuration().account;
+    let decidable = |facts: &PersonFacts| {
+        let ruling = ruling(policy, directory, facts);
+        let about = About { requester: facts.id, account };
+        let held =
+            |l: &countersign_journal::Level| directory.holders(&l.authority, about).len() >= l.approvals as usize;
+        ruling.outcome != Outcome::Deny && ruling.tracks.iter().flat_map(|t| &t.levels).all(held)
+    };
+    let facts = directory.administrators().into_iter().filter_map(|p| directory.person_facts(p));
+    match (directory.administrators().is_empty(), facts.filter(decidable).count()) {
+        (true, _) => Err(Refusal::BadPolicy("nobody would be an administrator; name at least one".into())),
+        (false, 0) => Err(Refusal::BadPolicy(
+            "no administrator could get a change approved any more; let a rule on `administer` name others who decide"
+                .into(),
+        )),
+        _ => Ok(()),
+    }
+}

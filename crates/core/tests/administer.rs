@@ -1,0 +1,200 @@
+//! Changes of policy and directory (DESIGN §5, Administer), as stories.
+
+mod scene;
+
+use scene::check;
+
+#[test]
+fn the_only_administrator_decides_alone() {
+    check(
+        "
+        apply
+        root proposes bob joins sec
+          #1 made, allow
+          #1 approved, grant 1 09:00-177:00
+        put 1 in force
+          grant 1 ended, usedup
+        ",
+    );
+}
+
+#[test]
+fn with_two_administrators_the_other_one_approves() {
+    check(
+        "
+        apply
+        zoe administers
+        root proposes bob joins sec
+          #1 made, approve
+          level 1 waits for zoe
+        root approves #1
+          no: nobody decides their own request
+        bob approves #1
+          no: you are not an approver of the open level of request #1
+        put 1 in force
+          no: grant 1 does not exist
+        zoe approves #1
+          zoe approves level 1
+          #1 approved, grant 1 09:00-177:00
+        put 1 in force
+          grant 1 ended, usedup
+        put 1 in force
+          no: the grant is over
+        ",
+    );
+}
+
+#[test]
+fn only_administrators_propose() {
+    check(
+        "
+        apply
+        alice proposes alice administers
+          no: only an administrator can change policy and directory
+        ",
+    );
+}
+
+#[test]
+fn nothing_but_what_was_approved_is_put_in_force() {
+    check(
+        "
+        apply
+        zoe administers
+        root proposes bob joins sec
+          #1 made, approve
+          level 1 waits for zoe
+        zoe approves #1
+          zoe approves level 1
+          #1 approved, grant 1 09:00-177:00
+        put 1 in force as bob joins dba
+          no: what is about to run is not what was approved
+        put 1 in force as alice administers
+          no: what is about to run is not what was approved
+        put 1 in force
+          grant 1 ended, usedup
+        ",
+    );
+}
+
+#[test]
+fn a_change_ends_every_other_change() {
+    check(
+        "
+        apply
+        zoe administers
+        root proposes bob joins sec
+          #1 made, approve
+          level 1 waits for zoe
+        zoe proposes carol joins sec
+          #2 made, approve
+          level 1 waits for root
+        zoe approves #1
+          zoe approves level 1
+          #1 approved, grant 1 09:00-177:00
+        put 1 in force
+          grant 1 ended, usedup
+          #2 expired
+        root approves #2
+          no: request #2 is no longer pending: it is Expired
+        ",
+    );
+}
+
+#[test]
+fn a_change_is_withdrawn_revoked_and_expires() {
+    check(
+        "
+        apply
+        zoe administers
+        root proposes bob joins sec
+          #1 made, approve
+          level 1 waits for zoe
+        root withdraws #1
+          #1 canceled
+        root proposes bob joins sec
+          #2 made, approve
+          level 1 waits for zoe
+        zoe rejects #2
+          zoe rejects level 1
+          #2 disapproved by zoe
+        root proposes bob joins sec
+          #3 made, approve
+          level 1 waits for zoe
+        zoe approves #3
+          zoe approves level 1
+          #3 approved, grant 1 09:00-177:00
+        zoe revokes #3
+          #3 revoked by zoe
+          grant 1 ended, revoked
+        put 1 in force
+          no: the grant is over
+        ",
+    );
+}
+
+#[test]
+fn a_rule_says_who_approves_changes() {
+    check(
+        "
+        rule administer approve by sec
+        apply
+        root proposes bob joins sec
+          #1 made, approve
+          level 1 waits for erin
+        root approves #1
+          no: nobody decides their own request
+        erin approves #1
+          erin approves level 1
+          #1 approved, grant 1 09:00-177:00
+        put 1 in force
+          grant 1 ended, usedup
+        ",
+    );
+}
+
+#[test]
+fn nobody_locks_every_administrator_out() {
+    check(
+        "
+        apply
+        root proposes root administers no more
+          #1 made, allow
+          #1 approved, grant 1 09:00-177:00
+        put 1 in force
+          no: the policy cannot be applied: nobody would be an administrator; name at least one
+        root proposes root disabled
+          #2 made, allow
+          #2 approved, grant 2 09:00-177:00
+        put 2 in force
+          no: the policy cannot be applied: nobody would be an administrator; name at least one
+        rule administer deny
+        apply
+          no: the policy cannot be applied: no administrator could get a change approved any more; let a rule on `administer` name others who decide
+        rule administer approve by admins
+        apply
+          no: the policy cannot be applied: no administrator could get a change approved any more; let a rule on `administer` name others who decide
+        ",
+    );
+}
+
+#[test]
+fn a_change_is_no_emergency_and_never_approved_by_itself() {
+    check(
+        "
+        apply
+        zoe administers
+        root proposes bob joins sec
+          #1 made, approve
+          level 1 waits for zoe
+        root declares #1
+          no: the rules allow no emergency access here; wait for approval
+        rule administer approve by sec with emergency
+        apply
+          no: the policy cannot be applied: rule `rule 1`: a change is never approved by itself and never an emergency; remove that
+        rule administer approve by sec with automatic=09:00-17:00
+        apply
+          no: the policy cannot be applied: rule `rule 1`: a change is never approved by itself and never an emergency; remove that
+        ",
+    );
+}

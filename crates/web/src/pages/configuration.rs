@@ -1,0 +1,154 @@
+//! The configuration: what is in force, edited as a file and proposed; its versions, compared and restored.
+
+use super::{DoneParams, Notice, Page, Shell, Visit, page, see};
+use crate::api::request_id;
+use crate::fault::{PageFault, status_of};
+use crate::reader::Reader;
+use crate::routes::POLICY_BYTES_MAX;
+use askama::Template;
+use axum::Form;
+use axum::extract::{DefaultBodyLimit, FromRequest, Path, Query, Request};
+use axum::http::StatusCode;
+use countersign_control::Fault;
+use countersign_control::permission::Permission;
+use countersign_control::view::{Base, Configuration, DiffLine, Proposed, VersionView};
+use countersign_core::Refusal;
+use serde::Deserialize;
+
+#[derive(Template)]
+#[template(path = "configuration.html")]
+struct ConfigurationPage<'p> {
+    shell: Shell,
+    reader: &'p Reader,
+    file: String,
+    /// From which versions it was edited.
+    base: Base,
+    reason: String,
+    /// What proposing it would change, once asked.
+    planned: Option<Vec<String>>,
+    versions: Vec<VersionView>,
+    may_propose: bool,
+}
+
+#[derive(Template)]
+#[template(path = "version.html")]
+struct VersionPage {
+    shell: Shell,
+    id: u64,
+    file: String,
+    /// What is in force now.
+    base: Base,
+    /// From this version to what is in force.
+    lines: Vec<DiffLine>,
+    may_propose: bool,
+}
+
+/// A difference, line by line.
+#[derive(Template)]
+#[template(path = "difference.html")]
+pub(crate) struct Difference<'d> {
+    pub(crate) lines: &'d [DiffLine],
+}
+
+impl askama::filters::HtmlSafe for Difference<'_> {}
+
+impl Difference<'_> {
+    fn class(&self, line: &DiffLine) -> &'static str {
+        match line.sign {
+            "+" => "added",
+            "-" => "removed",
+            "…" => "gap",
+            _ => "same",
+        }
+    }
+}
+
+impl VersionPage {
+    fn difference(&self) -> Difference<'_> {
+        Difference { lines: &self.lines }
+    }
+}
+
+#[derive(Deserialize)]
+struct ProposalForm {
+    file: String,
+    #[serde(default)]
+    reason: String,
+    #[serde(default)]
+    act: String,
+    base: String,
+}
+
+/// `GET /configuration`
+pub(crate) async fn show(visit: Visit, Query(done): Query<DoneParams>) -> Page {
+    let Configuration { file, base } = visit.site.control.configuration(visit.actor())?;
+    render(&visit, Edited { file, base, reason: String::new(), planned: None }, (StatusCode::OK, done.notice())).await
+}
+
+/// `POST /configuration`
+pub(crate) async fn propose(visit: Visit, mut request: Request) -> Page {
+    // A form escapes much of what a file has: up to three bytes for one.
+    DefaultBodyLimit::max(3 * POLICY_BYTES_MAX).apply(&mut request);
+    let read = Form::<ProposalForm>::from_request(request, &visit.site).await;
+    let Form(form) = read.map_err(|e| PageFault::from(Fault::Input(format!("the form cannot be read: {e}"))))?;
+    let (file, base) = (form.file.replace("\r\n", "\n"), form.base.parse::<Base>()?);
+    let mut edited = Edited { file, base, reason: form.reason, planned: None };
+    let control = &visit.site.control;
+    if form.act == "plan" {
+        let answer = control.plan(visit.actor(), &edited.file).await;
+        let said = answer.as_ref().map_or_else(said_no, |_| (StatusCode::OK, None));
+        edited.planned = answer.ok().map(|plan| plan.changes);
+        return render(&visit, edited, said).await;
+    }
+    match control.propose(visit.actor(), &edited.file, &edited.reason, Some(base)).await {
+        Ok(Proposed { request: None, .. }) => see("/configuration?done=unchanged"),
+        Ok(Proposed { request: Some(id), applied, .. }) => {
+            let done = if applied { "applied" } else { "asked" };
+            see(&format!("/requests/{}?done={done}&on={}", id.0, id.0))
+        }
+        Err(fault) => {
+            if let Fault::Refused(Refusal::ChangedMeanwhile) = fault {
+                // The page says what it would take back now; proposed again, that is meant.
+                edited.base = control.configuration(visit.actor())?.base;
+                edited.planned = control.plan(visit.actor(), &edited.file).await.ok().map(|plan| plan.changes);
+            }
+            render(&visit, edited, said_no(&fault)).await
+        }
+    }
+}
+
+/// What stands in the editor.
+struct Edited {
+    file: String,
+    base: Base,
+    reason: String,
+    planned: Option<Vec<String>>,
+}
+
+fn said_no(fault: &Fault) -> (StatusCode, Option<Notice>) {
+    (status_of(fault).0, Some(Notice::bad(fault)))
+}
+
+async fn render(visit: &Visit, edited: Edited, (status, notice): (StatusCode, Option<Notice>)) -> Page {
+    let mut shell = visit.shell("Configuration", "configuration").saying(notice);
+    // What is being edited is not fetched anew under the editor's hands.
+    shell.refresh = None;
+    let versions = visit.site.control.versions(visit.actor()).await?;
+    let may_propose = visit.actor().may(Permission::Administer);
+    let Edited { file, base, reason, planned } = edited;
+    page(
+        status,
+        &ConfigurationPage { shell, reader: &visit.reader, file, base, reason, planned, versions, may_propose },
+    )
+}
+
+/// `GET /configuration/versions/{id}`
+pub(crate) async fn version(visit: Visit, Path(id): Path<String>) -> Page {
+    let (id, control) = (request_id(&id)?, &visit.site.control);
+    let file = control.version(visit.actor(), id).await?;
+    let lines = control.compare_versions(visit.actor(), id, None).await?;
+    let shell = visit.shell(format!("Configuration of {id}"), "configuration");
+    let may_propose = visit.actor().may(Permission::Administer);
+    let base = control.configuration(visit.actor())?.base;
+    page(StatusCode::OK, &VersionPage { shell, id: id.0, file, base, lines, may_propose })
+}

@@ -1,0 +1,149 @@
+//! Changes of the configuration through the page: proposed, approved by another administrator, compared, restored.
+
+mod scene;
+
+use axum::http::{Method, StatusCode};
+use scene::Scene;
+
+/// Text as a form field.
+fn field(text: &str) -> String {
+    let escaped = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(escaped).collect()
+}
+
+struct Desk {
+    scene: Scene,
+}
+
+impl Desk {
+    async fn open() -> Desk {
+        Desk { scene: Scene::start().await }
+    }
+
+    /// Carol administers too, as root alone decides.
+    async fn open_for_two() -> Desk {
+        let desk = Desk::open().await;
+        let (file, base) = desk.in_force().await;
+        let promoted = file.replace("handle = \"carol\"", "handle = \"carol\"\nrole = \"administrator\"");
+        let done = desk.propose("root", &promoted, &base, "").await;
+        assert!(done.location().contains("?done=applied"), "{}", done.text);
+        desk
+    }
+
+    async fn in_force(&self) -> (String, String) {
+        let root = self.scene.actor("root").await;
+        let found = self.scene.control.configuration(&root).expect("an administrator reads it");
+        (found.file, found.base.to_string())
+    }
+
+    async fn propose(&self, who: &str, file: &str, base: &str, reason: &str) -> scene::Answer {
+        let form = format!("act=propose&base={base}&reason={}&file={}", field(reason), field(file));
+        self.scene.post("/configuration", who, &form).await
+    }
+
+    async fn decide(&self, path: &str, who: &str, verdict: &str) -> scene::Answer {
+        let form = format!("track=0&level=0&epoch=0&verdict={verdict}&next=/approvals");
+        self.scene.post(&format!("{path}/decision"), who, &form).await
+    }
+}
+
+fn request_of(answer: &scene::Answer) -> String {
+    assert!(answer.location().contains("?done=asked"), "{} {}", answer.status, answer.text);
+    answer.location().split('?').next().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn a_change_is_in_force_once_another_administrator_approved_it() {
+    let desk = Desk::open_for_two().await;
+    let (file, base) = desk.in_force().await;
+    let shorter = file.replace("duration_max_minutes = 240", "duration_max_minutes = 60");
+
+    let unexplained = desk.propose("root", &shorter, &base, "").await;
+    assert_eq!(unexplained.status, StatusCode::CONFLICT);
+    assert!(unexplained.text.contains("duration_max_minutes = 60"), "what was typed is kept");
+    let planned = format!("act=plan&base={base}&file={}", field(&shorter));
+    let planned = desk.scene.post("/configuration", "root", &planned).await;
+    assert!(planned.text.contains("~ rule prod needs two"), "{}", planned.text);
+    assert_eq!(desk.in_force().await.0, file, "looking changes nothing");
+
+    let request = request_of(&desk.propose("root", &shorter, &base, "an hour is enough").await);
+    let seen = desk.scene.get(&request, "carol").await.text;
+    for words in ["change the configuration", "an hour is enough", "removed: </span>duration_max_minutes = 240"] {
+        assert!(seen.contains(words), "{words}: {seen}");
+    }
+    assert_eq!(desk.decide(&request, "root", "approve").await.status, StatusCode::CONFLICT, "not the proposer");
+    assert_eq!(desk.scene.get(&request, "bob").await.status, StatusCode::NOT_FOUND, "not a member");
+    assert_eq!(desk.in_force().await.0, file, "not in force before it is approved");
+    assert_eq!(desk.decide(&request, "carol", "approve").await.status, StatusCode::SEE_OTHER);
+    assert_eq!(desk.in_force().await.0, shorter);
+    assert!(desk.scene.get(&request, "root").await.text.contains("It was put in force"));
+}
+
+#[tokio::test]
+async fn a_rejected_change_never_comes_into_force() {
+    let desk = Desk::open_for_two().await;
+    let (file, base) = desk.in_force().await;
+    let wider = file.replace("duration_max_minutes = 240", "duration_max_minutes = 480");
+    let request = request_of(&desk.propose("root", &wider, &base, "longer").await);
+    assert_eq!(desk.decide(&request, "carol", "reject").await.status, StatusCode::SEE_OTHER);
+    assert_eq!(desk.in_force().await.0, file);
+}
+
+#[tokio::test]
+async fn of_two_changes_the_first_to_be_approved_counts() {
+    let desk = Desk::open_for_two().await;
+    let (file, base) = desk.in_force().await;
+    let with = |minutes: u32| file.replace("= 240", &format!("= {minutes}"));
+    let first = request_of(&desk.propose("root", &with(60), &base, "shorter").await);
+    let second = request_of(&desk.propose("carol", &with(90), &base, "a little shorter").await);
+    assert_eq!(desk.decide(&first, "carol", "approve").await.status, StatusCode::SEE_OTHER);
+    assert!(desk.scene.get(&second, "carol").await.text.contains("Expired"), "it started from what is gone");
+    assert_eq!(desk.decide(&second, "root", "approve").await.status, StatusCode::CONFLICT);
+
+    let stale = desk.propose("carol", &with(90), &base, "a little shorter").await;
+    assert_eq!(stale.status, StatusCode::CONFLICT, "an editor that was open meanwhile takes nothing back unseen");
+    assert!(stale.text.contains("was changed after this was written") && stale.text.contains("~ rule prod needs two"));
+    assert_eq!(desk.in_force().await.0, with(60));
+}
+
+#[tokio::test]
+async fn versions_are_listed_compared_and_restored() {
+    let desk = Desk::open().await;
+    let (file, base) = desk.in_force().await;
+    let shorter = file.replace("duration_max_minutes = 240", "duration_max_minutes = 60");
+    desk.propose("root", &shorter, &base, "").await;
+    let page = desk.scene.get("/configuration", "audrey").await.text;
+    assert!(page.contains("/configuration/versions/1\"") && page.contains("/configuration/versions/2\""), "{page}");
+    assert!(!page.contains("value=\"propose\""), "an auditor proposes nothing");
+    let first = desk.scene.get("/configuration/versions/1", "root").await.text;
+    assert!(first.contains("added: </span>duration_max_minutes = 60"), "{first}");
+    let api = desk.scene.api(Method::GET, "/configuration/compare?before=1&after=2", "audrey", "").await;
+    assert!(api.text.contains(r#"{"sign":"+","text":"duration_max_minutes = 60"}"#), "{}", api.text);
+    let (_, base) = desk.in_force().await;
+    desk.propose("root", &file, &base, "").await;
+    assert_eq!(desk.in_force().await.0, file, "restored");
+}
+
+/// A password travels sealed: no page, no version, no API answer has it.
+#[tokio::test]
+async fn passwords_are_never_shown() {
+    let desk = Desk::open_for_two().await;
+    let (file, base) = desk.in_force().await;
+    let secret = "hunter2-hunter2";
+    let with = file.replacen("name = \"app\"", &format!("name = \"app\"\npassword = \"{secret}\""), 1);
+    let request = request_of(&desk.propose("root", &with, &base, "rotated by hand").await);
+    let before = desk.scene.get(&request, "carol").await.text;
+    assert!(before.contains("~ secret of app@prod-db") && !before.contains(secret), "{before}");
+    desk.decide(&request, "carol", "approve").await;
+    for path in
+        [request.as_str(), "/configuration", &format!("/configuration/versions{}", &request["/requests".len()..])]
+    {
+        let page = desk.scene.get(path, "root").await;
+        assert!(page.status == StatusCode::OK && !page.text.contains(secret), "{path}: {}", page.status);
+    }
+    let audit = desk.scene.get("/audit", "root").await.text;
+    assert!(audit.contains("secret of") && !audit.contains(secret));
+}
