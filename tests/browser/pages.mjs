@@ -99,9 +99,24 @@ async function administrator(browser) {
   await survey(page, 'transcript', SCHEMES.all);
 }
 
+/** A second administrator looks at what the first proposes. */
+async function secondAdministrator(browser) {
+  const page = await signIn(browser, 'dave', '/approvals');
+  await survey(page, 'my-approvals-change');
+  await page.getByRole('link', { name: 'change the configuration' }).first().click();
+  await page.locator('.difference').waitFor();
+  await survey(page, 'request-change', SCHEMES.all);
+  await page.goto(`${address}/configuration`);
+  await survey(page, 'configuration', SCHEMES.all);
+  await page.getByRole('button', { name: 'Show what would change' }).click();
+  await page.getByText('This would change nothing').waitFor();
+  await page.goto(`${address}/configuration/versions/1`);
+  await survey(page, 'configuration-version');
+}
+
 const browser = await launch();
 try {
-  for (const part of [signedOut, asker, decider, picture, manager, administrator]) {
+  for (const part of [signedOut, asker, decider, picture, manager, administrator, secondAdministrator]) {
     const began = Date.now();
     await part(browser);
     console.log(`${part.name}: ${Date.now() - began} ms`);

@@ -11,7 +11,7 @@ use std::time::Duration;
 /// How long anything may take that should take milliseconds.
 const SOON: Duration = Duration::from_secs(30);
 /// Who signs in.
-const PEOPLE: [&str; 5] = ["alice", "ben", "mia", "dora", "ada"];
+const PEOPLE: [&str; 6] = ["alice", "ben", "mia", "dora", "dave", "ada"];
 
 const POLICY: &str = r#"
 [[person]]
@@ -145,6 +145,22 @@ impl Shop {
         answer.unwrap_or_else(|error| panic!("{person} decides {request}: {error}"));
     }
 
+    /// Ada proposes what is in force with some of it replaced.
+    fn propose(&self, replaced: &[(&str, &str)], reason: &str) {
+        let shown = self.server.cli("ada", &["policy"]).and_then(|ran| ran.output("countersign policy"));
+        let mut file = shown.unwrap_or_else(|error| panic!("{error}"));
+        for (old, new) in replaced {
+            assert!(file.contains(old), "{old} is in force: {file}");
+            file = file.replace(old, new);
+        }
+        let path = std::env::temp_dir().join(format!("countersign-change-{}.toml", std::process::id()));
+        std::fs::write(&path, file).expect("the file can be written");
+        let path = path.display().to_string();
+        let ran = self.server.cli("ada", &["apply", &path, "--reason", reason]);
+        ran.and_then(|ran| ran.output("countersign apply")).unwrap_or_else(|error| panic!("{error}"));
+        std::fs::remove_file(path).expect("the file can be removed");
+    }
+
     fn terminal(&self, person: &str) -> Terminal {
         let psql = self.server.psql(person, "prod-db").unwrap_or_else(|error| panic!("{error}"));
         Terminal::open(&Psql { within: SOON, ..psql }).unwrap_or_else(|error| panic!("{error}"))
@@ -199,5 +215,9 @@ fn every_page_is_accessible_and_fits_both_sizes() {
     say(&mut now, "SELECT count(*), sum(total) FROM orders WHERE customer = 2");
     now.begin(CORRECTION).expect("psql reads");
     shop.held(1);
+    shop.propose(&[("handle = \"dave\"", "handle = \"dave\"\nrole = \"administrator\"")], "");
+    let an_hour =
+        [("duration_max_minutes = 240", "duration_max_minutes = 60"), ("\"update\"", "\"insert\", \"update\"")];
+    shop.propose(&an_hour, "Two hours were never needed; and orders were inserted by hand last week");
     shop.run("pages.mjs");
 }

@@ -68,7 +68,7 @@ pub struct ChangeView {
 pub struct DiffLine {
     /// `+` is new, `-` goes, ` ` stays, `…` stands for what is left out.
     pub sign: &'static str,
-    /// The line.
+    /// The line; what is left out is named by the table it ends in: `[[rule]] name = "customers"`.
     pub text: String,
 }
 
@@ -99,10 +99,12 @@ pub struct VersionView {
 /// What differs between two texts, line by line.
 pub(crate) fn difference(before: &str, after: &str) -> Vec<DiffLine> {
     let diff = TextDiff::from_lines(before, after);
+    let all: Vec<&str> = before.lines().collect();
     let mut lines = Vec::new();
-    for (n, group) in diff.grouped_ops(CONTEXT).iter().enumerate() {
-        if n > 0 {
-            lines.push(DiffLine { sign: "…", text: String::new() });
+    for group in diff.grouped_ops(CONTEXT) {
+        let left_out = group.first().map_or(0, |op| op.old_range().start);
+        if left_out > 0 {
+            lines.push(DiffLine { sign: "…", text: table_of(&all[..left_out.min(all.len())]) });
         }
         lines.extend(group.iter().flat_map(|op| diff.iter_changes(op)).map(|change| DiffLine {
             sign: match change.tag() {
@@ -114,4 +116,26 @@ pub(crate) fn difference(before: &str, after: &str) -> Vec<DiffLine> {
         }));
     }
     lines
+}
+
+/// The table that the last of these lines stands in, by its first line.
+fn table_of(lines: &[&str]) -> String {
+    let starts = |line: &&str| line.starts_with("[[") && !line.contains('.');
+    let start = lines.iter().rposition(|line| starts(&line));
+    start.map_or_else(String::new, |at| lines[at..].iter().take(2).copied().collect::<Vec<_>>().join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_says_in_which_table_it_is() {
+        let before = "[[rule]]\nname = \"a\"\nx = 1\ny = 2\nz = 3\nlast = 4\nchanged = 5\n";
+        let lines = difference(before, &before.replace("= 5", "= 6"));
+        let shown: Vec<String> = lines.iter().map(|l| format!("{}{}", l.sign, l.text)).collect();
+        let expected = ["…[[rule]] name = \"a\"", " y = 2", " z = 3", " last = 4", "-changed = 5", "+changed = 6"];
+        assert_eq!(shown, expected);
+        assert_eq!(difference(before, before), []);
+    }
 }
