@@ -8,6 +8,7 @@ mod account;
 mod change;
 mod compare;
 mod file;
+mod foresee;
 mod render;
 mod resolve;
 #[cfg(test)]
@@ -34,7 +35,8 @@ struct Desired {
 }
 
 impl Control {
-    /// What applying the file would change.
+    /// What applying the file would change, what nobody could approve then, and which of the latest requests would be ruled
+    /// on otherwise.
     ///
     /// # Errors
     /// When the actor may not, or the file is wrong; the message names the entry and the remedy.
@@ -43,7 +45,13 @@ impl Control {
         let directory = self.directory();
         let policy = self.state().policy.clone();
         let desired = acceptable(file, &directory, &policy)?;
-        Ok(compare(&directory, &policy, &desired))
+        let (looked_at, past) = self.past(&policy, &directory, &desired);
+        Ok(Plan {
+            changes: compare(&directory, &policy, &desired),
+            warnings: foresee::warnings(&desired.policy, &desired.directory),
+            looked_at,
+            past,
+        })
     }
 }
 

@@ -20,11 +20,13 @@ pub mod effect;
 pub mod hours;
 pub mod input;
 pub mod invariant;
+pub mod monitor;
 mod planted;
 pub mod refusal;
 pub mod ruling;
 pub mod state;
 pub mod validate;
+pub mod what_if;
 
 pub use apply::apply;
 pub use decide::{DELEGATION_S_MAX, approvers, can_escalate, decide, open_for};

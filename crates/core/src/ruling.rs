@@ -171,11 +171,12 @@ impl Match<'_> {
         }
         let by_own_workflow = self.known && self.rule.outcome == Outcome::Approve;
         let workflow = if by_own_workflow { self.rule.workflow } else { self.rule.unknown };
-        Some(plan(policy, self.rule, workflow))
+        Some(plan_of(policy, self.rule, workflow))
     }
 }
 
-fn plan(policy: &Policy, rule: &Rule, workflow: Option<WorkflowId>) -> TrackPlan {
+/// The levels of a rule's workflow, or of the default one.
+pub(crate) fn plan_of(policy: &Policy, rule: &Rule, workflow: Option<WorkflowId>) -> TrackPlan {
     let levels = match workflow {
         Some(id) => policy.workflow(id).map(|w| w.levels.clone()).unwrap_or_default(),
         None => default_levels(&rule.subjects),
@@ -216,7 +217,7 @@ fn names(subjects: &Subjects, person: &PersonFacts) -> bool {
     subjects.persons.contains(&person.id) || !subjects.groups.is_disjoint(&person.groups)
 }
 
-fn covers(targets: &Targets, target: &TargetFacts) -> bool {
+pub(crate) fn covers(targets: &Targets, target: &TargetFacts) -> bool {
     let everything = targets.devices.is_empty() && targets.groups.is_empty() && targets.accounts.is_empty();
     everything
         || targets.devices.contains(&target.device)

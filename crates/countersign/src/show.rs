@@ -334,7 +334,16 @@ pub(crate) fn transcript(answer: &Value) -> String {
 }
 
 pub(crate) fn planned(answer: &Value) -> String {
-    changes(answer, "Applying this would change:", "Applying this would change nothing.")
+    let mut said = changes(answer, "Applying this would change:", "Applying this would change nothing.");
+    for warning in list(&answer["warnings"]).iter().filter_map(Value::as_str) {
+        said.push_str(&format!("\nWarning: {}", line(warning)));
+    }
+    for past in list(&answer["past"]) {
+        let (what, before, after) = (text(past, "what"), text(past, "before"), text(past, "after"));
+        let who = person(&past["person"]);
+        said.push_str(&format!("\n#{} by {who}, {what}: now {before}; then {after}", past["request"]));
+    }
+    said
 }
 
 pub(crate) fn applied(answer: &Value) -> String {

@@ -147,3 +147,23 @@ async fn passwords_are_never_shown() {
     let audit = desk.scene.get("/audit", "root").await.text;
     assert!(audit.contains("secret of") && !audit.contains(secret));
 }
+
+/// R93: what a change would have made of past requests, and whom it would leave without approvers.
+#[tokio::test]
+async fn r93_a_plan_says_what_would_have_been_otherwise_and_what_nobody_could_approve() {
+    let desk = Desk::open().await;
+    desk.scene.ask("alice").await;
+    let (file, base) = desk.in_force().await;
+    let plan = async |file: String| {
+        let form = format!("act=plan&base={base}&file={}", field(&file));
+        desk.scene.post("/configuration", "root", &form).await.text
+    };
+    let open = plan(file.replacen("outcome = \"approve\"", "outcome = \"justify\"", 1)).await;
+    assert!(open.contains("1 would be ruled on otherwise") && open.contains("approval by managers of dba"), "{open}");
+    assert!(open.contains("<td data-label=\"Then\">a reason</td>"), "{open}");
+    let same = plan(file.replace("name = \"Carol Chen\"", "name = \"Carol C. Chen\"")).await;
+    assert!(same.contains("The latest 2 requests would be ruled on as now"), "{same}");
+    let unmanaged = plan(file.replace("managers = [\"bob\"]", "managers = [\"alice\"]")).await;
+    assert!(unmanaged.contains("level 1: too few people can decide it for alice"), "{unmanaged}");
+    assert_eq!(desk.in_force().await.0, file, "looking changes nothing");
+}

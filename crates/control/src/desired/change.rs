@@ -2,7 +2,7 @@
 //! request, and put in force exactly as approved. What was put in force stays as a version, to be compared and restored.
 
 use super::render::render;
-use super::{acceptable, compare::compare, resolve::resolve};
+use super::{acceptable, compare::compare, foresee, resolve::resolve};
 use crate::ask::Actor;
 use crate::control::Control;
 use crate::dice;
@@ -57,7 +57,7 @@ impl Control {
             return Err(Fault::Refused(Refusal::ChangedMeanwhile));
         }
         let desired = acceptable(file, &directory, &policy)?;
-        let changes = compare(&directory, &policy, &desired).changes;
+        let changes = compare(&directory, &policy, &desired);
         if changes.is_empty() {
             return Ok(Proposed { changes, request: None, applied: true });
         }
@@ -161,7 +161,8 @@ impl Control {
     pub fn configuration(&self, actor: &Actor) -> Result<Configuration, Fault> {
         actor.require(Permission::ReadEverything)?;
         let InForce { directory, policy, base } = self.in_force();
-        Ok(Configuration { file: render(&directory, &policy), base })
+        let warnings = foresee::warnings(&policy, &directory);
+        Ok(Configuration { file: render(&directory, &policy), base, warnings })
     }
 
     /// Every version that was put in force, the latest first.

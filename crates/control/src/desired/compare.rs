@@ -1,12 +1,11 @@
 //! What would change, one line each.
 
 use super::Desired;
-use crate::view::Plan;
 use countersign_core::Directory;
 use countersign_journal::{AccountId, Policy};
 use std::collections::BTreeMap;
 
-pub(super) fn compare(old: &Directory, old_policy: &Policy, new: &Desired) -> Plan {
+pub(super) fn compare(old: &Directory, old_policy: &Policy, new: &Desired) -> Vec<String> {
     let mut changes = Vec::new();
     let enabled = |d: &Directory| {
         let people = d.people.values().filter(|p| p.enabled);
@@ -36,7 +35,7 @@ pub(super) fn compare(old: &Directory, old_policy: &Policy, new: &Desired) -> Pl
         let label = new.directory.target_facts(*account, None).map(|t| t.label()).unwrap_or_default();
         changes.push(format!("~ secret of {label}: a new version is stored"));
     }
-    Plan { changes }
+    changes
 }
 
 fn differences(what: &str, old: &BTreeMap<String, String>, new: &BTreeMap<String, String>, changes: &mut Vec<String>) {

@@ -365,7 +365,7 @@ fn a_plan_shows_each_change() {
     let changes = |more: &[&str]| -> BTreeSet<String> {
         let file = format!("{BASE}{}", more.concat());
         let after = acceptable(&file, &before.directory, &before.policy).expect("accepted");
-        compare(&before.directory, &before.policy, &after).changes.into_iter().collect()
+        compare(&before.directory, &before.policy, &after).into_iter().collect()
     };
     let check = |more: &[&str], lines: &[&str]| {
         assert_eq!(changes(more), lines.iter().map(|l| (*l).to_owned()).collect(), "{more:?}");

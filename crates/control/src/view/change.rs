@@ -11,6 +11,34 @@ use std::str::FromStr;
 /// Unchanged lines shown around each changed one.
 const CONTEXT: usize = 3;
 
+/// What applying a file would change.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Plan {
+    /// One line per change: `+ person carol`, `- rule old`, `~ group dba`.
+    pub changes: Vec<String>,
+    /// What nobody could approve with it, one sentence each (R93).
+    pub warnings: Vec<String>,
+    /// How many of the latest requests were looked at.
+    pub looked_at: usize,
+    /// Those of them that would be ruled on otherwise, the latest first (R93).
+    pub past: Vec<PastView>,
+}
+
+/// A past request that would be ruled on otherwise.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct PastView {
+    /// Which.
+    pub request: RequestId,
+    /// Who asked.
+    pub person: PersonView,
+    /// For what.
+    pub what: String,
+    /// What is demanded now, in words.
+    pub before: String,
+    /// What would be.
+    pub after: String,
+}
+
 /// What is in force.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Configuration {
@@ -18,6 +46,8 @@ pub struct Configuration {
     pub file: String,
     /// Which versions these are.
     pub base: Base,
+    /// What nobody can approve as things are, one sentence each.
+    pub warnings: Vec<String>,
 }
 
 /// Versions of policy and directory, written `3.7`.

@@ -10,7 +10,7 @@ pub(crate) use build::{connect_request, grant_view, person_view, what};
 pub(crate) use change::difference;
 pub(crate) use levels::{authority_words, then_words};
 
-pub use change::{Base, ChangeView, Configuration, DiffLine, Proposed, VersionView};
+pub use change::{Base, ChangeView, Configuration, DiffLine, PastView, Plan, Proposed, VersionView};
 
 use countersign_core::{Position, Role};
 use countersign_journal::{
@@ -437,13 +437,6 @@ pub struct TokenView {
 fn expose<S: serde::Serializer>(secret: &secrecy::SecretString, to: S) -> Result<S::Ok, S::Error> {
     use secrecy::ExposeSecret;
     to.serialize_str(secret.expose_secret())
-}
-
-/// What applying a file would change.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-pub struct Plan {
-    /// One line per change: `+ person carol`, `- rule old`, `~ group dba: members`.
-    pub changes: Vec<String>,
 }
 
 /// Who is there, for administrators.

@@ -11,7 +11,7 @@ use axum::extract::{DefaultBodyLimit, FromRequest, Path, Query, Request};
 use axum::http::StatusCode;
 use countersign_control::Fault;
 use countersign_control::permission::Permission;
-use countersign_control::view::{Base, Configuration, DiffLine, Proposed, VersionView};
+use countersign_control::view::{Base, Configuration, DiffLine, Plan, Proposed, VersionView};
 use countersign_core::Refusal;
 use serde::Deserialize;
 
@@ -24,8 +24,10 @@ struct ConfigurationPage<'p> {
     /// From which versions it was edited.
     base: Base,
     reason: String,
+    /// What nobody can approve as things are.
+    warnings: Vec<String>,
     /// What proposing it would change, once asked.
-    planned: Option<Vec<String>>,
+    planned: Option<Plan>,
     versions: Vec<VersionView>,
     may_propose: bool,
 }
@@ -81,7 +83,7 @@ struct ProposalForm {
 
 /// `GET /configuration`
 pub(crate) async fn show(visit: Visit, Query(done): Query<DoneParams>) -> Page {
-    let Configuration { file, base } = visit.site.control.configuration(visit.actor())?;
+    let Configuration { file, base, .. } = visit.site.control.configuration(visit.actor())?;
     render(&visit, Edited { file, base, reason: String::new(), planned: None }, (StatusCode::OK, done.notice())).await
 }
 
@@ -97,7 +99,7 @@ pub(crate) async fn propose(visit: Visit, mut request: Request) -> Page {
     if form.act == "plan" {
         let answer = control.plan(visit.actor(), &edited.file).await;
         let said = answer.as_ref().map_or_else(said_no, |_| (StatusCode::OK, None));
-        edited.planned = answer.ok().map(|plan| plan.changes);
+        edited.planned = answer.ok();
         return render(&visit, edited, said).await;
     }
     match control.propose(visit.actor(), &edited.file, &edited.reason, Some(base)).await {
@@ -110,7 +112,7 @@ pub(crate) async fn propose(visit: Visit, mut request: Request) -> Page {
             if let Fault::Refused(Refusal::ChangedMeanwhile) = fault {
                 // The page says what it would take back now; proposed again, that is meant.
                 edited.base = control.configuration(visit.actor())?.base;
-                edited.planned = control.plan(visit.actor(), &edited.file).await.ok().map(|plan| plan.changes);
+                edited.planned = control.plan(visit.actor(), &edited.file).await.ok();
             }
             render(&visit, edited, said_no(&fault)).await
         }
@@ -122,7 +124,7 @@ struct Edited {
     file: String,
     base: Base,
     reason: String,
-    planned: Option<Vec<String>>,
+    planned: Option<Plan>,
 }
 
 fn said_no(fault: &Fault) -> (StatusCode, Option<Notice>) {
@@ -135,11 +137,10 @@ async fn render(visit: &Visit, edited: Edited, (status, notice): (StatusCode, Op
     shell.refresh = None;
     let versions = visit.site.control.versions(visit.actor()).await?;
     let may_propose = visit.actor().may(Permission::Administer);
-    let Edited { file, base, reason, planned } = edited;
-    page(
-        status,
-        &ConfigurationPage { shell, reader: &visit.reader, file, base, reason, planned, versions, may_propose },
-    )
+    let warnings = visit.site.control.configuration(visit.actor())?.warnings;
+    let (reader, Edited { file, base, reason, planned }) = (&visit.reader, edited);
+    let shown = ConfigurationPage { shell, reader, file, base, reason, warnings, planned, versions, may_propose };
+    page(status, &shown)
 }
 
 /// `GET /configuration/versions/{id}`

@@ -1,0 +1,73 @@
+//! What a change would lead to, before anybody proposes it: what nobody could approve, and which of the latest requests
+//! would be ruled on otherwise (R93).
+
+use super::Desired;
+use crate::control::Control;
+use crate::view::{PastView, authority_words, person_view, what};
+use crate::words;
+use countersign_core::monitor::{self, Warning};
+use countersign_core::what_if::{Ground, what_if};
+use countersign_core::{Directory, Ruling};
+use countersign_journal::{Outcome, Policy};
+
+/// Requests looked at, the latest.
+const REQUESTS_MAX: usize = 1_000;
+/// People named in one sentence.
+const NAMES_MAX: usize = 5;
+
+/// What nobody can approve, one sentence each.
+pub(super) fn warnings(policy: &Policy, directory: &Directory) -> Vec<String> {
+    monitor::warnings(policy, directory).iter().map(|w| warning(w, directory)).collect()
+}
+
+fn warning(warning: &Warning, directory: &Directory) -> String {
+    let names: Vec<String> = warning.requesters.iter().map(|p| words::name(directory, *p)).collect();
+    let whom = match names.len() {
+        0 => "anybody".to_owned(),
+        few if few <= NAMES_MAX => names.join(", "),
+        many => format!("{} and {} others", names[..NAMES_MAX].join(", "), many - NAMES_MAX),
+    };
+    let rule = &warning.rule;
+    match warning.level {
+        Some(level) => format!("rule `{rule}`, level {level}: too few people can decide it for {whom}"),
+        None => format!(
+            "rule `{rule}`: its levels together need more people than there are for {whom}; one person counts once"
+        ),
+    }
+}
+
+impl Control {
+    /// How many of the latest requests were looked at, and those that would be ruled on otherwise.
+    pub(super) fn past(&self, policy: &Policy, directory: &Directory, desired: &Desired) -> (usize, Vec<PastView>) {
+        let state = self.state();
+        let latest: Vec<_> = state.requests.values().rev().take(REQUESTS_MAX).collect();
+        let (now, then) =
+            (Ground { policy, directory }, Ground { policy: &desired.policy, directory: &desired.directory });
+        let changed = what_if(latest.iter().copied(), now, then).into_iter().filter_map(|changed| {
+            let request = state.requests.get(&changed.request)?;
+            let (before, after) = (demanded(directory, &changed.before), demanded(&desired.directory, &changed.after));
+            let after = if before == after { format!("{after}, under other conditions") } else { after };
+            let person = person_view(directory, request.person.id);
+            Some(PastView { request: request.id, person, what: what(request), before, after })
+        });
+        (latest.len(), changed.collect())
+    }
+}
+
+/// What a ruling demands, in words.
+fn demanded(directory: &Directory, ruling: &Option<Ruling>) -> String {
+    let Some(ruling) = ruling else { return "no: person or target is gone".to_owned() };
+    match ruling.outcome {
+        Outcome::Allow => "go ahead".to_owned(),
+        Outcome::Justify => "a reason".to_owned(),
+        Outcome::Deny => "no".to_owned(),
+        Outcome::Approve => {
+            let levels = |track: &countersign_journal::TrackPlan| {
+                let all: Vec<String> = track.levels.iter().map(|l| authority_words(directory, &l.authority)).collect();
+                all.join(", then ")
+            };
+            let tracks: Vec<String> = ruling.tracks.iter().map(levels).collect();
+            format!("approval by {}", tracks.join("; and by "))
+        }
+    }
+}
