@@ -4,8 +4,8 @@
 use crate::ask::Actor;
 use crate::control::Control;
 use crate::fault::Fault;
-use crate::permission::Permission;
 use crate::view::{AccessView, Explanation, LevelView, Preview, ReasonView};
+use countersign_core::Permission;
 use countersign_core::ruling::Reason;
 use countersign_core::{About, Asked, Directory, GrantStage, Ruling, State, Status, approvers, rule};
 use countersign_journal::{AccountId, Act, ActionFacts, Outcome, PersonId, TargetFacts};
@@ -57,7 +57,7 @@ impl Control {
         let person = directory.person_facts(actor.person).ok_or(Fault::NotFound)?;
         let target = directory.target_facts(account, None).ok_or(Fault::NotFound)?;
         let ruling = rule(&self.state().policy, &person, &target, Asked::Connect);
-        if ruling.outcome == Outcome::Deny && !actor.may(Permission::ReadEverything) {
+        if ruling.outcome == Outcome::Deny && !actor.may(Permission::ExplainOthers) {
             return Err(Fault::NotFound);
         }
         Ok(self.preview(&directory, About { requester: actor.person, account }, ruling).0)
@@ -76,7 +76,7 @@ impl Control {
     ) -> Result<Explanation, Fault> {
         let person = self.person_by_handle(handle).ok_or(Fault::NotFound)?;
         if person != actor.person {
-            actor.require(Permission::ReadEverything)?;
+            actor.require(Permission::ExplainOthers)?;
         }
         let directory = self.directory();
         let who = directory.person_facts(person).ok_or(Fault::NotFound)?;

@@ -3,9 +3,8 @@
 use crate::control::Control;
 use crate::dice;
 use crate::fault::Fault;
-use crate::permission::{Permission, may};
 use crate::store::Row;
-use countersign_core::{Answer, Ask, AskAct, EmergencyCall, Input, Position, Role, Vote};
+use countersign_core::{Answer, Ask, AskAct, EmergencyCall, Input, Permission, Position, Role, Vote};
 use countersign_journal::{
     AccountId, Act, Commitment, DelegationId, Evidence, PersonId, RequestId, SessionEnd, SessionId, Terms, Timestamp,
     Verdict, Window,
@@ -26,6 +25,8 @@ pub struct Actor {
     pub name: String,
     /// Their role now.
     pub role: Role,
+    /// What they may do now, by their role and others given to them.
+    pub permissions: BTreeSet<Permission>,
     /// When they last showed a second factor in this session.
     pub second_factor_at: Option<Timestamp>,
     /// Whether they have set one.
@@ -33,10 +34,10 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// Whether the actor's role includes a permission.
+    /// Whether the actor has a permission.
     #[must_use]
     pub fn may(&self, permission: Permission) -> bool {
-        may(self.role, permission)
+        self.permissions.contains(&permission)
     }
 
     pub(crate) fn require(&self, permission: Permission) -> Result<(), Fault> {
@@ -257,7 +258,7 @@ impl Control {
     /// # Errors
     /// When the actor may not, or the session is not live.
     pub async fn terminate(&self, actor: &Actor, session: SessionId) -> Result<(), Fault> {
-        actor.require(Permission::Administer)?;
+        actor.require(Permission::TerminateSessions)?;
         if self.0.live.cut(session, SessionEnd::Terminated) { Ok(()) } else { Err(Fault::NotFound) }
     }
 }

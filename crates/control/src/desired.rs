@@ -18,9 +18,9 @@ mod times;
 use crate::ask::Actor;
 use crate::control::Control;
 use crate::fault::Fault;
-use crate::permission::Permission;
 use crate::view::Plan;
 use compare::compare;
+use countersign_core::Permission;
 use countersign_core::{Directory, validate};
 use countersign_journal::{AccountId, Policy};
 use resolve::resolve;
@@ -41,7 +41,7 @@ impl Control {
     /// # Errors
     /// When the actor may not, or the file is wrong; the message names the entry and the remedy.
     pub async fn plan(&self, actor: &Actor, file: &str) -> Result<Plan, Fault> {
-        actor.require(Permission::Administer)?;
+        actor.require(Permission::ProposeChanges)?;
         let directory = self.directory();
         let policy = self.state().policy.clone();
         let desired = acceptable(file, &directory, &policy)?;
@@ -65,7 +65,7 @@ fn acceptable(file: &str, old: &Directory, old_policy: &Policy) -> Result<Desire
 }
 
 fn keeps_an_administrator(directory: &Directory) -> Result<(), Fault> {
-    if directory.people.keys().any(|p| directory.is_administrator(*p)) {
+    if !directory.administrators().is_empty() {
         return Ok(());
     }
     Err(Fault::Input("the file leaves nobody with role `administrator`; name at least one".into()))

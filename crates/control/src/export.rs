@@ -6,7 +6,7 @@
 use crate::ask::Actor;
 use crate::control::Control;
 use crate::fault::Fault;
-use crate::permission::Permission;
+use countersign_core::Permission;
 use countersign_journal::{Chain, Head, Note};
 
 /// The first line of an export.
@@ -29,7 +29,7 @@ impl Control {
     /// # Errors
     /// When the actor may not, or trouble.
     pub async fn export(&self, actor: &Actor) -> Result<Export, Fault> {
-        actor.require(Permission::ReadEverything)?;
+        actor.require(Permission::ExportJournal)?;
         let until = self.head().len;
         let (mut bytes, mut chain) = (MAGIC.to_vec(), Chain::default());
         while chain.head().len < until {

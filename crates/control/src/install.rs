@@ -43,8 +43,14 @@ pub async fn install(
     control.note(Note::Installed { name: hosts.first().cloned().unwrap_or_default() }, Vec::new()).await?;
     let person = PersonId(1);
     let handle = administrator.trim().to_lowercase();
-    let first =
-        Person { name: handle.clone(), handle, email: None, enabled: true, role: Role::Administrator, manager: None };
+    let first = Person {
+        name: handle.clone(),
+        handle,
+        email: None,
+        enabled: true,
+        role: Role::SuperAdministrator,
+        manager: None,
+    };
     let directory = Directory { people: [(person, first)].into(), next_id: 2, ..Directory::default() };
     let input =
         Input::Apply { directory: Box::new(directory), policy: Policy::default(), under: None, secrets: Vec::new() };

@@ -20,7 +20,6 @@ mod gate;
 mod install;
 mod live;
 mod outbox;
-pub mod permission;
 mod signin;
 mod store;
 mod token;

@@ -5,11 +5,11 @@ use crate::ask::Actor;
 use crate::control::Control;
 use crate::dice;
 use crate::fault::{Fault, SignInRefusal};
-use crate::permission::Permission;
 use crate::store::{Login, Row};
 use crate::vault::Purpose;
 use crate::view::{PersonRow, PersonView};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
+use countersign_core::Permission;
 use countersign_journal::{Digest, Note, PersonId, Seconds, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -140,6 +140,7 @@ impl Control {
             handle: known.handle.clone(),
             name: known.name.clone(),
             role: known.role,
+            permissions: directory.permissions(person),
             second_factor_at,
             has_second_factor,
         })
@@ -254,10 +255,14 @@ impl Control {
     /// Makes a one-time link for a person.
     ///
     /// # Errors
-    /// When the actor may not, or there is no such person.
+    /// When the actor may not, there is no such person, or that person may do more than the actor.
     pub async fn invite(&self, actor: &Actor, handle: &str) -> Result<String, Fault> {
-        actor.require(Permission::Administer)?;
+        actor.require(Permission::InvitePeople)?;
         let person = self.person_by_handle(handle).ok_or(Fault::NotFound)?;
+        // Whoever has the link can become that person: nobody gains what they may not do themselves.
+        if !self.directory().permissions(person).is_subset(&actor.permissions) {
+            return Err(Fault::NotPermitted);
+        }
         self.make_invitation(person, Some(actor.person)).await
     }
 
@@ -274,7 +279,7 @@ impl Control {
     /// # Errors
     /// When the actor may not, or trouble.
     pub async fn people(&self, actor: &Actor) -> Result<Vec<PersonRow>, Fault> {
-        actor.require(Permission::Administer)?;
+        actor.require(Permission::InvitePeople)?;
         let directory = self.directory();
         let mut rows = Vec::new();
         for (id, person) in &directory.people {

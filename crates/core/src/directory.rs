@@ -1,25 +1,13 @@
 //! Who and what there is: people, groups, devices, accounts, as one snapshot. The control plane keeps it in tables;
 //! decisions embed what they used of it.
 
+use crate::permission::{self, Permission, Role};
 use crate::planted::{self, Fault};
 use countersign_journal::{
-    AccountId, Authority, DeviceGroupId, DeviceId, Digest, GroupId, PersonFacts, PersonId, TargetFacts,
+    AccountId, Authority, DeviceGroupId, DeviceId, Digest, GroupId, PersonFacts, PersonId, RoleId, TargetFacts,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// What a person may do beside asking and deciding.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Asks, and decides where a workflow says so.
-    #[default]
-    Member,
-    /// Also reads everything.
-    Auditor,
-    /// Also changes policy and directory, and revokes.
-    Administrator,
-}
 
 /// One human.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -104,6 +92,19 @@ pub struct Account {
     pub managers: BTreeSet<PersonId>,
 }
 
+/// A role of one's own: a bundle of permissions, given to people and groups.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+pub struct OwnRole {
+    /// Unique name.
+    pub name: String,
+    /// What it lets them do.
+    pub permissions: BTreeSet<Permission>,
+    /// Who has it.
+    pub people: BTreeSet<PersonId>,
+    /// Groups whose members have it.
+    pub groups: BTreeSet<GroupId>,
+}
+
 /// What an authority may depend on besides the directory: who asks, and for which account.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct About {
@@ -131,6 +132,9 @@ pub struct Directory {
     /// Accounts.
     #[serde(with = "countersign_journal::canonical::pairs")]
     pub accounts: BTreeMap<AccountId, Account>,
+    /// Roles beside the built-in ones.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", with = "countersign_journal::canonical::pairs")]
+    pub roles: BTreeMap<RoleId, OwnRole>,
     /// The number the next new thing gets, whatever its kind; ids are never reused.
     pub next_id: u64,
 }
@@ -142,10 +146,26 @@ impl Directory {
         self.people.get(&person).filter(|p| p.enabled)
     }
 
-    /// Whether the person is an enabled administrator.
+    /// Whether the person is enabled and has a permission: by their role, or by one given to them or a group of theirs.
     #[must_use]
-    pub fn is_administrator(&self, person: PersonId) -> bool {
-        self.enabled(person).is_some_and(|p| p.role == Role::Administrator)
+    pub fn may(&self, person: PersonId, permission: Permission) -> bool {
+        let Some(known) = self.enabled(person) else { return false };
+        let own = self.roles.values().filter(|r| r.permissions.contains(&permission));
+        let has =
+            |r: &OwnRole| r.people.contains(&person) || r.groups.iter().any(|g| self.members(*g).contains(&person));
+        known.role.has(permission) || own.into_iter().any(has)
+    }
+
+    /// Everything a person may do.
+    #[must_use]
+    pub fn permissions(&self, person: PersonId) -> BTreeSet<Permission> {
+        permission::TABLE.iter().map(|l| l.permission).filter(|p| self.may(person, *p)).collect()
+    }
+
+    /// Who is enabled and has a permission.
+    #[must_use]
+    pub fn who_may(&self, permission: Permission) -> BTreeSet<PersonId> {
+        self.people.keys().copied().filter(|p| self.may(*p, permission)).collect()
     }
 
     /// Every group the person is in, through nesting; a cycle of groups ends where it began.
@@ -210,10 +230,10 @@ impl Directory {
         })
     }
 
-    /// The enabled administrators.
+    /// The enabled people who decide on changes of the configuration.
     #[must_use]
     pub fn administrators(&self) -> BTreeSet<PersonId> {
-        self.people.keys().copied().filter(|p| self.is_administrator(*p)).collect()
+        self.who_may(Permission::ProposeChanges)
     }
 
     /// The enabled people who hold the authority at this moment, the requester never among them (R38).

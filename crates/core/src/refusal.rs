@@ -99,6 +99,8 @@ pub enum Refusal {
     NotWhatWasApproved,
     #[error("the approval holds only in the session it was asked in")]
     OtherSession,
+    #[error("only a super administrator can change who has which role and what roles may do")]
+    MayNotGrantRoles,
     #[error("only an administrator can change policy and directory")]
     MayNotAdminister,
     #[error(

@@ -20,6 +20,8 @@ pub enum Fault {
     BadLevel { workflow: String, level: usize, what: &'static str },
     #[error("rule `{rule}` names {what} that does not exist")]
     Missing { rule: String, what: String },
+    #[error("role `{role}` names {what} that does not exist")]
+    BadRole { role: String, what: String },
     #[error("rule `{0}` asks for approval but has no workflow and not exactly one subject group; name a workflow")]
     NoWorkflow(String),
     #[error("rule `{0}` has a longest duration of 0 seconds; nothing could be granted")]
@@ -43,6 +45,10 @@ pub enum Fault {
 /// # Errors
 /// The first cycle found.
 pub fn directory(directory: &Directory) -> Result<(), Fault> {
+    for role in directory.roles.values() {
+        let given = Subjects { persons: role.people.clone(), groups: role.groups.clone() };
+        subjects_exist(&given, directory).map_err(|what| Fault::BadRole { role: role.name.clone(), what })?;
+    }
     for (id, group) in &directory.groups {
         if within(directory, &group.groups, *id) {
             return Err(Fault::GroupCycle(group.name.clone()));

@@ -198,3 +198,42 @@ fn a_change_is_no_emergency_and_never_approved_by_itself() {
         ",
     );
 }
+
+#[test]
+fn r87_only_super_administrators_change_roles_once_there_is_one() {
+    check(
+        "
+        apply
+        root proposes zoe administers
+          #1 made, allow
+          #1 approved, grant 1 09:00-177:00
+        put 1 in force
+          grant 1 ended, usedup
+        root proposes zoe administers all
+          #2 made, approve
+          level 1 waits for zoe
+        zoe approves #2
+          zoe approves level 1
+          #2 approved, grant 2 09:00-177:00
+        put 2 in force
+          grant 2 ended, usedup
+        root proposes carol administers
+          #3 made, approve
+          level 1 waits for zoe
+        zoe approves #3
+          zoe approves level 1
+          #3 approved, grant 3 09:00-177:00
+        put 3 in force
+          no: only a super administrator can change who has which role and what roles may do
+        zoe proposes carol administers
+          #4 made, approve
+          level 1 waits for root
+        root approves #4
+          root approves level 1
+          #4 approved, grant 4 09:00-177:00
+        put 4 in force
+          grant 4 ended, usedup
+          grant 3 ended, overruled
+        ",
+    );
+}

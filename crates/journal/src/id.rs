@@ -29,6 +29,8 @@ ids! {
     DeviceGroupId shown as "device group {}";
     /// A login on a device whose secret the vault holds.
     AccountId shown as "account {}";
+    /// A role of one's own: a bundle of permissions.
+    RoleId shown as "role {}";
     /// A rule of the policy.
     RuleId shown as "rule {}";
     /// A workflow of the policy.

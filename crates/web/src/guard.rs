@@ -10,7 +10,6 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
-use countersign_control::permission::{Permission, may};
 use countersign_control::{Actor, Fault};
 
 /// Somebody signed in, with the credential they came with.
@@ -43,9 +42,11 @@ pub(crate) struct Gate {
 
 /// Finds out who is calling, and lets them through or not.
 pub(crate) async fn admit(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
-    let Some(required) = gate.who.required() else { return next.run(request).await };
+    if gate.who == Who::Anyone {
+        return next.run(request).await;
+    }
     let Some(signed) = signed(&gate, request.headers()).await else { return sign_in_first(&gate, &request) };
-    if !may(signed.actor.role, required) {
+    if matches!(gate.who, Who::May(permission) if !signed.actor.may(permission)) {
         return match gate.surface {
             Surface::Api => ApiFault(Fault::NotPermitted).into_response(),
             Surface::Page | Surface::Asset => PageFault(Fault::NotPermitted).into_response(),
@@ -89,16 +90,4 @@ pub(crate) fn escaped(text: &str) -> String {
         }
     }
     out
-}
-
-impl Who {
-    /// The permission the route needs; `None` when anyone may.
-    pub(crate) fn required(self) -> Option<Permission> {
-        match self {
-            Who::Anyone => None,
-            Who::SignedIn => Some(Permission::TakePart),
-            Who::ReadEverything => Some(Permission::ReadEverything),
-            Who::Administer => Some(Permission::Administer),
-        }
-    }
 }

@@ -10,6 +10,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use axum::{Router, response::Response};
 use countersign_control::Control;
+use countersign_core::Permission;
 use std::time::Duration;
 use tower_http::timeout::TimeoutLayer;
 
@@ -27,10 +28,8 @@ pub enum Who {
     Anyone,
     /// Anybody signed in.
     SignedIn,
-    /// Auditors and administrators.
-    ReadEverything,
-    /// Administrators.
-    Administer,
+    /// Whoever has a permission.
+    May(Permission),
 }
 
 /// What a route answers with.
@@ -75,16 +74,28 @@ where
     Route { line: RouteLine { method: name, path, who, surface }, answer: on(filter, handler) }
 }
 
+macro_rules! who {
+    (Anyone) => {
+        Who::Anyone
+    };
+    (SignedIn) => {
+        Who::SignedIn
+    };
+    ($permission:ident) => {
+        Who::May(Permission::$permission)
+    };
+}
+
 macro_rules! routes {
     ($surface:expr; $($method:ident $path:literal $who:ident => $handler:expr;)*) => {
-        vec![$(route(Method::$method, $path, Who::$who, $surface, $handler)),*]
+        vec![$(route(Method::$method, $path, who!($who), $surface, $handler)),*]
     };
 }
 
 fn page_routes() -> Vec<Route> {
     use pages::{
-        access, approvals, audit, configuration, decide, invitation, people, profile, request, requests, sessions,
-        sign_in, why,
+        access, approvals, audit, configuration, decide, invitation, people, profile, request, requests, roles,
+        sessions, sign_in, why,
     };
     routes! { Surface::Page;
         GET "/sign-in" Anyone => sign_in::form;
@@ -100,7 +111,7 @@ fn page_routes() -> Vec<Route> {
         GET "/my-requests" SignedIn => requests::mine;
         GET "/approvals" SignedIn => approvals::inbox;
         GET "/waiting" SignedIn => approvals::waiting;
-        GET "/requests" ReadEverything => requests::all;
+        GET "/requests" ListRequests => requests::all;
         GET "/requests/{id}" SignedIn => request::show;
         POST "/requests/{id}/decision" SignedIn => decide::decision;
         POST "/requests/{id}/withdraw" SignedIn => decide::withdraw;
@@ -112,16 +123,17 @@ fn page_routes() -> Vec<Route> {
         POST "/requests/{id}/emergency" SignedIn => decide::emergency;
         POST "/requests/{id}/stop" SignedIn => decide::stop;
         GET "/sessions" SignedIn => sessions::list;
-        POST "/sessions/{id}/terminate" Administer => sessions::terminate;
+        POST "/sessions/{id}/terminate" TerminateSessions => sessions::terminate;
         GET "/sessions/{id}/transcript" SignedIn => sessions::transcript;
-        GET "/audit" ReadEverything => audit::list;
-        GET "/audit/export" ReadEverything => audit::export;
+        GET "/audit" ListReports => audit::list;
+        GET "/audit/export" ExportJournal => audit::export;
         GET "/why" SignedIn => why::explain;
-        GET "/configuration" ReadEverything => configuration::show;
-        POST "/configuration" Administer => configuration::propose;
-        GET "/configuration/versions/{id}" ReadEverything => configuration::version;
-        GET "/people" Administer => people::list;
-        POST "/people/{handle}/invitation" Administer => people::invite;
+        GET "/configuration" ReadConfiguration => configuration::show;
+        POST "/configuration" ProposeChanges => configuration::propose;
+        GET "/configuration/versions/{id}" ReadConfiguration => configuration::version;
+        GET "/roles" SignedIn => roles::show;
+        GET "/people" InvitePeople => people::list;
+        POST "/people/{handle}/invitation" InvitePeople => people::invite;
         GET "/profile" SignedIn => profile::show;
         POST "/profile/second-factor" SignedIn => profile::begin;
         POST "/profile/second-factor/finish" SignedIn => profile::finish;
@@ -156,19 +168,20 @@ fn api_routes() -> Vec<Route> {
         POST "/api/v1/delegations" SignedIn => special::delegate;
         POST "/api/v1/delegations/{id}/end" SignedIn => special::end_delegation;
         GET "/api/v1/sessions" SignedIn => sessions::list;
-        POST "/api/v1/sessions/{id}/terminate" Administer => sessions::terminate;
+        POST "/api/v1/sessions/{id}/terminate" TerminateSessions => sessions::terminate;
         GET "/api/v1/sessions/{id}/transcript" SignedIn => sessions::transcript;
-        GET "/api/v1/audit" ReadEverything => audit::list;
-        GET "/api/v1/export" ReadEverything => audit::export;
-        POST "/api/v1/plan" Administer => policy::plan;
-        POST "/api/v1/apply" Administer => policy::apply;
-        GET "/api/v1/configuration" ReadEverything => policy::configuration;
-        GET "/api/v1/configuration/versions" ReadEverything => policy::versions;
-        GET "/api/v1/configuration/versions/{id}" ReadEverything => policy::version;
-        GET "/api/v1/configuration/compare" ReadEverything => policy::compare;
+        GET "/api/v1/audit" ListReports => audit::list;
+        GET "/api/v1/export" ExportJournal => audit::export;
+        POST "/api/v1/plan" ProposeChanges => policy::plan;
+        POST "/api/v1/apply" ProposeChanges => policy::apply;
+        GET "/api/v1/configuration" ReadConfiguration => policy::configuration;
+        GET "/api/v1/configuration/versions" ReadConfiguration => policy::versions;
+        GET "/api/v1/configuration/versions/{id}" ReadConfiguration => policy::version;
+        GET "/api/v1/configuration/compare" ReadConfiguration => policy::compare;
         GET "/api/v1/explain" SignedIn => policy::explain;
-        GET "/api/v1/people" Administer => policy::people;
-        POST "/api/v1/people/{handle}/invitation" Administer => policy::invite;
+        GET "/api/v1/roles" SignedIn => policy::roles;
+        GET "/api/v1/people" InvitePeople => policy::people;
+        POST "/api/v1/people/{handle}/invitation" InvitePeople => policy::invite;
     }
 }
 

@@ -7,12 +7,12 @@ use crate::ask::Actor;
 use crate::control::Control;
 use crate::dice;
 use crate::fault::Fault;
-use crate::permission::Permission;
 use crate::store::Row;
 use crate::vault::Purpose;
 use crate::view::{self, Base, ChangeView, Configuration, DiffLine, Proposed, VersionView};
 use countersign_core::{
-    Answer, Ask, AskAct, Directory, Grant, GrantKind, GrantStage, Input, Refusal, Request, State, digest,
+    Answer, Ask, AskAct, Directory, Grant, GrantKind, GrantStage, Input, Permission, Refusal, Request, State, digest,
+    may_change,
 };
 use countersign_journal::{AccountId, Act, Change, Commitment, GrantEnd, GrantId, Policy, RequestId, canonical};
 use secrecy::{ExposeSecret, SecretString};
@@ -51,12 +51,13 @@ impl Control {
         reason: &str,
         base: Option<Base>,
     ) -> Result<Proposed, Fault> {
-        actor.require(Permission::Administer)?;
+        actor.require(Permission::ProposeChanges)?;
         let InForce { directory, policy, base: now } = self.in_force();
         if base.is_some_and(|base| base != now) {
             return Err(Fault::Refused(Refusal::ChangedMeanwhile));
         }
         let desired = acceptable(file, &directory, &policy)?;
+        may_change(actor.person, &directory, &desired.directory).map_err(Fault::Refused)?;
         let changes = compare(&directory, &policy, &desired);
         if changes.is_empty() {
             return Ok(Proposed { changes, request: None, applied: true });
@@ -159,7 +160,7 @@ impl Control {
     /// # Errors
     /// When the actor may not.
     pub fn configuration(&self, actor: &Actor) -> Result<Configuration, Fault> {
-        actor.require(Permission::ReadEverything)?;
+        actor.require(Permission::ReadConfiguration)?;
         let InForce { directory, policy, base } = self.in_force();
         let warnings = foresee::warnings(&policy, &directory);
         Ok(Configuration { file: render(&directory, &policy), base, warnings })
@@ -170,7 +171,7 @@ impl Control {
     /// # Errors
     /// When the actor may not, or trouble.
     pub async fn versions(&self, actor: &Actor) -> Result<Vec<VersionView>, Fault> {
-        actor.require(Permission::ReadEverything)?;
+        actor.require(Permission::ReadConfiguration)?;
         let made: Vec<(Request, Change)> = {
             let state = self.state();
             let applied = state.requests.values().rev().filter(|r| was_applied(&state, r));
@@ -193,7 +194,7 @@ impl Control {
     /// # Errors
     /// When the actor may not, there is no such version, or trouble.
     pub async fn version(&self, actor: &Actor, request: RequestId) -> Result<String, Fault> {
-        actor.require(Permission::ReadEverything)?;
+        actor.require(Permission::ReadConfiguration)?;
         let change = {
             let state = self.state();
             state.requests.get(&request).filter(|r| was_applied(&state, r)).and_then(change_of)

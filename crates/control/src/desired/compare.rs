@@ -15,6 +15,8 @@ pub(super) fn compare(old: &Directory, old_policy: &Policy, new: &Desired) -> Ve
     let named = |pairs: Vec<(String, String)>| pairs.into_iter().collect::<BTreeMap<_, _>>();
     let groups = |d: &Directory| named(d.groups.values().map(|g| (g.name.clone(), format!("{g:?}"))).collect());
     differences("group", &groups(old), &groups(&new.directory), &mut changes);
+    let roles = |d: &Directory| named(d.roles.values().map(|r| (r.name.clone(), format!("{r:?}"))).collect());
+    differences("role", &roles(old), &roles(&new.directory), &mut changes);
     let devices = |d: &Directory| named(d.devices.values().map(|x| (x.name.clone(), format!("{x:?}"))).collect());
     differences("device", &devices(old), &devices(&new.directory), &mut changes);
     let sets = |d: &Directory| named(d.device_groups.values().map(|g| (g.name.clone(), format!("{g:?}"))).collect());

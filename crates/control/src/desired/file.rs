@@ -1,6 +1,6 @@
 //! The file's shape, as people write it and as it is written for them: names, not ids. What has its default is left out.
 
-use countersign_core::Role;
+use countersign_core::{Permission, Role};
 use countersign_journal::canonical::is_default;
 use countersign_journal::{NoticeScope, Outcome, Recording, Seconds, StatementKind};
 use secrecy::SecretString;
@@ -17,6 +17,8 @@ pub(super) struct File {
     pub(super) people: Vec<PersonEntry>,
     #[serde(default, rename = "group", skip_serializing_if = "Vec::is_empty")]
     pub(super) groups: Vec<GroupEntry>,
+    #[serde(default, rename = "role", skip_serializing_if = "Vec::is_empty")]
+    pub(super) roles: Vec<RoleEntry>,
     #[serde(default, rename = "device", skip_serializing_if = "Vec::is_empty")]
     pub(super) devices: Vec<DeviceEntry>,
     #[serde(default, rename = "device_group", skip_serializing_if = "Vec::is_empty")]
@@ -38,6 +40,17 @@ pub(super) struct PersonEntry {
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) role: Role,
     pub(super) manager: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RoleEntry {
+    pub(super) name: String,
+    pub(super) permissions: BTreeSet<Permission>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) people: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) groups: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize, Default, PartialEq)]

@@ -21,6 +21,7 @@ pub(super) fn render(directory: &Directory, policy: &Policy) -> String {
         },
         people: directory.people.values().filter(|p| p.enabled).map(|p| names.person_entry(p)).collect(),
         groups: directory.groups.values().map(|g| names.group_entry(g)).collect(),
+        roles: directory.roles.values().map(|r| names.role_entry(r)).collect(),
         devices: directory.devices.values().map(device_entry).collect(),
         device_groups: directory
             .device_groups
@@ -113,6 +114,15 @@ impl Names<'_> {
             members: self.people(&group.members),
             groups: self.groups(&group.groups),
             managers: self.people(&group.managers),
+        }
+    }
+
+    fn role_entry(&self, role: &countersign_core::OwnRole) -> RoleEntry {
+        RoleEntry {
+            name: role.name.clone(),
+            permissions: role.permissions.clone(),
+            people: self.people(&role.people),
+            groups: self.groups(&role.groups),
         }
     }
 

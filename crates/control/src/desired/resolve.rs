@@ -4,10 +4,10 @@ use super::Desired;
 use super::account::set_ups;
 use super::file::{AccountEntry, ActEntry, File, LevelEntry, RuleEntry, WorkflowEntry};
 use crate::fault::Fault;
-use countersign_core::{Account, Device, DeviceGroup, Directory, Group, Person};
+use countersign_core::{Account, Device, DeviceGroup, Directory, Group, OwnRole, Person};
 use countersign_journal::{
     AccountId, ActMatch, Authority, Conditions, DeviceGroupId, DeviceId, Emergency, Evidence, GroupId, Level,
-    NamePattern, Notice, Outcome, PersonId, Policy, Rule, RuleId, StatementMatch, Subjects, Targets, Timeout,
+    NamePattern, Notice, Outcome, PersonId, Policy, RoleId, Rule, RuleId, StatementMatch, Subjects, Targets, Timeout,
     TimeoutAction, Tools, Workflow, WorkflowId,
 };
 use secrecy::SecretString;
@@ -21,7 +21,9 @@ pub(super) fn resolve(file: &str, old: &Directory, old_policy: &Policy) -> Resul
     let devices = resolve_devices(&file, old, &mut ids)?;
     let device_groups = resolve_device_groups(&file, old, &devices, &mut ids)?;
     let (accounts, passwords) = resolve_accounts(&file.accounts, old, &devices, &people, &mut ids)?;
-    let mut directory = Directory { people, groups, devices, device_groups, accounts, next_id: 0 };
+    let mut directory =
+        Directory { people, groups, devices, device_groups, accounts, roles: BTreeMap::new(), next_id: 0 };
+    directory.roles = resolve_roles(&file, old, &directory, &mut ids)?;
     let mut workflows = resolve_workflows(&file.workflows, old_policy, &directory, &mut ids)?;
     let mut rules = resolve_rules(&file.rules, old_policy, &directory, &workflows, &mut ids)?;
     for (workflow, rule) in set_ups(&file.accounts, old_policy, &directory, &mut ids)? {
@@ -134,6 +136,30 @@ fn resolve_groups(
         groups.insert(named[&entry.name], group);
     }
     Ok(groups)
+}
+
+fn resolve_roles(
+    file: &File,
+    old: &Directory,
+    directory: &Directory,
+    ids: &mut Ids,
+) -> Result<BTreeMap<RoleId, OwnRole>, Fault> {
+    let mut roles: BTreeMap<RoleId, OwnRole> = BTreeMap::new();
+    for entry in &file.roles {
+        if roles.values().any(|r| r.name == entry.name) {
+            return Err(twice("role", &entry.name));
+        }
+        let kept = old.roles.iter().find(|(_, r)| r.name == entry.name).map(|(id, _)| id.0);
+        let given = subjects_named(&entry.people, &entry.groups, directory, &format!("role `{}`", entry.name))?;
+        let role = OwnRole {
+            name: entry.name.clone(),
+            permissions: entry.permissions.clone(),
+            people: given.persons,
+            groups: given.groups,
+        };
+        roles.insert(RoleId(ids.keep_or_new(kept)), role);
+    }
+    Ok(roles)
 }
 
 fn resolve_devices(file: &File, old: &Directory, ids: &mut Ids) -> Result<BTreeMap<DeviceId, Device>, Fault> {

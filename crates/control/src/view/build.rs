@@ -6,9 +6,9 @@ use crate::ask::Actor;
 use crate::control::Control;
 use crate::fault::Fault;
 use crate::gate::Unit;
-use crate::permission::Permission;
 use crate::transcript::{self, Recorded};
 use crate::words;
+use countersign_core::Permission;
 use countersign_core::digest::UnitPart;
 use countersign_core::refusal::status_word;
 use countersign_core::{Directory, Grant, GrantKind, GrantStage, Request, State};
@@ -45,7 +45,7 @@ impl Control {
     /// When the actor may not list that scope, or trouble.
     pub async fn requests(&self, actor: &Actor, query: &RequestQuery) -> Result<Vec<RequestView>, Fault> {
         if query.scope == Scope::All {
-            actor.require(Permission::ReadEverything)?;
+            actor.require(Permission::ListRequests)?;
         }
         let before = query.before.unwrap_or(RequestId(u64::MAX));
         let limit = query.limit.clamp(1, REQUESTS_MAX);
@@ -238,7 +238,8 @@ impl Control {
         for session in state.sessions.values().rev() {
             let Some(grant) = state.grants.get(&session.grant) else { continue };
             let Some(request) = state.requests.get(&grant.request) else { continue };
-            if (live_only && session.closed.is_some()) || !eye.may_see(request) {
+            if (live_only && session.closed.is_some()) || !(eye.may_see(request) || actor.may(Permission::ListSessions))
+            {
                 continue;
             }
             let closed = session.closed;
@@ -253,8 +254,8 @@ impl Control {
                 closed_at: closed.map(|(at, _)| at),
                 ended: closed.map_or("", |(_, why)| words::session_end(why)),
                 window_end: grant.terms.window.end,
-                may_terminate: closed.is_none() && actor.may(Permission::Administer),
-                may_read: actor.may(Permission::ReadEverything) || session.person == actor.person,
+                may_terminate: closed.is_none() && actor.may(Permission::TerminateSessions),
+                may_read: actor.may(Permission::ReadTranscripts) || session.person == actor.person,
             });
             if list.len() == REQUESTS_MAX {
                 break;
@@ -274,7 +275,7 @@ impl Control {
             let found = state.sessions.get(&session).ok_or(Fault::NotFound)?;
             (found.person, found.transcript)
         };
-        if person != actor.person && !actor.may(Permission::ReadEverything) {
+        if person != actor.person && !actor.may(Permission::ReadTranscripts) {
             return Err(Fault::NotFound);
         }
         let (records, found) = transcript::read(self, session)?;
@@ -290,7 +291,7 @@ impl Control {
     /// # Errors
     /// When the actor may not, or trouble.
     pub async fn audit(&self, actor: &Actor, query: &AuditQuery) -> Result<Vec<AuditLine>, Fault> {
-        actor.require(Permission::ReadEverything)?;
+        actor.require(Permission::ListReports)?;
         let limit = query.limit.clamp(1, AUDIT_MAX);
         let text = query.text.trim().to_lowercase();
         let mut before = query.before.unwrap_or(u64::MAX);

@@ -2,7 +2,7 @@
 
 use super::{May, PositionView, Scope};
 use crate::ask::Actor;
-use crate::permission::Permission;
+use countersign_core::Permission;
 use countersign_core::{Directory, Grant, GrantStage, Request, State, Status, approvers, can_escalate, open_for};
 use countersign_journal::{Timestamp, Verdict};
 
@@ -27,9 +27,7 @@ impl Eye<'_> {
 
     /// The requester, whoever decides or decided it, and those who may read everything.
     pub(crate) fn may_see(&self, request: &Request) -> bool {
-        request.person.id == self.actor.person
-            || self.actor.may(Permission::ReadEverything)
-            || self.is_approver(request)
+        request.person.id == self.actor.person || self.actor.may(Permission::ListRequests) || self.is_approver(request)
     }
 
     /// Whether the actor voted on it, was told of it, or could decide an opened level. An emergency opens all of them.
@@ -54,7 +52,7 @@ impl Eye<'_> {
 
     pub(crate) fn may(&self, request: &Request, grant: Option<&Grant>) -> May {
         let mine = request.person.id == self.actor.person;
-        let administers = self.actor.may(Permission::Administer);
+        let manages = self.actor.may(Permission::ManageRequests);
         let live = grant.is_some_and(|g| !matches!(g.stage, GrantStage::Ended(_)));
         let unused = grant.is_some_and(|g| g.stage == GrantStage::ToBeUsed);
         let approved_it = request
@@ -64,7 +62,7 @@ impl Eye<'_> {
             .any(|v| v.approver == self.actor.person && v.verdict == Verdict::Approve);
         let pending = request.status == Status::Pending;
         let active = request.status == Status::Approved && live;
-        let others = !mine && (administers || self.is_approver(request));
+        let others = !mine && (manages || self.is_approver(request));
         let counting = request.emergency.as_ref().is_some_and(|e| e.stopped_by.is_none());
         let position = self.position(request).is_some();
         May {
@@ -75,7 +73,7 @@ impl Eye<'_> {
             revoke: others && active,
             edit: others && active,
             surrender: mine && active && !unused,
-            escalate: !mine && pending && administers && request.tracks.iter().any(can_escalate),
+            escalate: !mine && pending && manages && request.tracks.iter().any(can_escalate),
             emergency: mine && pending && request.ruling.emergency.is_some() && request.emergency.is_none(),
             stop: others && pending && counting,
         }

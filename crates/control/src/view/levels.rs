@@ -5,7 +5,7 @@ use super::{DelegationView, EmergencyView, LevelView, VoteView};
 use crate::ask::Actor;
 use crate::control::Control;
 use crate::fault::Fault;
-use crate::permission::Permission;
+use countersign_core::Permission;
 use countersign_core::state::{Escalation, Track};
 use countersign_core::{Delegation, Directory, Request, Status, approvers};
 use countersign_journal::{Authority, Level, Verdict};
@@ -99,10 +99,10 @@ impl Control {
         let (directory, now) = (self.directory(), self.now());
         let state = self.state();
         let concerns =
-            |d: &&Delegation| d.from == actor.person || d.to == actor.person || actor.may(Permission::ReadEverything);
+            |d: &&Delegation| d.from == actor.person || d.to == actor.person || actor.may(Permission::ListRequests);
         let view = |d: &Delegation| {
             let over = d.ended_by.is_some() || now >= d.window.end;
-            let involved = d.from == actor.person || d.to == actor.person || actor.may(Permission::Administer);
+            let involved = d.from == actor.person || d.to == actor.person || actor.may(Permission::ManageRequests);
             DelegationView {
                 id: d.id,
                 from: person_view(&directory, d.from),

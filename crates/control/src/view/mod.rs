@@ -5,12 +5,14 @@ mod build;
 mod change;
 mod eye;
 mod levels;
+mod roles;
 
 pub(crate) use build::{connect_request, grant_view, person_view, what};
 pub(crate) use change::difference;
 pub(crate) use levels::{authority_words, then_words};
 
 pub use change::{Base, ChangeView, Configuration, DiffLine, PastView, Plan, Proposed, VersionView};
+pub use roles::{PermissionView, RoleView, RolesView};
 
 use countersign_core::{Position, Role};
 use countersign_journal::{

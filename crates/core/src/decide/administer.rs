@@ -9,22 +9,24 @@ use super::ask::Wanted;
 use super::ending;
 use crate::digest;
 use crate::directory::{About, Directory};
+use crate::permission::{Permission, Role};
 use crate::planted::{self, Fault};
 use crate::refusal::Refusal;
 use crate::ruling::{Asked, Ruling, rule};
 use crate::state::{Grant, GrantKind};
 use crate::validate;
 use countersign_journal::{
-    AccountId, Act, Change, Event, GrantEnd, GrantId, Note, Outcome, PersonFacts, Policy, Seconds, TargetFacts, Terms,
-    Window,
+    AccountId, Act, Change, Event, GrantEnd, GrantId, Note, Outcome, PersonFacts, PersonId, Policy, Seconds,
+    TargetFacts, Terms, Window,
 };
+use std::collections::BTreeSet;
 
 /// How long a change waits for its approvers.
 const WAITS_S: Seconds = 7 * 86_400;
 
 /// A change as a request: only of what is in force now, and only by an administrator.
 pub(super) fn wanted(world: &World<'_>, person: &PersonFacts, change: Change) -> Result<Wanted, Refusal> {
-    if !world.directory.is_administrator(person.id) {
+    if !world.directory.may(person.id, Permission::ProposeChanges) {
         return Err(Refusal::MayNotAdminister);
     }
     if (change.policy_version, change.directory_version) != (world.state.policy_version, world.state.directory_version)
@@ -59,6 +61,9 @@ pub(super) fn put_in_force(
     validate::directory(new).map_err(|f| Refusal::BadPolicy(f.to_string()))?;
     validate::policy(&policy, new).map_err(|f| Refusal::BadPolicy(f.to_string()))?;
     stays_changeable(&policy, new)?;
+    if let Some(by) = grant.map(|g| g.person) {
+        may_change(by, world.directory, new)?;
+    }
     let (state, by) = (world.state, grant.map(|g| g.person));
     let mut events = Vec::new();
     if new != world.directory {
@@ -92,7 +97,7 @@ fn covered<'w>(
         return if set_up { Ok(None) } else { Err(Refusal::MayNotAdminister) };
     };
     let grant = world.state.grants.get(&id).ok_or(Refusal::NoSuchGrant(id))?;
-    if !grant.is_live(world.now) || !world.directory.is_administrator(grant.person) {
+    if !grant.is_live(world.now) || !world.directory.may(grant.person, Permission::ProposeChanges) {
         return Err(Refusal::GrantOver);
     }
     match grant.kind {
@@ -100,6 +105,23 @@ fn covered<'w>(
         GrantKind::Change { .. } if planted::is(Fault::ChangeNotCompared) => Ok(Some(grant)),
         _ => Err(Refusal::NotWhatWasApproved),
     }
+}
+
+/// Whether a person may propose this directory: who has which role, and what roles may do, is changed by those who give
+/// roles. As long as nobody does, administrators do.
+///
+/// # Errors
+/// [`Refusal::MayNotGrantRoles`].
+pub fn may_change(by: PersonId, old: &Directory, new: &Directory) -> Result<(), Refusal> {
+    let roles = |d: &Directory| {
+        let people = d.people.iter().filter(|(_, p)| p.enabled && p.role != Role::Member);
+        let people: Vec<_> = people.map(|(id, p)| (*id, p.role)).collect();
+        let given: BTreeSet<_> = d.roles.values().flat_map(|r| &r.groups).flat_map(|g| d.members(*g)).collect();
+        (people, d.roles.clone(), given)
+    };
+    let nobody = old.who_may(Permission::GrantRoles).is_empty();
+    let same = roles(old) == roles(new);
+    if same || nobody || old.may(by, Permission::GrantRoles) { Ok(()) } else { Err(Refusal::MayNotGrantRoles) }
 }
 
 /// Nothing is put in force after which no administrator could get a change through.

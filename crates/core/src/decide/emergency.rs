@@ -6,6 +6,7 @@ use super::ask::check_period;
 use super::ending::end_grant;
 use super::who::{able, is_approver, standing};
 use crate::input::{EmergencyCall, Vote};
+use crate::permission::Permission;
 use crate::planted::{self, Fault};
 use crate::refusal::Refusal;
 use crate::ruling::{Asked, rule};
@@ -101,7 +102,9 @@ pub(super) fn stop(
 ) -> Result<Vec<Event>, Refusal> {
     let request = world.state.requests.get(&id).ok_or(Refusal::NoSuchRequest(id))?;
     world.directory.enabled(by).ok_or(Refusal::NobodyThere)?;
-    if by == request.person.id || !(is_approver(world, request, by) || world.directory.is_administrator(by)) {
+    if by == request.person.id
+        || !(is_approver(world, request, by) || world.directory.may(by, Permission::ManageRequests))
+    {
         return Err(Refusal::NotAnApprover(id));
     }
     let counting = request.status == Status::Pending

@@ -5,6 +5,7 @@ use super::ask::check_period;
 use super::who::is_approver;
 use super::{emergency, level};
 use crate::directory::Directory;
+use crate::permission::Permission;
 use crate::planted::{self, Fault};
 use crate::refusal::Refusal;
 use crate::ruling::{Asked, rule};
@@ -62,7 +63,7 @@ pub(super) fn revoke(
 fn may_revoke(world: &World<'_>, request: &Request, by: PersonId) -> bool {
     by != request.person.id
         && world.directory.enabled(by).is_some()
-        && (world.directory.is_administrator(by) || is_approver(world, request, by))
+        && (world.directory.may(by, Permission::ManageRequests) || is_approver(world, request, by))
 }
 
 /// Changes the terms of a grant, before or during its use (R37): narrower always, wider only up to what was signed. An

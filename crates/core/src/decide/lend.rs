@@ -3,6 +3,7 @@
 
 use super::World;
 use crate::input::{Answer, Decision};
+use crate::permission::Permission;
 use crate::refusal::Refusal;
 use countersign_journal::{DelegationId, Event, PersonId, Seconds, Window};
 
@@ -30,7 +31,7 @@ pub(super) fn delegate(world: &World<'_>, from: PersonId, to: PersonId, window: 
 pub(super) fn end(world: &World<'_>, delegation: DelegationId, by: PersonId) -> Result<Vec<Event>, Refusal> {
     let known = world.state.delegations.get(&delegation).ok_or(Refusal::NoSuchDelegation(delegation))?;
     world.directory.enabled(by).ok_or(Refusal::NobodyThere)?;
-    if by != known.from && by != known.to && !world.directory.is_administrator(by) {
+    if by != known.from && by != known.to && !world.directory.may(by, Permission::ManageRequests) {
         return Err(Refusal::NoSuchDelegation(delegation));
     }
     let over = known.ended_by.is_some() || world.now >= known.window.end;

@@ -5,6 +5,7 @@ use super::who::{able, votes_left};
 use crate::apply;
 use crate::directory::About;
 use crate::input::Position;
+use crate::permission::Permission;
 use crate::planted::{self, Fault};
 use crate::refusal::Refusal;
 use crate::state::{Request, State, Status, Track};
@@ -96,7 +97,7 @@ pub(super) fn by_hand(
     by: PersonId,
 ) -> Result<Vec<Event>, Refusal> {
     let request = world.state.requests.get(&id).ok_or(Refusal::NoSuchRequest(id))?;
-    if !world.directory.is_administrator(by) {
+    if !world.directory.may(by, Permission::ManageRequests) {
         return Err(Refusal::MayNotEscalate);
     }
     if by == request.person.id {

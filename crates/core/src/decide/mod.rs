@@ -10,6 +10,7 @@ mod session;
 mod vote;
 mod who;
 
+pub use administer::may_change;
 pub use lend::DELEGATION_S_MAX;
 pub use level::can_escalate;
 pub use who::{approvers, open_for};

@@ -51,14 +51,21 @@ pub(super) fn connect_outcome(
     outcomes.max().unwrap_or(Outcome::Deny)
 }
 
+/// Whether a person administers: by their role, or by a role of one's own; nobody else holds these permissions here.
+pub(super) fn administers(directory: &Directory, person: PersonId) -> bool {
+    let known = directory.people.get(&person);
+    known.is_some_and(|p| {
+        p.enabled && (p.role == crate::Role::Administrator || p.role == crate::Role::SuperAdministrator)
+    })
+}
+
 /// What a change of policy and directory demands of a person: nothing for the only administrator where no rule speaks,
 /// else the strictest, and approval where none does. Nobody else may propose one.
 pub(super) fn administer_outcome(policy: &Policy, directory: &Directory, person: PersonId) -> Option<Outcome> {
-    let administers = |p: &crate::Person| p.enabled && p.role == crate::Role::Administrator;
-    if !directory.people.get(&person).is_some_and(administers) {
+    if !administers(directory, person) {
         return None;
     }
-    let others = directory.people.iter().any(|(id, p)| *id != person && administers(p));
+    let others = directory.people.keys().any(|p| *p != person && administers(directory, *p));
     let speak = policy.rules.iter().filter(|r| r.acts == ActMatch::Administer);
     let speak = speak.filter(|r| r.subjects.is_empty() || named(directory, &r.subjects, person));
     let strictest =

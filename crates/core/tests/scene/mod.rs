@@ -253,7 +253,11 @@ impl Stage {
         if verb == "disabled" {
             known.enabled = false;
         } else if verb == "administers" {
-            known.role = if rest == ["no", "more"] { Role::Member } else { Role::Administrator };
+            known.role = match rest {
+                ["no", "more"] => Role::Member,
+                ["all"] => Role::SuperAdministrator,
+                _ => Role::Administrator,
+            };
         } else {
             let group = directory.groups.get_mut(&group(rest[0])).expect("a known group");
             match verb {

@@ -9,7 +9,9 @@ use axum::Json;
 use axum::body::to_bytes;
 use axum::extract::{Path, Request, State};
 use countersign_control::Fault;
-use countersign_control::view::{Configuration, DiffLine, Explanation, PersonRow, Plan, Proposed, VersionView};
+use countersign_control::view::{
+    Configuration, DiffLine, Explanation, PersonRow, Plan, Proposed, RolesView, VersionView,
+};
 use countersign_inspect::sql;
 use countersign_journal::RequestId;
 use serde::{Deserialize, Serialize};
@@ -102,6 +104,11 @@ pub(crate) async fn explain(
     let facts = params.sql.as_deref().filter(|s| !s.trim().is_empty()).map(sql::facts);
     let account = account(&site, &params.target)?;
     Ok(Json(site.control.explain(&signed.actor, person, account, facts.as_ref())?))
+}
+
+/// `GET /roles`
+pub(crate) async fn roles(State(site): State<Site>, signed: Signed) -> Answer<RolesView> {
+    Ok(Json(site.control.roles(&signed.actor)))
 }
 
 /// `GET /people`

@@ -5,10 +5,11 @@ use crate::guard::Signed;
 use crate::site::{Peer, Site};
 use axum::Json;
 use axum::extract::State;
-use countersign_core::Role;
+use countersign_core::{Permission, Role};
 use countersign_journal::{PersonId, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,6 +45,7 @@ pub(crate) struct Me {
     handle: String,
     name: String,
     role: Role,
+    permissions: BTreeSet<Permission>,
     has_second_factor: bool,
     second_factor_at: Option<Timestamp>,
     waiting: usize,
@@ -58,6 +60,7 @@ pub(crate) async fn me(State(site): State<Site>, signed: Signed) -> Json<Me> {
         handle: actor.handle,
         name: actor.name,
         role: actor.role,
+        permissions: actor.permissions,
         has_second_factor: actor.has_second_factor,
         second_factor_at: actor.second_factor_at,
         waiting,

@@ -10,9 +10,8 @@ use axum::Form;
 use axum::extract::{DefaultBodyLimit, FromRequest, Path, Query, Request};
 use axum::http::StatusCode;
 use countersign_control::Fault;
-use countersign_control::permission::Permission;
 use countersign_control::view::{Base, Configuration, DiffLine, Plan, Proposed, VersionView};
-use countersign_core::Refusal;
+use countersign_core::{Permission, Refusal};
 use serde::Deserialize;
 
 #[derive(Template)]
@@ -136,7 +135,7 @@ async fn render(visit: &Visit, edited: Edited, (status, notice): (StatusCode, Op
     // What is being edited is not fetched anew under the editor's hands.
     shell.refresh = None;
     let versions = visit.site.control.versions(visit.actor()).await?;
-    let may_propose = visit.actor().may(Permission::Administer);
+    let may_propose = visit.actor().may(Permission::ProposeChanges);
     let warnings = visit.site.control.configuration(visit.actor())?.warnings;
     let (reader, Edited { file, base, reason, planned }) = (&visit.reader, edited);
     let shown = ConfigurationPage { shell, reader, file, base, reason, warnings, planned, versions, may_propose };
@@ -149,7 +148,7 @@ pub(crate) async fn version(visit: Visit, Path(id): Path<String>) -> Page {
     let file = control.version(visit.actor(), id).await?;
     let lines = control.compare_versions(visit.actor(), id, None).await?;
     let shell = visit.shell(format!("Configuration of {id}"), "configuration");
-    let may_propose = visit.actor().may(Permission::Administer);
+    let may_propose = visit.actor().may(Permission::ProposeChanges);
     let base = control.configuration(visit.actor())?.base;
     page(StatusCode::OK, &VersionPage { shell, id: id.0, file, base, lines, may_propose })
 }

@@ -11,6 +11,7 @@ pub(crate) mod people;
 pub(crate) mod profile;
 pub(crate) mod request;
 pub(crate) mod requests;
+pub(crate) mod roles;
 pub(crate) mod sessions;
 pub(crate) mod sign_in;
 pub(crate) mod why;
@@ -26,9 +27,10 @@ use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use countersign_control::permission::{Permission, may};
 use countersign_control::{Actor, Fault};
+use countersign_core::Permission;
 use countersign_journal::{RequestId, SessionId};
+use std::collections::BTreeSet;
 
 /// What a page answers.
 pub(crate) type Page = Result<Response, PageFault>;
@@ -71,8 +73,7 @@ impl Visit {
             at,
             name: actor.name.clone(),
             initials: initials(&actor.name),
-            reads_everything: may(actor.role, Permission::ReadEverything),
-            administers: may(actor.role, Permission::Administer),
+            permissions: actor.permissions.clone(),
             waiting: self.site.control.waiting_for(actor),
             refresh: if self.is_get { Some(self.here.clone()) } else { None },
             notice: None,
@@ -91,8 +92,7 @@ pub(crate) struct Shell {
     pub(crate) at: &'static str,
     pub(crate) name: String,
     pub(crate) initials: String,
-    pub(crate) reads_everything: bool,
-    pub(crate) administers: bool,
+    pub(crate) permissions: BTreeSet<Permission>,
     pub(crate) waiting: usize,
     /// Where to fetch this page again when something changes; pages that answer a form stand still.
     pub(crate) refresh: Option<String>,
@@ -104,6 +104,11 @@ pub(crate) struct Shell {
 }
 
 impl Shell {
+    /// Whether the reader has a permission, by its name.
+    pub(crate) fn may(&self, name: &str) -> bool {
+        Permission::named(name).is_some_and(|p| self.permissions.contains(&p))
+    }
+
     /// `page` on the line of the rail it belongs to, for assistive technology and style.
     pub(crate) fn current(&self, line: &str) -> &'static str {
         if self.at == line { "page" } else { "false" }

@@ -23,6 +23,7 @@ impl PeoplePage {
             Role::Member => "Member",
             Role::Auditor => "Auditor",
             Role::Administrator => "Administrator",
+            Role::SuperAdministrator => "Super administrator",
         }
     }
 }
