@@ -88,7 +88,7 @@ async function administrator(browser) {
   await page.goto(address + rejected);
   assert.ok((await page.locator('.sql .t-hidden').count()) >= 2, 'hidden characters are visible');
   await survey(page, 'request-hidden', SCHEMES.all);
-  for (const [path, name] of [['/audit', 'audit'], ['/people', 'people'], ['/approvals', 'my-approvals-empty']]) {
+  for (const [path, name] of [['/audit', 'audit'], ['/people', 'people'], ['/roles', 'roles'], ['/approvals', 'my-approvals-empty']]) {
     await page.goto(address + path);
     await survey(page, name);
   }

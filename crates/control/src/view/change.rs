@@ -151,7 +151,7 @@ pub(crate) fn difference(before: &str, after: &str) -> Vec<DiffLine> {
 /// The table that the last of these lines stands in, by its first line.
 fn table_of(lines: &[&str]) -> String {
     let starts = |line: &&str| line.starts_with("[[") && !line.contains('.');
-    let start = lines.iter().rposition(|line| starts(line));
+    let start = lines.iter().rposition(starts);
     start.map_or_else(String::new, |at| lines[at..].iter().take(2).copied().collect::<Vec<_>>().join(" "))
 }
 

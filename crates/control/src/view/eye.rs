@@ -27,7 +27,12 @@ impl Eye<'_> {
 
     /// The requester, whoever decides or decided it, and those who may read everything.
     pub(crate) fn may_see(&self, request: &Request) -> bool {
-        request.person.id == self.actor.person || self.actor.may(Permission::ListRequests) || self.is_approver(request)
+        request.person.id == self.actor.person || self.lists() || self.is_approver(request)
+    }
+
+    /// Whether the actor sees everybody's: whoever may act on what others asked for must see it.
+    fn lists(&self) -> bool {
+        self.actor.may(Permission::ListRequests) || self.actor.may(Permission::ManageRequests)
     }
 
     /// Whether the actor voted on it, was told of it, or could decide an opened level. An emergency opens all of them.

@@ -79,6 +79,11 @@ impl Scene {
 
     /// Sets everything up and signs everybody in.
     pub async fn start() -> Scene {
+        Scene::start_with(POLICY, &["audrey", "alice", "bob", "carol"]).await
+    }
+
+    /// The same with another policy, in which `root` may invite everybody.
+    pub async fn start_with(policy: &str, people: &[&str]) -> Scene {
         let folder = tempfile::tempdir().expect("a folder");
         let settings = Settings {
             data: folder.path().join("data"),
@@ -94,8 +99,8 @@ impl Scene {
         let mut scene = Scene { control, clock, router, credentials: BTreeMap::new(), folder };
         scene.enter("root", &installed.invitation).await;
         let root = scene.actor("root").await;
-        scene.control.propose(&root, POLICY, "", None).await.expect("applied");
-        for handle in ["audrey", "alice", "bob", "carol"] {
+        scene.control.propose(&root, policy, "", None).await.expect("applied");
+        for handle in people {
             let link = scene.control.invite(&root, handle).await.expect("invited");
             scene.enter(handle, &link).await;
         }

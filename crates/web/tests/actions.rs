@@ -1,0 +1,247 @@
+//! Who may do what with a request, a session or the configuration, by page and by API: person × action, against a
+//! reviewed table (R87). The command line is a client of the API, and links in messages open the page: both have nothing of
+//! their own.
+//!
+//! Every try has a request of its own at the stage the action needs. `2fa` is that a fresh second factor is all that is
+//! missing.
+
+mod scene;
+
+use axum::http::{Method, StatusCode};
+use countersign_control::{Actor, Reservation};
+use countersign_core::Position;
+use countersign_journal::{RequestId, Verdict, Window};
+use scene::{Answer, Scene};
+use std::fmt::Write;
+use std::path::Path;
+
+const POLICY: &str = r#"
+person = [
+  { handle = "root", role = "super_administrator" },
+  { handle = "adam", role = "administrator" },
+  { handle = "audrey", role = "auditor" },
+  { handle = "alice" }, { handle = "bob" }, { handle = "carol" }, { handle = "dell" }, { handle = "eve" },
+  { handle = "olga" }, { handle = "hal" }, { handle = "stan" },
+]
+group = [{ name = "dba", members = ["alice"], managers = ["bob"] }, { name = "oncall", members = ["eve"] }]
+role = [{ name = "helpdesk", permissions = ["PAM.Requests.Manage", "PAM.Sessions.Terminate"], people = ["hal"] }]
+device = [{ name = "prod-db", host = "localhost", database = "shop", ca = "" }]
+account = [{ device = "prod-db", name = "app", owners = ["olga"] }, { device = "prod-db", name = "report" }]
+workflow = [
+  { name = "two", level = [{ managers_of = "dba", timeout = "30m", escalate_to_members_of = "oncall" }, { people = ["carol"] }] },
+  { name = "dba-manager", level = [{ managers_of = "dba" }] },
+]
+rule = [
+  { name = "prod", act = "connect", outcome = "approve", groups = ["dba"], accounts = ["app@prod-db"], workflow = "two", emergency = true },
+  { name = "report", act = "connect", outcome = "allow", groups = ["dba"], accounts = ["report@prod-db"] },
+  { name = "writes", act = "query", outcome = "approve", groups = ["dba"], kinds = ["update"], workflow = "dba-manager" },
+]
+"#;
+
+/// Who tries, and what they are to Alice's request.
+const PEOPLE: [(&str, &str); 13] = [
+    ("", "signed out"),
+    ("stan", "stranger"),
+    ("alice", "requester"),
+    ("bob", "approver, level 1"),
+    ("carol", "approver, level 2"),
+    ("dell", "delegate of level 1"),
+    ("eve", "escalation target"),
+    ("olga", "account owner"),
+    ("hal", "role of one's own"),
+    ("audrey", "auditor"),
+    ("adam", "administrator"),
+    ("root", "super administrator"),
+    ("nobody", "unknown session"),
+];
+
+/// How far the request is before the try.
+#[derive(Clone, Copy, PartialEq)]
+enum Stage {
+    /// Level 1 is open.
+    Pending,
+    /// Level 1 was escalated by hand, by the super administrator.
+    Escalated,
+    /// Bob approved; level 2 is open.
+    Second,
+    /// Both approved.
+    Approved,
+}
+
+/// What is tried: name, stage, what follows the request's address (none for looking), a page's form, the API's body.
+type Try = (&'static str, Stage, &'static str, &'static str, &'static str);
+
+const FIRST: &str = r#""position":{"track":0,"level":0,"epoch":0}"#;
+const TRIES: [Try; 12] = [
+    ("see, level 1 open", Stage::Pending, "", "", ""),
+    (
+        "approve level 1",
+        Stage::Pending,
+        "/decision",
+        "verdict=approve&track=0&level=0&epoch=0",
+        r#"{"verdict":"approve",P}"#,
+    ),
+    (
+        "reject level 1",
+        Stage::Pending,
+        "/decision",
+        "verdict=reject&track=0&level=0&epoch=0",
+        r#"{"verdict":"reject",P}"#,
+    ),
+    (
+        "approve level 1, escalated",
+        Stage::Escalated,
+        "/decision",
+        "verdict=approve&track=0&level=0&epoch=1",
+        r#"{"verdict":"approve","position":{"track":0,"level":0,"epoch":1}}"#,
+    ),
+    (
+        "approve level 2",
+        Stage::Second,
+        "/decision",
+        "verdict=approve&track=0&level=1&epoch=0",
+        r#"{"verdict":"approve","position":{"track":0,"level":1,"epoch":0}}"#,
+    ),
+    ("withdraw", Stage::Pending, "/withdraw", "", ""),
+    ("take approval back", Stage::Second, "/retract", "", ""),
+    ("escalate", Stage::Pending, "/escalate", "track=0&level=0&epoch=0", "{P}"),
+    ("declare an emergency", Stage::Pending, "/emergency", "reason=down", r#"{"reason":"down"}"#),
+    ("revoke", Stage::Approved, "/revoke", "reason=enough", r#"{"reason":"enough"}"#),
+    ("change terms", Stage::Approved, "/edit", "reset_after_use=yes", r#"{"reset_after_use":true}"#),
+    ("give back", Stage::Approved, "/surrender", "", ""),
+];
+
+struct Tries {
+    scene: Scene,
+    made: u64,
+}
+
+impl Tries {
+    async fn new() -> Tries {
+        let people = ["adam", "audrey", "alice", "bob", "carol", "dell", "eve", "olga", "hal", "stan"];
+        let scene = Scene::start_with(POLICY, &people).await;
+        let (bob, now) = (scene.actor("bob").await, scene.control.now());
+        let day = Window::new(now, now.plus(86_400)).expect("a day");
+        scene.control.delegate(&bob, "dell", day).await.expect("lent");
+        Tries { scene, made: 0 }
+    }
+
+    /// A request of Alice's, unlike every other, at a stage.
+    async fn request(&mut self, stage: Stage) -> RequestId {
+        self.made += 1;
+        let (control, now) = (&self.scene.control, self.scene.control.now());
+        let window = Window::new(now, now.plus(3_600 + self.made)).expect("an hour");
+        let alice = self.scene.actor("alice").await;
+        let wanted = Reservation::plain(self.scene.account("app@prod-db"), window, "a reason");
+        let id = control.reserve(&alice, wanted).await.expect("asked");
+        let at = |level| Position { track: 0, level, epoch: 0 };
+        let approves = async |who: &str, level| {
+            let actor: Actor = self.scene.actor(who).await;
+            control.decide(&actor, id, at(level), Verdict::Approve, None, "").await.expect("approved");
+        };
+        match stage {
+            Stage::Pending => {}
+            Stage::Escalated => control.escalate(&self.scene.actor("root").await, id, at(0)).await.expect("escalated"),
+            Stage::Second => approves("bob", 0).await,
+            Stage::Approved => {
+                approves("bob", 0).await;
+                approves("carol", 1).await;
+            }
+        }
+        id
+    }
+
+    async fn page(&mut self, who: &str, (_, stage, suffix, form, _): Try) -> &'static str {
+        let path = format!("/requests/{}{suffix}", self.request(stage).await.0);
+        match suffix {
+            "" => seen(&self.scene.get(&path, who).await),
+            _ => done(&self.scene.post(&path, who, form).await),
+        }
+    }
+
+    async fn api(&mut self, who: &str, (_, stage, suffix, _, body): Try) -> &'static str {
+        let path = format!("/requests/{}{suffix}", self.request(stage).await.0);
+        let (method, body) = (if suffix.is_empty() { Method::GET } else { Method::POST }, body.replace('P', FIRST));
+        seen(&self.scene.api(method, &path, who, &body).await)
+    }
+}
+
+/// Whether a form did what it says.
+fn done(answer: &Answer) -> &'static str {
+    match answer.status {
+        StatusCode::SEE_OTHER if answer.location().contains("done=") => "yes",
+        _ => refused(answer),
+    }
+}
+
+/// Whether there was an answer.
+fn seen(answer: &Answer) -> &'static str {
+    if answer.status == StatusCode::OK { "yes" } else { refused(answer) }
+}
+
+fn refused(answer: &Answer) -> &'static str {
+    assert!(!answer.status.is_server_error() && answer.status != StatusCode::UNPROCESSABLE_ENTITY, "{}", answer.text);
+    if answer.text.contains("second factor not older than") { "2fa" } else { "no" }
+}
+
+/// What is tried on the configuration and on live sessions: once each, for nothing is used up by it.
+async fn elsewhere(scene: &Scene, who: &str) -> Vec<(&'static str, &'static str, &'static str)> {
+    let (gate, _hold) = scene.hold("update customers set visits = 0").await;
+    let session = gate.session().0;
+    let transcript = format!("/sessions/{session}/transcript");
+    let read = |a: &Answer| if a.status == StatusCode::OK { "yes" } else { "no" };
+    let mut rows = Vec::new();
+    for (name, path) in
+        [("read a transcript", transcript.as_str()), ("read the audit", "/audit"), ("see roles", "/roles")]
+    {
+        rows.push((name, read(&scene.get(path, who).await), read(&scene.api(Method::GET, path, who, "").await)));
+    }
+    let configuration = "/configuration";
+    let (page, api) = (scene.get(configuration, who).await, scene.api(Method::GET, configuration, who, "").await);
+    rows.push(("read the configuration", read(&page), read(&api)));
+    let plan = scene.post(configuration, who, "act=plan&base=1.2&file=").await;
+    let proposes = |a: &Answer| if a.text.contains("leaves nobody with role") { "yes" } else { "no" };
+    rows.push(("propose changes", proposes(&plan), proposes(&scene.api(Method::POST, "/plan", who, "").await)));
+    let terminate = format!("/sessions/{session}/terminate");
+    let by_api = scene.api(Method::POST, &terminate, who, "").await;
+    let (gate, _hold) = scene.hold("update customers set visits = 1").await;
+    let by_page = scene.post(&format!("/sessions/{}/terminate", gate.session().0), who, "").await;
+    rows.push(("terminate a session", done(&by_page), read(&by_api)));
+    rows
+}
+
+/// R87, R31, R38, R42: the whole table.
+#[tokio::test]
+async fn r87_people_do_exactly_what_the_table_says() {
+    let mut tries = Tries::new().await;
+    let mut found =
+        String::from("# person by person what they may do, by page and by API; one word where both say the same\n");
+    for (who, what) in PEOPLE {
+        writeln!(found, "\n{what}").expect("a text grows");
+        let mut rows = Vec::new();
+        for tried in TRIES {
+            rows.push((tried.0, tries.page(who, tried).await, tries.api(who, tried).await));
+        }
+        rows.extend(elsewhere(&tries.scene, who).await);
+        for (name, page, api) in rows {
+            let both = if page == api { page.to_owned() } else { format!("page {page}, API {api}") };
+            writeln!(found, "  {name:28} {both}").expect("a text grows");
+        }
+    }
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/actions.txt");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&golden, &found).expect("the golden file can be written");
+    }
+    let expected = std::fs::read_to_string(&golden).unwrap_or_default();
+    assert_eq!(found, expected, "review the difference, then run with UPDATE_GOLDEN=1");
+}
+
+/// Whoever has somebody's link can become them: nobody makes one for a person who may do more.
+#[tokio::test]
+async fn nobody_makes_a_link_for_somebody_who_may_do_more() {
+    let scene = Tries::new().await.scene;
+    let adam = scene.actor("adam").await;
+    assert!(scene.control.invite(&adam, "root").await.is_err(), "a super administrator");
+    assert!(scene.control.invite(&adam, "audrey").await.is_ok(), "an auditor");
+    assert_eq!(scene.post("/people/root/invitation", "adam", "").await.status, StatusCode::FORBIDDEN);
+}
