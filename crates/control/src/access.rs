@@ -48,6 +48,26 @@ impl Control {
         }
     }
 
+    /// Where to give the reason that is all a connection still needs: none when the rules want more than that, or nothing.
+    #[must_use]
+    pub fn only_a_reason(&self, person: PersonId, account: AccountId) -> Option<String> {
+        let directory = self.directory();
+        let (who, target) = (directory.person_facts(person)?, directory.target_facts(account, None)?);
+        let ruling = rule(&self.state().policy, &who, &target, Asked::Connect);
+        let asks = matches!(ruling.outcome, Outcome::Allow | Outcome::Justify);
+        asks.then(|| format!("{}/access/{}/reserve", self.page_address(), account.0))
+    }
+
+    /// Whether there is a grant to open a session under now.
+    #[must_use]
+    pub fn has_grant(&self, person: PersonId, account: AccountId, database: Option<&str>) -> bool {
+        let Some(target) = self.directory().target_facts(account, database.filter(|d| !d.is_empty())) else {
+            return false;
+        };
+        let now = self.now();
+        self.state().connect_grants(person, &target).any(|g| g.is_live(now))
+    }
+
     /// What a connection would need of this actor, and who would be asked.
     ///
     /// # Errors

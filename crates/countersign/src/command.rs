@@ -19,7 +19,7 @@ pub(crate) fn run(ask: &Ask, format: Format) -> Result<(), Failure> {
         }
         Ask::Logout => (logout()?, show::signed_out),
         Ask::Access => (get("/access", &[])?, show::access),
-        Ask::Token { target } => return token(target, format),
+        Ask::Token { target, reason } => return token(target, reason, format),
         Ask::Request(new) => (request(new)?, show::request_made),
         Ask::Requests(list) => (requests(list)?, show::requests),
         Ask::Show { number } => (get(&format!("/requests/{number}"), &[])?, show::request),
@@ -127,8 +127,8 @@ fn logout() -> Result<Value, Failure> {
 }
 
 /// The token alone on standard output, for `PGPASSWORD=$(countersign token …)`; how to use it beside it.
-fn token(target: &str, format: Format) -> Result<(), Failure> {
-    let answer = post("/tokens", Load::Json(json!({ "target": target })))?;
+fn token(target: &str, reason: &str, format: Format) -> Result<(), Failure> {
+    let answer = post("/tokens", Load::Json(json!({ "target": target, "reason": reason })))?;
     match format {
         Format::Json => say(&answer.to_string()),
         Format::Human => {

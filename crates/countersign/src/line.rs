@@ -108,6 +108,9 @@ pub(crate) enum Ask {
     Token {
         /// `account@device`, or a device with only one account.
         target: String,
+        /// Why; asks for the access too, where a reason is all the rules want.
+        #[arg(long, default_value = "")]
+        reason: String,
     },
     /// Ask for a session.
     Request(NewRequest),

@@ -13,6 +13,7 @@ mod who;
 pub use administer::may_change;
 pub use lend::DELEGATION_S_MAX;
 pub use level::can_escalate;
+pub use session::DIRECT_ACCESS_S;
 pub use who::{approvers, open_for};
 
 use crate::directory::Directory;

@@ -101,11 +101,29 @@ fn r3_an_allow_rule_connects_directly_and_is_a_request_too() {
 fn r3_a_justify_rule_wants_only_a_reason() {
     let rule = CONNECT_ALLOWED.replace("\"allow\"", "\"justify\"") + "reason_chars_min = 10\n";
     let world = World::new(&[&rule]);
-    assert_ne!(world.psql("alice").run("SELECT 1").expect("psql runs").code, 0);
+    let mut waiting = world.psql("alice").spawn("SELECT 'let in';").expect("psql runs");
+    let within = std::time::Duration::from_secs(30);
+    waiting.stderr.wait_for("a reason is needed: give it on the page", within).expect("the connection waits");
+    assert_eq!(world.backends(), "0", "nothing is opened on the target meanwhile");
     let request = world.reserve("alice");
+    waiting.stdout.wait_for("let in", within).expect("and goes on");
+    waiting.send("\\q").expect("psql reads");
     let view = world.request(request);
     assert_eq!((view["status"].as_str(), view["justified_only"].as_bool()), (Some("Approved"), Some(true)));
     assert_eq!(world.psql("alice").run("SELECT 7").expect("psql runs").stdout, "7\n");
+}
+
+#[test]
+fn r3_a_reason_may_come_with_the_token() {
+    let justify = CONNECT_ALLOWED.replace("\"allow\"", "\"justify\"") + "reason_chars_min = 10\n";
+    let world = World::new(&[&justify]);
+    let token = |reason: &str| world.post("alice", "/tokens", &json!({ "target": "prod-db", "reason": reason }));
+    has(token("short").message(), "at least 10 characters");
+    assert_eq!(token("ticket 4711: wrong city").status, 200);
+    assert_eq!(world.psql("alice").run("SELECT 7").expect("psql runs").stdout, "7\n");
+    let held = World::new(&[CONNECT_APPROVED]);
+    let wanted = json!({ "target": "prod-db", "reason": "ticket 4711: wrong city" });
+    has(held.post("alice", "/tokens", &wanted).message(), "a reason is not enough here");
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod backend;
 mod cancel;
 mod catalogue;
 mod ending;
+mod enter;
 mod front;
 mod hold;
 mod message;

@@ -1,11 +1,12 @@
 //! Listening, and the life of one connection from accept to close.
 
 use super::cancel::{Cancels, Registered};
+use super::enter::{Entered, enter};
 use super::front::{self, Front, Opening, fatal};
 use super::message::put;
 use super::relay::Relay;
 use bytes::BytesMut;
-use countersign_control::{Control, Fault, Gate};
+use countersign_control::{Control, Gate};
 use countersign_journal::SessionEnd;
 use countersign_target::postgres::{Connected, Login, connect};
 use std::collections::VecDeque;
@@ -146,17 +147,11 @@ impl Connection {
         }
     }
 
-    async fn session(&self, front: Front) -> std::io::Result<()> {
-        let Front { mut stream, person, account, startup } = front;
-        // Clients that name no database name the user instead.
-        let database = startup.database.as_deref().filter(|d| *d != startup.user);
-        let gate = match self.control.open_session(person, account, database, &self.from).await {
-            Ok(gate) => gate,
-            Err(fault) => {
-                let hint = self.control.page_address();
-                return fatal(&mut stream, refusal_code(&fault), &fault.to_string(), hint).await;
-            }
+    async fn session(&self, mut front: Front) -> std::io::Result<()> {
+        let Some(Entered { gate, authenticated }) = enter(&self.control, &mut front, &self.from).await? else {
+            return Ok(());
         };
+        let Front { mut stream, startup, .. } = front;
         let (login, connected) = match self.reach(&gate, &startup.parameters).await {
             Ok(reached) => reached,
             Err(why) => {
@@ -171,7 +166,7 @@ impl Connection {
                 return fatal(&mut stream, "58000", &fault.to_string(), "").await;
             }
         };
-        if let Err(e) = welcome(&mut stream, &connected, &registered).await {
+        if let Err(e) = welcome(&mut stream, &connected, &registered, authenticated).await {
             close(gate).await;
             return Err(e);
         }
@@ -208,21 +203,17 @@ async fn close(gate: Gate) {
     }
 }
 
-fn refusal_code(fault: &Fault) -> &'static str {
-    match fault {
-        Fault::Refused(_) | Fault::NotPermitted | Fault::NotFound => "28000",
-        _ => "58000",
-    }
-}
-
-/// AuthenticationOk, the target's parameters, a cancel key of ours, ReadyForQuery.
+/// AuthenticationOk unless it was said, the target's parameters, a cancel key of ours, ReadyForQuery.
 async fn welcome(
     stream: &mut tokio_rustls::server::TlsStream<TcpStream>,
     connected: &Connected,
     registered: &Registered,
+    authenticated: bool,
 ) -> std::io::Result<()> {
     let mut out = BytesMut::new();
-    put(b'R', &0i32.to_be_bytes(), &mut out);
+    if !authenticated {
+        put(b'R', &0i32.to_be_bytes(), &mut out);
+    }
     out.extend_from_slice(&connected.parameter_status);
     put(b'K', &registered.body(), &mut out);
     put(b'Z', b"I", &mut out);

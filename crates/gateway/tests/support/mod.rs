@@ -146,7 +146,7 @@ impl World {
 
     pub async fn token(&self, who: &Actor) -> (String, String) {
         let account = self.control.account_by_label("prod-db").expect("an account");
-        let view = self.control.issue_token(who, account).await.expect("a token");
+        let view = self.control.issue_token(who, account, "").await.expect("a token");
         (view.user, view.token.expose_secret().to_owned())
     }
 

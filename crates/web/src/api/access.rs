@@ -22,10 +22,12 @@ pub(crate) async fn preview(State(site): State<Site>, signed: Signed, Path(targe
 #[serde(deny_unknown_fields)]
 pub(crate) struct TokenFor {
     target: String,
+    #[serde(default)]
+    reason: String,
 }
 
 /// `POST /tokens`
 pub(crate) async fn token(State(site): State<Site>, signed: Signed, Body(wanted): Body<TokenFor>) -> Answer<TokenView> {
     let account = account(&site, &wanted.target)?;
-    Ok(Json(site.control.issue_token(&signed.actor, account).await?))
+    Ok(Json(site.control.issue_token(&signed.actor, account, &wanted.reason).await?))
 }

@@ -229,7 +229,7 @@ pub(crate) async fn connect(visit: Visit, Path(account): Path<String>) -> Page {
 /// `POST /access/{account}/connect`
 pub(crate) async fn issue(visit: Visit, Path(account): Path<String>) -> Page {
     let line = line_of(&visit, &account)?;
-    let issued = visit.site.control.issue_token(visit.actor(), line.account).await;
+    let issued = visit.site.control.issue_token(visit.actor(), line.account, "").await;
     let shell = visit.shell(format!("Connect to {}", line.target), "access");
     let (status, notice, token) = match issued {
         Ok(token) => (StatusCode::OK, None, Some(token)),
