@@ -2,7 +2,7 @@
 
 use crate::client::{Client, Load, encoded};
 use crate::failure::Failure;
-use crate::line::{Ask, AuditList, Decision, Format, NewRequest, RequestList};
+use crate::line::{Ask, AuditList, Decision, Format, NewRequest, RequestList, SecondFactor};
 use crate::session::Session;
 use crate::{place, policy_file, say, show, special};
 use secrecy::{ExposeSecret, SecretString};
@@ -54,6 +54,7 @@ pub(crate) fn run(ask: &Ask, format: Format) -> Result<(), Failure> {
         }
         Ask::Policy { request: None } => (get("/configuration", &[])?, show::file),
         Ask::Policy { request: Some(number) } => (get(&format!("/configuration/versions/{number}"), &[])?, show::file),
+        Ask::SecondFactor(act) => (second_factor(act)?, show::second_factor),
         Ask::Invite { handle } => {
             (post(&format!("/people/{}/invitation", encoded(handle)), Load::Nothing)?, show::invitation)
         }
@@ -77,6 +78,15 @@ pub(crate) fn get(path: &str, query: &Query) -> Result<Value, Failure> {
 
 pub(crate) fn post(path: &str, load: Load) -> Result<Value, Failure> {
     Client::signed_in()?.call("POST", path, &[], load)
+}
+
+fn second_factor(act: &SecondFactor) -> Result<Value, Failure> {
+    let with = |code: &String| Load::Json(json!({ "code": code }));
+    match act {
+        SecondFactor::Begin => post("/second-factor", Load::Nothing),
+        SecondFactor::Finish { code } => post("/second-factor/finish", with(code)),
+        SecondFactor::Confirm { code } => post("/second-factor/confirm", with(code)),
+    }
 }
 
 fn act(number: u64, act: &str) -> Result<Value, Failure> {

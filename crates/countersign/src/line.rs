@@ -198,6 +198,9 @@ pub(crate) enum Ask {
     },
     /// What is in force, as a policy file without its secrets; or the version a request made.
     Policy { request: Option<u64> },
+    /// Set a second factor, confirm the new one with a code of it, or make it fresh for what demands it.
+    #[command(subcommand)]
+    SecondFactor(SecondFactor),
     /// Make a one-time link with which a person sets a password.
     Invite { handle: String },
     /// List people.
@@ -245,6 +248,17 @@ pub(crate) struct NewRequest {
     /// Whom to ask, where a level leaves the choice; may be given more than once [default: everybody].
     #[arg(long = "ask", value_name = "HANDLE")]
     pub(crate) ask_whom: Vec<String>,
+}
+
+/// What is done with a second factor.
+#[derive(Subcommand)]
+pub(crate) enum SecondFactor {
+    /// Begin: prints a link for your authenticator, once.
+    Begin,
+    /// Finish: the new second factor counts from now on.
+    Finish { code: String },
+    /// Confirm: this session's second factor is fresh for five minutes.
+    Confirm { code: String },
 }
 
 /// New terms of a request; what is left out stays.

@@ -354,6 +354,15 @@ pub(crate) fn applied(answer: &Value) -> String {
     changes(answer, &waits, "Nothing would change.")
 }
 
+pub(crate) fn second_factor(answer: &Value) -> String {
+    match answer["uri"].as_str() {
+        Some(uri) => {
+            format!("{}\nPut it into your authenticator, then run `countersign second-factor finish CODE`.", plain(uri))
+        }
+        None => "Your second factor counts.".to_owned(),
+    }
+}
+
 pub(crate) fn file(answer: &Value) -> String {
     answer["file"].as_str().map(plain).unwrap_or_default()
 }

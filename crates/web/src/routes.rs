@@ -149,6 +149,9 @@ fn api_routes() -> Vec<Route> {
         POST "/api/v1/session" Anyone => session::open;
         DELETE "/api/v1/session" SignedIn => session::close;
         GET "/api/v1/me" SignedIn => session::me;
+        POST "/api/v1/second-factor" SignedIn => session::begin;
+        POST "/api/v1/second-factor/finish" SignedIn => session::finish;
+        POST "/api/v1/second-factor/confirm" SignedIn => session::confirm;
         GET "/api/v1/access" SignedIn => access::list;
         GET "/api/v1/access/{target}/preview" SignedIn => access::preview;
         POST "/api/v1/tokens" SignedIn => access::token;

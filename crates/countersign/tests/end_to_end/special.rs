@@ -136,6 +136,28 @@ fn r39_an_emergency_needs_a_second_factor_and_a_rule_that_allows_it() {
     has(&answer.body.to_string(), "the rules allow no emergency access here");
 }
 
+/// R39: in at once, marked, everybody told, reviewed afterwards; a rejected review cuts what is still open.
+#[test]
+fn r39_an_emergency_gets_in_and_is_reviewed() {
+    let world = World::with_mail(&[&decided_by("managers_of = \"developers\"", "emergency = true")]);
+    world.api("alice").use_second_factor().unwrap_or_else(|error| panic!("{error}"));
+    let request = world.reserve("alice");
+    let path = format!("/requests/{request}/emergency");
+    let declared = world.done("alice", &path, &json!({ "reason": "production is down" }));
+    assert_eq!((&declared["status"], &declared["emergency"]["opened"]), (&json!("Approved"), &json!(true)));
+    let mut alice = world.terminal("alice");
+    assert_eq!(alice.say("SELECT 1").out, "1");
+    let owed = world.request(request);
+    assert_eq!(owed["emergency"]["owed"], 1, "{owed}");
+    alice.begin("SELECT pg_sleep(60)");
+    eventually("the statement runs", || (world.running("pg_sleep") == "1").then_some(()));
+    let reviewed = world.decide("mia", request, "reject", "this could have waited");
+    assert_eq!(reviewed.status, 200, "{}", reviewed.body);
+    has(&alice.told("FATAL"), "57P01");
+    assert_eq!(world.status(request), "Revoked");
+    assert_eq!(world.request(request)["emergency"]["owed"], 0);
+}
+
 fn in_an_hour(world: &World) -> String {
     // The server's clock, as far as its last request tells it.
     let request = world.reserve("alice");

@@ -66,3 +66,34 @@ pub(crate) async fn me(State(site): State<Site>, signed: Signed) -> Json<Me> {
         waiting,
     })
 }
+
+#[derive(Serialize)]
+pub(crate) struct SecondFactor {
+    secret: String,
+    uri: String,
+}
+
+/// `POST /second-factor`: a new secret, shown once; it counts once a code proves that it was kept.
+pub(crate) async fn begin(State(site): State<Site>, signed: Signed) -> Answer<SecondFactor> {
+    let setup = site.control.begin_second_factor(&signed.actor).await?;
+    let (secret, uri) = (setup.secret.expose_secret().to_owned(), setup.uri.expose_secret().to_owned());
+    Ok(Json(SecondFactor { secret, uri }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Code {
+    code: String,
+}
+
+/// `POST /second-factor/finish`
+pub(crate) async fn finish(State(site): State<Site>, signed: Signed, Body(given): Body<Code>) -> Answer<Done> {
+    site.control.finish_second_factor(&signed.actor, &given.code).await?;
+    Ok(DONE)
+}
+
+/// `POST /second-factor/confirm`: makes the second factor of this session fresh, for what demands it.
+pub(crate) async fn confirm(State(site): State<Site>, signed: Signed, Body(given): Body<Code>) -> Answer<Done> {
+    site.control.confirm_second_factor(&signed.credential, &given.code).await?;
+    Ok(DONE)
+}
