@@ -3,6 +3,7 @@
 //! Must not know how Countersign works inside: it uses the program as people do.
 
 mod play;
+mod special;
 mod stage;
 mod tell;
 

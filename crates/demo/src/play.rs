@@ -11,7 +11,7 @@ use crate::stage::Stage;
 use crate::tell::{DemoError, Narrator};
 
 /// How long anything may take that should take milliseconds.
-const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(20);
 /// The statement that is approved.
 const UPDATE: &str = "UPDATE customers SET credit_limit = credit_limit + 250 WHERE id = 42";
 /// The statement that is rejected.
@@ -32,12 +32,13 @@ pub fn play(stage: &Stage, export: &Path) -> Result<(), DemoError> {
     play.held_and_approved(&mut alice)?;
     play.held_and_rejected(&mut alice)?;
     play.revoked(&mut alice, reservation)?;
+    play.special_paths()?;
     play.proved(export)
 }
 
-struct Play<'s> {
-    stage: &'s Stage,
-    tell: Narrator,
+pub(crate) struct Play<'s> {
+    pub(crate) stage: &'s Stage,
+    pub(crate) tell: Narrator,
 }
 
 impl Play<'_> {
@@ -169,7 +170,7 @@ impl Play<'_> {
     }
 
     /// Runs the command line as a person, and shows it.
-    fn cli(&self, person: &str, arguments: &[&str]) -> Result<Ran, DemoError> {
+    pub(crate) fn cli(&self, person: &str, arguments: &[&str]) -> Result<Ran, DemoError> {
         let quoted =
             arguments.iter().map(|word| if word.contains(' ') { format!("\"{word}\"") } else { (*word).to_owned() });
         self.tell.types(person, &format!("countersign {}", quoted.collect::<Vec<_>>().join(" ")));
@@ -190,22 +191,27 @@ impl Play<'_> {
 
     /// A psql with a fresh token.
     fn psql(&self) -> Result<Psql, DemoError> {
-        Ok(self.stage.countersign.psql("alice", "prod-db")?)
+        self.psql_as("alice", "prod-db")
+    }
+
+    /// A person's psql with a fresh token for a target.
+    pub(crate) fn psql_as(&self, person: &str, target: &str) -> Result<Psql, DemoError> {
+        Ok(self.stage.countersign.psql(person, target)?)
     }
 
     /// The number of the newest request a person has in a list.
-    fn newest(&self, person: &str, scope: &str) -> Result<u64, DemoError> {
+    pub(crate) fn newest(&self, person: &str, scope: &str) -> Result<u64, DemoError> {
         let list = self.json(person, &["requests", "--scope", scope, "--json"])?;
         let number = list[0]["id"].as_u64();
         number.ok_or_else(|| misbehaved("a request in the list", &list.to_string()))
     }
 
-    fn status(&self, request: u64) -> Result<String, DemoError> {
+    pub(crate) fn status(&self, request: u64) -> Result<String, DemoError> {
         let view = self.json("ada", &["show", &request.to_string(), "--json"])?;
         Ok(view["status"].as_str().unwrap_or_default().to_owned())
     }
 
-    fn json(&self, person: &str, arguments: &[&str]) -> Result<Value, DemoError> {
+    pub(crate) fn json(&self, person: &str, arguments: &[&str]) -> Result<Value, DemoError> {
         let said = self.stage.countersign.cli(person, arguments)?.output("countersign")?;
         serde_json::from_str(&said).map_err(|error| misbehaved("JSON", &format!("{error}: {said}")))
     }
@@ -241,13 +247,13 @@ impl Play<'_> {
 }
 
 /// A psql command as somebody would type it; the token is in the environment.
-fn said_as(psql: &Psql, sql: &str) -> String {
+pub(crate) fn said_as(psql: &Psql, sql: &str) -> String {
     let Psql { host, port, user, database, .. } = psql;
     let line = format!("psql \"host={host} port={port} user={user} dbname={database} sslmode=verify-full …\"");
     if sql.is_empty() { line } else { format!("{line} \\\n-c \"{sql}\"") }
 }
 
-fn misbehaved(expected: &str, came: &str) -> DemoError {
+pub(crate) fn misbehaved(expected: &str, came: &str) -> DemoError {
     DemoError::Misbehaved { step: 0, expected: expected.to_owned(), came: came.to_owned() }
 }
 

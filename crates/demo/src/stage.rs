@@ -44,7 +44,7 @@ impl Stage {
         let countersign = Countersign::start(program, options)?;
         let stage = Self { countersign, postgres, mail };
         stage.put(&password)?;
-        for handle in ["alice", "mia", "dora"] {
+        for handle in ["alice", "mia", "dora", "sam"] {
             stage.countersign.sign_up(handle)?;
         }
         Ok(stage)
