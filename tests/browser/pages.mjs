@@ -88,10 +88,14 @@ async function administrator(browser) {
   await page.goto(address + rejected);
   assert.ok((await page.locator('.sql .t-hidden').count()) >= 2, 'hidden characters are visible');
   await survey(page, 'request-hidden', SCHEMES.all);
-  for (const [path, name] of [['/audit', 'audit'], ['/people', 'people'], ['/roles', 'roles'], ['/approvals', 'my-approvals-empty']]) {
+  for (const [path, name] of [['/audit', 'audit'], ['/people', 'people'], ['/roles', 'roles'], ['/workflows', 'workflows'],
+    ['/workflows/edit?name=dba', 'workflow'], ['/accounts', 'accounts'], ['/approvals', 'my-approvals-empty']]) {
     await page.goto(address + path);
     await survey(page, name);
   }
+  await page.goto(`${address}/accounts`);
+  await page.goto(await linked(page, /^Edit/));
+  await survey(page, 'account');
   await page.goto(`${address}/sessions?show=all`);
   await survey(page, 'sessions');
   await page.locator('tr', { hasText: 'Live' }).getByRole('link', { name: /^Transcript/ }).first().click();

@@ -9,6 +9,7 @@ mod change;
 mod compare;
 mod file;
 mod foresee;
+mod forms;
 mod render;
 mod resolve;
 #[cfg(test)]

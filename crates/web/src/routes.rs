@@ -94,8 +94,8 @@ macro_rules! routes {
 
 fn page_routes() -> Vec<Route> {
     use pages::{
-        access, approvals, audit, configuration, decide, invitation, people, profile, request, requests, roles,
-        sessions, sign_in, why,
+        access, approvals, audit, configuration, decide, editing, invitation, people, profile, request, requests,
+        roles, sessions, sign_in, why,
     };
     routes! { Surface::Page;
         GET "/sign-in" Anyone => sign_in::form;
@@ -131,6 +131,13 @@ fn page_routes() -> Vec<Route> {
         GET "/configuration" ReadConfiguration => configuration::show;
         POST "/configuration" ProposeChanges => configuration::propose;
         GET "/configuration/versions/{id}" ReadConfiguration => configuration::version;
+        GET "/workflows" ReadConfiguration => editing::workflows;
+        GET "/workflows/edit" ProposeChanges => editing::workflow;
+        POST "/workflows" ProposeChanges => editing::change_workflow;
+        POST "/parameters" ProposeChanges => editing::change_parameters;
+        GET "/accounts" ReadConfiguration => editing::accounts;
+        GET "/accounts/{account}" ProposeChanges => editing::account;
+        POST "/accounts/{account}" ProposeChanges => editing::change_account;
         GET "/roles" SignedIn => roles::show;
         GET "/people" InvitePeople => people::list;
         POST "/people/{handle}/invitation" InvitePeople => people::invite;

@@ -167,3 +167,69 @@ async fn r93_a_plan_says_what_would_have_been_otherwise_and_what_nobody_could_ap
     assert!(unmanaged.contains("level 1: too few people can decide it for alice"), "{unmanaged}");
     assert_eq!(desk.in_force().await.0, file, "looking changes nothing");
 }
+
+/// The file a page's editor holds, read back from the page.
+fn edited(page: &str) -> String {
+    let (_, rest) = page.split_once("wrap=\"off\">\n").unwrap_or_else(|| panic!("no editor: {page}"));
+    let text = rest.split("</textarea>").next().unwrap_or_default();
+    text.replace("&#34;", "\"").replace("&#39;", "'").replace("&#60;", "<").replace("&#62;", ">").replace("&#38;", "&")
+}
+
+/// R83: a workflow with two levels, a timeout and an escalation, made in a form from nothing and proposed.
+#[tokio::test]
+async fn r83_a_workflow_is_made_and_changed_in_a_form() {
+    let desk = Desk::open().await;
+    let form = "name=on-call&who-0=managers_of&named-0=dba&approvals-0=1&rejections-0=1&timeout-0=30m\
+        &then-0=escalate_to_members_of&then_group-0=dba&notify-0=requester+dba&mail-0=yes\
+        &who-1=people&named-1=carol+bob&approvals-1=2&rejections-1=1&second_factor-1=yes&who-2=&approvals-2=1";
+    let planned = desk.scene.post("/workflows", "root", form).await.text;
+    assert!(planned.contains("+ workflow on-call"), "{planned}");
+    let (_, base) = desk.in_force().await;
+    let made = desk.propose("root", &edited(&planned), &base, "").await;
+    assert!(made.location().contains("?done=applied"), "{}", made.text);
+    let page = desk.scene.get("/workflows", "root").await.text;
+    for words in ["on-call", "managers of dba", "after 30m then members of dba decide, and 30m later it expires"] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    assert!(page.contains("Today: Bob Brandt, Carol Chen") && page.contains("2 approvals needed"), "{page}");
+    let fields = desk.scene.get("/workflows/edit?name=on-call", "root").await.text;
+    assert!(fields.contains("requester dba</textarea>") && fields.contains("Level 3"), "{fields}");
+    let wrong =
+        desk.scene.post("/workflows", "root", "name=x&who-0=members_of&named-0=nobody&approvals-0=1&rejections-0=1");
+    assert!(wrong.await.text.contains("nobody`, which the file does not have"), "says what is wrong");
+    let unlisted = form.replace("30m", "31m");
+    assert!(desk.scene.post("/workflows", "root", &unlisted).await.text.contains("is not among"), "R15");
+    assert_eq!(desk.scene.post("/workflows", "audrey", form).await.status, StatusCode::FORBIDDEN);
+}
+
+/// R84: an account's approval workflow, its exclusion list and automatic approval, in a form.
+#[tokio::test]
+async fn r84_an_account_has_its_approval_workflow_in_a_form() {
+    let desk = Desk::open().await;
+    let account = desk.scene.account("report@prod-db").0;
+    let form = "owners=carol&managers=bob&who-0=account_owners&approvals-0=1&rejections-0=1&mail-0=yes\
+        &exclude_people=audrey&exclude_groups=&automatic=Mon-Fri+09:00-17:00&zone=Europe/Berlin";
+    let planned = desk.scene.post(&format!("/accounts/{account}"), "root", form).await.text;
+    assert!(planned.contains("+ rule account report@prod-db"), "{planned}");
+    let (_, base) = desk.in_force().await;
+    desk.propose("root", &edited(&planned), &base, "").await;
+    let page = desk.scene.get("/accounts", "audrey").await.text;
+    assert!(page.contains("owners of the account") && page.contains("Owned by carol"), "{page}");
+    let fields = desk.scene.get(&format!("/accounts/{account}"), "root").await.text;
+    for words in ["value=\"audrey\"", "Mon,Tue,Wed,Thu,Fri 09:00-17:00", "value=\"Europe/Berlin\""] {
+        assert!(fields.contains(words), "{words}: {fields}");
+    }
+    let none = desk.scene.post(&format!("/accounts/{account}"), "root", "owners=carol&who-0=").await.text;
+    assert!(none.contains("- workflow account report@prod-db"), "{none}");
+}
+
+/// R86, R15: the list of timeouts.
+#[tokio::test]
+async fn r86_the_timeouts_are_a_parameter() {
+    let desk = Desk::open().await;
+    let planned = desk.scene.post("/parameters", "root", "timeouts=10m+30m,+2h").await.text;
+    assert!(planned.contains("~ parameters"), "{planned}");
+    assert!(edited(&planned).contains("[\"10m\", \"30m\", \"2h\"]"), "{planned}");
+    let wrong = desk.scene.post("/parameters", "root", "timeouts=soon").await.text;
+    assert!(wrong.contains("`soon` is not a period"), "{wrong}");
+}

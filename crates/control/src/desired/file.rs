@@ -31,6 +31,13 @@ pub(super) struct File {
     pub(super) rules: Vec<RuleEntry>,
 }
 
+impl File {
+    /// The file as a text.
+    pub(super) fn text(&self) -> String {
+        toml::to_string(self).expect("tables with names as keys")
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PersonEntry {

@@ -40,7 +40,7 @@ pub(super) fn render(directory: &Directory, policy: &Policy) -> String {
             .collect(),
         rules: policy.rules.iter().filter(|r| !is_set_up(&r.name)).map(|r| names.rule_entry(r)).collect(),
     };
-    toml::to_string(&file).expect("tables with names as keys")
+    file.text()
 }
 
 fn device_entry(device: &countersign_core::Device) -> DeviceEntry {

@@ -3,6 +3,7 @@
 
 mod build;
 mod change;
+mod editing;
 mod eye;
 mod levels;
 mod roles;
@@ -12,6 +13,7 @@ pub(crate) use change::difference;
 pub(crate) use levels::{authority_words, then_words};
 
 pub use change::{Base, ChangeView, Configuration, DiffLine, PastView, Plan, Proposed, VersionView};
+pub use editing::{AccountView, LevelFields, LevelToday, WorkflowView};
 pub use roles::{PermissionView, RoleView, RolesView};
 
 use countersign_core::{Position, Role};

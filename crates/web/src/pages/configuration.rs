@@ -118,6 +118,18 @@ pub(crate) async fn propose(visit: Visit, mut request: Request) -> Page {
     }
 }
 
+/// The page with a file that a form made, and what proposing it would change.
+pub(crate) async fn planned(visit: &Visit, made: Result<String, Fault>) -> Page {
+    let control = &visit.site.control;
+    let Configuration { file, base, .. } = control.configuration(visit.actor())?;
+    let (file, plan) = match made {
+        Ok(file) => (file.clone(), control.plan(visit.actor(), &file).await),
+        Err(fault) => (file, Err(fault)),
+    };
+    let said = plan.as_ref().map_or_else(said_no, |_| (StatusCode::OK, None));
+    render(visit, Edited { file, base, reason: String::new(), planned: plan.ok() }, said).await
+}
+
 /// What stands in the editor.
 struct Edited {
     file: String,

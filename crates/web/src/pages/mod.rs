@@ -6,6 +6,7 @@ pub(crate) mod audit;
 pub(crate) mod card;
 pub(crate) mod configuration;
 pub(crate) mod decide;
+pub(crate) mod editing;
 pub(crate) mod invitation;
 pub(crate) mod people;
 pub(crate) mod profile;

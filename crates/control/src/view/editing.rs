@@ -1,0 +1,103 @@
+//! Workflows, accounts and parameters as fields of a form. What a form says becomes a file, which is proposed like any other.
+
+use super::PersonView;
+use countersign_journal::AccountId;
+use serde::Serialize;
+
+/// One level, field by field; every text as people write it in the file.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct LevelFields {
+    /// Who decides: the key of the file, such as `members_of`; empty means that there is no such level.
+    pub who: String,
+    /// Handles, or the group, where `who` needs them.
+    pub named: String,
+    /// How many must approve.
+    pub approvals: String,
+    /// How many must reject.
+    pub rejections: String,
+    /// After which period; empty means never.
+    pub timeout: String,
+    /// What then: `expire`, or the key of the file.
+    pub then: String,
+    /// The group it escalates to.
+    pub then_group: String,
+    /// Who else is told, one a line: `all`, `approver` or `requester`, and a group.
+    pub notify: String,
+    /// Whether its approvers get mail.
+    pub mail: bool,
+    /// Whether the requester chooses whom to ask.
+    pub choose: bool,
+    /// Whether decisions need a fresh second factor.
+    pub second_factor: bool,
+}
+
+/// A level that is not there yet.
+impl Default for LevelFields {
+    fn default() -> LevelFields {
+        let text = |t: &str| t.to_owned();
+        LevelFields {
+            who: String::new(),
+            named: String::new(),
+            approvals: text("1"),
+            rejections: text("1"),
+            timeout: String::new(),
+            then: text("expire"),
+            then_group: String::new(),
+            notify: String::new(),
+            mail: true,
+            choose: false,
+            second_factor: false,
+        }
+    }
+}
+
+/// One level in words, with who could decide it today.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct LevelToday {
+    /// Who decides.
+    pub authority: String,
+    /// Who that is today; nothing where it depends on the request.
+    pub people: Option<Vec<PersonView>>,
+    /// How many must approve.
+    pub approvals: u32,
+    /// When its time is over, counted from its start, and what then; empty when it never is.
+    pub time: String,
+}
+
+/// A workflow, for showing and editing.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct WorkflowView {
+    /// Its name.
+    pub name: String,
+    /// Its levels today.
+    pub levels: Vec<LevelToday>,
+    /// The same as fields.
+    pub fields: Vec<LevelFields>,
+    /// The rules that name it.
+    pub rules: Vec<String>,
+}
+
+/// An account's own set-up, for showing and editing.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct AccountView {
+    /// Which.
+    pub account: AccountId,
+    /// `account@device`.
+    pub label: String,
+    /// Who owns it, by handle.
+    pub owners: String,
+    /// Who manages it, by handle.
+    pub managers: String,
+    /// Its own levels; none when it has no set-up.
+    pub levels: Vec<LevelToday>,
+    /// The same as fields.
+    pub fields: Vec<LevelFields>,
+    /// Who goes straight through, by handle.
+    pub exclude_people: String,
+    /// Groups whose members go straight through.
+    pub exclude_groups: String,
+    /// Hours inside which it approves by itself, one opening a line; empty means never.
+    pub automatic: String,
+    /// The zone of these hours.
+    pub zone: String,
+}
