@@ -10,6 +10,7 @@ import { sendOnce } from './once';
 import { followLive } from './live';
 import { copyOnRequest } from './copy';
 import { openBeside } from './beside';
+import { keepSearches } from './saved';
 
 document.documentElement.classList.add('js');
 tellZone();
@@ -19,6 +20,7 @@ copyOnRequest();
 followLive();
 listenToKeys();
 openBeside();
+document.addEventListener('DOMContentLoaded', keepSearches);
 document.addEventListener('htmx:afterSettle', focusNotice);
 document.addEventListener('DOMContentLoaded', focusNotice);
 void htmx;

@@ -197,3 +197,35 @@ async fn r37_terms_are_changed_on_the_page() {
     let declared = scene.post("/requests/2/emergency", "alice", "reason=now").await;
     assert_eq!(declared.status, StatusCode::CONFLICT);
 }
+
+/// R80, R81: one page over all requests: found by kind, stage and day, decided, taken back, escalated, edited and revoked.
+#[tokio::test]
+async fn r80_r81_everything_is_found_and_acted_on_from_one_page() {
+    let scene = Scene::start().await;
+    let request = scene.ask("alice").await;
+    let page = async |who: &str, query: &str| scene.get(&format!("/requests?{query}"), who).await.text;
+    let row = format!("id=\"row-{}\"", request.0);
+    for found in ["", "status=Pending", "kind=connect", "text=price+fix", "from=2020-01-01&until=2100-01-01"] {
+        assert!(page("root", found).await.contains(&row), "{found}");
+    }
+    for missed in ["status=In+use", "kind=query", "text=nothing+like+it", "until=2020-01-01", "mine=yes"] {
+        assert!(!page("root", missed).await.contains(&row), "{missed}");
+    }
+    assert!(page("root", "kind=change").await.contains("change the configuration"), "of every kind");
+
+    let inbox = scene.get("/approvals", "bob").await.text;
+    let first = decision(&inbox, "approve");
+    assert_eq!(scene.post("/requests/2/decision", "bob", &first).await.status, StatusCode::SEE_OTHER);
+    let decided = scene.get("/approvals?status=decided", "bob").await.text;
+    assert!(decided.contains("/requests/2/retract"), "an approver cancels from the list: {decided}");
+    let second = decision(&scene.get("/approvals", "carol").await.text, "approve");
+    assert_eq!(scene.post("/requests/2/decision", "carol", &second).await.status, StatusCode::SEE_OTHER);
+
+    let ready = page("root", "status=To+be+used").await;
+    assert!(ready.contains(&row) && ready.contains("/requests/2#revoke"), "{ready}");
+    assert!(!page("audrey", "").await.contains("#revoke"), "an auditor acts on nothing");
+    let done = scene.post("/requests/2/revoke", "root", "reason=the+incident+is+closed").await;
+    assert_eq!(done.status, StatusCode::SEE_OTHER);
+    assert!(page("root", "status=Revoked").await.contains(&row));
+    assert_eq!(scene.get("/requests", "alice").await.status, StatusCode::FORBIDDEN);
+}

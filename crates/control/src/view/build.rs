@@ -11,7 +11,7 @@ use crate::words;
 use countersign_core::Permission;
 use countersign_core::digest::UnitPart;
 use countersign_core::refusal::status_word;
-use countersign_core::{Directory, Grant, GrantKind, GrantStage, Request, State};
+use countersign_core::{Directory, Grant, GrantKind, GrantStage, Request, State, Status};
 use countersign_journal::{Act, ActionFacts, Commitment, Entry, Note, Run, canonical};
 
 /// Requests listed at most.
@@ -54,7 +54,11 @@ impl Control {
             let eye = self.eye(&state, &directory, actor);
             let fits = |r: &&Request| {
                 eye.in_scope(r, query.scope)
-                    && (query.status.is_empty() || status_word(&r.status).eq_ignore_ascii_case(&query.status))
+                    && (query.status.is_empty() || stands(&state, r, &query.status))
+                    && (query.kind.is_empty() || kind(&r.act) == query.kind)
+                    && query.from.is_none_or(|from| r.at >= from)
+                    && query.until.is_none_or(|until| r.at < until)
+                    && (!query.for_me || eye.position(r).is_some())
             };
             state
                 .requests
@@ -331,6 +335,14 @@ pub(crate) fn connect_request(state: &State, request: &Request) -> Option<Reques
         Act::Connect | Act::Administer(_) => None,
         Act::Run(run) => state.grants.get(&run.grant).map(|g| g.request),
     }
+}
+
+/// Whether a request has this status, or its grant is at this stage.
+fn stands(state: &State, request: &Request, wanted: &str) -> bool {
+    let stage = state.grant_of(request).map(|g| grant_view(g).stage);
+    let approved = request.status == Status::Approved;
+    status_word(&request.status).eq_ignore_ascii_case(wanted)
+        || (approved && stage.is_some_and(|stage| stage.eq_ignore_ascii_case(wanted)))
 }
 
 /// The kind of a request, in one word.

@@ -312,8 +312,16 @@ pub enum Scope {
 pub struct RequestQuery {
     /// Which.
     pub scope: Scope,
-    /// Only with this status word (any case); empty means any.
+    /// Only with this status, or stage of its grant (`To be used`, `In use`, `Ended`), in any case; empty means any.
     pub status: String,
+    /// Only of this kind: `connect`, `query` or `change`; empty means any.
+    pub kind: String,
+    /// Only made at or after this moment.
+    pub from: Option<Timestamp>,
+    /// Only made before this moment.
+    pub until: Option<Timestamp>,
+    /// Only those the actor can decide now.
+    pub for_me: bool,
     /// Only with this text in asker, target, reason, statement or number; empty means any.
     pub text: String,
     /// Only before this number.

@@ -79,6 +79,10 @@ pub(crate) struct ListParams {
     status: String,
     #[serde(default)]
     text: String,
+    #[serde(default)]
+    kind: String,
+    from: Option<String>,
+    until: Option<String>,
     before: Option<u64>,
     limit: Option<usize>,
 }
@@ -99,6 +103,10 @@ pub(crate) async fn list(
         scope,
         status: params.status,
         text: params.text,
+        kind: params.kind,
+        from: moment("from", params.from.as_deref())?,
+        until: moment("until", params.until.as_deref())?,
+        for_me: false,
         before: params.before.map(RequestId),
         limit: params.limit.unwrap_or(LINES),
     };

@@ -1,7 +1,7 @@
 //! My approvals: what waits for this person, and what they decided.
 
 use super::card::Card;
-use super::requests::{LINES, ListParams};
+use super::requests::{Acts, LINES, ListParams};
 use super::{Page, Shell, Visit, ok};
 use crate::reader::Reader;
 use askama::Template;
@@ -20,6 +20,10 @@ struct ApprovalsPage<'p> {
 }
 
 impl ApprovalsPage<'_> {
+    fn acts(&self, r: &'_ RequestView) -> String {
+        Acts::of(r, "/approvals?status=decided")
+    }
+
     fn older(&self) -> Option<String> {
         let last = self.requests.last().filter(|_| self.requests.len() == LINES)?;
         let tab = if self.decided { "status=decided&" } else { "" };
@@ -30,7 +34,7 @@ impl ApprovalsPage<'_> {
 /// `GET /approvals`
 pub(crate) async fn inbox(visit: Visit, Query(params): Query<ListParams>) -> Page {
     let decided = params.status == "decided";
-    let mut query = params.query(if decided { Scope::MyDecisions } else { Scope::ForMe });
+    let mut query = params.query(if decided { Scope::MyDecisions } else { Scope::ForMe }, &visit.reader);
     // The parameter chose the tab; it is no status of a request.
     query.status.clear();
     let requests = visit.site.control.requests(visit.actor(), &query).await?;

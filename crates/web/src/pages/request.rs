@@ -58,17 +58,8 @@ impl RequestPage<'_> {
         format!("{stage}{need}{reject}")
     }
 
-    /// The first open level, as (track, level, epoch) of what this reader sees.
     fn escalates(&self) -> Option<(usize, usize, u32)> {
-        let levels = self
-            .r
-            .tracks
-            .iter()
-            .enumerate()
-            .flat_map(|(t, levels)| levels.iter().enumerate().map(move |(l, level)| (t, l, level)));
-        let mut open = levels.filter(|(_, _, level)| matches!(level.stage, "open" | "blocked"));
-        open.find(|(_, _, level)| level.escalated.is_empty() && level.then.ends_with("decide"))
-            .map(|(t, l, level)| (t, l, level.epoch))
+        escalates(self.r)
     }
 
     fn acts(&self) -> bool {
@@ -76,6 +67,14 @@ impl RequestPage<'_> {
         let special = may.edit || may.emergency || may.stop || (may.escalate && self.escalates().is_some());
         may.withdraw || may.retract || may.revoke || may.surrender || special
     }
+}
+
+/// The first open level that can escalate, as (track, level, epoch) of what this reader sees.
+pub(crate) fn escalates(r: &RequestView) -> Option<(usize, usize, u32)> {
+    let levels = (0..).zip(&r.tracks).flat_map(|(t, levels)| (0..).zip(levels).map(move |(l, level)| (t, l, level)));
+    let mut open = levels.filter(|(_, _, level)| matches!(level.stage, "open" | "blocked"));
+    open.find(|(_, _, level)| level.escalated.is_empty() && level.then.ends_with("decide"))
+        .map(|(t, l, level)| (t, l, level.epoch))
 }
 
 /// `GET /requests/{id}`

@@ -12,7 +12,11 @@ use serde::Deserialize;
 /// Lines on one page of a list.
 pub(crate) const LINES: usize = 50;
 /// The filters a list offers.
-const STATUSES: [&str; 7] = ["", "Pending", "Approved", "Disapproved", "Canceled", "Expired", "Revoked"];
+const STATUSES: [&str; 9] =
+    ["", "Pending", "To be used", "In use", "Approved", "Disapproved", "Canceled", "Expired", "Revoked"];
+/// The kinds of request, and what they are called.
+const KINDS: [(&str, &str); 4] =
+    [("", "Every kind"), ("connect", "Connections"), ("query", "Queries"), ("change", "Configuration")];
 
 #[derive(Deserialize)]
 pub(crate) struct ListParams {
@@ -20,6 +24,16 @@ pub(crate) struct ListParams {
     pub(crate) status: String,
     #[serde(default)]
     pub(crate) text: String,
+    #[serde(default)]
+    pub(crate) kind: String,
+    /// Days, in the reader's zone.
+    #[serde(default)]
+    pub(crate) from: String,
+    #[serde(default)]
+    pub(crate) until: String,
+    /// Set when only those the reader can decide are wanted.
+    #[serde(default)]
+    pub(crate) mine: String,
     pub(crate) before: Option<String>,
     #[serde(flatten)]
     pub(crate) done: DoneParams,
@@ -27,14 +41,40 @@ pub(crate) struct ListParams {
 
 impl ListParams {
     /// The search these parameters stand for.
-    pub(crate) fn query(&self, scope: Scope) -> RequestQuery {
+    pub(crate) fn query(&self, scope: Scope, reader: &Reader) -> RequestQuery {
+        let day = |text: &str, time: &str| reader.read(&format!("{}T{time}", text.trim()));
         RequestQuery {
             scope,
             status: self.status.clone(),
             text: self.text.clone(),
+            kind: self.kind.clone(),
+            from: day(&self.from, "00:00"),
+            until: day(&self.until, "23:59").map(|end| end.plus(60)),
+            for_me: !self.mine.is_empty(),
             before: self.before.as_deref().and_then(|b| b.parse().ok()).map(RequestId),
             limit: LINES,
         }
+    }
+}
+
+/// What the reader can do with one request of a list, without leaving it.
+#[derive(Template)]
+#[template(path = "acts.html")]
+pub(crate) struct Acts<'a> {
+    r: &'a RequestView,
+    /// Where a decision leads back to.
+    here: &'a str,
+}
+
+impl Acts<'_> {
+    /// Its buttons; nothing when there is nothing to do.
+    pub(crate) fn of(r: &RequestView, here: &str) -> String {
+        Acts { r, here }.render().unwrap_or_default().trim().to_owned()
+    }
+
+    /// Where an escalation by hand would take place, as (track, level, epoch).
+    fn escalates(&self) -> Option<(usize, usize, u32)> {
+        super::request::escalates(self.r).filter(|_| self.r.may.escalate)
     }
 }
 
@@ -53,7 +93,7 @@ struct RequestsPage<'p> {
 impl RequestsPage<'_> {
     fn statuses(&self) -> Vec<(&'static str, String, bool)> {
         let line = |status: &'static str| {
-            let address = format!("{}?status={status}&text={}", self.path, escaped(&self.params.text));
+            let address = format!("{}?status={}&{}", self.path, escaped(status), self.others());
             (if status.is_empty() { "All" } else { status }, address, status.eq_ignore_ascii_case(&self.params.status))
         };
         STATUSES.into_iter().map(line).collect()
@@ -61,18 +101,39 @@ impl RequestsPage<'_> {
 
     fn older(&self) -> Option<String> {
         let last = self.requests.last().filter(|_| self.requests.len() == LINES)?;
-        let (status, text) = (escaped(&self.params.status), escaped(&self.params.text));
-        Some(format!("{}?status={status}&text={text}&before={}", self.path, last.id.0))
+        let status = escaped(&self.params.status);
+        Some(format!("{}?status={status}&{}&before={}", self.path, self.others(), last.id.0))
+    }
+
+    /// Every filter but the status, as they stand in an address.
+    fn others(&self) -> String {
+        let ListParams { text, kind, from, until, mine, .. } = &self.params;
+        let all = [("text", text), ("kind", kind), ("from", from), ("until", until), ("mine", mine)];
+        let given = all.iter().filter(|(_, value)| !value.is_empty());
+        given.map(|(name, value)| format!("{name}={}", escaped(value))).collect::<Vec<_>>().join("&")
+    }
+
+    /// The address of this very list, where acts on it lead back to.
+    fn here(&self) -> String {
+        format!("{}?status={}&{}", self.path, escaped(&self.params.status), self.others())
+    }
+
+    fn kinds(&self) -> &'static [(&'static str, &'static str)] {
+        &KINDS
+    }
+
+    fn acts(&self, r: &RequestView) -> String {
+        Acts::of(r, &self.here())
     }
 
     fn filtered(&self) -> bool {
-        !self.params.status.is_empty() || !self.params.text.is_empty() || self.params.before.is_some()
+        !self.params.status.is_empty() || !self.others().is_empty() || self.params.before.is_some()
     }
 }
 
 /// `GET /my-requests`
 pub(crate) async fn mine(visit: Visit, Query(params): Query<ListParams>) -> Page {
-    let requests = visit.site.control.requests(visit.actor(), &params.query(Scope::Mine)).await?;
+    let requests = visit.site.control.requests(visit.actor(), &params.query(Scope::Mine, &visit.reader)).await?;
     let shell = visit.shell("My requests", "mine").saying(params.done.notice());
     let lead = "What you asked for, statements held in your sessions included.";
     let path = "/my-requests";
@@ -81,8 +142,8 @@ pub(crate) async fn mine(visit: Visit, Query(params): Query<ListParams>) -> Page
 
 /// `GET /requests`
 pub(crate) async fn all(visit: Visit, Query(params): Query<ListParams>) -> Page {
-    let requests = visit.site.control.requests(visit.actor(), &params.query(Scope::All)).await?;
-    let shell = visit.shell("All requests", "all").saying(params.done.notice());
-    let lead = "Everybody's requests, those that only needed a reason included.";
+    let requests = visit.site.control.requests(visit.actor(), &params.query(Scope::All, &visit.reader)).await?;
+    let shell = visit.shell("Approval management", "all").saying(params.done.notice());
+    let lead = "Everybody's requests of every kind, those that only needed a reason included.";
     ok(&RequestsPage { shell, reader: &visit.reader, path: "/requests", lead, requests, params, everybody: true })
 }
