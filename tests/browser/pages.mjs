@@ -89,7 +89,7 @@ async function administrator(browser) {
   assert.ok((await page.locator('.sql .t-hidden').count()) >= 2, 'hidden characters are visible');
   await survey(page, 'request-hidden', SCHEMES.all);
   for (const [path, name] of [['/audit', 'audit'], ['/people', 'people'], ['/roles', 'roles'], ['/workflows', 'workflows'],
-    ['/workflows/edit?name=dba', 'workflow'], ['/accounts', 'accounts'], ['/approvals', 'my-approvals-empty']]) {
+    ['/workflows/edit?name=dba', 'workflow'], ['/accounts', 'accounts'], ['/delegations', 'delegations'], ['/approvals', 'my-approvals-empty']]) {
     await page.goto(address + path);
     await survey(page, name);
   }

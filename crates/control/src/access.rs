@@ -9,6 +9,7 @@ use countersign_core::Permission;
 use countersign_core::ruling::Reason;
 use countersign_core::{About, Asked, Directory, GrantStage, Ruling, State, Status, approvers, rule};
 use countersign_journal::{AccountId, Act, ActionFacts, Outcome, PersonId, TargetFacts};
+use std::collections::BTreeSet;
 
 impl Control {
     /// Every target the rules let the actor reach or ask for.
@@ -147,8 +148,12 @@ impl Control {
             escalated: String::new(),
             votes: Vec::new(),
         };
+        let left = ruling.tracks.iter().flat_map(|t| &t.levels).filter(|l| l.choose);
+        let choose: BTreeSet<PersonId> =
+            left.flat_map(|l| approvers(&state, directory, now, &l.authority, about)).collect();
         let conditions = &ruling.conditions;
         let preview = Preview {
+            choose: choose.into_iter().map(|p| crate::view::person_view(directory, p)).collect(),
             outcome: ruling.outcome,
             rules: ruling.reasons.iter().map(|r| r.name.clone()).collect(),
             tracks: ruling.tracks.iter().map(|t| t.levels.iter().map(level).collect()).collect(),

@@ -94,8 +94,8 @@ macro_rules! routes {
 
 fn page_routes() -> Vec<Route> {
     use pages::{
-        access, approvals, audit, configuration, decide, editing, invitation, people, profile, request, requests,
-        roles, sessions, sign_in, why,
+        access, approvals, audit, configuration, decide, delegations, editing, invitation, people, profile, request,
+        requests, roles, sessions, sign_in, why,
     };
     routes! { Surface::Page;
         GET "/sign-in" Anyone => sign_in::form;
@@ -141,6 +141,9 @@ fn page_routes() -> Vec<Route> {
         GET "/roles" SignedIn => roles::show;
         GET "/people" InvitePeople => people::list;
         POST "/people/{handle}/invitation" InvitePeople => people::invite;
+        GET "/delegations" SignedIn => delegations::list;
+        POST "/delegations" SignedIn => delegations::lend;
+        POST "/delegations/{id}/end" SignedIn => delegations::end;
         GET "/profile" SignedIn => profile::show;
         POST "/profile/second-factor" SignedIn => profile::begin;
         POST "/profile/second-factor/finish" SignedIn => profile::finish;

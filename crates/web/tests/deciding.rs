@@ -229,3 +229,50 @@ async fn r80_r81_everything_is_found_and_acted_on_from_one_page() {
     assert!(page("root", "status=Revoked").await.contains(&row));
     assert_eq!(scene.get("/requests", "alice").await.status, StatusCode::FORBIDDEN);
 }
+
+/// R42: lent on the page, used by the borrower, ended early; nobody ends what is not theirs.
+#[tokio::test]
+async fn r42_the_right_to_decide_is_lent_and_taken_back_on_the_page() {
+    let scene = Scene::start().await;
+    scene.ask("alice").await;
+    let lend = "to=carol&start=&end=2100-01-01T00:00&zone=UTC";
+    assert_eq!(scene.post("/delegations", "bob", lend).await.status, StatusCode::CONFLICT, "not for ever");
+    let now = scene.control.now();
+    let tomorrow = jiff::Timestamp::from_microsecond(now.plus(86_400).0).expect("a moment").to_string();
+    let lend = format!("to=carol&start=&end={}&zone=UTC", &tomorrow[..16]);
+    assert_eq!(scene.post("/delegations", "bob", &lend).await.location(), "/delegations?done=lent");
+    let shown = scene.get("/delegations", "carol").await.text;
+    assert!(shown.contains("Bob Brandt") && shown.contains("live"), "{shown}");
+    assert_eq!(scene.post("/delegations/1/end", "alice", "").await.status, StatusCode::CONFLICT, "not hers");
+    assert!(scene.get("/delegations", "alice").await.text.contains("Nothing is lent"), "nor seen by her");
+    let inbox = scene.get("/approvals", "carol").await.text;
+    assert_eq!(
+        scene.post("/requests/2/decision", "carol", &decision(&inbox, "approve")).await.status,
+        StatusCode::SEE_OTHER
+    );
+    assert!(scene.get("/requests/2", "bob").await.text.contains("</strong> for Bob Brandt approved"));
+    assert_eq!(scene.post("/delegations/1/end", "bob", "").await.location(), "/delegations?done=unlent");
+}
+
+/// R12: the page offers whom to ask where a level leaves the choice, and only those are written to.
+#[tokio::test]
+async fn r12_the_page_offers_whom_to_ask() {
+    let scene = Scene::start().await;
+    let root = scene.actor("root").await;
+    let file = scene.control.configuration(&root).expect("may").file;
+    let choice = file.replacen("managers_of = \"dba\"", "people = [\"bob\", \"carol\"]\nchoose = true", 2);
+    scene.control.propose(&root, &choice, "", None).await.expect("applied");
+    let account = scene.account("app@prod-db").0;
+    let form = scene.get(&format!("/access/{account}/reserve"), "alice").await.text;
+    assert!(form.contains("name=\"ask.bob\"") && form.contains("name=\"ask.carol\""), "{form}");
+    let (start, end) = (hidden_input(&form, "start"), hidden_input(&form, "end"));
+    let ask = format!("reason=price+fix+4711&start={start}&end={end}&zone=UTC&database=shop&ask.bob=yes");
+    let sent = scene.post(&format!("/access/{account}/reserve"), "alice", &ask).await;
+    let id = sent.location().strip_prefix("/requests/").and_then(|rest| rest.split('?').next()).expect("a request");
+    let view = json(&scene.api(Method::GET, &format!("/requests/{id}"), "bob", "").await.text);
+    assert_eq!(view["status"], "Pending", "{view}");
+    let nobody = ask.replace("ask.bob", "ask.nobody");
+    assert!(
+        scene.post(&format!("/access/{account}/reserve"), "alice", &nobody).await.text.contains("Nobody is called")
+    );
+}

@@ -168,6 +168,8 @@ pub struct Preview {
     pub emergency: bool,
     /// Whether nobody else can use the account meanwhile.
     pub exclusive: bool,
+    /// Whom the requester may choose among, where a level leaves the choice (R12); empty where none does.
+    pub choose: Vec<PersonView>,
 }
 
 /// The statement a request is about, for showing.

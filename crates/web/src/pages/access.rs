@@ -14,6 +14,7 @@ use countersign_core::Refusal;
 use countersign_journal::{AccountId, Outcome, Timestamp, Window};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
+use std::collections::HashMap;
 
 /// Requests shown on the first page before a link leads to all of them.
 const WAITING_SHOWN: usize = 3;
@@ -88,6 +89,19 @@ pub(crate) struct ReserveForm {
     end: String,
     #[serde(default)]
     zone: String,
+    /// Whom to ask: a box for each person, `ask.HANDLE`.
+    #[serde(flatten)]
+    more: HashMap<String, String>,
+}
+
+impl ReserveForm {
+    fn ask_whom(&self) -> Vec<String> {
+        self.more.keys().filter_map(|name| name.strip_prefix("ask.")).map(str::to_owned).collect()
+    }
+
+    fn asks(&self, handle: &str) -> bool {
+        self.more.contains_key(&format!("ask.{handle}"))
+    }
 }
 
 /// What is wrong with it, beside the field it is about.
@@ -166,7 +180,7 @@ async fn try_ask(visit: &Visit, line: &AccessView, form: &ReserveForm) -> Result
         reason: form.reason.clone(),
         choice: form.choice.clone(),
         ticket: form.ticket.clone(),
-        ask_whom: Vec::new(),
+        ask_whom: form.ask_whom(),
     };
     let asked = control.reserve(visit.actor(), reservation).await;
     let id = asked.map_err(beside_the_field)?;

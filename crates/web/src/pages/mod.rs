@@ -6,6 +6,7 @@ pub(crate) mod audit;
 pub(crate) mod card;
 pub(crate) mod configuration;
 pub(crate) mod decide;
+pub(crate) mod delegations;
 pub(crate) mod editing;
 pub(crate) mod invitation;
 pub(crate) mod people;
@@ -172,6 +173,8 @@ impl DoneParams {
             "surrendered" => format!("You gave {on} back."),
             "asked" => format!("Request {on} was sent."),
             "granted" => format!("{on} was granted at once: nobody needs to decide it."),
+            "lent" => "Your right to decide is lent.".to_owned(),
+            "unlent" => "The delegation has ended.".to_owned(),
             "applied" => format!("{on} is in force."),
             "unchanged" => "Nothing would change, so nothing was proposed.".to_owned(),
             "terminated" => format!("The server is ending {session}."),
