@@ -9,7 +9,7 @@ use crate::store::{Login, Row};
 use crate::vault::Purpose;
 use crate::view::{PersonRow, PersonView};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use countersign_core::Permission;
+use countersign_core::{Input, Permission};
 use countersign_journal::{Digest, Note, PersonId, Seconds, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -262,6 +262,9 @@ impl Control {
         // Whoever has the link can become that person: nobody gains what they may not do themselves.
         if !self.directory().permissions(person).is_subset(&actor.permissions) {
             return Err(Fault::NotPermitted);
+        }
+        if self.0.store.login(person).await?.is_some() {
+            self.submit(Input::MakeLink { person, by: actor.person }, Vec::new()).await?;
         }
         self.make_invitation(person, Some(actor.person)).await
     }

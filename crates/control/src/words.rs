@@ -28,6 +28,7 @@ pub(crate) fn kind(event: &Event) -> &'static str {
         Event::Reviewed { .. } => "reviewed",
         Event::Delegated { .. } => "delegated",
         Event::DelegationEnded { .. } => "delegation_ended",
+        Event::LinkMade { .. } => "link_made",
         Event::GrantEdited { .. } => "grant_edited",
         Event::GrantEnded { .. } => "grant_ended",
         Event::SessionOpened { .. } => "session_opened",
@@ -102,6 +103,7 @@ pub(crate) fn say(event: &Event, state: &State, directory: &Directory) -> Said {
         | Event::Reviewed { .. }
         | Event::Delegated { .. }
         | Event::DelegationEnded { .. }
+        | Event::LinkMade { .. }
         | Event::GrantEdited { .. } => return say_special(event, state, directory),
         Event::RequestApproved { request, grant, .. } => {
             (format!("{request} approved, yields {grant}"), Some(*request), None)
@@ -156,6 +158,9 @@ fn say_special(event: &Event, state: &State, directory: &Directory) -> Said {
         }
         Event::Delegated { from, to, .. } => (format!("{} lent the right to decide to {}", who(from), who(to)), None),
         Event::DelegationEnded { delegation, by } => (format!("{} ended {delegation}", who(by)), None),
+        Event::LinkMade { person, by } => {
+            (format!("{} made a link that can replace the password of {}", who(by), who(person)), None)
+        }
         Event::GrantEdited { grant, by, .. } => {
             (format!("{} changed the terms of {grant}", who(by)), state.grants.get(grant).map(|g| g.request))
         }

@@ -41,6 +41,9 @@ pub fn apply(state: &mut State, at: Timestamp, event: &Event) {
             emergency(state, at, event);
         }
         Event::Delegated { .. } | Event::DelegationEnded { .. } => lent(state, event),
+        Event::LinkMade { person, by } => {
+            state.links.insert(*person, *by);
+        }
         Event::GrantEdited { .. } | Event::GrantEnded { .. } => grant_changed(state, event),
         Event::SessionOpened { .. } => session_opened(state, at, event),
         Event::SessionClosed { session, why, transcript, records } => {

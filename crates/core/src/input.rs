@@ -102,6 +102,13 @@ pub enum Input {
         /// Who says so.
         by: PersonId,
     },
+    /// Somebody makes a one-time link that can replace a person's password.
+    MakeLink {
+        /// Whose password.
+        person: PersonId,
+        /// Who makes it.
+        by: PersonId,
+    },
     /// A client wants a session.
     Open {
         /// Whose.

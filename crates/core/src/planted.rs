@@ -37,6 +37,8 @@ pub(crate) enum Fault {
     NobodyLeftRaisesNoAlarm,
     /// An administrator changes policy and directory alone although there is another.
     AdministersAlone,
+    /// Whoever the requester could have become by a link decides for the requester.
+    LinkLendsAuthority,
     /// What is put in force is not compared with what was approved.
     ChangeNotCompared,
 }

@@ -51,6 +51,8 @@ pub enum Refusal {
     LevelMoved,
     #[error("nobody decides their own request")]
     OwnRequest,
+    #[error("the requester made the last link to your password, so somebody else must decide this")]
+    LinkByRequester,
     #[error("you are not an approver of the open level of request {0}")]
     NotAnApprover(RequestId),
     #[error("your decision on this request already counts; one person counts once")]

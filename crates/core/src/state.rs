@@ -35,6 +35,8 @@ pub struct State {
     pub unreported: BTreeSet<GrantId>,
     /// Every right to decide ever lent.
     pub delegations: BTreeMap<DelegationId, Delegation>,
+    /// Who made the last one-time link that could replace somebody's password.
+    pub links: BTreeMap<PersonId, PersonId>,
 }
 
 impl State {

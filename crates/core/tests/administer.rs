@@ -237,3 +237,46 @@ fn r87_only_super_administrators_change_roles_once_there_is_one() {
         ",
     );
 }
+
+#[test]
+fn r38_whoever_could_have_become_somebody_by_a_link_is_not_decided_for_by_them() {
+    check(
+        "
+        rule connect approve by dba
+        apply
+        zoe administers
+        root links zoe
+          root can become zoe
+        root proposes bob joins sec
+          no: nobody can decide this: level 1 has no approver besides the requester; an administrator must name an approver
+        zoe proposes bob joins sec
+          #1 made, approve
+          level 1 waits for root
+        root approves #1
+          root approves level 1
+          #1 approved, grant 1 09:00-177:00
+        alice asks 10:00-11:00
+          #2 made, approve
+          level 1 waits for bob, carol
+        alice links bob
+          alice can become bob
+        bob approves #2
+          no: the requester made the last link to your password, so somebody else must decide this
+        carol approves #2
+          carol approves level 1
+          #2 approved, grant 2 10:00-11:00
+        alice asks 12:00-13:00
+          #3 made, approve
+          level 1 waits for carol
+        alice links carol
+          alice can become carol
+          level 1 blocked
+          administrators are alarmed
+        root links bob
+          root can become bob
+        bob approves #3
+          bob approves level 1
+          #3 approved, grant 3 12:00-13:00
+        ",
+    );
+}

@@ -268,6 +268,9 @@ pub enum Event {
     Delegated { delegation: DelegationId, from: PersonId, to: PersonId, window: Window },
     /// It was taken or given back before its end.
     DelegationEnded { delegation: DelegationId, by: PersonId },
+    /// Somebody can become this person by a one-time link that replaces their password: from now on the person decides
+    /// nothing that `by` asked for.
+    LinkMade { person: PersonId, by: PersonId },
     /// The terms of a grant were changed, never beyond what was signed (R37).
     GrantEdited { grant: GrantId, by: PersonId, terms: Terms, reason: Option<Commitment> },
     /// A grant is over.

@@ -7,7 +7,7 @@ use crate::request::Request;
 use crate::special::Lent;
 use crate::usage::{Grant, Session};
 use countersign_journal::{
-    AccountId, DelegationId, Entry, Event, GrantEnd, GrantId, Head, RequestId, SessionId, Timestamp,
+    AccountId, DelegationId, Entry, Event, GrantEnd, GrantId, Head, PersonId, RequestId, SessionId, Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,6 +26,8 @@ pub(crate) struct Ledger {
     pub(crate) hanging: BTreeMap<GrantId, BTreeSet<RequestId>>,
     /// Accounts in exclusive use.
     pub(crate) held: BTreeMap<AccountId, GrantId>,
+    /// Who made the last link to whose password.
+    pub(crate) links: BTreeMap<PersonId, PersonId>,
     /// Rights to decide that were lent.
     pub(crate) lent: BTreeMap<DelegationId, Lent>,
     /// Policy and directory.
@@ -114,6 +116,7 @@ impl Ledger {
         if matches!(
             entry.event,
             Event::DirectoryApplied { .. }
+                | Event::LinkMade { .. }
                 | Event::PolicyApplied { .. }
                 | Event::Voted { .. }
                 | Event::Retracted { .. }
@@ -140,6 +143,10 @@ impl Ledger {
                 self.reviewed(at, &event)
             }
             Event::Delegated { delegation, from, to, window } => self.delegated(at, delegation, from, to, window),
+            Event::LinkMade { person, by } => {
+                self.links.insert(person, by);
+                Ok(())
+            }
             Event::DelegationEnded { delegation, .. } => self.delegation_ended(at, delegation),
             Event::GrantEdited { grant, by, terms, .. } => self.edited(grant, by, terms),
             event @ Event::Retracted { .. } => self.retracted(&event),

@@ -71,6 +71,10 @@ impl Ledger {
         let requester = request.made.person.id;
         ensure(person != requester, || format!("`{person}` decides their own request `{id}`"))?;
         ensure(behalf != Some(requester), || format!("`{person}` decides `{id}` by a right of its requester"))?;
+        let derived = [Some(person), behalf].into_iter().flatten().any(|p| self.links.get(&p) == Some(&requester));
+        ensure(!derived, || {
+            format!("`{person}` decides `{id}`, whose requester made the last link to their password")
+        })?;
         let again = request.counts(person) || behalf.is_some_and(|p| request.counts(p));
         ensure(!again, || format!("`{person}`, or whose right they use, decides `{id}` a second time"))?;
         let lent = behalf.is_none_or(|from| self.borrowers(at).contains(&(from, person)));

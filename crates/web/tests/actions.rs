@@ -245,3 +245,20 @@ async fn nobody_makes_a_link_for_somebody_who_may_do_more() {
     assert!(scene.control.invite(&adam, "audrey").await.is_ok(), "an auditor");
     assert_eq!(scene.post("/people/root/invitation", "adam", "").await.status, StatusCode::FORBIDDEN);
 }
+
+/// R38: an administrator who makes a link to another's password gains no approver by it.
+#[tokio::test]
+async fn r38_a_link_to_the_second_administrator_gains_no_approval() {
+    let scene = Tries::new().await.scene;
+    let root = scene.actor("root").await;
+    let file = scene.control.configuration(&root).expect("may").file;
+    let change = file.replace("name = \"oncall\"", "name = \"on-call\"").replace("of = \"oncall\"", "of = \"on-call\"");
+    let waits = scene.control.propose(&root, &change, "a better name", None).await.expect("adam can decide it");
+    scene.control.invite(&root, "adam").await.expect("a link");
+    let id = waits.request.expect("a request");
+    let adam = scene.actor("adam").await;
+    let at = Position { track: 0, level: 0, epoch: 0 };
+    let decided = scene.control.decide(&adam, id, at, Verdict::Approve, None, "").await;
+    assert!(decided.expect_err("not adam").to_string().contains("last link to your password"));
+    assert_eq!(scene.control.configuration(&root).expect("may").file, file);
+}

@@ -1,7 +1,7 @@
 //! Levels in time: opened, escalated, blocked, freed, timed out (R15–R19). A level nobody can decide is never skipped.
 
 use super::World;
-use super::who::{able, votes_left};
+use super::who::{able, holders, votes_left};
 use crate::apply;
 use crate::directory::About;
 use crate::input::Position;
@@ -41,7 +41,7 @@ pub(super) fn started(world: &World<'_>, at: At, level: &Level, about: About) ->
 pub(super) fn first(world: &World<'_>, at: At, plan: &TrackPlan, about: About) -> Result<Event, Refusal> {
     let nobody = |what: &str| Refusal::NobodyCanDecide { what: what.to_owned() };
     let level = plan.levels.first().ok_or_else(|| nobody("the rule names no workflow"))?;
-    let holders = world.directory.holders(&level.authority, about).len();
+    let holders = holders(world, &level.authority, about).len();
     match holders {
         0 => Err(nobody("level 1 has no approver besides the requester")),
         n if n < level.approvals as usize => Err(nobody("level 1 has fewer approvers than it requires")),
@@ -60,7 +60,7 @@ fn others(
 ) -> Option<Event> {
     let level = track.open()?;
     let counted: BTreeSet<PersonId> = request.counted().chain(by).collect();
-    let holders = world.directory.holders(&to, request.about());
+    let holders = holders(world, &to, request.about());
     let free = holders.difference(&counted).count();
     let enough = free >= missing(track, level) as usize || planted::is(Fault::EscalatesToNobody);
     if Some(&to) == track.authority() || !enough {

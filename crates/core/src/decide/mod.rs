@@ -44,6 +44,7 @@ pub fn decide(state: &State, directory: &Directory, input: Input, now: Timestamp
         Input::StopEmergency { request, by, comment } => emergency::stop(&world, request, by, comment).map(done),
         Input::Delegate { from, to, window } => lend::delegate(&world, from, to, window),
         Input::EndDelegation { delegation, by } => lend::end(&world, delegation, by).map(done),
+        Input::MakeLink { person, by } => Ok(done(who::link_made(&world, person, by))),
         Input::Open { person, account, database, from, nonce } => {
             session::open(&world, person, account, database.as_deref(), from, nonce)
         }

@@ -1,19 +1,50 @@
 //! Who may decide, resolved at the moment of asking: members now, their rights as lent now, never the requester.
 
-use super::World;
+use super::{World, level};
+use crate::apply;
 use crate::directory::{About, Directory};
 use crate::input::Position;
 use crate::planted::{self, Fault};
 use crate::refusal::Refusal;
 use crate::state::{Request, State, Status, Track};
-use countersign_journal::{Authority, PersonId, Timestamp};
+use countersign_journal::{Authority, Event, PersonId, Timestamp};
 use std::collections::BTreeSet;
+
+/// Who holds the authority and can use it against this requester: nobody can whom the requester could have become by the
+/// last link to their password, for that would be an authority derived from the requester (R38).
+pub(super) fn holders(world: &World<'_>, authority: &Authority, about: About) -> BTreeSet<PersonId> {
+    let mut holders = world.directory.holders(authority, about);
+    holders.retain(|p| !linked(world, *p, about.requester));
+    holders
+}
+
+/// Whether the last link to this person's password was made by the requester.
+fn linked(world: &World<'_>, person: PersonId, requester: PersonId) -> bool {
+    world.state.links.get(&person) == Some(&requester) && !planted::is(Fault::LinkLendsAuthority)
+}
+
+/// A link that can replace a password, and what follows for the levels its maker waits for.
+pub(super) fn link_made(world: &World<'_>, person: PersonId, by: PersonId) -> Vec<Event> {
+    let made = Event::LinkMade { person, by };
+    let waiting = world.state.waiting().filter(|r| r.person.id == by);
+    let mut after = State {
+        requests: waiting.map(|r| (r.id, r.clone())).collect(),
+        delegations: world.state.delegations.clone(),
+        links: world.state.links.clone(),
+        ..State::default()
+    };
+    apply(&mut after, world.now, &made);
+    let world = World { state: &after, ..*world };
+    let follows = after.requests.values().flat_map(|r| level::rechecked(&world, r));
+    std::iter::once(made).chain(follows).collect()
+}
 
 /// Everyone who could decide: holders of the authority, and whoever borrowed a holder's right (R42).
 pub(super) fn able(world: &World<'_>, authority: &Authority, about: About) -> BTreeSet<PersonId> {
-    let holders = world.directory.holders(authority, about);
+    let holders = holders(world, authority, about);
     let lent = world.state.delegations.values().filter(|d| d.is_live(world.now) && holders.contains(&d.from));
-    let borrowers = lent.map(|d| d.to).filter(|p| *p != about.requester && world.directory.enabled(*p).is_some());
+    let may = |p: &PersonId| *p != about.requester && !linked(world, *p, about.requester);
+    let borrowers = lent.map(|d| d.to).filter(|p| may(p) && world.directory.enabled(*p).is_some());
     let borrowers: BTreeSet<PersonId> = borrowers.collect();
     &holders | &borrowers
 }
@@ -21,7 +52,7 @@ pub(super) fn able(world: &World<'_>, authority: &Authority, about: About) -> BT
 /// How many more votes an authority could yield on a request: holders whose answer does not count already. A lent right
 /// is the lender's one vote.
 pub(super) fn votes_left(world: &World<'_>, request: &Request, track: &Track, authority: &Authority) -> usize {
-    let mut holders = world.directory.holders(authority, request.about());
+    let mut holders = holders(world, authority, request.about());
     for person in request.counted().chain(track.escalated.as_ref().and_then(|e| e.by)) {
         holders.remove(&person);
     }
@@ -48,7 +79,10 @@ pub(super) fn standing(
     if person == request.person.id && !planted::is(Fault::OwnVoteCounts) {
         return Err(Refusal::OwnRequest);
     }
-    let holders = world.directory.holders(authority, request.about());
+    if linked(world, person, request.person.id) {
+        return Err(Refusal::LinkByRequester);
+    }
+    let holders = holders(world, authority, request.about());
     let voters = || request.tracks.iter().flat_map(|t| &t.votes).map(|v| v.approver);
     let counted: BTreeSet<PersonId> =
         if planted::is(Fault::LenderCountsToo) { voters().collect() } else { request.counted().collect() };

@@ -63,7 +63,8 @@ pub(super) fn next(
             let holder = state.grants.get(&grant).map_or(by, |g| g.person);
             Input::Surrender { grant, by: if chance(rng, 80) { holder } else { by } }
         }
-        92..=95 => Input::Tick,
+        92..=94 => Input::Tick,
+        95 => Input::MakeLink { person: someone(rng, directory), by },
         _ => change(rng, state, directory, drafts),
     }
 }

@@ -144,7 +144,8 @@ fn the_worlds_are_lively() {
     assert!(rare.is_empty(), "in 1,500 worlds, too few of {rare:?}; all: {seen:?}");
 }
 
-const KINDS: [&str; 25] = [
+const KINDS: [&str; 26] = [
+    "link made",
     "policy applied",
     "directory applied",
     "request made",
@@ -193,6 +194,7 @@ fn kind(event: &Event) -> &'static str {
         Event::Reviewed { .. } => "reviewed",
         Event::Delegated { .. } => "delegated",
         Event::DelegationEnded { .. } => "delegation ended",
+        Event::LinkMade { .. } => "link made",
         Event::GrantEdited { .. } => "grant edited",
         Event::GrantEnded { .. } => "grant ended",
         Event::SessionOpened { .. } => "session opened",
@@ -288,4 +290,9 @@ fn planted_administers_alone_is_caught() {
 #[test]
 fn planted_change_not_compared_is_caught() {
     check_caught(Fault::ChangeNotCompared, 6, 400);
+}
+
+#[test]
+fn planted_link_lends_authority_is_caught() {
+    check_caught(Fault::LinkLendsAuthority, 3, 2_000);
 }

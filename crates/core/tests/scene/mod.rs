@@ -286,6 +286,7 @@ impl Stage {
                     ..Ask::plain(by, act, [0; 32])
                 })
             }
+            ["links", who] => Input::MakeLink { person: person(who), by },
             ["proposes", who, verb, rest @ ..] => {
                 let directory = self.changed(who, verb, rest);
                 let change = self.change(&directory, &self.state.policy);

@@ -52,6 +52,7 @@ pub fn event(state: &State, event: &Event) -> Option<String> {
             format!("{delegation}: {} for {}, {}", name(*to), name(*from), window(w))
         }
         Event::DelegationEnded { delegation, by } => format!("{delegation} ended by {}", name(*by)),
+        Event::LinkMade { person, by } => format!("{} can become {}", name(*by), name(*person)),
         Event::GrantEdited { grant, by, terms, .. } => {
             format!("{grant} edited by {}, {}", name(*by), window(&terms.window))
         }

@@ -203,3 +203,16 @@ fn r37_forged_edits() {
         }
     });
 }
+
+/// R38: whom the requester could have become by a link decides nothing of theirs.
+#[test]
+fn r38_forged_links() {
+    for person in [DAVE, ERIN] {
+        let mut forged = day();
+        let vote = forged.find(0, |e| matches!(e, Event::Voted { .. }));
+        forged.insert(vote, Event::LinkMade { person, by: ALICE });
+        refused(&forged, "whose requester made the last link to their password");
+        forged.insert(vote + 1, Event::LinkMade { person, by: CAROL });
+        assert!(verify(forged.export().0.as_slice(), None).is_ok(), "somebody else's link since");
+    }
+}

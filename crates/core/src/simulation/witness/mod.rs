@@ -24,6 +24,8 @@ pub(super) struct Witness {
     grants: BTreeMap<GrantId, SeenGrant>,
     sessions: BTreeMap<SessionId, SeenSession>,
     delegations: BTreeMap<DelegationId, Lent>,
+    /// Who made the last link to whose password.
+    links: BTreeMap<PersonId, PersonId>,
 }
 
 struct Seen {
@@ -115,6 +117,9 @@ impl Witness {
                 self.emergency(directory, now, event)?;
             }
             Event::Reviewed { .. } => self.reviewed(directory, now, event)?,
+            Event::LinkMade { person, by } => {
+                self.links.insert(*person, *by);
+            }
             Event::Delegated { .. } | Event::DelegationEnded { .. } => self.delegation(directory, now, event)?,
             Event::GrantEdited { grant, by, terms, .. } => self.edited(directory, now, *grant, *by, *terms)?,
             Event::Voted { .. } => self.voted(directory, now, event)?,

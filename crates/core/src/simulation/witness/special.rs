@@ -26,9 +26,16 @@ impl Witness {
         let lent = || {
             self.delegations
                 .values()
-                .any(|d| d.to == p && d.covers(now) && naive::holds(directory, authority, made, d.from))
+                .any(|d| d.to == p && d.covers(now) && self.holds(directory, authority, made, d.from))
         };
-        p != made.person.id && naive::enabled(directory, p) && (naive::holds(directory, authority, made, p) || lent())
+        let derived = self.links.get(&p) == Some(&made.person.id);
+        let enabled = p != made.person.id && naive::enabled(directory, p);
+        enabled && !derived && (self.holds(directory, authority, made, p) || lent())
+    }
+
+    /// Whether a person holds an authority that does not come from the requester.
+    fn holds(&self, directory: &Directory, authority: &Authority, made: &RequestMade, p: PersonId) -> bool {
+        naive::holds(directory, authority, made, p) && self.links.get(&p) != Some(&made.person.id)
     }
 
     fn able(
@@ -70,15 +77,17 @@ impl Witness {
         let seen = known(self.requests.get(&id), "the request decided")?;
         let requester = seen.made.person.id;
         ensure(person != requester && behalf != Some(requester), 3, || format!("the requester of {id} decides it"))?;
+        let derived = [Some(person), behalf].into_iter().flatten().any(|p| self.links.get(&p) == Some(&requester));
+        ensure(!derived, 3, || format!("{person} decides {id} and the requester could be them"))?;
         let counted: Vec<PersonId> = seen.counted().collect();
         let twice = counted.contains(&person) || behalf.is_some_and(|p| counted.contains(&p));
         ensure(!twice, 3, || format!("{person} or whom they stand for counts twice on {id}"))?;
         let right = match behalf {
-            None => naive::holds(directory, authority, &seen.made, person),
+            None => self.holds(directory, authority, &seen.made, person),
             Some(from) => {
                 let lent = |d: &Lent| (d.from, d.to) == (from, person) && d.covers(now);
                 naive::enabled(directory, person)
-                    && naive::holds(directory, authority, &seen.made, from)
+                    && self.holds(directory, authority, &seen.made, from)
                     && self.delegations.values().any(lent)
             }
         };
@@ -86,9 +95,9 @@ impl Witness {
     }
 
     /// Holders of an authority whose answer does not count yet.
-    fn left(directory: &Directory, authority: &Authority, seen: &Seen, hand: Option<PersonId>) -> usize {
+    fn left(&self, directory: &Directory, authority: &Authority, seen: &Seen, hand: Option<PersonId>) -> usize {
         let counted: Vec<PersonId> = seen.counted().chain(hand).collect();
-        let holders = directory.people.keys().filter(|p| naive::holds(directory, authority, &seen.made, **p));
+        let holders = directory.people.keys().filter(|p| self.holds(directory, authority, &seen.made, **p));
         holders.filter(|p| !counted.contains(p)).count()
     }
 
@@ -107,11 +116,11 @@ impl Witness {
         let target = frozen.timeout.as_ref().and_then(|t| t.action.target());
         ensure(target.as_ref() == Some(to), 5, || format!("{id} escalates to others than it was made with"))?;
         let needed = frozen.approvals as usize - track.people(*level, Verdict::Approve).min(frozen.approvals as usize);
-        let enough = Self::left(directory, to, seen, *by) >= needed;
+        let enough = self.left(directory, to, seen, *by) >= needed;
         ensure(enough && *to != frozen.authority, 2, || format!("{id} escalates to nobody, or to the same"))?;
         let period = frozen.timeout.as_ref().map_or(0, |t| t.after_s);
         let due = now >= track.since.plus(period);
-        let short = Self::left(directory, &frozen.authority, seen, None) < needed;
+        let short = self.left(directory, &frozen.authority, seen, None) < needed;
         let hand = by.is_some_and(|by| naive::administers(directory, by) && by != seen.made.person.id);
         ensure(hand || (by.is_none() && (due || short)), 4, || format!("{id} escalates without cause"))?;
         let track = self.requests.get_mut(id).and_then(|r| r.tracks.get_mut(*n as usize));
@@ -146,7 +155,7 @@ impl Witness {
         };
         let (authority, hand) = track.escalated.clone().unwrap_or((level.authority.clone(), None));
         let needed = (level.approvals as usize).saturating_sub(track.people(at, Verdict::Approve));
-        Ok(Self::left(directory, &authority, seen, hand) < needed)
+        Ok(self.left(directory, &authority, seen, hand) < needed)
     }
 
     /// Invariant 12: somebody can act on each open level, or an alarm was raised; and the engine wakes when it times out.
