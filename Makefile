@@ -2,7 +2,7 @@
 # so that no target recompiles what another has built.
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint assets demo bench setup
+.PHONY: help test lint assets demo bench prove setup
 
 WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
 
@@ -31,3 +31,6 @@ demo: setup assets ## run the demonstration; ONCE=1 ends after one round
 
 bench: setup assets ## run the benchmarks
 	cargo run --release -p countersign-bench
+
+prove: ## explore the small worlds of the engine, millions of states
+	cargo run --release -p countersign-prove

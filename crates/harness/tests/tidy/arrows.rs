@@ -5,7 +5,7 @@ use crate::sources::{TOOLS, crates, toml};
 const ALL: [&str; 9] = ["journal", "core", "inspect", "target", "control", "gateway", "channels", "web", "verify"];
 
 /// Crate folder and what it may use.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("journal", &[]),
     ("core", &["journal"]),
     ("inspect", &["journal", "core"]),
@@ -15,6 +15,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("channels", &["journal", "core", "control"]),
     ("web", &["journal", "core", "inspect", "control"]),
     ("verify", &["journal"]),
+    ("prove", &["journal", "core"]),
     ("countersign", &ALL),
 ];
 
