@@ -119,3 +119,17 @@ async fn r35_a_revoke_cuts_the_client_and_stops_the_statement() {
 fn until(mut look: impl FnMut() -> bool) -> bool {
     countersign_harness::wait_until(support::WAIT, || look().then_some(())).is_some()
 }
+
+/// A question of the gateway's own may be cancelled between its Parse and its Close; the session can still be asked what the
+/// next statement means.
+#[tokio::test]
+async fn what_a_cancelled_question_left_behind_is_in_nobodys_way() {
+    let world = World::start().await;
+    let mut alice = world.raw(&world.alice).await;
+    for name in ["_countersign_settings", "_countersign_catalogue"] {
+        alice.push(&[parse(name, "SELECT 1"), sync()].concat()).await;
+        assert_eq!(alice.answer().await, ["1", "Z I"]);
+    }
+    alice.push(&query("SELECT name FROM customers WHERE id = 1")).await;
+    assert_eq!(alice.answer().await, ["T", "D", "SELECT 1", "Z I"]);
+}

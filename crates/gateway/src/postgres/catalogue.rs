@@ -297,9 +297,11 @@ impl Question {
         self.name
     }
 
-    /// Parse, Bind, Execute, Close of portal and statement.
+    /// Close, Parse, Bind, Execute, Close of portal and statement. The first Close removes what a question left that was
+    /// cancelled halfway; closing what is not there is no error (PostgreSQL manual, "Extended Query").
     pub(super) fn write(&self, out: &mut BytesMut) {
         let name = self.name.as_bytes();
+        put(b'C', &[b"S", name, b"\0"].concat(), out);
         put(b'P', &[name, b"\0", self.sql.as_bytes(), b"\0\0\0"].concat(), out);
         let mut bind = BytesMut::new();
         for text in [name, name] {

@@ -238,8 +238,9 @@ impl Relay {
         for question in names.questions(depth) {
             question.write(&mut out);
             let name = question.name().as_bytes().to_vec();
-            let made = [Expect::Parse(name.clone(), Statement::Opaque), Expect::Bind, Expect::Execute(0)];
-            for what in made.into_iter().chain([Expect::ClosePortal, Expect::CloseStatement(name)]) {
+            let close = || Expect::CloseStatement(name.clone());
+            let made = [close(), Expect::Parse(name.clone(), Statement::Opaque), Expect::Bind, Expect::Execute(0)];
+            for what in made.into_iter().chain([Expect::ClosePortal, close()]) {
                 self.pipeline.expect(what, For::Us);
             }
         }
