@@ -21,8 +21,7 @@ use crate::control::Control;
 use crate::fault::Fault;
 use crate::view::Plan;
 use compare::compare;
-use countersign_core::Permission;
-use countersign_core::{Directory, validate};
+use countersign_core::{Directory, Permission, stays_changeable, validate};
 use countersign_journal::{AccountId, Policy};
 use resolve::resolve;
 use secrecy::SecretString;
@@ -61,13 +60,6 @@ fn acceptable(file: &str, old: &Directory, old_policy: &Policy) -> Result<Desire
     let desired = resolve(file, old, old_policy)?;
     validate::directory(&desired.directory).map_err(|f| Fault::Input(f.to_string()))?;
     validate::policy(&desired.policy, &desired.directory).map_err(|f| Fault::Input(f.to_string()))?;
-    keeps_an_administrator(&desired.directory)?;
+    stays_changeable(&desired.policy, &desired.directory).map_err(|r| Fault::Input(r.to_string()))?;
     Ok(desired)
-}
-
-fn keeps_an_administrator(directory: &Directory) -> Result<(), Fault> {
-    if !directory.administrators().is_empty() {
-        return Ok(());
-    }
-    Err(Fault::Input("the file leaves nobody with role `administrator`; name at least one".into()))
 }

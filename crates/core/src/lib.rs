@@ -30,7 +30,9 @@ pub mod validate;
 pub mod what_if;
 
 pub use apply::apply;
-pub use decide::{DELEGATION_S_MAX, DIRECT_ACCESS_S, approvers, can_escalate, decide, may_change, open_for};
+pub use decide::{
+    DELEGATION_S_MAX, DIRECT_ACCESS_S, approvers, can_escalate, decide, may_change, open_for, stays_changeable,
+};
 pub use directory::{About, Account, Device, DeviceGroup, Directory, Group, OwnRole, Person};
 pub use effect::{Effect, Message, effects, wake_at};
 pub use input::{Answer, Ask, AskAct, Decision, EmergencyCall, Input, Position, Vote};

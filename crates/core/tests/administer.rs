@@ -162,12 +162,12 @@ fn nobody_locks_every_administrator_out() {
           #1 made, allow
           #1 approved, grant 1 09:00-177:00
         put 1 in force
-          no: the policy cannot be applied: nobody would be an administrator; name at least one
+          no: the policy cannot be applied: nobody would be an administrator; give somebody role `administrator`
         root proposes root disabled
           #2 made, allow
           #2 approved, grant 2 09:00-177:00
         put 2 in force
-          no: the policy cannot be applied: nobody would be an administrator; name at least one
+          no: the policy cannot be applied: nobody would be an administrator; give somebody role `administrator`
         rule administer deny
         apply
           no: the policy cannot be applied: no administrator could get a change approved any more; let a rule on `administer` name others who decide

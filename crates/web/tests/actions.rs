@@ -200,7 +200,7 @@ async fn elsewhere(scene: &Scene, who: &str) -> Vec<(&'static str, &'static str,
     let (page, api) = (scene.get(configuration, who).await, scene.api(Method::GET, configuration, who, "").await);
     rows.push(("read the configuration", read(&page), read(&api)));
     let plan = scene.post(configuration, who, "act=plan&base=1.2&file=").await;
-    let proposes = |a: &Answer| if a.text.contains("leaves nobody with role") { "yes" } else { "no" };
+    let proposes = |a: &Answer| if a.text.contains("nobody would be an administrator") { "yes" } else { "no" };
     rows.push(("propose changes", proposes(&plan), proposes(&scene.api(Method::POST, "/plan", who, "").await)));
     let terminate = format!("/sessions/{session}/terminate");
     let by_api = scene.api(Method::POST, &terminate, who, "").await;

@@ -233,3 +233,19 @@ async fn r86_the_timeouts_are_a_parameter() {
     let wrong = desk.scene.post("/parameters", "root", "timeouts=soon").await.text;
     assert!(wrong.contains("`soon` is not a period"), "{wrong}");
 }
+
+/// What would lock every administrator out is refused when it is proposed, not after it was approved.
+#[tokio::test]
+async fn a_change_that_bars_every_change_is_never_a_request() {
+    let desk = Desk::open().await;
+    let (file, base) = desk.in_force().await;
+    let barred = format!("{file}\n[[rule]]\nname = \"frozen\"\nact = \"administer\"\noutcome = \"deny\"\n");
+    let refused = desk.propose("root", &barred, &base, "").await;
+    assert!(refused.text.contains("no administrator could get a change approved any more"), "{}", refused.text);
+    assert!(!desk.scene.get("/requests?kind=change", "root").await.text.contains("id=\"row-2\""), "nothing waits");
+    let after = file.replace("duration_max_minutes = 240", "duration_max_minutes = 60");
+    assert!(
+        desk.propose("root", &after, &base, "").await.location().contains("?done=applied"),
+        "nothing stands in the way"
+    );
+}

@@ -103,10 +103,12 @@ impl Control {
                 let changes = state.granted().filter(|g| matches!(g.kind, GrantKind::Change { .. }));
                 changes.filter_map(|g| Some((g.id, change_of(state.requests.get(&g.request)?)?))).collect()
             };
+            // One that cannot be put in force stands in no other's way; the first fault is told.
+            let mut all = Ok(());
             for (grant, change) in waiting {
-                control.put_in_force(grant, change).await?;
+                all = all.and(control.put_in_force(grant, change).await);
             }
-            Ok(())
+            all
         };
         tokio::spawn(all).await.map_err(Fault::trouble)?
     }

@@ -116,7 +116,9 @@ pub fn may_change(by: PersonId, old: &Directory, new: &Directory) -> Result<(), 
     let roles = |d: &Directory| {
         let people = d.people.iter().filter(|(_, p)| p.enabled && p.role != Role::Member);
         let people: Vec<_> = people.map(|(id, p)| (*id, p.role)).collect();
-        let given: BTreeSet<_> = d.roles.values().flat_map(|r| &r.groups).flat_map(|g| d.members(*g)).collect();
+        // By role: who moves from one group to another may gain what the other has.
+        let given = d.roles.values().map(|r| r.groups.iter().flat_map(|g| d.members(*g)).collect());
+        let given: Vec<BTreeSet<PersonId>> = given.collect();
         (people, d.roles.clone(), given)
     };
     let nobody = old.who_may(Permission::GrantRoles).is_empty();
@@ -125,7 +127,10 @@ pub fn may_change(by: PersonId, old: &Directory, new: &Directory) -> Result<(), 
 }
 
 /// Nothing is put in force after which no administrator could get a change through.
-fn stays_changeable(policy: &Policy, directory: &Directory) -> Result<(), Refusal> {
+///
+/// # Errors
+/// [`Refusal::BadPolicy`].
+pub fn stays_changeable(policy: &Policy, directory: &Directory) -> Result<(), Refusal> {
     let account = TargetFacts::configuration().account;
     let decidable = |facts: &PersonFacts| {
         let ruling = ruling(policy, directory, facts);
@@ -136,11 +141,59 @@ fn stays_changeable(policy: &Policy, directory: &Directory) -> Result<(), Refusa
     };
     let facts = directory.administrators().into_iter().filter_map(|p| directory.person_facts(p));
     match (directory.administrators().is_empty(), facts.filter(decidable).count()) {
-        (true, _) => Err(Refusal::BadPolicy("nobody would be an administrator; name at least one".into())),
+        (true, _) => Err(Refusal::BadPolicy("nobody would be an administrator; give somebody role `administrator`".into())),
         (false, 0) => Err(Refusal::BadPolicy(
             "no administrator could get a change approved any more; let a rule on `administer` name others who decide"
                 .into(),
         )),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directory::{Group, OwnRole, Person};
+    use countersign_journal::{GroupId, RoleId};
+
+    /// Whoever may not give roles does not give one by a group either.
+    #[test]
+    fn r87_moving_somebody_between_groups_with_roles_is_giving_a_role() {
+        let person = |handle: &str, role| Person {
+            handle: handle.into(),
+            name: handle.into(),
+            email: None,
+            enabled: true,
+            role,
+            manager: None,
+        };
+        let (chief, admin, eve, stan) = (PersonId(1), PersonId(2), PersonId(3), PersonId(4));
+        let group = |member| Group { members: [member].into(), ..Group::default() };
+        let role = |group, permission| OwnRole {
+            permissions: [permission].into(),
+            groups: [GroupId(group)].into(),
+            ..OwnRole::default()
+        };
+        let old = Directory {
+            people: [
+                (chief, person("chief", Role::SuperAdministrator)),
+                (admin, person("admin", Role::Administrator)),
+                (eve, person("eve", Role::Member)),
+                (stan, person("stan", Role::Member)),
+            ]
+            .into(),
+            groups: [(GroupId(1), group(eve)), (GroupId(2), group(stan)), (GroupId(3), group(eve))].into(),
+            roles: [(RoleId(1), role(1, Permission::ListSessions)), (RoleId(2), role(2, Permission::ManageRequests))]
+                .into(),
+            ..Directory::default()
+        };
+        let mut swapped = old.clone();
+        swapped.groups.insert(GroupId(1), group(stan));
+        swapped.groups.insert(GroupId(2), group(eve));
+        assert_eq!(may_change(admin, &old, &swapped), Err(Refusal::MayNotGrantRoles));
+        assert_eq!(may_change(chief, &old, &swapped), Ok(()));
+        let mut elsewhere = old.clone();
+        elsewhere.groups.insert(GroupId(3), group(stan));
+        assert_eq!(may_change(admin, &old, &elsewhere), Ok(()), "a group that no role is given to");
     }
 }

@@ -10,7 +10,7 @@ mod session;
 mod vote;
 mod who;
 
-pub use administer::may_change;
+pub use administer::{may_change, stays_changeable};
 pub use lend::DELEGATION_S_MAX;
 pub use level::can_escalate;
 pub use session::DIRECT_ACCESS_S;
