@@ -3,6 +3,7 @@
 use crate::control::Control;
 use crate::dice;
 use crate::fault::Fault;
+use crate::plan::Script;
 use crate::store::Row;
 use countersign_core::{Answer, Ask, AskAct, EmergencyCall, Input, Permission, Position, Role, Vote};
 use countersign_journal::{
@@ -69,6 +70,8 @@ pub struct Reservation {
     pub ticket: String,
     /// Whom to ask, by handle, where a level leaves the choice; empty means everybody (R12).
     pub ask_whom: Vec<String>,
+    /// The statements to be run (a change plan); an empty script is none.
+    pub script: Option<Script>,
 }
 
 impl Reservation {
@@ -83,6 +86,7 @@ impl Reservation {
             choice: String::new(),
             ticket: String::new(),
             ask_whom: Vec::new(),
+            script: None,
         }
     }
 }
@@ -93,7 +97,13 @@ impl Control {
     /// # Errors
     /// A refusal, or trouble.
     pub async fn reserve(&self, actor: &Actor, wanted: Reservation) -> Result<RequestId, Fault> {
-        let (reason, reason_chars, rows) = self.reason_of(&wanted.reason)?;
+        let (reason, reason_chars, mut rows) = self.reason_of(&wanted.reason)?;
+        let mut plan = None;
+        if let Some(script) = &wanted.script {
+            let (committed, texts) = self.commit_plan(script)?;
+            plan = committed;
+            rows.extend(texts);
+        }
         let given = |text: &str| Some(text.trim().to_owned()).filter(|t| !t.is_empty());
         let find = |handle: &String| {
             self.person_by_handle(handle).ok_or_else(|| Fault::Input(format!("nobody is called `{handle}`")))
@@ -107,6 +117,7 @@ impl Control {
             choice: given(&wanted.choice),
             ticket: given(&wanted.ticket),
             chosen: wanted.ask_whom.iter().map(find).collect::<Result<BTreeSet<_>, _>>()?,
+            plan,
             nonce: dice::bytes()?,
         };
         match self.submit(Input::Ask(ask), rows).await? {

@@ -112,9 +112,13 @@ impl Control {
             let (transcript, records) = crate::transcript::recover(self, session);
             self.submit(Input::Close { session, why, transcript, records }, Vec::new()).await?;
         }
-        let unreported: Vec<_> = self.state().unreported.iter().copied().collect();
-        for grant in unreported {
-            self.submit(Input::Ran { grant, outcome: RunOutcome::Unknown }, Vec::new()).await?;
+        let unreported: Vec<_> = {
+            let state = self.state();
+            let once = state.unreported.iter().map(|grant| (*grant, None));
+            once.chain(state.unreported_steps.iter().map(|(grant, step)| (*grant, Some(*step)))).collect()
+        };
+        for (grant, step) in unreported {
+            self.submit(Input::Ran { grant, step, outcome: RunOutcome::Unknown }, Vec::new()).await?;
         }
         Ok(())
     }

@@ -2,7 +2,8 @@
 //!
 //! A [`Gate`] is one open session. Bytes reach the target only as [`Cleared`], which only a gate makes: from a
 //! [`Pass`], which comes from a ruling that allows or from a [`Permit`]; or as framing that executes nothing. A permit
-//! comes only from an approved hold, can be used once, and is spent by a committed `Used` event before its pass exists.
+//! comes only from an approved hold or an approved plan, can be used once, and is spent by a committed event (`Used`,
+//! `PlanUsed`) before its pass exists.
 
 use crate::control::Control;
 use crate::dice;
@@ -13,10 +14,10 @@ use crate::transcript::Recorder;
 use crate::vault::Purpose;
 use countersign_core::digest::{AttemptParts, UnitPart, attempt};
 use countersign_core::ruling::{concerns, rule_among};
-use countersign_core::{Answer, Ask, AskAct, Asked, Device, GrantKind, Input, Status};
+use countersign_core::{Answer, Ask, AskAct, Asked, Device, GrantKind, Input, Planned, Status, covered};
 use countersign_journal::{
-    AccountId, ActMatch, ActionFacts, Attempt, DeviceGroupId, GrantId, Note, Outcome, PersonFacts, PersonId, Policy,
-    RequestId, RunOutcome, Seconds, SessionEnd, SessionId, TargetFacts, canonical,
+    AccountId, ActMatch, ActionFacts, Attempt, ChangePlan, DeviceGroupId, GrantId, Note, Outcome, PersonFacts,
+    PersonId, Policy, RequestId, RunOutcome, Seconds, SessionEnd, SessionId, TargetFacts, canonical,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -109,13 +110,28 @@ pub enum Settled {
     Refused(String),
 }
 
-/// The right to release one held unit, once. It cannot be copied, and only an approved hold makes one.
+/// The right to release one unit, once. It cannot be copied; only an approved hold or an approved plan makes one.
 pub struct Permit {
     control: Control,
-    grant: GrantId,
+    right: Right,
     request: RequestId,
     session: SessionId,
     attempt: Attempt,
+}
+
+/// What a permit rests on.
+enum Right {
+    /// A grant of one use.
+    Once(GrantId),
+    /// A statement of the plan approved with the session.
+    Step(Box<Planned>),
+}
+
+/// A use that was made and whose outcome is owed: of a grant, or of a statement of its plan.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Release {
+    grant: GrantId,
+    step: Option<u32>,
 }
 
 impl std::fmt::Debug for Permit {
@@ -379,22 +395,56 @@ impl Gate {
     ///
     /// # Errors
     /// When the unit is not what was approved, the permit was used or is over, or the use could not be committed.
-    pub async fn spend(&mut self, permit: Permit, unit: &Unit) -> Result<(Pass, GrantId), Fault> {
+    pub async fn spend(&mut self, permit: Permit, unit: &Unit) -> Result<(Pass, Release), Fault> {
         let attempt = self.attempt(unit);
-        let Permit { control, grant, session, attempt: approved, .. } = permit;
+        let Permit { control, right, session, attempt: approved, .. } = permit;
         if attempt != approved || session != self.session {
             return Err(countersign_core::Refusal::NotWhatWasApproved.into());
         }
-        control.submit(Input::Clear { grant, session, attempt }, Vec::new()).await?;
-        Ok((Pass(()), grant))
+        let release = match right {
+            Right::Once(grant) => {
+                control.submit(Input::Clear { grant, session, attempt }, Vec::new()).await?;
+                Release { grant, step: None }
+            }
+            Right::Step(planned) => match control.submit(Input::Planned(*planned), Vec::new()).await? {
+                Answer::Step(grant, step) => Release { grant, step: Some(step) },
+                _ => return Err(Fault::trouble("the engine answered another question")),
+            },
+        };
+        Ok((Pass(()), release))
+    }
+
+    /// The right to send a unit as a statement of the plan that was approved with this session; why the plan does not
+    /// cover it; or nothing where there is no plan.
+    pub fn planned(&self, unit: &Unit, facts: &ActionFacts) -> Option<Result<Permit, String>> {
+        let state = self.control.state();
+        let request = state.grants.get(&self.grant).and_then(|g| state.requests.get(&g.request))?;
+        request.plan.as_ref()?;
+        let exact = |p: &UnitPart| p.parameters.is_empty() && p.parameter_types.is_empty();
+        let [part] = unit.parts.as_slice() else { return Some(Err("it was not sent alone".into())) };
+        if !exact(part) || part.row_limits.iter().any(|most| *most != 0) {
+            return Some(Err("it brings parameters or row limits, which a plan does not have".into()));
+        }
+        let (sql, attempt) = (ChangePlan::digest_of(&part.sql), self.attempt(unit));
+        let planned = Planned { session: self.session, sql, attempt, facts: facts.clone() };
+        let found = covered(&state, &self.control.directory(), &planned, self.control.now());
+        let permit = |_| Permit {
+            control: self.control.clone(),
+            right: Right::Step(Box::new(planned.clone())),
+            request: request.id,
+            session: self.session,
+            attempt,
+        };
+        Some(found.map(permit).map_err(|why| why.to_string()))
     }
 
     /// Records what became of a released unit.
     ///
     /// # Errors
     /// Trouble only.
-    pub async fn ran(&self, grant: GrantId, outcome: RunOutcome) -> Result<(), Fault> {
-        self.control.submit(Input::Ran { grant, outcome }, Vec::new()).await.map(|_| ())
+    pub async fn ran(&self, release: Release, outcome: RunOutcome) -> Result<(), Fault> {
+        let Release { grant, step } = release;
+        self.control.submit(Input::Ran { grant, step, outcome }, Vec::new()).await.map(|_| ())
     }
 
     /// Notes in the journal that a unit was refused without a request.
@@ -466,7 +516,7 @@ impl Hold {
             (Status::Pending, _) => None,
             (Status::Approved, Some(grant)) => Some(Settled::Approved(Permit {
                 control: self.control.clone(),
-                grant,
+                right: Right::Once(grant),
                 request: self.request,
                 session: self.session,
                 attempt: self.attempt,
@@ -490,5 +540,14 @@ impl Permit {
     #[must_use]
     pub fn request(&self) -> RequestId {
         self.request
+    }
+
+    /// What the transcript says of its release: a planned statement was not shown there as held before.
+    #[must_use]
+    pub fn recorded(&self, unit: &[UnitPart]) -> Recorded {
+        match self.right {
+            Right::Once(_) => Recorded::Released(self.request),
+            Right::Step(_) => Recorded::Planned(self.request, unit.to_vec()),
+        }
     }
 }

@@ -36,6 +36,8 @@ pub enum Recorded {
     Held(RequestId, Vec<UnitPart>),
     /// The unit of that request was released.
     Released(RequestId),
+    /// A unit that was released as a planned statement of that request.
+    Planned(RequestId, Vec<UnitPart>),
     /// A unit that was refused, and why.
     Refused(Vec<UnitPart>, String),
     /// What became of a statement: rows, or an error.

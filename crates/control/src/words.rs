@@ -2,8 +2,8 @@
 
 use countersign_core::{Directory, State};
 use countersign_journal::{
-    Act, Event, GrantEnd, Hours, Note, Opening, Outcome, PersonId, RequestId, RequestMade, RunOutcome, SessionEnd,
-    SessionId, Verdict, Weekday,
+    Act, ActionFacts, Event, GrantEnd, Hours, Note, Opening, Outcome, PersonId, RequestId, RequestMade, RunOutcome,
+    SessionEnd, SessionId, Verdict, Weekday,
 };
 
 /// The kind of an event: its variant's name, as stored beside it for searching.
@@ -35,6 +35,8 @@ pub(crate) fn kind(event: &Event) -> &'static str {
         Event::SessionClosed { .. } => "session_closed",
         Event::Used { .. } => "used",
         Event::Ran { .. } => "ran",
+        Event::PlanUsed { .. } => "plan_used",
+        Event::PlanRan { .. } => "plan_ran",
         Event::Noted(note) => note_kind(note),
     }
 }
@@ -123,6 +125,12 @@ pub(crate) fn say(event: &Event, state: &State, directory: &Directory) -> Said {
         }
         Event::Used { grant, session, .. } => (format!("{grant} used in {session}"), request_of(grant), Some(*session)),
         Event::Ran { grant, outcome } => (format!("{grant} ran: {}", run_outcome(outcome)), request_of(grant), None),
+        Event::PlanUsed { grant, session, step, .. } => {
+            (format!("statement {} of {grant} used in {session}", step + 1), request_of(grant), Some(*session))
+        }
+        Event::PlanRan { grant, step, outcome } => {
+            (format!("statement {} of {grant} ran: {}", step + 1, run_outcome(outcome)), request_of(grant), None)
+        }
         Event::Noted(note) => return say_note(note, directory),
     };
     Said { sentence, request, session }
@@ -214,19 +222,30 @@ fn request_made(made: &RequestMade) -> String {
         Act::Run(run) => format!("{} on {}", kinds(run.facts.kinds()), made.target.label()),
         Act::Administer(_) => "a change of the configuration".to_owned(),
     };
+    let plan = made.plan.as_ref().map(|p| format!(" with {} planned statements", p.steps.len())).unwrap_or_default();
     let how = match (made.ruling.outcome, made.tracks.is_empty()) {
         _ if made.automatic.is_some() => ", approved automatically",
         (Outcome::Justify, _) => ", justified",
         (_, true) => ", allowed",
         _ => "",
     };
-    format!("{} asks for {what} ({}){how}", made.person.handle, made.request)
+    format!("{} asks for {what}{plan} ({}){how}", made.person.handle, made.request)
 }
 
 /// Kinds of statement in words.
 pub(crate) fn kinds(kinds: std::collections::BTreeSet<countersign_journal::StatementKind>) -> String {
     let words: Vec<String> = kinds.iter().map(|k| format!("{k:?}").to_uppercase()).collect();
     if words.is_empty() { "a statement nobody can read".to_owned() } else { words.join(", ") }
+}
+
+/// The kinds of a unit, each in its word.
+pub(crate) fn kind_words(facts: &ActionFacts) -> Vec<String> {
+    facts.kinds().iter().map(|k| format!("{k:?}").to_lowercase()).collect()
+}
+
+/// What a unit touches: `update public.customers`.
+pub(crate) fn touches(facts: &ActionFacts) -> Vec<String> {
+    facts.relations().map(|u| format!("{} {}", format!("{:?}", u.kind).to_lowercase(), u.relation)).collect()
 }
 
 /// A person's handle, or the id when the directory no longer knows them.

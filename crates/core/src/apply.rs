@@ -3,7 +3,7 @@
 use crate::planted::{self, Fault};
 use crate::state::{
     CastVote, Declared, Delegation, Escalation, Grant, GrantKind, GrantStage, Request, Review, Session, State, Status,
-    Track,
+    StepUse, Track,
 };
 use countersign_journal::{Act, Event, GrantId, PersonId, RequestId, RequestMade, Terms, Timestamp};
 
@@ -66,7 +66,27 @@ pub fn apply(state: &mut State, at: Timestamp, event: &Event) {
                 g.outcome = Some(outcome.clone());
             }
         }
+        Event::PlanUsed { .. } | Event::PlanRan { .. } => planned(state, at, event),
         Event::Noted(_) => {}
+    }
+}
+
+/// A statement of a plan: used once, then reported on.
+fn planned(state: &mut State, at: Timestamp, event: &Event) {
+    match event {
+        Event::PlanUsed { grant, session, step, .. } => {
+            state.unreported_steps.insert((*grant, *step));
+            if let Some(g) = state.grants.get_mut(grant) {
+                g.steps.insert(*step, StepUse { session: *session, at, outcome: None });
+            }
+        }
+        Event::PlanRan { grant, step, outcome } => {
+            state.unreported_steps.remove(&(*grant, *step));
+            if let Some(used) = state.grants.get_mut(grant).and_then(|g| g.steps.get_mut(step)) {
+                used.outcome = Some(outcome.clone());
+            }
+        }
+        _ => {}
     }
 }
 
@@ -191,6 +211,7 @@ fn request_made(state: &mut State, at: Timestamp, made: &RequestMade) {
         choice: made.choice.clone(),
         ticket: made.ticket.clone(),
         chosen: made.chosen.clone(),
+        plan: made.plan.clone(),
         followers: [].into(),
         emergency: None,
         reviews: Vec::new(),
@@ -266,6 +287,7 @@ fn approved(state: &mut State, at: Timestamp, id: RequestId, grant: GrantId, ter
         stage: GrantStage::ToBeUsed,
         used_in: None,
         outcome: None,
+        steps: [].into(),
     };
     state.live_grants.insert(grant);
     state.grants.insert(grant, granted);

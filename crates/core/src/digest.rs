@@ -5,8 +5,8 @@
 
 use crate::directory::Directory;
 use countersign_journal::{
-    Act, Attempt, Change, Commitment, Digest, GrantId, PersonFacts, PersonId, Policy, RequestId, RuleId, TargetFacts,
-    Terms, TrackPlan,
+    Act, Attempt, Change, ChangePlan, Commitment, Digest, GrantId, PersonFacts, PersonId, Policy, RequestId, RuleId,
+    TargetFacts, Terms, TrackPlan,
 };
 use serde::{Deserialize, Serialize};
 
@@ -76,6 +76,9 @@ pub struct RequestParts<'a> {
     pub choice: Option<&'a str>,
     /// The ticket it belongs to.
     pub ticket: Option<&'a str>,
+    /// The statements to be run in its sessions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<&'a ChangePlan>,
     /// Makes it unpredictable.
     #[serde(with = "serde_bytes")]
     pub nonce: [u8; 32],

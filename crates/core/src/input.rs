@@ -2,8 +2,8 @@
 
 use crate::directory::Directory;
 use countersign_journal::{
-    AccountId, ActionFacts, Attempt, Change, Commitment, DelegationId, Digest, Event, Evidence, GrantId, Note,
-    PersonId, Policy, RequestId, RunOutcome, SessionEnd, SessionId, Terms, Verdict, Window,
+    AccountId, ActionFacts, Attempt, Change, ChangePlan, Commitment, DelegationId, Digest, Event, Evidence, GrantId,
+    Note, PersonId, Policy, RequestId, RunOutcome, SessionEnd, SessionId, Terms, Verdict, Window,
 };
 use std::collections::BTreeSet;
 
@@ -142,10 +142,14 @@ pub enum Input {
         /// What it computed from the bytes it holds.
         attempt: Attempt,
     },
+    /// A gateway is about to send a statement of an approved plan.
+    Planned(Planned),
     /// What became of a released unit.
     Ran {
         /// Which grant was used.
         grant: GrantId,
+        /// Which statement of its plan; none for a grant of one use.
+        step: Option<u32>,
         /// What became of it.
         outcome: RunOutcome,
     },
@@ -172,6 +176,8 @@ pub struct Ask {
     pub ticket: Option<String>,
     /// Whom to ask, on levels that leave the choice (R12); empty means everybody.
     pub chosen: BTreeSet<PersonId>,
+    /// The statements to be run, for a session; whether they are held is not yet said.
+    pub plan: Option<ChangePlan>,
     /// Makes the digest unpredictable.
     pub nonce: [u8; 32],
 }
@@ -180,8 +186,31 @@ impl Ask {
     /// An ask without reason, choice or ticket: by a gateway, under a grant that has them.
     #[must_use]
     pub fn plain(person: PersonId, act: AskAct, nonce: [u8; 32]) -> Ask {
-        Ask { person, act, reason: None, reason_chars: 0, choice: None, ticket: None, chosen: BTreeSet::new(), nonce }
+        Ask {
+            person,
+            act,
+            reason: None,
+            reason_chars: 0,
+            choice: None,
+            ticket: None,
+            chosen: BTreeSet::new(),
+            plan: None,
+            nonce,
+        }
     }
+}
+
+/// A statement about to be sent under a plan.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Planned {
+    /// In which session.
+    pub session: SessionId,
+    /// What the gateway computed from its exact text.
+    pub sql: Digest,
+    /// What it computed from everything that decides what it does.
+    pub attempt: Attempt,
+    /// What it is found to be and touch in the session.
+    pub facts: ActionFacts,
 }
 
 /// An emergency declared.
@@ -274,4 +303,6 @@ pub enum Answer {
     Session(SessionId),
     /// The right to decide was lent.
     Delegation(DelegationId),
+    /// A statement of a grant's plan was used.
+    Step(GrantId, u32),
 }

@@ -31,15 +31,15 @@ pub mod what_if;
 
 pub use apply::apply;
 pub use decide::{
-    DELEGATION_S_MAX, DIRECT_ACCESS_S, approvers, can_escalate, decide, may_change, open_for, stays_changeable,
+    DELEGATION_S_MAX, DIRECT_ACCESS_S, approvers, can_escalate, covered, decide, may_change, open_for, stays_changeable,
 };
 pub use directory::{About, Account, Device, DeviceGroup, Directory, Group, OwnRole, Person};
 pub use effect::{Effect, Message, effects, wake_at};
-pub use input::{Answer, Ask, AskAct, Decision, EmergencyCall, Input, Position, Vote};
+pub use input::{Answer, Ask, AskAct, Decision, EmergencyCall, Input, Planned, Position, Vote};
 pub use permission::{Permission, Role};
 pub use refusal::Refusal;
 pub use ruling::{Asked, Ruling, rule};
-pub use state::{Delegation, Grant, GrantKind, GrantStage, Request, Session, State, Status};
+pub use state::{Delegation, Grant, GrantKind, GrantStage, Request, Session, State, Status, StepUse};
 
 #[cfg(test)]
 mod simulation;

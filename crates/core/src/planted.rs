@@ -39,6 +39,8 @@ pub(crate) enum Fault {
     AdministersAlone,
     /// Whoever the requester could have become by a link decides for the requester.
     LinkLendsAuthority,
+    /// A statement of a plan runs again.
+    StepTwice,
     /// What is put in force is not compared with what was approved.
     ChangeNotCompared,
 }

@@ -1,7 +1,7 @@
 //! Refusals: a correct no, with what it is about and what to do next. Shown to people as they stand.
 
 use crate::state::Status;
-use countersign_journal::{DelegationId, GrantId, RequestId, Timestamp};
+use countersign_journal::{DelegationId, GrantId, PLAN_STEPS_MAX, RequestId, Timestamp};
 
 /// Why the answer is no.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -103,6 +103,12 @@ pub enum Refusal {
     OtherSession,
     #[error("only a super administrator can change who has which role and what roles may do")]
     MayNotGrantRoles,
+    #[error("the approved plan does not cover this: {0}")]
+    NotPlanned(&'static str),
+    #[error("statement {step} of the plan cannot be asked for: {}", denied(.rules))]
+    StepDenied { step: usize, rules: Vec<String> },
+    #[error("a plan has 1 to {PLAN_STEPS_MAX} statements; this has {0}")]
+    BadPlan(usize),
     #[error("only an administrator can change policy and directory")]
     MayNotAdminister,
     #[error(

@@ -73,6 +73,37 @@ impl Ruling {
         self.reasons.iter().map(|r| r.rule).collect()
     }
 
+    /// The names of the rules that deny.
+    #[must_use]
+    pub fn denying(&self) -> Vec<String> {
+        self.reasons.iter().filter(|r| r.outcome == Outcome::Deny).map(|r| r.name.clone()).collect()
+    }
+
+    /// This ruling on a session, with what the rules demand of each statement planned for it: whoever would have to
+    /// approve one of them approves the plan. A plan that others must approve is never approved by itself and never
+    /// opened by an emergency, since nobody would have approved its statements then.
+    pub(crate) fn with_planned(mut self, runs: Vec<Ruling>) -> Ruling {
+        let mut held = runs.into_iter().filter(|r| r.outcome == Outcome::Approve).peekable();
+        if self.outcome == Outcome::Deny || held.peek().is_none() {
+            return self;
+        }
+        (self.outcome, self.automatic, self.emergency) = (Outcome::Approve, None, None);
+        for run in held {
+            let new = |r: &Reason| self.reasons.iter().all(|known| known.rule != r.rule);
+            let more: Vec<Reason> = run.reasons.into_iter().filter(new).collect();
+            self.reasons.extend(more);
+            self.tracks.extend(run.tracks);
+        }
+        self.reasons.sort_by_key(|r| r.rule);
+        self.tracks = absorbed(self.tracks);
+        self
+    }
+
+    /// Whether tracks that were passed contain every approval this ruling demands.
+    pub(crate) fn is_met_by<'l>(&self, passed: impl Iterator<Item = &'l [Level]> + Clone) -> bool {
+        self.tracks.iter().all(|t| passed.clone().any(|levels| absorbs(levels, &t.levels)))
+    }
+
     /// Whether a request made at `now`, for access from `start` on, is approved by itself (R6): every approve rule must
     /// say so for itself.
     #[must_use]
@@ -277,18 +308,18 @@ fn combined<'c>(all: impl Iterator<Item = &'c Conditions>) -> Conditions {
 fn absorbed(tracks: Vec<TrackPlan>) -> Vec<TrackPlan> {
     let mut kept: Vec<TrackPlan> = Vec::new();
     for track in tracks {
-        if kept.iter().any(|k| absorbs(k, &track)) {
+        if kept.iter().any(|k| absorbs(&k.levels, &track.levels)) {
             continue;
         }
-        kept.retain(|k| !absorbs(&track, k));
+        kept.retain(|k| !absorbs(&track.levels, &k.levels));
         kept.push(track);
     }
     kept
 }
 
-fn absorbs(wide: &TrackPlan, narrow: &TrackPlan) -> bool {
-    let mut rest = wide.levels.iter();
-    !narrow.levels.is_empty() && narrow.levels.iter().all(|n| rest.any(|w| demands_as_much(w, n)))
+fn absorbs(wide: &[Level], narrow: &[Level]) -> bool {
+    let mut rest = wide.iter();
+    !narrow.is_empty() && narrow.iter().all(|n| rest.any(|w| demands_as_much(w, n)))
 }
 
 /// Where time runs out, both levels must end the same way: an escalation lets others decide, an expiry nobody.

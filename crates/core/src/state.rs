@@ -2,9 +2,9 @@
 
 use crate::directory::About;
 use countersign_journal::{
-    AccountId, Act, Attempt, Authority, Commitment, DelegationId, Digest, Evidence, GrantEnd, GrantId, Level,
-    PersonFacts, PersonId, Policy, RequestId, RulingRecord, RunOutcome, SessionEnd, SessionId, TargetFacts, Terms,
-    Timestamp, Verdict, Window, WorkflowId,
+    AccountId, Act, Attempt, Authority, ChangePlan, Commitment, DelegationId, Digest, Evidence, GrantEnd, GrantId,
+    Level, PersonFacts, PersonId, Policy, RequestId, RulingRecord, RunOutcome, SessionEnd, SessionId, TargetFacts,
+    Terms, Timestamp, Verdict, Window, WorkflowId,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,6 +33,8 @@ pub struct State {
     pub open_sessions: BTreeSet<SessionId>,
     /// Grants whose single use was made and whose outcome is not known yet.
     pub unreported: BTreeSet<GrantId>,
+    /// Statements of plans that were used and whose outcome is not known yet.
+    pub unreported_steps: BTreeSet<(GrantId, u32)>,
     /// Every right to decide ever lent.
     pub delegations: BTreeMap<DelegationId, Delegation>,
     /// Who made the last one-time link that could replace somebody's password.
@@ -154,6 +156,8 @@ pub struct Request {
     pub ticket: Option<String>,
     /// Whom the requester chose to ask (R12).
     pub chosen: BTreeSet<PersonId>,
+    /// The statements to be run in its sessions.
+    pub plan: Option<ChangePlan>,
     /// Who else hears how it ends (R18).
     pub followers: BTreeSet<PersonId>,
     /// The emergency the requester declared, if any (R39).
@@ -405,6 +409,8 @@ pub struct Grant {
     pub used_in: Option<SessionId>,
     /// What became of the use, once reported.
     pub outcome: Option<RunOutcome>,
+    /// The statements of its plan that were used, by place.
+    pub steps: BTreeMap<u32, StepUse>,
 }
 
 impl Grant {
@@ -413,6 +419,17 @@ impl Grant {
     pub fn is_live(&self, now: Timestamp) -> bool {
         !matches!(self.stage, GrantStage::Ended(_)) && self.terms.window.contains(now)
     }
+}
+
+/// The one use of a statement of a plan.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct StepUse {
+    /// In which session.
+    pub session: SessionId,
+    /// When.
+    pub at: Timestamp,
+    /// What became of it, once reported.
+    pub outcome: Option<RunOutcome>,
 }
 
 /// A live or past use of a connect grant.

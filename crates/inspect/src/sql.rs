@@ -11,11 +11,13 @@
 
 mod nodes;
 mod pure;
+mod script;
 mod tree;
 mod utility;
 mod walk;
 
 pub use crate::scan::{SIGN_WORK_MAX, TEXT_BYTES_MAX};
+pub use script::statements;
 
 use crate::scan::{Unscanned, tokens};
 use countersign_journal::ActionFacts;

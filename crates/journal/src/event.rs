@@ -6,7 +6,9 @@
 
 use crate::act::{Act, PersonFacts, TargetFacts, Terms};
 use crate::canonical::{Commitment, Digest, is_default};
+use crate::facts::ActionFacts;
 use crate::id::{DelegationId, GrantId, PersonId, RequestId, RuleId, SessionId, WorkflowId};
+use crate::plan::ChangePlan;
 use crate::policy::{Authority, Conditions, Emergency, Evidence, Level, Outcome, Policy};
 use crate::time::{Timestamp, Window};
 use serde::{Deserialize, Serialize};
@@ -96,7 +98,10 @@ pub struct RequestMade {
     /// Whom the requester chose to ask, on levels that leave the choice (R12).
     #[serde(default, skip_serializing_if = "is_default")]
     pub chosen: BTreeSet<PersonId>,
-    /// What approvers sign: request, act, person, target, reason, rules, workflow and nonce in one digest.
+    /// The statements to be run in its sessions, for a connect request that brings them.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub plan: Option<ChangePlan>,
+    /// What approvers sign: request, act, person, target, reason, rules, workflow, plan and nonce in one digest.
     pub digest: Digest,
     /// Makes the digest unpredictable.
     #[serde(with = "serde_bytes")]
@@ -284,6 +289,19 @@ pub enum Event {
     Used { grant: GrantId, session: SessionId, attempt: crate::act::Attempt },
     /// What became of it.
     Ran { grant: GrantId, outcome: RunOutcome },
+    /// A statement of an approved plan was used, before its first byte left: `sql` is what the gateway computed from
+    /// the text it was about to send, `attempt` from everything that decides what it does there, `facts` what it was
+    /// found to be and touch in the session.
+    PlanUsed {
+        grant: GrantId,
+        session: SessionId,
+        step: u32,
+        sql: Digest,
+        attempt: crate::act::Attempt,
+        facts: ActionFacts,
+    },
+    /// What became of it.
+    PlanRan { grant: GrantId, step: u32, outcome: RunOutcome },
     /// Something worth knowing that changes no decision.
     Noted(Note),
 }

@@ -13,6 +13,7 @@ pub mod event;
 pub mod facts;
 pub mod hours;
 pub mod id;
+pub mod plan;
 pub mod policy;
 pub mod time;
 
@@ -23,5 +24,6 @@ pub use event::{Entry, Event, GrantEnd, Note, RequestMade, RulingRecord, RunOutc
 pub use facts::{ActionFacts, Name, RelationUse, StatementFacts, StatementKind};
 pub use hours::{Hours, Opening, Weekday};
 pub use id::*;
+pub use plan::{ChangePlan, PLAN_BYTES_MAX, PLAN_STEPS_MAX, PlanStep, StepOrder};
 pub use policy::*;
 pub use time::{Seconds, Timestamp, Window};

@@ -163,6 +163,11 @@ impl Ledger {
                 self.used(at, grant, session, attempt)
             }
             Event::Ran { grant, .. } => self.ran(grant),
+            event @ Event::PlanUsed { .. } => {
+                self.released += 1;
+                self.plan_used(at, &event)
+            }
+            Event::PlanRan { grant, step, .. } => self.plan_ran(grant, step),
             Event::Noted(_) => Ok(()),
         }
     }

@@ -13,6 +13,8 @@
 //! - Whether an approver belonged to a group, managed it, or was an administrator: the journal names the directory by
 //!   digest only. Persons named one by one are checked. For the same reason nobody's right to revoke is checked,
 //!   beyond that it was not the requester.
+//! - Whether a plan's approvers are those its statements' rules demand, at first or when one is used: for the same
+//!   reason. That each use is of the text, the turn and the doubts they saw is checked.
 //! - Whether hours held that a rule named, and whether a rule approves by itself at that hour: the policy in force is
 //!   not read.
 //! - Whether a request's digest follows from the request: that every vote was cast on it is checked.
@@ -24,6 +26,7 @@ mod administer;
 mod export;
 mod fault;
 mod ledger;
+mod plan;
 mod request;
 mod special;
 mod usage;
@@ -48,7 +51,7 @@ pub struct Report {
     pub requests: u64,
     /// Votes cast, those taken back later included.
     pub decisions: u64,
-    /// One-use grants used.
+    /// One-use grants and planned statements used.
     pub released: u64,
     /// Sessions opened.
     pub sessions: u64,

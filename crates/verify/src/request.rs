@@ -137,6 +137,7 @@ impl Ledger {
             format!("`{id}` approved itself and no rule asked for approval")
         })?;
         demands_are_met(&made)?;
+        crate::plan::asked(&made)?;
         if let Act::Administer(change) = &made.act {
             self.change_made(&made, change)?;
         }

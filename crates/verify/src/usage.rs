@@ -1,10 +1,12 @@
 //! Grants and sessions: what is used was granted, to the byte and the moment, and nothing starts after an end.
 
 use crate::ledger::{Ledger, Wrong, ensure, ensure_next};
+use crate::plan::Used;
 use crate::request::{Status, inside};
 use countersign_journal::{
     AccountId, Act, Attempt, GrantEnd, GrantId, RequestId, RequestMade, Run, SessionId, TargetFacts, Terms, Timestamp,
 };
+use std::collections::BTreeMap;
 
 /// A grant and how far it is.
 pub(crate) struct Grant {
@@ -15,6 +17,8 @@ pub(crate) struct Grant {
     pub(crate) stage: Stage,
     /// What is known of its one use; of no meaning under a connect grant.
     run: Release,
+    /// Statements of its plan that were used.
+    pub(crate) steps: BTreeMap<u32, Used>,
 }
 
 /// How far a grant is.
@@ -40,7 +44,7 @@ pub(crate) struct Session {
 
 impl Grant {
     pub(crate) fn new(request: RequestId, terms: Terms) -> Grant {
-        Grant { request, terms, signed: terms, stage: Stage::ToBeUsed, run: Release::NotYet }
+        Grant { request, terms, signed: terms, stage: Stage::ToBeUsed, run: Release::NotYet, steps: BTreeMap::new() }
     }
 }
 
@@ -66,7 +70,7 @@ impl Ledger {
     }
 
     /// Insists that a session is open under a connect grant that covers the moment.
-    fn live(&self, at: Timestamp, session: SessionId, under: GrantId) -> Result<&RequestMade, Wrong> {
+    pub(crate) fn live(&self, at: Timestamp, session: SessionId, under: GrantId) -> Result<&RequestMade, Wrong> {
         let found = self.sessions.get(&session).ok_or_else(|| format!("`{session}` was never opened"))?;
         ensure(self.open.contains(&session), || format!("`{session}` is used and is closed"))?;
         ensure(found.grant == under, || {

@@ -147,6 +147,7 @@ impl Control {
             tracks,
             grant: grant.as_ref().map(grant_view),
             statement,
+            plan: self.plan_view(&request, grant.as_ref()).await?,
             change,
             digest: request.digest,
             comments,
@@ -193,12 +194,8 @@ impl Control {
         Ok(StatementView {
             texts: unit.parts.iter().map(|p| String::from_utf8_lossy(&p.sql).into_owned()).collect(),
             parameters: unit.parts.iter().map(parameters).collect(),
-            kinds: run.facts.kinds().iter().map(|k| format!("{k:?}").to_lowercase()).collect(),
-            touches: run
-                .facts
-                .relations()
-                .map(|u| format!("{} {}", format!("{:?}", u.kind).to_lowercase(), u.relation))
-                .collect(),
+            kinds: words::kind_words(&run.facts),
+            touches: words::touches(&run.facts),
             unknown: run.facts.unknown.iter().cloned().collect(),
             settings: unit.settings,
             objects: unit.objects,
@@ -356,6 +353,7 @@ fn kind(act: &Act) -> &'static str {
 
 fn searchable(view: &RequestView) -> String {
     let texts = view.statement.iter().flat_map(|s| s.texts.iter().cloned());
+    let texts = texts.chain(view.plan.iter().flat_map(|p| p.steps.iter().map(|s| s.text.clone())));
     let texts = texts.chain(view.change.iter().flat_map(|c| c.changes.iter().cloned()));
     let fixed = [
         view.id.to_string(),
@@ -372,7 +370,13 @@ pub(crate) fn what(request: &Request) -> String {
     let target = request.target.label();
     match &request.act {
         Act::Administer(_) => "change the configuration".to_owned(),
-        Act::Connect => format!("connect to {target} (database {})", request.target.database),
+        Act::Connect => {
+            let plan = request.plan.as_ref().map(|p| match p.steps.len() {
+                1 => " and run one planned statement".to_owned(),
+                many => format!(" and run {many} planned statements"),
+            });
+            format!("connect to {target} (database {}){}", request.target.database, plan.unwrap_or_default())
+        }
         Act::Run(run) => {
             let writes: std::collections::BTreeSet<String> =
                 run.facts.relations().map(|u| u.relation.to_string()).collect();
@@ -438,6 +442,7 @@ fn line(record: transcript::Record) -> TranscriptLine {
         Recorded::Note(note) => (String::new(), "session".to_owned(), note),
         Recorded::Allowed(part) => (text_with_values(&part), "allowed".to_owned(), String::new()),
         Recorded::Held(request, parts) => (texts(&parts), format!("held {request}"), String::new()),
+        Recorded::Planned(request, parts) => (texts(&parts), format!("planned {request}"), String::new()),
         Recorded::Released(request) => (String::new(), format!("released {request}"), String::new()),
         Recorded::Refused(parts, why) => (texts(&parts), "refused".to_owned(), why),
         Recorded::Outcome(outcome) => (String::new(), "outcome".to_owned(), outcome),

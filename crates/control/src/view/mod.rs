@@ -197,6 +197,36 @@ pub struct StatementView {
     pub outcome: String,
 }
 
+/// A change plan, for showing.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct PlanView {
+    /// Whether its statements run as listed.
+    pub in_order: bool,
+    /// The statements.
+    pub steps: Vec<StepView>,
+}
+
+/// One planned statement, for showing.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct StepView {
+    /// The exact SQL text.
+    pub text: String,
+    /// What it is: `update`, `select` …
+    pub kinds: Vec<String>,
+    /// What it touches, by its text: `update customers`.
+    pub touches: Vec<String>,
+    /// Why it could not be fully understood.
+    pub unknown: Vec<String>,
+    /// Whether a rule demands that others approve it.
+    pub held: bool,
+    /// When it was used; none while it was not.
+    pub ran_at: Option<Timestamp>,
+    /// In which session.
+    pub session: Option<SessionId>,
+    /// What became of it, as of a held statement.
+    pub outcome: String,
+}
+
 /// One request, whole, for the card (UX: who, what, why, when, exact text, who else decides).
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct RequestView {
@@ -242,6 +272,8 @@ pub struct RequestView {
     pub grant: Option<GrantView>,
     /// The statement, for a query.
     pub statement: Option<StatementView>,
+    /// The statements to be run, for a session that brings them.
+    pub plan: Option<PlanView>,
     /// What would change, for changes of the configuration.
     pub change: Option<ChangeView>,
     /// What approvers sign.

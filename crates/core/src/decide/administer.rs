@@ -36,7 +36,7 @@ pub(super) fn wanted(world: &World<'_>, person: &PersonFacts, change: Change) ->
     let target = TargetFacts::configuration();
     let ruling = ruling(&world.state.policy, world.directory, person);
     let window = Window::new(world.now, world.now.plus(WAITS_S)).ok_or(Refusal::NoPeriod)?;
-    Ok(Wanted { target, act: Act::Administer(change), terms: Terms::in_window(window), ruling })
+    Ok(Wanted { target, act: Act::Administer(change), terms: Terms::in_window(window), ruling, plan: None })
 }
 
 /// What the rules demand of a change; the only administrator needs nobody unless a rule says so.

@@ -2,7 +2,7 @@
 
 use super::level::{self, At};
 use super::who::able;
-use super::{World, administer};
+use super::{World, administer, plan};
 use crate::digest::{self, RequestParts};
 use crate::directory::About;
 use crate::hours;
@@ -11,14 +11,16 @@ use crate::refusal::Refusal;
 use crate::ruling::{Asked, Ruling, rule};
 use crate::state::{GrantKind, Request, Status, remaining, same_target};
 use countersign_journal::{
-    Act, Conditions, Event, Outcome, PersonFacts, RequestMade, RulingRecord, Run, Seconds, TargetFacts, Terms, Window,
+    Act, ChangePlan, Conditions, Event, Outcome, PersonFacts, RequestMade, RulingRecord, Run, Seconds, TargetFacts,
+    Terms, Window,
 };
 
 pub(super) fn ask(world: &World<'_>, ask: Ask) -> Result<Decision, Refusal> {
     let person = world.directory.person_facts(ask.person).ok_or(Refusal::NobodyThere)?;
     let wanted = match &ask.act {
         AskAct::Connect { account, database, window } => {
-            connect(world, &person, *account, database.as_deref(), window)?
+            let wanted = connect(world, &person, *account, database.as_deref(), window)?;
+            planned(world, &person, wanted, &ask)?
         }
         AskAct::Run { .. } => run(world, &person, &ask)?,
         AskAct::Administer(change) => administer::wanted(world, &person, *change)?,
@@ -37,6 +39,7 @@ pub(super) struct Wanted {
     pub(super) act: Act,
     pub(super) terms: Terms,
     pub(super) ruling: Ruling,
+    pub(super) plan: Option<ChangePlan>,
 }
 
 fn connect(
@@ -51,7 +54,14 @@ fn connect(
     let ruling = rule(&world.state.policy, person, &target, Asked::Connect);
     check_period(world, &window, &ruling.conditions)?;
     let terms = Terms { window, reset_after_use: ruling.conditions.reset_after_use };
-    Ok(Wanted { target, act: Act::Connect, terms, ruling })
+    Ok(Wanted { target, act: Act::Connect, terms, ruling, plan: None })
+}
+
+/// A session with the statements to be run in it.
+fn planned(world: &World<'_>, person: &PersonFacts, wanted: Wanted, ask: &Ask) -> Result<Wanted, Refusal> {
+    let Some(plan) = &ask.plan else { return Ok(wanted) };
+    let (ruling, plan) = plan::asked(world, person, &wanted.target, wanted.ruling, plan)?;
+    Ok(Wanted { ruling, plan: Some(plan), ..wanted })
 }
 
 /// How far ahead a window may end, whatever the rules say: nothing waits, or is granted, for ever.
@@ -94,7 +104,7 @@ fn run(world: &World<'_>, person: &PersonFacts, ask: &Ask) -> Result<Wanted, Ref
         facts: facts.clone(),
         same_session: ruling.conditions.same_session,
     };
-    Ok(Wanted { target, act: Act::Run(Box::new(run)), terms: Terms::in_window(window), ruling })
+    Ok(Wanted { target, act: Act::Run(Box::new(run)), terms: Terms::in_window(window), ruling, plan: None })
 }
 
 /// An identical request that waits already, or whose approval was not used yet (R60): the same bytes under the same
@@ -116,7 +126,12 @@ fn joinable(world: &World<'_>, person: &PersonFacts, wanted: &Wanted) -> Option<
 fn same_act(world: &World<'_>, request: &Request, wanted: &Wanted) -> bool {
     match (&request.act, &wanted.act) {
         (Act::Connect, Act::Connect) => {
-            same_target(&request.target, &wanted.target)
+            let same_plan = match (&request.plan, &wanted.plan) {
+                (Some(a), Some(b)) => a.asks_the_same(b),
+                (a, b) => a.is_none() && b.is_none(),
+            };
+            same_plan
+                && same_target(&request.target, &wanted.target)
                 && remaining(&request.terms.window, world.now) == Some(wanted.terms.window)
         }
         (Act::Run(a), Act::Run(b)) => {
@@ -164,8 +179,7 @@ const TICKET_CHARS: std::ops::RangeInclusive<char> = '!'..='~';
 /// The events of a new request: made, and then approved at once or its first levels opened.
 pub(super) fn make(world: &World<'_>, person: PersonFacts, wanted: Wanted, ask: &Ask) -> Result<Vec<Event>, Refusal> {
     if wanted.ruling.outcome == Outcome::Deny {
-        let rules = wanted.ruling.reasons.iter().filter(|r| r.outcome == Outcome::Deny).map(|r| r.name.clone());
-        return Err(Refusal::Denied { rules: rules.collect() });
+        return Err(Refusal::Denied { rules: wanted.ruling.denying() });
     }
     let request = world.state.next_request();
     let rules = wanted.ruling.rule_ids();
@@ -180,6 +194,7 @@ pub(super) fn make(world: &World<'_>, person: PersonFacts, wanted: Wanted, ask: 
         tracks: &wanted.ruling.tracks,
         choice: ask.choice.as_deref(),
         ticket: ask.ticket.as_deref(),
+        plan: wanted.plan.as_ref(),
         nonce: ask.nonce,
     });
     let about = About { requester: person.id, account: wanted.target.account };
@@ -209,6 +224,7 @@ pub(super) fn make(world: &World<'_>, person: PersonFacts, wanted: Wanted, ask: 
         choice: ask.choice.clone(),
         ticket: ask.ticket.clone(),
         chosen: ask.chosen.clone(),
+        plan: wanted.plan,
         digest,
         nonce: ask.nonce,
     }));

@@ -6,6 +6,7 @@ mod emergency;
 mod ending;
 mod lend;
 mod level;
+mod plan;
 mod session;
 mod vote;
 mod who;
@@ -13,6 +14,7 @@ mod who;
 pub use administer::{may_change, stays_changeable};
 pub use lend::DELEGATION_S_MAX;
 pub use level::can_escalate;
+pub use plan::covered;
 pub use session::DIRECT_ACCESS_S;
 pub use who::{approvers, open_for};
 
@@ -52,7 +54,8 @@ pub fn decide(state: &State, directory: &Directory, input: Input, now: Timestamp
             session::close(&world, session, why, transcript, records).map(done)
         }
         Input::Clear { grant, session, attempt } => session::clear(&world, grant, session, attempt).map(done),
-        Input::Ran { grant, outcome } => session::ran(&world, grant, outcome).map(done),
+        Input::Planned(planned) => plan::clear(&world, planned),
+        Input::Ran { grant, step, outcome } => session::ran(&world, grant, step, outcome).map(done),
         Input::Tick => Ok(done(ending::tick(&world))),
         Input::Note(note) => Ok(done(vec![Event::Noted(note)])),
     }

@@ -30,13 +30,13 @@ pub(super) fn open(
     let target = world.directory.target_facts(account, database).ok_or(Refusal::NoSuchTarget)?;
     let ruling = rule(&world.state.policy, &facts, &target, Asked::Connect);
     if ruling.outcome == Outcome::Deny {
-        let rules = ruling.reasons.iter().filter(|r| r.outcome == Outcome::Deny).map(|r| r.name.clone());
-        return Err(Refusal::Denied { rules: rules.collect() });
+        return Err(Refusal::Denied { rules: ruling.denying() });
     }
     closing(world, &ruling)?;
     let session = world.state.next_session();
     let inside = |g: &&Grant| g.is_live(world.now) || planted::is(Fault::WindowNotAsked);
-    let live = world.state.connect_grants(person, &target).find(inside);
+    let live = || world.state.connect_grants(person, &target).filter(inside);
+    let live = live().find(|g| has_plan_left(world, g)).or_else(|| live().next());
     let events = match live {
         Some(grant) => {
             exclusive_free(world, account, Some(grant.id), grant.exclusive)?;
@@ -61,13 +61,19 @@ pub(super) fn open(
             let act = AskAct::Connect { account, database: database.map(str::to_owned), window };
             let ask = Ask::plain(person, act, nonce);
             let terms = Terms { window, reset_after_use: ruling.conditions.reset_after_use };
-            let mut events = make(world, facts, Wanted { target, act: Act::Connect, terms, ruling }, &ask)?;
+            let mut events = make(world, facts, Wanted { target, act: Act::Connect, terms, ruling, plan: None }, &ask)?;
             let grant = world.state.next_grant();
             events.push(Event::SessionOpened { session, grant, from, first_use: true });
             events
         }
     };
     Ok(Decision { events, answer: Answer::Session(session) })
+}
+
+/// Whether statements of the grant's plan are still to be run: of several grants such a one is used first.
+fn has_plan_left(world: &World<'_>, grant: &Grant) -> bool {
+    let plan = world.state.requests.get(&grant.request).and_then(|r| r.plan.as_ref());
+    plan.is_some_and(|p| grant.steps.len() < p.steps.len())
 }
 
 /// When the hours that hold now close; a refusal when some do not hold now (R7).
@@ -149,8 +155,20 @@ pub(super) fn clear(
 }
 
 /// Records what became of a used unit; the first report counts.
-pub(super) fn ran(world: &World<'_>, grant: GrantId, outcome: RunOutcome) -> Result<Vec<Event>, Refusal> {
+pub(super) fn ran(
+    world: &World<'_>,
+    grant: GrantId,
+    step: Option<u32>,
+    outcome: RunOutcome,
+) -> Result<Vec<Event>, Refusal> {
     let once = world.state.grants.get(&grant).ok_or(Refusal::NoSuchGrant(grant))?;
+    if let Some(step) = step {
+        return match once.steps.get(&step).map(|used| &used.outcome) {
+            Some(None) => Ok(vec![Event::PlanRan { grant, step, outcome }]),
+            Some(Some(_)) => Err(Refusal::AlreadyUsed),
+            None => Err(Refusal::NoSuchGrant(grant)),
+        };
+    }
     match (once.used_in, &once.outcome) {
         (Some(_), None) => Ok(vec![Event::Ran { grant, outcome }]),
         (Some(_), Some(_)) => Err(Refusal::AlreadyUsed),
@@ -173,6 +191,13 @@ pub(super) fn close(
         .filter(|g| g.used_in == Some(session))
         .map(|g| Event::Ran { grant: g.id, outcome: RunOutcome::Unknown })
         .collect();
+    let here = |(grant, step): &&(GrantId, u32)| {
+        let used = world.state.grants.get(grant).and_then(|g| g.steps.get(step));
+        used.is_some_and(|used| used.session == session)
+    };
+    let unknown =
+        |(grant, step): &(GrantId, u32)| Event::PlanRan { grant: *grant, step: *step, outcome: RunOutcome::Unknown };
+    events.extend(world.state.unreported_steps.iter().filter(here).map(unknown));
     events.push(Event::SessionClosed { session, why, transcript, records });
     Ok(events)
 }

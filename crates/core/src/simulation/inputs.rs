@@ -2,11 +2,11 @@
 
 use super::people::{chance, changed, one, policy, some};
 use crate::digest;
-use crate::{Ask, AskAct, Directory, GrantKind, Input, Position, Request, State, Vote};
+use crate::{Ask, AskAct, Directory, GrantKind, Input, Planned, Position, Request, State, Vote};
 use countersign_journal::{
-    AccountId, Act, ActionFacts, Attempt, Authority, Change, Commitment, Digest, Evidence, GrantId, Name, PersonId,
-    Policy, RelationUse, RequestId, RunOutcome, SessionEnd, SessionId, StatementFacts, StatementKind, Terms, Timestamp,
-    Verdict, Window,
+    AccountId, Act, ActionFacts, Attempt, Authority, Change, ChangePlan, Commitment, Digest, Evidence, GrantId, Name,
+    PersonId, PlanStep, Policy, RelationUse, RequestId, RunOutcome, SessionEnd, SessionId, StatementFacts,
+    StatementKind, StepOrder, Terms, Timestamp, Verdict, Window,
 };
 use fastrand::Rng;
 
@@ -44,8 +44,8 @@ pub(super) fn next(
         20..=26 => open(rng, state, directory),
         27..=36 => ask_run(rng, state).map_or_else(|| open(rng, state, directory), Input::Ask),
         37..=69 => vote(rng, state, directory, now),
-        70..=78 => clear(rng, state),
-        79..=81 => Input::Ran { grant: used_grant(rng, state), outcome: outcome(rng) },
+        70..=78 => planned(rng, state).unwrap_or_else(|| clear(rng, state)),
+        79..=81 => ran(rng, state),
         82 => Input::Close {
             session: any_session(rng, state),
             why: one(rng, &[SessionEnd::ClientLeft, SessionEnd::TargetLeft, SessionEnd::GrantEnded]),
@@ -267,6 +267,7 @@ fn ask_connect(rng: &mut Rng, directory: &Directory, now: Timestamp) -> Ask {
         choice: chance(rng, 60).then(|| one(rng, &["repair", "release", "fun"]).to_owned()),
         ticket: chance(rng, 60).then(|| one(rng, &["T-1", "T-2", "a b"]).to_owned()),
         chosen: some(rng, persons.into_iter(), 10),
+        plan: chance(rng, 30).then(|| plan(rng)),
         ..Ask::plain(someone(rng, directory), act, [rng.u8(..); 32])
     }
 }
@@ -411,6 +412,48 @@ fn clear(rng: &mut Rng, state: &State) -> Input {
         session: own.filter(|_| chance(rng, 85)).unwrap_or_else(|| any_session(rng, state)),
         attempt: if chance(rng, 80) { approved } else { attempt(rng) },
     }
+}
+
+/// A report on what was used; now and then on what was not.
+fn ran(rng: &mut Rng, state: &State) -> Input {
+    let steps: Vec<_> = state.unreported_steps.iter().copied().collect();
+    let step = rng.choice(&steps).copied().filter(|_| chance(rng, 60));
+    match step {
+        Some((grant, step)) => Input::Ran { grant, step: Some(step), outcome: outcome(rng) },
+        None => {
+            let step = chance(rng, 5).then_some(0);
+            Input::Ran { grant: used_grant(rng, state), step, outcome: outcome(rng) }
+        }
+    }
+}
+
+fn plan(rng: &mut Rng) -> ChangePlan {
+    let order = if chance(rng, 60) { StepOrder::Listed } else { StepOrder::Any };
+    let step = |facts: ActionFacts| PlanStep {
+        text: Commitment(Digest::ZERO),
+        sql: Digest::of_value("a text", &facts),
+        facts,
+        held: false,
+    };
+    ChangePlan { order, steps: (0..rng.usize(1..4)).map(|_| step(facts(rng))).collect() }
+}
+
+/// A statement of a plan, in a session under its grant; mostly the next, sometimes another or none of them.
+fn planned(rng: &mut Rng, state: &State) -> Option<Input> {
+    let plan_of = |id: &SessionId| {
+        let grant = state.grants.get(&state.sessions.get(id)?.grant)?;
+        Some((*id, grant, state.requests.get(&grant.request)?.plan.as_ref()?))
+    };
+    let open: Vec<_> = state.open_sessions.iter().filter_map(plan_of).collect();
+    let (session, grant, plan) = rng.choice(&open).copied().filter(|_| chance(rng, 70))?;
+    let next = (0..).zip(&plan.steps).find(|(n, _)| !grant.steps.contains_key(n)).map(|(_, step)| step);
+    let step = next.filter(|_| chance(rng, 70)).unwrap_or(&plan.steps[rng.usize(..plan.steps.len())]);
+    let mut facts = step.facts.clone();
+    if chance(rng, 10) {
+        facts = self::facts(rng);
+    }
+    let sql = if chance(rng, 90) { step.sql } else { Digest::ZERO };
+    Some(Input::Planned(Planned { session, sql, attempt: attempt(rng), facts }))
 }
 
 fn outcome(rng: &mut Rng) -> RunOutcome {

@@ -144,7 +144,7 @@ fn the_worlds_are_lively() {
     assert!(rare.is_empty(), "in 1,500 worlds, too few of {rare:?}; all: {seen:?}");
 }
 
-const KINDS: [&str; 26] = [
+const KINDS: [&str; 28] = [
     "link made",
     "policy applied",
     "directory applied",
@@ -171,6 +171,8 @@ const KINDS: [&str; 26] = [
     "session closed",
     "used",
     "ran",
+    "plan used",
+    "plan ran",
 ];
 
 fn kind(event: &Event) -> &'static str {
@@ -201,6 +203,8 @@ fn kind(event: &Event) -> &'static str {
         Event::SessionClosed { .. } => "session closed",
         Event::Used { .. } => "used",
         Event::Ran { .. } => "ran",
+        Event::PlanUsed { .. } => "plan used",
+        Event::PlanRan { .. } => "plan ran",
         Event::Noted(_) => "noted",
     }
 }
@@ -240,6 +244,11 @@ fn planted_one_use_twice_is_caught() {
 #[test]
 fn planted_attempt_not_compared_is_caught() {
     check_caught(Fault::AttemptNotCompared, 6, 200);
+}
+
+#[test]
+fn planted_step_twice_is_caught() {
+    check_caught(Fault::StepTwice, 6, 1_000);
 }
 
 #[test]

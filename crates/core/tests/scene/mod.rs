@@ -7,6 +7,7 @@
 //! managed by `frank`; `oncall` holds the group `dba`; `zoe` is nobody's approver. `dave` is alice's line manager. One
 //! account, `app@prod-db`, owned by `carol` and managed by `erin`. The day begins at 09:00.
 
+mod plan;
 mod shown;
 
 use countersign_core::{
@@ -116,7 +117,13 @@ impl Stage {
                 session: SessionId(number(session)),
                 attempt: attempt(unit),
             },
-            ["lost", grant] => Input::Ran { grant: GrantId(number(grant)), outcome: RunOutcome::Unknown },
+            ["lost", grant] => Input::Ran { grant: GrantId(number(grant)), step: None, outcome: RunOutcome::Unknown },
+            ["ran", step, "of", grant] => Input::Ran {
+                grant: GrantId(number(grant)),
+                step: Some(number(step) as u32 - 1),
+                outcome: RunOutcome::Completed { rows: 1 },
+            },
+            ["planned", unit, rest @ ..] => plan::used(unit, rest),
             [who, verb @ ("joins" | "leaves" | "disabled" | "manages" | "administers"), rest @ ..] => {
                 return self.in_force(self.changed(who, verb, rest), self.state.policy.clone());
             }
@@ -282,6 +289,7 @@ impl Stage {
                     reason_chars: 20,
                     ticket: given("ticket:"),
                     choice: given("choice:"),
+                    plan: given("plan:").map(|units| plan::of(&units)),
                     chosen: given("whom:").iter().flat_map(|w| w.split('+')).map(person).collect(),
                     ..Ask::plain(by, act, [0; 32])
                 })
@@ -424,6 +432,7 @@ fn with_condition(rule: &mut Rule, text: &str) {
         "ahead" => conditions.ahead_max_s = Some(number(value) * 3600),
         "ticket" => conditions.ticket = true,
         "reset" => conditions.reset_after_use = true,
+        "unknown" => rule.unknown = Some(WorkflowId(rule.id.0)),
         "strong" => conditions.evidence = Evidence::SecondFactor,
         "reasons" => conditions.reasons = Some(value.split(',').map(str::to_owned).collect()),
         "automatic" => rule.automatic = Some(Automatic { hours: hours(value), any_start: false }),

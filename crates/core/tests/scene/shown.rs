@@ -62,6 +62,10 @@ pub fn event(state: &State, event: &Event) -> Option<String> {
         }
         Event::SessionClosed { session, .. } => format!("{session} closed"),
         Event::Used { grant, session, .. } => format!("{grant} used in {session}"),
+        Event::PlanUsed { grant, session, step, .. } => format!("{grant}: statement {} used in {session}", step + 1),
+        Event::PlanRan { grant, step, outcome } => {
+            format!("{grant}: statement {} ran, {outcome:?}", step + 1).to_lowercase()
+        }
         Event::Ran { grant, outcome } => format!("{grant} ran, {outcome:?}").to_lowercase(),
     })
 }

@@ -3,7 +3,8 @@
 
 use super::pipeline::{Expect, For, Owed, Pipeline};
 use bytes::BytesMut;
-use countersign_journal::{GrantId, RunOutcome};
+use countersign_control::Release;
+use countersign_journal::RunOutcome;
 
 /// Largest message that is looked at whole.
 const LOOKED_AT_BYTES_MAX: usize = 1 << 20;
@@ -23,7 +24,7 @@ pub(super) enum Happened {
     /// A statement failed: SQLSTATE and words.
     Failed(u64, String, String),
     /// A released unit is over.
-    ReleaseEnded(GrantId, RunOutcome),
+    ReleaseEnded(Release, RunOutcome),
 }
 
 /// Reads the target's stream.
@@ -178,12 +179,12 @@ impl Backend {
     }
 
     fn settled(&mut self, owed: &Owed) {
-        if let Some(grant) = owed.ends_release {
+        if let Some(release) = owed.ends_release {
             let outcome = match self.failure.take() {
                 Some(code) => RunOutcome::Failed { code },
                 None => RunOutcome::Completed { rows: self.rows },
             };
-            self.happened.push(Happened::ReleaseEnded(grant, outcome));
+            self.happened.push(Happened::ReleaseEnded(release, outcome));
         }
     }
 

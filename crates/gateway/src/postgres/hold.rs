@@ -9,9 +9,9 @@ use super::relay::{AHEAD_BYTES_MAX, End, FLUSH, MISREAD, Relay, Turn, simple_par
 use super::unit::may_hold;
 use bytes::{Bytes, BytesMut};
 use countersign_control::clock::monotonic;
-use countersign_control::{Hold, Judgement, Permit, Recorded, Settled, Unit};
+use countersign_control::{Hold, Judgement, Permit, Release, Settled, Unit};
 use countersign_core::digest::UnitPart;
-use countersign_journal::{ActionFacts, GrantId, StatementKind};
+use countersign_journal::{ActionFacts, StatementKind};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::time::{Duration, Instant};
@@ -432,12 +432,12 @@ impl Relay {
 
     /// Sends an approved unit: asked again what it means, its digest computed again, its use committed, then sent.
     async fn release(&mut self, waiting: Waiting, permit: Permit) -> Result<(), End> {
-        let request = permit.request();
+        let recorded = permit.recorded(&waiting.parts);
         let (unit, _) = match self.unit_now(&waiting).await? {
             Ok(found) => found,
             Err(no) => return self.refuse(waiting, no).await,
         };
-        let (pass, grant) = match self.gate.spend(permit, &unit).await {
+        let (pass, release) = match self.gate.spend(permit, &unit).await {
             Ok(spent) => spent,
             Err(countersign_control::Fault::Refused(why)) => {
                 return self.refuse(waiting, No::privilege(why.to_string())).await;
@@ -449,12 +449,12 @@ impl Relay {
         if waiting.simple {
             self.batch_ends();
         }
-        self.expect_unit(&waiting, grant)?;
+        self.expect_unit(&waiting, release)?;
         if waiting.parts.iter().any(|p| p.sql.is_empty() || may_hold(&p.sql, b"copy")) {
             self.pipeline.expect_copy();
         }
         let bytes = waiting.messages.concat();
-        let cleared = self.gate.clear(pass, self.number, Recorded::Released(request), &bytes);
+        let cleared = self.gate.clear(pass, self.number, recorded, &bytes);
         self.stage(&cleared);
         if !waiting.simple {
             self.frame(FLUSH);
@@ -463,10 +463,10 @@ impl Relay {
     }
 
     /// What the target will owe for a released unit; its last answer ends the release.
-    fn expect_unit(&mut self, waiting: &Waiting, grant: GrantId) -> Result<(), End> {
+    fn expect_unit(&mut self, waiting: &Waiting, release: Release) -> Result<(), End> {
         let last = waiting.messages.len() - 1;
         for (n, bytes) in waiting.messages.iter().enumerate() {
-            let ends = (n == last).then_some(grant);
+            let ends = (n == last).then_some(release);
             let what = match message::frontend(bytes)? {
                 Frontend::Query(_) => Expect::Query(self.number),
                 Frontend::Parse { name, sql, types } => Expect::Parse(name.to_vec(), self.pipeline.parsed(sql, &types)),

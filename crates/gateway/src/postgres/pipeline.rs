@@ -3,7 +3,7 @@
 //! A name stands for a text only once the target confirmed it: until then it may stand for the old text or the new
 //! one, and both are judged. That is what a client cannot play with.
 
-use countersign_journal::GrantId;
+use countersign_control::Release;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -60,8 +60,8 @@ pub(super) enum For {
 pub(super) struct Owed {
     pub(super) what: Expect,
     pub(super) to: For,
-    /// The grant whose released unit ends with this answer.
-    pub(super) ends_release: Option<GrantId>,
+    /// The release that ends with this answer.
+    pub(super) ends_release: Option<Release>,
 }
 
 /// Whether the target is taking COPY data.
@@ -197,7 +197,7 @@ impl Pipeline {
         self.expect_for(what, to, None);
     }
 
-    pub(super) fn expect_for(&mut self, what: Expect, to: For, ends_release: Option<GrantId>) {
+    pub(super) fn expect_for(&mut self, what: Expect, to: For, ends_release: Option<Release>) {
         match what {
             Expect::Sync => {
                 (self.failed, self.executed) = (false, false);

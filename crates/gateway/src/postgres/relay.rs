@@ -217,7 +217,7 @@ impl Relay {
                     self.memory.forget_meanings();
                     self.gate.record(number, Recorded::Outcome(format!("error {code}: {words}")));
                 }
-                Happened::ReleaseEnded(grant, outcome) => self.gate.ran(grant, outcome).await?,
+                Happened::ReleaseEnded(release, outcome) => self.gate.ran(release, outcome).await?,
             }
         }
         if std::mem::take(&mut self.backend.errored) {

@@ -9,7 +9,7 @@ use countersign_verify::verify;
 
 /// Forges an honest day and insists that verifying it names the entry the forger touched, or the one that can no
 /// longer be, and says `text`. The forger returns that entry's number.
-fn check(name: &str, day: fn() -> Story, text: &str, forge: impl Fn(&mut Story) -> usize) {
+pub fn check(name: &str, day: fn() -> Story, text: &str, forge: impl Fn(&mut Story) -> usize) {
     let mut forged = day();
     let seq = forge(&mut forged);
     let (bytes, head) = forged.export();
@@ -56,7 +56,7 @@ fn set_terms(event: &mut Event, new: Terms) {
     }
 }
 
-fn of_request(event: &mut Event) -> &mut RequestMade {
+pub fn of_request(event: &mut Event) -> &mut RequestMade {
     match event {
         Event::RequestMade(made) => made,
         other => panic!("{other:?} is not a request"),

@@ -4,6 +4,7 @@ mod administer;
 mod days;
 mod file;
 mod forged;
+mod plan;
 mod special;
 mod story;
 

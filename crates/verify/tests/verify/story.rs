@@ -128,6 +128,7 @@ pub fn connect(request: u64, account: u64, terms: Terms, tracks: Vec<Vec<Level>>
         choice: None,
         ticket: None,
         chosen: people(&[]),
+        plan: None,
         digest: digest(request),
         nonce: [7; 32],
     }

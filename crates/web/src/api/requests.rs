@@ -40,7 +40,7 @@ pub(crate) async fn ask(State(site): State<Site>, signed: Signed, Body(wanted): 
     let window = window_of(&wanted, site.control.now())?;
     let database = wanted.database.as_deref().map(str::trim).filter(|d| !d.is_empty()).map(str::to_owned);
     let Wanted { reason, choice, ticket, ask_whom, .. } = wanted;
-    let reservation = Reservation { account, database, window, reason, choice, ticket, ask_whom };
+    let reservation = Reservation { account, database, window, reason, choice, ticket, ask_whom, script: None };
     let id = site.control.reserve(&signed.actor, reservation).await?;
     view(&site, &signed, id).await
 }

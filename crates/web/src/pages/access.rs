@@ -181,6 +181,7 @@ async fn try_ask(visit: &Visit, line: &AccessView, form: &ReserveForm) -> Result
         choice: form.choice.clone(),
         ticket: form.ticket.clone(),
         ask_whom: form.ask_whom(),
+        script: None,
     };
     let asked = control.reserve(visit.actor(), reservation).await;
     let id = asked.map_err(beside_the_field)?;

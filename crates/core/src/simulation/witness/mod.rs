@@ -1,6 +1,7 @@
 //! A witness reads every event as it is committed and judges it from what came before, with a memory and logic of
 //! its own. It trusts neither `decide` nor the fold; the numbers are those of DESIGN §10.
 
+mod plan;
 mod special;
 
 use super::naive;
@@ -85,6 +86,8 @@ struct SeenGrant {
     opened: bool,
     uses: u32,
     reports: u32,
+    /// Statements of its plan that were used, each with how often it was reported on.
+    steps: BTreeMap<u32, u32>,
     ended: bool,
 }
 
@@ -142,6 +145,7 @@ impl Witness {
                 session.open = false;
             }
             Event::Used { grant, session, attempt } => self.used(directory, now, *grant, *session, *attempt)?,
+            Event::PlanUsed { .. } | Event::PlanRan { .. } => self.planned(directory, now, event)?,
             Event::Ran { grant, .. } => {
                 let grant = known(self.grants.get_mut(grant), "the grant that ran")?;
                 grant.reports += 1;
@@ -168,7 +172,12 @@ impl Witness {
         match &made.act {
             Act::Connect => {
                 let expected = naive::connect_outcome(&self.policy, directory, person, &made.target);
-                ensure(outcome == expected, 1, || format!("request {id} is ruled {outcome:?}, not {expected:?}"))?;
+                match &made.plan {
+                    Some(plan) => self.plan_made(made, plan, expected)?,
+                    None => ensure(outcome == expected, 1, || {
+                        format!("request {id} is ruled {outcome:?}, not {expected:?}")
+                    })?,
+                }
                 self.conditions_kept(directory, now, made)?;
             }
             Act::Run(run) => self.live_session(directory, now, run.session, run.grant)?,
@@ -310,7 +319,16 @@ impl Witness {
         let fits = seen.made.act == Act::Connect || (asked.start <= window.start && window.end <= asked.end);
         ensure(fits, 6, || format!("{id} grants more than its connect grant"))?;
         seen.grant = Some(grant);
-        let new = SeenGrant { request: id, terms, signed: terms, opened: false, uses: 0, reports: 0, ended: false };
+        let new = SeenGrant {
+            request: id,
+            terms,
+            signed: terms,
+            opened: false,
+            uses: 0,
+            reports: 0,
+            steps: BTreeMap::new(),
+            ended: false,
+        };
         ensure(self.grants.insert(grant, new).is_none(), 10, || format!("{grant} was given twice"))
     }
 
