@@ -100,9 +100,10 @@ impl Control {
         let (reason, reason_chars, mut rows) = self.reason_of(&wanted.reason)?;
         let mut plan = None;
         if let Some(script) = &wanted.script {
-            let (committed, texts) = self.commit_plan(script)?;
-            plan = committed;
-            rows.extend(texts);
+            if let Some((committed, texts)) = self.commit_plan(script)? {
+                plan = Some(committed);
+                rows.push(texts);
+            }
         }
         let given = |text: &str| Some(text.trim().to_owned()).filter(|t| !t.is_empty());
         let find = |handle: &String| {

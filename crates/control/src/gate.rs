@@ -421,9 +421,9 @@ impl Gate {
         let request = state.grants.get(&self.grant).and_then(|g| state.requests.get(&g.request))?;
         request.plan.as_ref()?;
         let exact = |p: &UnitPart| p.parameters.is_empty() && p.parameter_types.is_empty();
-        let [part] = unit.parts.as_slice() else { return Some(Err("it was not sent alone".into())) };
+        let [part] = unit.parts.as_slice() else { return Some(Err(uncovered("it was not sent alone"))) };
         if !exact(part) || part.row_limits.iter().any(|most| *most != 0) {
-            return Some(Err("it brings parameters or row limits, which a plan does not have".into()));
+            return Some(Err(uncovered("it brings parameters or row limits, and no planned statement has any")));
         }
         let (sql, attempt) = (ChangePlan::digest_of(&part.sql), self.attempt(unit));
         let planned = Planned { session: self.session, sql, attempt, facts: facts.clone() };
@@ -485,6 +485,10 @@ impl Gate {
         let input = Input::Close { session: self.session, why, transcript, records };
         self.control.submit(input, Vec::new()).await.map(|_| ())
     }
+}
+
+fn uncovered(why: &'static str) -> String {
+    countersign_core::Refusal::NotPlanned(why).to_string()
 }
 
 impl Hold {

@@ -1,4 +1,4 @@
-//! Change plans: the statements somebody asks to run, committed to one by one, and shown again with what became of each.
+//! Change plans: the statements somebody asks to run, committed to, and shown again with what became of each.
 
 use crate::control::Control;
 use crate::fault::Fault;
@@ -7,7 +7,7 @@ use crate::view::{PlanView, StepView};
 use crate::words;
 use countersign_core::{Grant, Refusal, Request};
 use countersign_journal::{
-    ActionFacts, ChangePlan, PLAN_BYTES_MAX, PLAN_STEPS_MAX, PlanStep, SessionId, StepOrder, Timestamp,
+    ActionFacts, ChangePlan, PLAN_BYTES_MAX, PLAN_STEPS_MAX, PlanStep, SessionId, StepOrder, Timestamp, canonical,
 };
 
 /// Statements to be run in a session, exactly as they will be sent.
@@ -20,8 +20,8 @@ pub struct Script {
 }
 
 impl Control {
-    /// Commits to each text of a script; an empty one is none.
-    pub(crate) fn commit_plan(&self, script: &Script) -> Result<(Option<ChangePlan>, Vec<Row>), Fault> {
+    /// Commits to the texts of a script; an empty one is none.
+    pub(crate) fn commit_plan(&self, script: &Script) -> Result<Option<(ChangePlan, Row)>, Fault> {
         let count = script.statements.len();
         if count > PLAN_STEPS_MAX {
             return Err(Refusal::BadPlan(count).into());
@@ -30,26 +30,35 @@ impl Control {
         if bytes > PLAN_BYTES_MAX {
             return Err(Fault::Input(format!("a plan has at most {PLAN_BYTES_MAX} bytes of text; this has {bytes}")));
         }
-        let (mut steps, mut rows) = (Vec::new(), Vec::new());
-        for (sql, facts) in &script.statements {
-            let (text, row) = self.commit_text(sql.as_bytes())?;
-            let digest = ChangePlan::digest_of(sql.as_bytes());
-            steps.push(PlanStep { text, sql: digest, facts: facts.clone(), held: false });
-            rows.push(row);
+        if count == 0 {
+            return Ok(None);
         }
-        Ok(((count > 0).then_some(ChangePlan { order: script.order, steps }), rows))
+        let all: Vec<&str> = script.statements.iter().map(|(text, _)| text.as_str()).collect();
+        let (texts, row) = self.commit_text(&canonical::encode(&all))?;
+        let step = |(sql, facts): &(String, ActionFacts)| PlanStep {
+            sql: ChangePlan::digest_of(sql.as_bytes()),
+            facts: facts.clone(),
+            held: false,
+        };
+        let steps = script.statements.iter().map(step).collect();
+        Ok(Some((ChangePlan { order: script.order, texts, steps }, row)))
     }
 
     /// The plan of a request, for showing.
     pub(crate) async fn plan_view(&self, request: &Request, grant: Option<&Grant>) -> Result<Option<PlanView>, Fault> {
         let Some(plan) = &request.plan else { return Ok(None) };
+        let texts: Vec<String> = match self.text(&plan.texts).await? {
+            Some(bytes) => canonical::decode(&bytes).map_err(Fault::trouble)?,
+            None => Vec::new(),
+        };
+        let erased = || "(erased)".to_owned();
         let mut steps = Vec::new();
         for (place, step) in (0..).zip(&plan.steps) {
             let used = grant.and_then(|g| g.steps.get(&place));
             let ran: Option<(Timestamp, SessionId)> = used.map(|u| (u.at, u.session));
             let outcome = used.map(|u| u.outcome.as_ref().map_or_else(|| "running".to_owned(), words::run_outcome));
             steps.push(StepView {
-                text: self.shown(&step.text).await?,
+                text: texts.get(place as usize).cloned().unwrap_or_else(erased),
                 kinds: words::kind_words(&step.facts),
                 touches: words::touches(&step.facts),
                 unknown: step.facts.unknown.iter().cloned().collect(),

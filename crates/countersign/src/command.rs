@@ -8,7 +8,7 @@ use crate::{place, policy_file, say, show, special};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use std::io::{BufRead, IsTerminal};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Asks the server and prints its answer.
 pub(crate) fn run(ask: &Ask, format: Format) -> Result<(), Failure> {
@@ -150,6 +150,9 @@ fn token(target: &str, reason: &str, format: Format) -> Result<(), Failure> {
 }
 
 fn request(new: &NewRequest) -> Result<Value, Failure> {
+    let read = |path: &PathBuf| {
+        std::fs::read_to_string(path).map_err(|e| Failure::Refused(format!("`{}` cannot be read: {e}", path.display())))
+    };
     let body = json!({
         "target": new.target,
         "database": new.database,
@@ -160,6 +163,8 @@ fn request(new: &NewRequest) -> Result<Value, Failure> {
         "choice": new.choice,
         "ticket": new.ticket,
         "ask_whom": new.ask_whom,
+        "plan": new.script.as_ref().map(read).transpose()?,
+        "in_order": !new.any_order,
     });
     post("/requests", Load::Json(body))
 }

@@ -248,6 +248,12 @@ pub(crate) struct NewRequest {
     /// Whom to ask, where a level leaves the choice; may be given more than once [default: everybody].
     #[arg(long = "ask", value_name = "HANDLE")]
     pub(crate) ask_whom: Vec<String>,
+    /// Statements to be run, approved with the request: each then runs once without asking again, exactly as written.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) script: Option<PathBuf>,
+    /// They may run in any order.
+    #[arg(long, requires = "script")]
+    pub(crate) any_order: bool,
 }
 
 /// What is done with a second factor.
@@ -373,6 +379,7 @@ mod tests {
             "delegations",
             "undelegate 3",
             "approve 12 --reset-after-use",
+            "request app@db --minutes 5 --reason x --script change.sql --any-order",
             "request app@db --minutes 5 --reason x --choice repair --ticket T-1 --ask bob --ask carol",
         ] {
             assert_eq!(told(words), "", "{words}");
@@ -384,6 +391,7 @@ mod tests {
             ("escalate 12 --track 0", "0 is not in"),
             ("emergency 12", "--reason"),
             ("delegate bob", "--until"),
+            ("request app@db --minutes 5 --reason x --any-order", "--script"),
         ] {
             assert!(told(words).contains(why), "{words}: {}", told(words));
         }

@@ -187,6 +187,7 @@ pub(crate) fn request(answer: &Value) -> String {
     if !answer["statement"].is_null() {
         said.extend(statement(&answer["statement"]));
     }
+    said.extend(plan(&answer["plan"]));
     for (track, levels) in list(&answer["tracks"]).iter().enumerate() {
         said.extend(self::levels(track, list(&answer["tracks"]).len(), levels));
     }
@@ -253,6 +254,29 @@ fn statement(statement: &Value) -> Vec<String> {
     let outcome = text(statement, "outcome");
     if !outcome.is_empty() {
         said.push(format!("Outcome   {outcome}"));
+    }
+    said
+}
+
+/// The planned statements, each with what became of it.
+fn plan(plan: &Value) -> Vec<String> {
+    let steps = list(&plan["steps"]);
+    let order = if plan["in_order"] == true { "in this order" } else { "in any order" };
+    let mut said = Vec::new();
+    if !steps.is_empty() {
+        said.push(format!("Plan      {} statements, once each, {order}", steps.len()));
+    }
+    for (number, step) in (1..).zip(steps) {
+        said.push(format!("SQL {number:<5} {}", indented(step["text"].as_str().unwrap_or_default())));
+        for (label, key) in [("touches", "touches"), ("not understood:", "unknown")] {
+            let all = texts(&step[key]);
+            if !all.is_empty() {
+                said.push(format!("          {label} {all}"));
+            }
+        }
+        if !step["ran_at"].is_null() {
+            said.push(format!("          ran {}: {}", moment(&step["ran_at"]), text(step, "outcome")));
+        }
     }
     said
 }

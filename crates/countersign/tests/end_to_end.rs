@@ -12,6 +12,8 @@ mod decide;
 mod end;
 #[path = "end_to_end/hold.rs"]
 mod hold;
+#[path = "end_to_end/plan.rs"]
+mod plan;
 #[path = "end_to_end/prove.rs"]
 mod prove;
 #[path = "end_to_end/rule.rs"]

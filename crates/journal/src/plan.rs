@@ -14,6 +14,8 @@ pub const PLAN_BYTES_MAX: usize = 1 << 20;
 pub struct ChangePlan {
     /// Whether they run as listed.
     pub order: StepOrder,
+    /// Their exact texts, one list kept encrypted outside the journal.
+    pub texts: Commitment,
     /// The statements; never empty.
     pub steps: Vec<PlanStep>,
 }
@@ -31,8 +33,6 @@ pub enum StepOrder {
 /// One statement of a plan.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct PlanStep {
-    /// Its exact text, kept encrypted outside the journal.
-    pub text: Commitment,
     /// What a gateway compares: see [`ChangePlan::digest_of`].
     pub sql: Digest,
     /// What it is and touches, by its text alone: there was no session yet.

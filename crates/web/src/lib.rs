@@ -20,6 +20,7 @@ mod pages;
 mod period;
 mod reader;
 mod routes;
+mod script;
 mod serve;
 mod site;
 

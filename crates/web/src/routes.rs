@@ -16,6 +16,10 @@ use tower_http::timeout::TimeoutLayer;
 
 /// Most bytes a form or API call may carry.
 pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Largest body of a request that may bring a change plan, whose text is at most 1 MiB before it is encoded.
+const PLAN_BODY_BYTES_MAX: usize = 4 << 20;
+/// Where such a body may come.
+const BRINGS_PLAN: [&str; 2] = ["/access/{account}/reserve", "/api/v1/requests"];
 /// Most bytes of a policy file.
 pub(crate) const POLICY_BYTES_MAX: usize = 1024 * 1024;
 /// Longest a request may take; streams only need to begin within it.
@@ -217,11 +221,12 @@ pub fn router(control: Control) -> Router {
     let site = Site::new(control);
     let routes = table().into_iter().fold(Router::new(), |router, Route { line, answer }| {
         let gate = Gate { site: site.clone(), who: line.who, surface: line.surface };
+        let most = if BRINGS_PLAN.contains(&line.path) { PLAN_BODY_BYTES_MAX } else { BODY_BYTES_MAX };
+        let answer = answer.layer(DefaultBodyLimit::max(most));
         router.route(line.path, answer.route_layer(from_fn_with_state(gate, admit)))
     });
     routes
         .fallback(nothing_here)
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(from_fn_with_state(site.clone(), origin::check))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_WITHIN))
         .layer(from_fn(headers::add))

@@ -429,13 +429,9 @@ fn ran(rng: &mut Rng, state: &State) -> Input {
 
 fn plan(rng: &mut Rng) -> ChangePlan {
     let order = if chance(rng, 60) { StepOrder::Listed } else { StepOrder::Any };
-    let step = |facts: ActionFacts| PlanStep {
-        text: Commitment(Digest::ZERO),
-        sql: Digest::of_value("a text", &facts),
-        facts,
-        held: false,
-    };
-    ChangePlan { order, steps: (0..rng.usize(1..4)).map(|_| step(facts(rng))).collect() }
+    let step = |facts: ActionFacts| PlanStep { sql: Digest::of_value("a text", &facts), facts, held: false };
+    let steps = (0..rng.usize(1..4)).map(|_| step(facts(rng))).collect();
+    ChangePlan { order, texts: Commitment(Digest::ZERO), steps }
 }
 
 /// A statement of a plan, in a session under its grant; mostly the next, sometimes another or none of them.

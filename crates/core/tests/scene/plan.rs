@@ -12,12 +12,11 @@ use countersign_journal::{
 pub fn of(units: &str) -> ChangePlan {
     let order = if units.contains('+') { StepOrder::Any } else { StepOrder::Listed };
     let step = |unit: &str| PlanStep {
-        text: Commitment(Digest::ZERO),
         sql: ChangePlan::digest_of(unit.as_bytes()),
         facts: facts(unit, None, "customers"),
         held: false,
     };
-    ChangePlan { order, steps: units.split([',', '+']).map(step).collect() }
+    ChangePlan { order, texts: Commitment(Digest::ZERO), steps: units.split([',', '+']).map(step).collect() }
 }
 
 /// `planned UNIT in SESSION [touching SCHEMA.TABLE] [doubtful]`

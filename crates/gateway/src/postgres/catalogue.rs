@@ -54,11 +54,11 @@ const SETTINGS: &str = "SELECT pg_catalog.array_to_string(pg_catalog.current_sch
     pg_catalog.current_setting('check_function_bodies')";
 
 /// Resolves relations ($1 schemas, $2 names, $3 whether written), follows views, inheritance and, for writes, cascading
-/// keys; finds functions ($4) and operators ($5) of the same name outside pg_catalog, functions of a row by the names
+/// keys (marked where they follow deletions only); finds functions ($4) and operators ($5) of the same name outside pg_catalog, functions of a row by the names
 /// behind dots ($6), triggers and policies, functions of the user's own that defaults, checks, indexes, partition keys,
 /// column types and policies call, the texts behind the names of prepared statements ($7) and cursors ($8), event
 /// triggers for changes of the schema ($9), and, when a unit is held or released ($10), all settings, and what tables,
-/// named types ($11) and operators consist of.
+/// named types ($11) and operators consist of, and which settings differ from the server's own.
 ///
 /// An unqualified name also reaches every relation of that name along the search path: which of them the target means
 /// can change by an object made or dropped between our question and its own look.
@@ -71,19 +71,20 @@ const CATALOGUE: &str = "WITH RECURSIVE asked AS MATERIALIZED ( \
 ), wanted AS MATERIALIZED ( \
   SELECT w.ord, w.w, pg_catalog.to_regclass(CASE WHEN w.s = '' THEN pg_catalog.quote_ident(w.n) \
     ELSE pg_catalog.quote_ident(w.s) || '.' || pg_catalog.quote_ident(w.n) END)::pg_catalog.oid AS oid FROM asked w \
-), reach(ord, w, oid) AS ( \
-  (SELECT ord, w, oid FROM wanted WHERE oid IS NOT NULL \
-   UNION SELECT w.ord, w.w, c.oid FROM asked w \
+), reach(ord, w, oid, del) AS ( \
+  (SELECT ord, w, oid, false FROM wanted WHERE oid IS NOT NULL \
+   UNION SELECT w.ord, w.w, c.oid, false FROM asked w \
     JOIN pg_catalog.pg_class c ON c.relname = w.n::pg_catalog.name \
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
     WHERE w.s = '' AND n.nspname = ANY (pg_catalog.current_schemas(true))) \
-  UNION SELECT r.ord, r.w, x.oid FROM reach r CROSS JOIN LATERAL ( \
-    SELECT d.refobjid AS oid FROM pg_catalog.pg_rewrite w JOIN pg_catalog.pg_depend d \
+  UNION SELECT r.ord, r.w, x.oid, r.del OR x.del FROM reach r CROSS JOIN LATERAL ( \
+    SELECT d.refobjid AS oid, false AS del FROM pg_catalog.pg_rewrite w JOIN pg_catalog.pg_depend d \
       ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = w.oid \
       AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid <> r.oid WHERE w.ev_class = r.oid \
-    UNION ALL SELECT i.inhrelid FROM pg_catalog.pg_inherits i WHERE i.inhparent = r.oid \
-    UNION ALL SELECT i.inhparent FROM pg_catalog.pg_inherits i WHERE i.inhrelid = r.oid \
-    UNION ALL SELECT c.conrelid FROM pg_catalog.pg_constraint c WHERE r.w AND c.confrelid = r.oid AND c.contype = 'f' \
+    UNION ALL SELECT i.inhrelid, false FROM pg_catalog.pg_inherits i WHERE i.inhparent = r.oid \
+    UNION ALL SELECT i.inhparent, false FROM pg_catalog.pg_inherits i WHERE i.inhrelid = r.oid \
+    UNION ALL SELECT c.conrelid, NOT c.confupdtype = ANY (ARRAY['c', 'n', 'd']::pg_catalog.\"char\"[]) \
+      FROM pg_catalog.pg_constraint c WHERE r.w AND c.confrelid = r.oid AND c.contype = 'f' \
       AND (c.confdeltype = ANY (ARRAY['c', 'n', 'd']::pg_catalog.\"char\"[]) OR c.confupdtype = ANY (ARRAY['c', 'n', 'd']::pg_catalog.\"char\"[])) \
   ) x \
 ), found AS MATERIALIZED ( \
@@ -100,7 +101,8 @@ const CATALOGUE: &str = "WITH RECURSIVE asked AS MATERIALIZED ( \
   ) x WHERE x.oid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid \
 ) \
 SELECT 'name', w.ord::pg_catalog.text, f.nspname::pg_catalog.text, f.relname::pg_catalog.text, f.relkind::pg_catalog.text FROM wanted w JOIN found f ON f.oid = w.oid \
-UNION ALL SELECT 'reach', r.ord::pg_catalog.text, f.nspname::pg_catalog.text, f.relname::pg_catalog.text, '' FROM reach r JOIN found f ON f.oid = r.oid \
+UNION ALL SELECT 'reach', r.ord::pg_catalog.text, f.nspname::pg_catalog.text, f.relname::pg_catalog.text, CASE WHEN r.del THEN 'delete' ELSE '' END \
+  FROM (SELECT ord, oid, pg_catalog.bool_and(del) AS del FROM reach GROUP BY ord, oid) r JOIN found f ON f.oid = r.oid \
 UNION ALL SELECT 'relation', '', f.nspname::pg_catalog.text, f.relname::pg_catalog.text, f.relkind::pg_catalog.text || ' ' || f.oid::pg_catalog.text || ' ' || \
   coalesce(pg_catalog.md5(CASE WHEN f.relkind = ANY (ARRAY['v', 'm']::pg_catalog.\"char\"[]) THEN pg_catalog.pg_get_viewdef(f.oid) END), '') || \
   CASE WHEN $10::pg_catalog.bool THEN ' ' || ( \
@@ -156,6 +158,11 @@ UNION ALL SELECT 'event trigger', '', NULL, e.evtname::pg_catalog.text, pg_catal
 UNION ALL SELECT 'setting', '', NULL, 'all others', pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat(s.name, ' ', s.setting), ',' ORDER BY s.name)) \
   FROM pg_catalog.pg_settings s WHERE $10::pg_catalog.bool AND s.context = ANY (ARRAY['user', 'superuser']::pg_catalog.text[]) \
   AND s.name <> ALL (ARRAY['statement_timeout', 'lock_timeout', 'client_min_messages']::pg_catalog.text[]) HAVING $10::pg_catalog.bool \
+UNION ALL SELECT 'own', '', NULL, s.name, s.source FROM pg_catalog.pg_settings s \
+  WHERE $10::pg_catalog.bool AND s.context = ANY (ARRAY['user', 'superuser']::pg_catalog.text[]) \
+  AND s.source = ANY (ARRAY['client', 'session', 'user', 'database', 'database user', 'interactive']::pg_catalog.text[]) \
+  AND s.name <> ALL (ARRAY['statement_timeout', 'lock_timeout', 'client_min_messages', 'application_name', 'client_encoding', \
+    'idle_session_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout']::pg_catalog.text[]) \
 UNION ALL SELECT 'type', '', n.nspname::pg_catalog.text, t.typname::pg_catalog.text, pg_catalog.md5(pg_catalog.concat(t::pg_catalog.text, \
   (SELECT pg_catalog.string_agg(k::pg_catalog.text, ',' ORDER BY k.oid) FROM pg_catalog.pg_constraint k WHERE k.contypid = t.oid))) \
   FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace \
@@ -337,9 +344,11 @@ pub(super) struct Answers {
     pub(super) settings: Vec<(String, String)>,
     /// Objects with a fingerprint of each.
     pub(super) objects: Vec<(String, String)>,
+    /// Settings the session, its login or its database gave another value than the server's own.
+    own: Vec<String>,
     resolved: Vec<(usize, Name)>,
-    /// What each name leads to, by its place in the question.
-    reached: Vec<(usize, Name)>,
+    /// What each name leads to, by its place in the question, and whether only deleting reaches it.
+    reached: Vec<(usize, Name, bool)>,
     /// The texts of cursors that are moved or stood on.
     pub(super) cursors: Vec<String>,
     /// Whether anything a value is read by runs code of its own.
@@ -360,6 +369,7 @@ impl Answers {
             doubts: setting_doubts(&settings),
             settings,
             objects: Vec::new(),
+            own: Vec::new(),
             resolved: Vec::new(),
             reached: Vec::new(),
             cursors: Vec::new(),
@@ -376,7 +386,8 @@ impl Answers {
     fn row(&mut self, kind: &str, what: &str, name: Name, detail: String) -> Option<()> {
         match kind {
             "name" => self.resolved.push((what.parse().ok()?, name)),
-            "reach" => self.reached.push((what.parse().ok()?, name)),
+            "reach" => self.reached.push((what.parse().ok()?, name, detail == "delete")),
+            "own" => self.own.push(name.name),
             "setting" => self.settings.push((name.name, detail)),
             "relation" => {
                 if detail.starts_with("f ") {
@@ -419,14 +430,35 @@ impl Answers {
                 let meant = self.resolved.iter().find_map(same);
                 // A name that means nothing yet: the statement makes it, or fails.
                 uses.insert(RelationUse { kind: used.kind, relation: meant.unwrap_or_else(|| used.relation.clone()) });
-                // Whatever is done to a name is done to all it leads to.
-                let reached = self.reached.iter().filter_map(same);
+                // Whatever is done to a name is done to all it leads to, except that a key which only follows deletions
+                // carries no other change on.
+                let stays = matches!(used.kind, StatementKind::Insert | StatementKind::Update);
+                let reached = self.reached.iter().filter(|(ord, _, del)| Some(*ord) == at && !(stays && *del));
+                let reached = reached.map(|(_, name, _)| name.clone());
                 uses.extend(reached.map(|relation| RelationUse { kind: used.kind, relation }));
             }
             statement.relations = uses;
         }
         refined.unknown.extend(self.doubts.iter().cloned());
         refined
+    }
+}
+
+impl Answers {
+    /// Why what is set in the session might give a text another meaning than those saw who approved it before there was
+    /// a session; `None` when everything is as the server's own configuration has it.
+    pub(super) fn unusual(&self, login: &str) -> Option<String> {
+        let value = |name: &str| self.settings.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v.as_str());
+        if let Some(doubt) = setting_doubts(&self.settings).into_iter().next() {
+            return Some(doubt);
+        }
+        if value("user") != login || value("session user") != login {
+            return Some(format!("the session acts as `{}`", value("user")));
+        }
+        if value("schemas") != "pg_catalog,public" {
+            return Some(format!("names without a schema are looked up in {}", value("schemas")));
+        }
+        self.own.first().map(|name| format!("`{name}` is not what the server's own configuration says"))
     }
 }
 

@@ -5,11 +5,12 @@
 use super::catalogue::{Answers, Depth, Names, only_transaction, with_doubts};
 use super::message::{self, Frontend, Malformed, Severity, put, report};
 use super::pipeline::{Expect, For, Statement};
+use super::plan::Now;
 use super::relay::{AHEAD_BYTES_MAX, End, FLUSH, MISREAD, Relay, Turn, simple_part};
 use super::unit::may_hold;
 use bytes::{Bytes, BytesMut};
 use countersign_control::clock::monotonic;
-use countersign_control::{Hold, Judgement, Permit, Release, Settled, Unit};
+use countersign_control::{Hold, Judgement, Permit, Release, Settled};
 use countersign_core::digest::UnitPart;
 use countersign_journal::{ActionFacts, StatementKind};
 use std::collections::HashMap;
@@ -349,25 +350,30 @@ impl Relay {
             );
             return self.refuse(waiting, no).await;
         }
-        let (unit, facts) = match self.unit_now(&waiting).await? {
+        let now = match self.unit_now(&waiting).await? {
             Ok(found) => found,
             Err(no) => return self.refuse(waiting, no).await,
         };
-        let hold = match self.gate.hold(self.number, &unit, facts).await {
+        let uncovered = match self.planned(&now) {
+            Some(Ok(permit)) => return self.release(waiting, permit).await,
+            Some(Err(why)) => format!(" ({why})"),
+            None => String::new(),
+        };
+        let hold = match self.gate.hold(self.number, &now.unit, now.facts).await {
             Ok(hold) => hold,
             Err(countersign_control::Fault::Refused(why)) => {
                 return self.refuse(waiting, No::privilege(why.to_string())).await;
             }
             Err(fault) => return Err(fault.into()),
         };
-        match self.await_verdict(hold).await? {
+        match self.await_verdict(hold, &uncovered).await? {
             Ok(permit) => self.release(waiting, permit).await,
             Err(no) => self.refuse(waiting, no).await,
         }
     }
 
     /// The unit with settings and objects as they are at this moment.
-    async fn unit_now(&mut self, waiting: &Waiting) -> Result<Result<(Unit, ActionFacts), No>, End> {
+    async fn unit_now(&mut self, waiting: &Waiting) -> Result<Result<Now, No>, End> {
         let names = Names::of(&waiting.facts);
         let answers = match self.ask(&names, Depth::Everything).await? {
             Ok(answers) => answers,
@@ -376,12 +382,12 @@ impl Relay {
             }
         };
         let facts = with_doubts(answers.refine(&waiting.facts, &names));
-        let unit =
-            Unit { parts: waiting.parts.clone(), settings: answers.settings.clone(), objects: answers.objects.clone() };
-        Ok(Ok((unit, facts)))
+        let unit = Now::unit(&waiting.parts, &answers);
+        let unusual = answers.unusual(&self.login.login);
+        Ok(Ok(Now { unit, facts, unusual }))
     }
 
-    async fn await_verdict(&mut self, mut hold: Hold) -> Result<Result<Permit, No>, End> {
+    async fn await_verdict(&mut self, mut hold: Hold, uncovered: &str) -> Result<Result<Permit, No>, End> {
         let in_transaction = self.pipeline.transaction == b'T' || !self.sync_is_ours();
         let longest = Duration::from_secs(self.gate.transaction_hold_max_s());
         let deadline = in_transaction.then(|| monotonic() + longest);
@@ -411,7 +417,7 @@ impl Relay {
                         return Ok(Err(No { code: "57014", words, hint: String::new() }));
                     }
                 },
-                _ = beat.tick() => self.notice(&hold),
+                _ = beat.tick() => self.notice(&hold, uncovered),
                 () = until(deadline) => {
                     let words = format!(
                         "request {} was not decided within {} s, the longest a statement may wait inside an open transaction; \
@@ -424,20 +430,20 @@ impl Relay {
         }
     }
 
-    fn notice(&mut self, hold: &Hold) {
+    fn notice(&mut self, hold: &Hold, uncovered: &str) {
         let who = if hold.deciders.is_empty() { "nobody".to_owned() } else { hold.deciders.join(", ") };
-        let words = format!("held for approval: request {}, {who} can decide", hold.request);
+        let words = format!("held for approval: request {}, {who} can decide{uncovered}", hold.request);
         report(Severity::Notice, "00000", &words, &hold.address, &mut self.wires.client.output);
     }
 
     /// Sends an approved unit: asked again what it means, its digest computed again, its use committed, then sent.
     async fn release(&mut self, waiting: Waiting, permit: Permit) -> Result<(), End> {
         let recorded = permit.recorded(&waiting.parts);
-        let (unit, _) = match self.unit_now(&waiting).await? {
+        let now = match self.unit_now(&waiting).await? {
             Ok(found) => found,
             Err(no) => return self.refuse(waiting, no).await,
         };
-        let (pass, release) = match self.gate.spend(permit, &unit).await {
+        let (pass, release) = match self.gate.spend(permit, &now.unit).await {
             Ok(spent) => spent,
             Err(countersign_control::Fault::Refused(why)) => {
                 return self.refuse(waiting, No::privilege(why.to_string())).await;

@@ -15,6 +15,7 @@ mod front;
 mod hold;
 mod message;
 mod pipeline;
+mod plan;
 mod relay;
 mod scram;
 mod serve;

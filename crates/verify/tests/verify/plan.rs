@@ -7,12 +7,7 @@ use countersign_journal::*;
 use countersign_verify::verify;
 
 fn step(text: &str, held: bool) -> PlanStep {
-    PlanStep {
-        text: Commitment::new(&[1; 32], text.as_bytes()),
-        sql: ChangePlan::digest_of(text.as_bytes()),
-        facts: ActionFacts::default(),
-        held,
-    }
+    PlanStep { sql: ChangePlan::digest_of(text.as_bytes()), facts: ActionFacts::default(), held }
 }
 
 fn plan_used(step: u32, session: u64, text: &str) -> Event {
@@ -28,8 +23,11 @@ fn plan_ran(step: u32) -> Event {
 /// Request 1 plans `one`, `look` (which nobody need approve) and `two`, in order; both held ones run in session 1.
 fn a_plan() -> Story {
     let (level, asked) = (persons(&[BOB, CAROL], 1), window(0, 1000));
-    let plan =
-        ChangePlan { order: StepOrder::Listed, steps: vec![step("one", true), step("look", false), step("two", true)] };
+    let plan = ChangePlan {
+        order: StepOrder::Listed,
+        texts: Commitment::new(&[1; 32], b"one look two"),
+        steps: vec![step("one", true), step("look", false), step("two", true)],
+    };
     let mut day = Story::default();
     day.at(0)
         .tell(installed())

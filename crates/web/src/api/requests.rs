@@ -4,13 +4,14 @@ use super::{Answer, Body, Params, account, request_id};
 use crate::guard::Signed;
 use crate::period::changed;
 use crate::reader::rfc3339;
+use crate::script::{self, Texts};
 use crate::site::Site;
 use axum::Json;
 use axum::extract::{Path, State};
 use countersign_control::view::{RequestQuery, RequestView, Scope};
 use countersign_control::{Fault, Reservation};
 use countersign_core::Position;
-use countersign_journal::{RequestId, Seconds, Timestamp, Verdict, Window};
+use countersign_journal::{RequestId, Seconds, StepOrder, Timestamp, Verdict, Window};
 use serde::Deserialize;
 
 /// Lines of a list when no number is asked for.
@@ -32,6 +33,8 @@ pub(crate) struct Wanted {
     ticket: String,
     #[serde(default)]
     ask_whom: Vec<String>,
+    plan: Option<Texts>,
+    in_order: Option<bool>,
 }
 
 /// `POST /requests`
@@ -39,8 +42,10 @@ pub(crate) async fn ask(State(site): State<Site>, signed: Signed, Body(wanted): 
     let account = account(&site, &wanted.target)?;
     let window = window_of(&wanted, site.control.now())?;
     let database = wanted.database.as_deref().map(str::trim).filter(|d| !d.is_empty()).map(str::to_owned);
-    let Wanted { reason, choice, ticket, ask_whom, .. } = wanted;
-    let reservation = Reservation { account, database, window, reason, choice, ticket, ask_whom, script: None };
+    let Wanted { reason, choice, ticket, ask_whom, plan, in_order, .. } = wanted;
+    let order = if in_order == Some(false) { StepOrder::Any } else { StepOrder::Listed };
+    let script = plan.map(|texts| script::script(texts, order)).transpose()?.flatten();
+    let reservation = Reservation { account, database, window, reason, choice, ticket, ask_whom, script };
     let id = site.control.reserve(&signed.actor, reservation).await?;
     view(&site, &signed, id).await
 }

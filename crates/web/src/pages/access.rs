@@ -4,6 +4,7 @@ use super::card::Card;
 use super::{DoneParams, Notice, Page, Shell, Visit, ok, page, see};
 use crate::fault::{sentence, status_of};
 use crate::reader::{Reader, span};
+use crate::script::{self, Texts};
 use askama::Template;
 use axum::Form;
 use axum::extract::{Path, Query};
@@ -84,6 +85,10 @@ pub(crate) struct ReserveForm {
     #[serde(default)]
     ticket: String,
     #[serde(default)]
+    script: String,
+    #[serde(default)]
+    any_order: String,
+    #[serde(default)]
     start: String,
     #[serde(default)]
     end: String,
@@ -110,6 +115,7 @@ struct Wrong {
     reason: Option<String>,
     start: Option<String>,
     end: Option<String>,
+    script: Option<String>,
 }
 
 #[derive(Template)]
@@ -173,6 +179,9 @@ pub(crate) async fn ask(visit: Visit, Path(account): Path<String>, Form(form): F
 async fn try_ask(visit: &Visit, line: &AccessView, form: &ReserveForm) -> Result<String, (Wrong, Option<Fault>)> {
     let window = window_of(visit, form).map_err(|wrong| (wrong, None))?;
     let control = &visit.site.control;
+    // A form sends each line's end as two characters; psql sends one.
+    let texts = Texts::Script(form.script.replace("\r\n", "\n"));
+    let script = script::script(texts, script::order(&form.any_order)).map_err(beside_the_script)?;
     let reservation = Reservation {
         account: line.account,
         database: Some(form.database.trim().to_owned()).filter(|d| !d.is_empty()),
@@ -181,7 +190,7 @@ async fn try_ask(visit: &Visit, line: &AccessView, form: &ReserveForm) -> Result
         choice: form.choice.clone(),
         ticket: form.ticket.clone(),
         ask_whom: form.ask_whom(),
-        script: None,
+        script,
     };
     let asked = control.reserve(visit.actor(), reservation).await;
     let id = asked.map_err(beside_the_field)?;
@@ -203,6 +212,10 @@ fn window_of(visit: &Visit, form: &ReserveForm) -> Result<Window, Wrong> {
     Window::new(start, end).ok_or_else(late)
 }
 
+fn beside_the_script(fault: Fault) -> (Wrong, Option<Fault>) {
+    (Wrong { script: Some(sentence(&fault.to_string())), ..Wrong::default() }, None)
+}
+
 /// A refusal about one field stands beside it; any other above the form.
 fn beside_the_field(fault: Fault) -> (Wrong, Option<Fault>) {
     let text = Some(sentence(&fault.to_string()));
@@ -213,6 +226,7 @@ fn beside_the_field(fault: Fault) -> (Wrong, Option<Fault>) {
             | Refusal::TicketMissing
             | Refusal::BadTicket,
         ) => (Wrong { reason: text, ..Wrong::default() }, None),
+        Fault::Refused(Refusal::StepDenied { .. } | Refusal::BadPlan(_)) => beside_the_script(fault),
         Fault::Refused(Refusal::TooLong { most, .. }) => {
             let text = format!("At most {} may be asked for here; choose an earlier end.", span(*most));
             (Wrong { end: Some(text), ..Wrong::default() }, None)

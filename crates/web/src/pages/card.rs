@@ -5,8 +5,9 @@ use super::configuration::Difference;
 use crate::draw::{Run, Shape, initials, lines, shape};
 use crate::reader::Reader;
 use askama::Template;
-use countersign_control::view::{ChangeView, LevelView, RequestView};
+use countersign_control::view::{ChangeView, LevelView, PlanView, RequestView};
 use countersign_journal::Timestamp;
+use std::collections::BTreeSet;
 
 /// A card.
 #[derive(Template)]
@@ -44,6 +45,16 @@ impl<'p> Card<'p> {
 
     fn lines(&self, text: &str) -> Vec<Vec<Run>> {
         lines(text)
+    }
+
+    /// Everything the planned statements touch, each once.
+    fn planned_touches<'v>(&self, plan: &'v PlanView) -> BTreeSet<&'v str> {
+        plan.steps.iter().flat_map(|s| s.touches.iter().map(String::as_str)).collect()
+    }
+
+    /// Why some of them could not be fully understood, each reason once.
+    fn planned_doubts<'v>(&self, plan: &'v PlanView) -> BTreeSet<&'v str> {
+        plan.steps.iter().flat_map(|s| s.unknown.iter().map(String::as_str)).collect()
     }
 
     /// Who decides now, in one sentence per open level.
