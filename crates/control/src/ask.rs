@@ -98,13 +98,11 @@ impl Control {
     /// A refusal, or trouble.
     pub async fn reserve(&self, actor: &Actor, wanted: Reservation) -> Result<RequestId, Fault> {
         let (reason, reason_chars, mut rows) = self.reason_of(&wanted.reason)?;
-        let mut plan = None;
-        if let Some(script) = &wanted.script {
-            if let Some((committed, texts)) = self.commit_plan(script)? {
-                plan = Some(committed);
-                rows.push(texts);
-            }
-        }
+        let planned = wanted.script.as_ref().map(|script| self.commit_plan(script)).transpose()?.flatten();
+        let plan = planned.map(|(plan, texts)| {
+            rows.push(texts);
+            Box::new(plan)
+        });
         let given = |text: &str| Some(text.trim().to_owned()).filter(|t| !t.is_empty());
         let find = |handle: &String| {
             self.person_by_handle(handle).ok_or_else(|| Fault::Input(format!("nobody is called `{handle}`")))

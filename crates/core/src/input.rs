@@ -177,7 +177,7 @@ pub struct Ask {
     /// Whom to ask, on levels that leave the choice (R12); empty means everybody.
     pub chosen: BTreeSet<PersonId>,
     /// The statements to be run, for a session; whether they are held is not yet said.
-    pub plan: Option<ChangePlan>,
+    pub plan: Option<Box<ChangePlan>>,
     /// Makes the digest unpredictable.
     pub nonce: [u8; 32],
 }

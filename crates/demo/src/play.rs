@@ -19,6 +19,15 @@ const DELETE: &str = "DELETE FROM customers WHERE city = 'Porto'";
 /// What shows whether the first ran, and how often.
 const LIMIT: &str = "SELECT credit_limit FROM customers WHERE id = 42";
 
+/// What is planned and approved beforehand.
+const PLAN: &str = "\
+UPDATE customers SET credit_limit = credit_limit + 100 WHERE id = 7;
+UPDATE customers SET credit_limit = credit_limit + 100 WHERE id = 8;
+UPDATE customers SET credit_limit = credit_limit - 200 WHERE id = 9;
+SELECT sum(credit_limit) FROM customers WHERE id BETWEEN 7 AND 9;
+UPDATE customers SET city = 'Porto' WHERE id = 9;
+";
+
 /// Plays everything.
 ///
 /// # Errors
@@ -32,6 +41,8 @@ pub fn play(stage: &Stage, export: &Path) -> Result<(), DemoError> {
     play.held_and_approved(&mut alice)?;
     play.held_and_rejected(&mut alice)?;
     play.revoked(&mut alice, reservation)?;
+    drop(alice);
+    play.planned()?;
     play.special_paths()?;
     play.proved(export)
 }
@@ -127,6 +138,43 @@ impl Play<'_> {
         self.tell.check("a clear refusal with Dora's words (SQLSTATE 42501)", clear, &said.err)?;
         let said = self.says(alice, "SELECT count(*) FROM customers")?;
         self.tell.check("nobody was deleted, and the session goes on", said.contains("100"), &said)
+    }
+
+    fn planned(&mut self) -> Result<(), DemoError> {
+        self.tell.step("For the next change she asks for all five statements at once, before it begins");
+        let file = self.stage.countersign.scratch_dir().join("change.sql");
+        fs::write(&file, PLAN)
+            .map_err(|source| DemoError::File { what: format!("write `{}`", file.display()), source })?;
+        let (file, reason) = (file.display().to_string(), "CHG-12: move credit between customers");
+        let ask = ["request", "prod-db", "--minutes", "30", "--reason", reason, "--script", &file];
+        let ran = self.cli("alice", &ask)?;
+        self.tell.check("the request is made, with its statements", ran.code == 0, &ran.stderr)?;
+        let request = self.newest("alice", "mine")?;
+        let number = request.to_string();
+        self.cli("dora", &["show", &number])?;
+        for person in ["mia", "dora"] {
+            let ran = self.cli(person, &["approve", &number, "--comment", "read all five"])?;
+            self.tell.check("approved", ran.code == 0, &ran.stderr)?;
+        }
+        let asked_before = self.json("dora", &["requests", "--scope", "my_decisions", "--json"])?;
+        let mut alice = Terminal::open(&Psql { layout: Layout::Table, within: SOON, ..self.psql()? })?;
+        for statement in PLAN.lines() {
+            let said = self.says(&mut alice, statement.trim_end_matches(';'))?;
+            self.tell.check("it ran at once", !said.contains("held") && !said.contains("ERROR"), &said)?;
+        }
+        let asked = self.json("dora", &["requests", "--scope", "my_decisions", "--json"])?;
+        let count = |list: &Value| list.as_array().map_or(0, Vec::len);
+        self.tell.check("and nobody was asked again", count(&asked) == count(&asked_before), &asked.to_string())?;
+        let again = PLAN.lines().next().unwrap_or_default().trim_end_matches(';');
+        self.tell.types("alice", &format!("{again};"));
+        alice.begin(again)?;
+        let held = self.held()?;
+        let ran = self.cli("dora", &["reject", &held.to_string(), "--comment", "once was planned"])?;
+        self.tell.check("a second time it waits, and Dora rejects it", ran.code == 0, &ran.stderr)?;
+        alice.end()?;
+        self.cli("alice", &["show", &number])?;
+        let ran = self.cli("alice", &["surrender", &number])?;
+        self.tell.check("done, she gives the rest back", ran.code == 0, &ran.stderr)
     }
 
     fn revoked(&mut self, alice: &mut Terminal, reservation: u64) -> Result<(), DemoError> {

@@ -61,6 +61,41 @@ fn hidden_input(page: &str, name: &str) -> String {
     rest.split('"').next().unwrap_or_default().replace(':', "%3A")
 }
 
+/// Statements to be run are asked for by form, and the card shows all of them before anybody decides.
+#[tokio::test]
+async fn a_change_plan_is_asked_for_by_form_and_shown_whole() {
+    let scene = Scene::start().await;
+    let account = scene.account("app@prod-db").0;
+    let reserve = format!("/access/{account}/reserve");
+    let form = scene.get(&reserve, "alice").await;
+    assert!(form.text.contains("Statements to be run") && form.text.contains("In any order"), "{}", form.text);
+    let end = hidden_input(&form.text, "end");
+    let filled = |script: &str| format!("reason=price+fix%2C+ticket+4711&end={end}&zone=UTC&script={script}");
+    let wrong = scene.post(&reserve, "alice", &filled("update+set")).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(wrong.text.contains("not valid PostgreSQL") && wrong.text.contains(">update set</textarea>"));
+    let script = "update+prices%0D%0Aset+net+%3D+9%3B%0D%0Ado+%24%24begin+end%24%24%3B";
+    let sent = scene.post(&reserve, "alice", &filled(script)).await;
+    assert_eq!(sent.location(), "/requests/2?done=asked&on=2", "{}", sent.text);
+    let bob = scene.actor("bob").await;
+    let view = scene.control.request(&bob, countersign_journal::RequestId(2)).await.expect("visible");
+    let plan = view.plan.expect("a plan");
+    let texts: Vec<_> = plan.steps.iter().map(|s| s.text.as_str()).collect();
+    assert_eq!(texts, ["update prices\nset net = 9;", "do $$begin end$$;"], "a form's line ends are those psql sends");
+    assert_eq!(view.tracks.len(), 1, "bob would decide both, so he is asked once");
+    let card = scene.get("/requests/2", "bob").await.text;
+    for part in [
+        "and run 2 planned statements",
+        "Planned statement 1 of 2",
+        "Planned statement 2 of 2 · not understood",
+        "update prices</li>",
+        "which is not examined",
+        "in this order",
+    ] {
+        assert!(card.contains(part), "{part}: {card}");
+    }
+}
+
 /// Looking changes nothing, and other sites change nothing.
 #[tokio::test]
 async fn only_our_own_posts_decide() {

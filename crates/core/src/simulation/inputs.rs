@@ -267,7 +267,7 @@ fn ask_connect(rng: &mut Rng, directory: &Directory, now: Timestamp) -> Ask {
         choice: chance(rng, 60).then(|| one(rng, &["repair", "release", "fun"]).to_owned()),
         ticket: chance(rng, 60).then(|| one(rng, &["T-1", "T-2", "a b"]).to_owned()),
         chosen: some(rng, persons.into_iter(), 10),
-        plan: chance(rng, 30).then(|| plan(rng)),
+        plan: chance(rng, 30).then(|| Box::new(plan(rng))),
         ..Ask::plain(someone(rng, directory), act, [rng.u8(..); 32])
     }
 }

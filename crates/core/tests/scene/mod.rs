@@ -289,7 +289,7 @@ impl Stage {
                     reason_chars: 20,
                     ticket: given("ticket:"),
                     choice: given("choice:"),
-                    plan: given("plan:").map(|units| plan::of(&units)),
+                    plan: given("plan:").map(|units| Box::new(plan::of(&units))),
                     chosen: given("whom:").iter().flat_map(|w| w.split('+')).map(person).collect(),
                     ..Ask::plain(by, act, [0; 32])
                 })
