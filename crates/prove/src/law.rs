@@ -47,6 +47,17 @@ fn happened(before: &Node, event: &Event, after: &Node) -> Result<(), String> {
             let same = matches!(&request.act, Act::Run(run) if run.attempt == *attempt);
             ensure(once.used_in.is_none() && same, || format!("6: {grant} is used again, or for something else"))
         }
+        Event::PlanUsed { grant, step, sql, .. } => {
+            let granted = before.state.grants.get(grant).ok_or("6: a planned use without a grant")?;
+            let plan = before.state.requests.get(&granted.request).and_then(|r| r.plan.as_ref());
+            let steps = &plan.ok_or("6: a planned use without a plan")?.steps;
+            let same = steps.get(*step as usize).is_some_and(|s| s.sql == *sql);
+            let in_order = (0..*step).all(|earlier| granted.steps.contains_key(&earlier));
+            let once = !granted.steps.contains_key(step);
+            ensure(same && in_order && once, || format!("6: step {step} under {grant} is not the next of the plan"))?;
+            let live = !matches!(granted.stage, GrantStage::Ended(_)) && after.now < granted.terms.window.end;
+            ensure(live, || format!("1: step {step} runs under {grant}, which is over"))
+        }
         Event::Retracted { request, track, level, .. } => {
             let tracks = after.state.requests.get(request).map(|r| &r.tracks);
             let track = tracks.and_then(|t| t.get(*track as usize)).ok_or("4: a retract on no track")?;

@@ -3,14 +3,14 @@
 use crate::law;
 use crate::node::Node;
 use countersign_core::{
-    Account, Ask, AskAct, Device, Directory, EmergencyCall, GrantKind, GrantStage, Group, Input, Person, Position,
-    Role, State, Vote, apply, decide, digest, wake_at,
+    Account, Ask, AskAct, Device, Directory, EmergencyCall, GrantKind, GrantStage, Group, Input, Person, Planned,
+    Position, Role, State, Vote, apply, decide, digest, wake_at,
 };
 use countersign_journal::{
-    AccountId, ActMatch, ActionFacts, Attempt, Authority, Change, Commitment, Conditions, DeviceId, Digest, Emergency,
-    Event, Evidence, GroupId, Level, Name, Outcome, PersonId, Policy, RelationUse, Rule, RuleId, RunOutcome,
-    SessionEnd, StatementFacts, StatementKind, StatementMatch, Subjects, Targets, Terms, Timeout, TimeoutAction,
-    Timestamp, Verdict, Window, Workflow, WorkflowId,
+    AccountId, ActMatch, ActionFacts, Attempt, Authority, Change, ChangePlan, Commitment, Conditions, DeviceId, Digest,
+    Emergency, Event, Evidence, GroupId, Level, Name, Outcome, PersonId, PlanStep, Policy, RelationUse, Rule, RuleId,
+    RunOutcome, SessionEnd, StatementFacts, StatementKind, StatementMatch, StepOrder, Subjects, Targets, Terms,
+    Timeout, TimeoutAction, Timestamp, Verdict, Window, Workflow, WorkflowId,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,6 +44,8 @@ pub struct Said {
     pub edits: bool,
     /// The directory is changed.
     pub changes: bool,
+    /// Sessions are asked for with statements to be run in them.
+    pub plans: bool,
 }
 
 /// A small world.
@@ -106,7 +108,11 @@ pub fn worlds() -> Vec<World> {
     let mut changed = base("changes of the directory", vec![persons(&[BOB])]);
     (changed.requests_max, changed.epochs_max) = (4, 1);
     changed.said = Said { changes: true, endings: true, ..Said::default() };
-    vec![levels, urgent, held, lent, changed]
+    let mut planned = base("statements planned with the session", vec![persons(&[BOB, CAROL])]);
+    planned.held = Some(held_rule());
+    (planned.requests_max, planned.sessions_max) = (2, 2);
+    planned.said = Said { plans: true, sessions: true, statements: true, endings: true, ..Said::default() };
+    vec![levels, urgent, held, lent, changed, planned]
 }
 
 fn connect_rule() -> Rule {
@@ -161,13 +167,15 @@ pub fn bit(event: &Event) -> u32 {
         Event::SessionClosed { .. } => 23,
         Event::Used { .. } => 24,
         Event::Ran { .. } => 25,
-        Event::Noted(_) => 26,
+        Event::PlanUsed { .. } => 26,
+        Event::PlanRan { .. } => 27,
+        Event::Noted(_) => 28,
     };
     1 << n
 }
 
 /// All kinds but the first, which set-up alone makes here, and notes, which change nothing.
-pub const ALL_BITS: u32 = ((1 << 26) - 1) & !1;
+pub const ALL_BITS: u32 = ((1 << 28) - 1) & !1;
 
 impl World {
     /// The world set up: one step of the engine, like all others.
@@ -284,6 +292,9 @@ impl World {
         if said.edits {
             edits(node, &mut all);
         }
+        if said.plans {
+            plans(node, &mut all);
+        }
         if said.changes {
             self.changes(node, &mut all);
         }
@@ -297,7 +308,8 @@ impl World {
         let window = Window { start: BEGINNING, end: BEGINNING.plus(120 * MINUTE) };
         for person in &self.requesters {
             let act = AskAct::Connect { account: APP, database: None, window };
-            all.push(Input::Ask(with_reason(Ask::plain(*person, act, [0; 32]))));
+            let plan = self.said.plans.then(|| Box::new(plan()));
+            all.push(Input::Ask(Ask { plan, ..with_reason(Ask::plain(*person, act, [0; 32])) }));
         }
     }
 
@@ -399,7 +411,38 @@ fn statements(node: &Node, requests_max: usize, all: &mut Vec<Input>) {
         }
     }
     let outcome = RunOutcome::Completed { rows: 1 };
-    all.extend(node.state.unreported.iter().map(|grant| Input::Ran { grant: *grant, outcome: outcome.clone() }));
+    all.extend(node.state.unreported.iter().map(|grant| Input::Ran {
+        grant: *grant,
+        step: None,
+        outcome: outcome.clone(),
+    }));
+}
+
+/// Two statements, in their order.
+fn plan() -> ChangePlan {
+    let step = |n| PlanStep { sql: planned(n), facts: update(), held: false };
+    ChangePlan { order: StepOrder::Listed, texts: Commitment(Digest::ZERO), steps: vec![step(0), step(1)] }
+}
+
+fn planned(n: u8) -> Digest {
+    Digest([n; 32])
+}
+
+/// Each statement of the plan is about to be sent, and one that is not in it.
+fn plans(node: &Node, all: &mut Vec<Input>) {
+    for session in &node.state.open_sessions {
+        all.extend((0..3).map(|n| {
+            let attempt = Attempt(planned(n));
+            Input::Planned(Planned { session: *session, sql: planned(n), attempt, facts: update() })
+        }));
+    }
+    let outcome = RunOutcome::Unknown;
+    let unreported = node.state.unreported_steps.iter();
+    all.extend(unreported.map(|(grant, step)| Input::Ran {
+        grant: *grant,
+        step: Some(*step),
+        outcome: outcome.clone(),
+    }));
 }
 
 fn update() -> ActionFacts {
