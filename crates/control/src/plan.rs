@@ -10,6 +10,9 @@ use countersign_journal::{
     ActionFacts, ChangePlan, PLAN_BYTES_MAX, PLAN_STEPS_MAX, PlanStep, SessionId, StepOrder, Timestamp, canonical,
 };
 
+/// Most bytes that what a plan is and touches may take in the journal.
+const FACTS_BYTES_MAX: usize = 4 << 20;
+
 /// Statements to be run in a session, exactly as they will be sent.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Script {
@@ -40,8 +43,11 @@ impl Control {
             facts: facts.clone(),
             held: false,
         };
-        let steps = script.statements.iter().map(step).collect();
-        Ok(Some((ChangePlan { order: script.order, texts, steps }, row)))
+        let plan = ChangePlan { order: script.order, texts, steps: script.statements.iter().map(step).collect() };
+        if canonical::encode(&plan).len() > FACTS_BYTES_MAX {
+            return Err(Fault::Input("the statements to be run name too much for one request; ask for fewer".into()));
+        }
+        Ok(Some((plan, row)))
     }
 
     /// The plan of a request, for showing.

@@ -199,6 +199,58 @@ fn a_plan_never_opens_without_its_approvers() {
     );
 }
 
+/// Of several grants the one with statements to run is opened, unless another is in exclusive use.
+#[test]
+fn a_session_opens_under_the_grant_whose_plan_is_to_be_run() {
+    check(
+        "
+        rule connect approve by dba
+        apply
+        alice asks 09:00-12:00
+          #1 made, approve
+          level 1 waits for bob, carol
+        bob approves #1
+          bob approves level 1
+          #1 approved, grant 1 09:00-12:00
+        alice asks 09:00-12:00 plan:n
+          #2 made, approve
+          level 1 waits for bob, carol
+        bob approves #2
+          bob approves level 1
+          #2 approved, grant 2 09:00-12:00
+        alice opens
+          session 1 opened under grant 2, first use
+        rule connect approve by dba with exclusive
+        apply
+        bob revokes #1
+          #1 revoked by bob
+          grant 1 ended, revoked
+        bob revokes #2
+          #2 revoked by bob
+          grant 2 ended, revoked
+          session 1 must be cut
+        close 1
+          session 1 closed
+        alice asks 09:00-12:00
+          #3 made, approve
+          level 1 waits for bob, carol
+        bob approves #3
+          bob approves level 1
+          #3 approved, grant 3 09:00-12:00
+        alice opens
+          session 2 opened under grant 3, first use
+        alice asks 09:00-12:00 plan:n
+          #4 made, approve
+          level 1 waits for bob, carol
+        bob approves #4
+          bob approves level 1
+          #4 approved, grant 4 09:00-12:00
+        alice opens
+          session 3 opened under grant 3
+        ",
+    );
+}
+
 #[test]
 fn a_plan_ends_with_its_grant_and_is_no_other_plan() {
     check(

@@ -34,10 +34,7 @@ pub(super) fn open(
     }
     closing(world, &ruling)?;
     let session = world.state.next_session();
-    let inside = |g: &&Grant| g.is_live(world.now) || planted::is(Fault::WindowNotAsked);
-    let live = || world.state.connect_grants(person, &target).filter(inside);
-    let live = live().find(|g| has_plan_left(world, g)).or_else(|| live().next());
-    let events = match live {
+    let events = match usable(world, person, &target) {
         Some(grant) => {
             exclusive_free(world, account, Some(grant.id), grant.exclusive)?;
             one_more(world, grant, ruling.conditions.sessions_max)?;
@@ -70,7 +67,18 @@ pub(super) fn open(
     Ok(Decision { events, answer: Answer::Session(session) })
 }
 
-/// Whether statements of the grant's plan are still to be run: of several grants such a one is used first.
+/// Of several live grants the one to open under: first those that exclusive use leaves free, and of these first one whose
+/// plan still has statements to be run.
+fn usable<'w>(world: &World<'w>, person: PersonId, target: &'w countersign_journal::TargetFacts) -> Option<&'w Grant> {
+    let inside = |g: &&Grant| g.is_live(world.now) || planted::is(Fault::WindowNotAsked);
+    let rank = |g: &&Grant| {
+        let free = exclusive_free(world, target.account, Some(g.id), g.exclusive).is_ok();
+        (!free, !has_plan_left(world, g))
+    };
+    world.state.connect_grants(person, target).filter(inside).min_by_key(rank)
+}
+
+/// Whether statements of the grant's plan are still to be run.
 fn has_plan_left(world: &World<'_>, grant: &Grant) -> bool {
     let plan = world.state.requests.get(&grant.request).and_then(|r| r.plan.as_ref());
     plan.is_some_and(|p| grant.steps.len() < p.steps.len())

@@ -1,6 +1,6 @@
 //! Change plans: statements approved with the session that runs them.
 
-use crate::world::{CONNECT_APPROVED, CUSTOMERS_HELD, DBA, World, has, number};
+use crate::world::{CONNECT_APPROVED, CUSTOMERS_HELD, DBA, SOON, World, eventually, has, number};
 use serde_json::{Value, json};
 
 const RULES: &[&str] = &[CONNECT_APPROVED, CUSTOMERS_HELD, DBA];
@@ -111,4 +111,51 @@ fn waits(world: &World, alice: &mut crate::world::Terminal, text: &str) {
     let request = world.held_number("dora");
     world.reject("dora", request, "not planned so");
     has(&alice.end().err, "not planned so");
+}
+
+/// R61: the server is killed while a planned statement runs. Whether it took effect is not known; it never runs again.
+#[test]
+fn r61_a_planned_statement_never_runs_again_after_a_crash() {
+    let mut world = World::new(RULES);
+    let text = "UPDATE customers SET changes = changes + 1 WHERE id = 1 AND pg_sleep(5) IS NOT NULL";
+    let request = ask(&world, &format!("{text};"));
+    let mut alice = world.terminal("alice");
+    alice.begin(text);
+    eventually("the statement runs", || (world.running("pg_sleep") == "1").then_some(()));
+    world.server.kill().expect("killed");
+    world.server.restart().expect("it starts again");
+    eventually("the request says so", || {
+        let outcome = plan(&world, request)[0]["outcome"].to_string();
+        outcome.contains("unknown").then_some(())
+    });
+    eventually("the old statement is gone", || (world.running("pg_sleep") == "0").then_some(()));
+    let before = world.changes(1);
+    let mut alice = world.terminal("alice");
+    waits(&world, &mut alice, text);
+    assert_eq!(world.changes(1), before);
+}
+
+/// R61: what the server takes apart is what psql sends, whatever stands between the statements.
+#[test]
+fn r61_a_whole_script_goes_through_psql_as_it_was_taken_apart() {
+    let world = World::new(RULES);
+    let script = "-- move; everybody\n\nBEGIN;\n  -- the first\n  UPDATE customers SET name = 'a;b' WHERE id = 1 ; UPDATE customers\n\
+        SET city = $$x;-- y$$ /* why; */ WHERE id = 1;\n/* third */ UPDATE customers SET changes = 3 -- three\n\n\
+        WHERE id = 1\n;\nDO $$ BEGIN UPDATE customers SET changes = changes + 1; END $$;\nCOMMIT;\n\
+        UPDATE customers SET changes = changes + 10 WHERE id = 1";
+    let request = ask(&world, script);
+    let ran = world.psql("alice").spawn(script).and_then(|psql| psql.finish(SOON)).expect("psql runs");
+    assert!(!ran.stderr.contains("held") && ran.code == 0, "{}", ran.stderr);
+    let outcomes = plan(&world, request).iter().map(|s| s["outcome"].to_string()).collect::<Vec<_>>().join(" ");
+    assert_eq!(outcomes.matches("row").count(), 5, "{outcomes}");
+    assert_eq!(world.target("SELECT name, city, changes FROM customers WHERE id = 1"), "a;b|x;-- y|14");
+}
+
+/// Asks for a session with a script, and has everybody approve it.
+fn ask(world: &World, script: &str) -> u64 {
+    let wanted = json!({ "target": "prod-db", "minutes": 60, "reason": "ticket 4711: wrong city", "plan": script });
+    let request = number(&world.done("alice", "/requests", &wanted)["id"]);
+    world.approve("mia", request);
+    world.approve("dora", request);
+    request
 }
