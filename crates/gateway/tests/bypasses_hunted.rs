@@ -280,3 +280,30 @@ async fn an_approval_rests_on_columns_defaults_keys_policies_and_settings() {
         assert_ne!(other.held().await, request, "{set}");
     }
 }
+
+/// A row that an UPDATE moves to another partition is deleted from the first, and what hangs on that one with it. Nothing
+/// hangs on an updated row otherwise, where a key follows deletions only.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_that_moves_a_row_between_partitions_deletes_what_hangs_on_it() {
+    let world = World::start().await;
+    world.truth(&format!(
+        "CREATE TABLE shelves (id int, place int) PARTITION BY LIST (place); \
+         CREATE TABLE shelves_1 PARTITION OF shelves FOR VALUES IN (1); \
+         CREATE TABLE shelves_2 PARTITION OF shelves FOR VALUES IN (2); \
+         ALTER TABLE shelves_1 ADD PRIMARY KEY (id); INSERT INTO shelves VALUES (1, 1); \
+         CREATE TABLE plain (id int PRIMARY KEY, place int); INSERT INTO plain VALUES (1, 1); \
+         ALTER TABLE customers ADD shelf int DEFAULT 1 REFERENCES shelves_1 ON DELETE CASCADE, \
+         ADD plain int DEFAULT 1 REFERENCES plain ON DELETE CASCADE; \
+         GRANT ALL ON shelves, shelves_1, shelves_2, plain TO \"{}\"",
+        world.database
+    ));
+    let mut alice = world.raw(&world.alice).await;
+    for sql in ["UPDATE shelves SET place = 2", "UPDATE shelves_1 SET place = 2", "DELETE FROM plain"] {
+        alice.push(&query(sql)).await;
+        let request = alice.held().await;
+        world.decide(&world.dora, request, Verdict::Reject, "no").await;
+        assert_eq!(alice.answer().await, ["E 42501", "Z I"], "{sql}");
+    }
+    assert_eq!(one(&mut alice, "UPDATE plain SET place = 2").await, "UPDATE 1, Z I");
+    assert_eq!(world.truth("SELECT count(*) FROM customers"), "10");
+}

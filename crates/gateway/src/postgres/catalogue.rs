@@ -54,11 +54,12 @@ const SETTINGS: &str = "SELECT pg_catalog.array_to_string(pg_catalog.current_sch
     pg_catalog.current_setting('check_function_bodies')";
 
 /// Resolves relations ($1 schemas, $2 names, $3 whether written), follows views, inheritance and, for writes, cascading
-/// keys (marked where they follow deletions only); finds functions ($4) and operators ($5) of the same name outside pg_catalog, functions of a row by the names
-/// behind dots ($6), triggers and policies, functions of the user's own that defaults, checks, indexes, partition keys,
-/// column types and policies call, the texts behind the names of prepared statements ($7) and cursors ($8), event
-/// triggers for changes of the schema ($9), and, when a unit is held or released ($10), all settings, and what tables,
-/// named types ($11) and operators consist of, and which settings differ from the server's own.
+/// keys (marked where they follow deletions only; a partition's follow an UPDATE too, which deletes the row it moves to
+/// another); finds functions ($4) and operators ($5) of the same name outside pg_catalog, functions of a row by the
+/// names behind dots ($6), triggers and policies, functions of the user's own that defaults, checks, indexes, partition
+/// keys, column types and policies call, the texts behind the names of prepared statements ($7) and cursors ($8), event
+/// triggers for changes of the schema ($9), and, when a unit is held or released ($10), all settings, what tables, named
+/// types ($11) and operators consist of, and which settings differ from the server's own.
 ///
 /// An unqualified name also reaches every relation of that name along the search path: which of them the target means
 /// can change by an object made or dropped between our question and its own look.
@@ -83,8 +84,8 @@ const CATALOGUE: &str = "WITH RECURSIVE asked AS MATERIALIZED ( \
       AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid <> r.oid WHERE w.ev_class = r.oid \
     UNION ALL SELECT i.inhrelid, false FROM pg_catalog.pg_inherits i WHERE i.inhparent = r.oid \
     UNION ALL SELECT i.inhparent, false FROM pg_catalog.pg_inherits i WHERE i.inhrelid = r.oid \
-    UNION ALL SELECT c.conrelid, NOT c.confupdtype = ANY (ARRAY['c', 'n', 'd']::pg_catalog.\"char\"[]) \
-      FROM pg_catalog.pg_constraint c WHERE r.w AND c.confrelid = r.oid AND c.contype = 'f' \
+    UNION ALL SELECT c.conrelid, NOT (c.confupdtype = ANY (ARRAY['c', 'n', 'd']::pg_catalog.\"char\"[]) OR t.relispartition) \
+      FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_class t ON t.oid = c.confrelid WHERE r.w AND c.confrelid = r.oid AND c.contype = 'f' \
       AND (c.confdeltype = ANY (ARRAY['c', 'n', 'd']::pg_catalog.\"char\"[]) OR c.confupdtype = ANY (ARRAY['c', 'n', 'd']::pg_catalog.\"char\"[])) \
   ) x \
 ), found AS MATERIALIZED ( \
