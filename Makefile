@@ -32,5 +32,6 @@ demo: setup assets ## run the demonstration; ONCE=1 ends after one round
 bench: setup assets ## run the benchmarks
 	cargo run --release -p countersign-bench
 
-prove: ## explore the small worlds of the engine, millions of states
+prove: ## explore small worlds of the engine, compare it with the reference, list which invariant finds which mistake
 	cargo run --release -p countersign-prove
+	cargo nextest run -p countersign-core planted_ --no-capture

@@ -1,16 +1,11 @@
 //! Export: a copy of the journal that `countersign verify` can check anywhere.
-//!
-//! The file is the line `countersign journal v1`, then per entry its length as four bytes (big-endian) and its
-//! canonical bytes.
 
 use crate::ask::Actor;
 use crate::control::Control;
 use crate::fault::Fault;
 use countersign_core::Permission;
-use countersign_journal::{Chain, Head, Note};
+use countersign_journal::{Chain, Head, Note, file};
 
-/// The first line of an export.
-const MAGIC: &[u8] = b"countersign journal v1\n";
 /// Entries read at a time.
 const PAGE: u32 = 4_096;
 
@@ -31,7 +26,7 @@ impl Control {
     pub async fn export(&self, actor: &Actor) -> Result<Export, Fault> {
         actor.require(Permission::ExportJournal)?;
         let until = self.head().len;
-        let (mut bytes, mut chain) = (MAGIC.to_vec(), Chain::default());
+        let (mut bytes, mut chain) = (file::MAGIC.to_vec(), Chain::default());
         while chain.head().len < until {
             let page = self.0.store.entries(chain.head().len, PAGE).await?;
             if page.is_empty() {
@@ -39,9 +34,7 @@ impl Control {
             }
             for entry in page {
                 chain.follow(&entry.bytes).map_err(|e| Fault::trouble(format!("the journal is damaged: {e}")))?;
-                let length = u32::try_from(entry.bytes.len()).map_err(Fault::trouble)?;
-                bytes.extend_from_slice(&length.to_be_bytes());
-                bytes.extend_from_slice(&entry.bytes);
+                file::put(&mut bytes, &entry.bytes).ok_or_else(|| Fault::trouble("an entry is too long"))?;
             }
         }
         let head = chain.head();

@@ -43,6 +43,20 @@ pub(crate) enum Fault {
     StepTwice,
     /// What is put in force is not compared with what was approved.
     ChangeNotCompared,
+    /// A level is decided by those its workflow names today, not by those it named when the request was made.
+    LevelsNotFrozen,
+    /// What was approved is released although the grant of its session has ended.
+    EndedGrantReleases,
+    /// Exclusive use keeps nobody out.
+    ExclusiveNotAsked,
+    /// Two sessions get the same number.
+    NumberGivenTwice,
+    /// What was disapproved or has expired can still be withdrawn.
+    EndsTwice,
+    /// A vote counts without the evidence its level demands.
+    EvidenceNotAsked,
+    /// A session opens although its target is another host now than was approved.
+    PinNotAsked,
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! State: the fold of the journal. Requests, grants, sessions, exclusive holds and the policy in force.
 
 use crate::directory::About;
+use crate::planted::{self, Fault};
 use countersign_journal::{
     AccountId, Act, Attempt, Authority, ChangePlan, Commitment, DelegationId, Digest, Evidence, GrantEnd, GrantId,
     Level, PersonFacts, PersonId, Policy, RequestId, RulingRecord, RunOutcome, SessionEnd, SessionId, TargetFacts,
@@ -57,7 +58,8 @@ impl State {
     /// The number the next session gets.
     #[must_use]
     pub fn next_session(&self) -> SessionId {
-        SessionId(self.sessions.last_key_value().map_or(1, |(id, _)| id.0 + 1))
+        let more = u64::from(!planted::is(Fault::NumberGivenTwice));
+        SessionId(self.sessions.last_key_value().map_or(1, |(id, _)| id.0 + more))
     }
 
     /// The number the next delegation gets.
@@ -97,7 +99,10 @@ impl State {
 /// Whether two resolved targets are one: device, account, database and pinned identity.
 #[must_use]
 pub fn same_target(a: &TargetFacts, b: &TargetFacts) -> bool {
-    a.device == b.device && a.account == b.account && a.database == b.database && a.pin == b.pin
+    a.device == b.device
+        && a.account == b.account
+        && a.database == b.database
+        && (a.pin == b.pin || planted::is(Fault::PinNotAsked))
 }
 
 /// Where a request stands (R36).

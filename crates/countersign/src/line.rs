@@ -51,6 +51,20 @@ pub(crate) enum Command {
         #[arg(long, value_name = "HEAD")]
         expect: Option<Head>,
     },
+    /// Tell an export again, offline: what happened, entry by entry, and what each one changed.
+    Replay {
+        /// A file made by `export`.
+        path: PathBuf,
+        /// Only entries about this request.
+        #[arg(long, value_name = "NUMBER")]
+        request: Option<u64>,
+        /// The first entry told.
+        #[arg(long, value_name = "ENTRY", default_value_t = 0)]
+        from: u64,
+        /// The last entry told.
+        #[arg(long, value_name = "ENTRY")]
+        to: Option<u64>,
+    },
     #[command(flatten)]
     Api(Ask),
 }

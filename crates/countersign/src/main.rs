@@ -1,4 +1,4 @@
-//! The program: wiring, configuration, command line. `init`, `serve` and `verify` work here; every other command is a
+//! The program: wiring, configuration, command line. `init`, `serve`, `verify` and `replay` work here; every other command is a
 //! client of the API of a server and knows no more than any other client.
 //!
 //! This room must not know: how anything is decided, stored, shown or spoken; it starts those who do.
@@ -11,6 +11,7 @@ mod init;
 mod line;
 mod place;
 mod policy_file;
+mod replay;
 mod serve;
 mod session;
 mod show;
@@ -28,6 +29,9 @@ fn main() -> ExitCode {
         Command::Init(init) => init::init(init),
         Command::Serve { config } => serve::serve(config),
         Command::Verify { path, expect } => verify::verify(path, *expect),
+        Command::Replay { path, request, from, to } => {
+            replay::replay(path, &replay::Wanted { request: *request, from: *from, to: *to })
+        }
         Command::Api(ask) => command::run(ask, line.format()),
     };
     match done {

@@ -11,6 +11,7 @@ pub mod canonical;
 pub mod chain;
 pub mod event;
 pub mod facts;
+pub mod file;
 pub mod hours;
 pub mod id;
 pub mod plan;

@@ -6,8 +6,10 @@
 //!
 //! This room must not know: files, sockets, databases. Only the binary prints.
 
+pub mod history;
 pub mod law;
 pub mod node;
+pub mod reference;
 pub mod world;
 
 pub use node::Node;

@@ -84,7 +84,7 @@ pub fn worlds() -> Vec<World> {
         requests_max: 1,
         sessions_max: 1,
         epochs_max: 2,
-        states_max: 3_000_000,
+        states_max: 8_000_000,
     };
     let three = vec![timed(members()), persons(&[CAROL]), Level { approvals: 1, ..persons(&[ROOT]) }];
     let mut levels = base("three levels, timeouts, retract, revoke", three);
@@ -133,8 +133,11 @@ fn connect_rule() -> Rule {
 }
 
 fn held_rule() -> Rule {
-    let wanted = StatementMatch { kinds: [StatementKind::Update].into(), ..StatementMatch::default() };
-    Rule { id: RuleId(2), name: "held".into(), acts: ActMatch::Run(wanted), ..connect_rule() }
+    Rule { id: RuleId(2), name: "held".into(), acts: ActMatch::Run(updates()), ..connect_rule() }
+}
+
+pub(crate) fn updates() -> StatementMatch {
+    StatementMatch { kinds: [StatementKind::Update].into(), ..StatementMatch::default() }
 }
 
 /// The kind of an event, as a bit.
@@ -367,7 +370,7 @@ impl World {
     }
 }
 
-fn with_reason(ask: Ask) -> Ask {
+pub(crate) fn with_reason(ask: Ask) -> Ask {
     Ask { reason: Some(Commitment(Digest::ZERO)), reason_chars: 9, ..ask }
 }
 
@@ -445,7 +448,7 @@ fn plans(node: &Node, all: &mut Vec<Input>) {
     }));
 }
 
-fn update() -> ActionFacts {
+pub(crate) fn update() -> ActionFacts {
     let relation = Name { schema: None, name: "customers".into() };
     let statement = StatementFacts {
         kinds: [StatementKind::Update].into(),

@@ -2,13 +2,11 @@
 //! an entry means.
 
 use crate::fault::Fault;
+use countersign_journal::file::MAGIC;
 use std::io::{self, BufReader, Read};
 
 /// The longest entry, in bytes.
 pub const ENTRY_BYTES_MAX: u32 = 16 * 1024 * 1024;
-
-/// The first line of an export.
-const MAGIC: &[u8] = b"countersign journal v1\n";
 
 /// An export being read.
 pub(crate) struct Export<R> {

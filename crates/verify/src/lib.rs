@@ -34,7 +34,7 @@ mod usage;
 pub use export::ENTRY_BYTES_MAX;
 pub use fault::Fault;
 
-use countersign_journal::{Chain, Digest, Head};
+use countersign_journal::{Chain, Digest, Entry, Head};
 use export::Export;
 use ledger::Ledger;
 use std::fmt;
@@ -90,6 +90,18 @@ pub fn verify(reader: impl Read, expect: Option<Head>) -> Result<Report, Fault> 
         Some(expect) if head.len < expect.len => Err(Fault::Shorter { expected: expect.len, found: head.len }),
         _ => Ok(ledger.report(head)),
     }
+}
+
+/// Hands each entry of an export to `told`, in order, as far as the chain holds. Their meaning is not checked.
+///
+/// # Errors
+/// The first [`Fault`] of file or chain.
+pub fn entries(reader: impl Read, mut told: impl FnMut(&Entry)) -> Result<(), Fault> {
+    let (mut export, mut chain) = (Export::open(reader)?, Chain::default());
+    while let Some(bytes) = export.entry(chain.head().len)? {
+        told(&chain.follow(&bytes)?);
+    }
+    Ok(())
 }
 
 /// Compares the leaf where the journal has as many entries as the expected head.

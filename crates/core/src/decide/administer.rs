@@ -141,7 +141,9 @@ pub fn stays_changeable(policy: &Policy, directory: &Directory) -> Result<(), Re
     };
     let facts = directory.administrators().into_iter().filter_map(|p| directory.person_facts(p));
     match (directory.administrators().is_empty(), facts.filter(decidable).count()) {
-        (true, _) => Err(Refusal::BadPolicy("nobody would be an administrator; give somebody role `administrator`".into())),
+        (true, _) => {
+            Err(Refusal::BadPolicy("nobody would be an administrator; give somebody role `administrator`".into()))
+        }
         (false, 0) => Err(Refusal::BadPolicy(
             "no administrator could get a change approved any more; let a rule on `administer` name others who decide"
                 .into(),

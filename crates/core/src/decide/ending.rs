@@ -22,6 +22,7 @@ pub(super) fn withdraw(world: &World<'_>, id: RequestId, by: PersonId) -> Result
     }
     match (request.status, world.state.grant_of(request)) {
         (Status::Pending, _) => Ok(vec![Event::RequestCanceled { request: id }]),
+        _ if planted::is(Fault::EndsTwice) => Ok(vec![Event::RequestCanceled { request: id }]),
         (Status::Approved, Some(grant)) => match grant.stage {
             GrantStage::ToBeUsed => {
                 let mut events = vec![Event::RequestCanceled { request: id }];
@@ -111,7 +112,7 @@ pub(super) fn surrender(world: &World<'_>, id: GrantId, by: PersonId) -> Result<
 /// The events that end a grant: what hangs on a connect grant ends with it.
 pub(super) fn end_grant(world: &World<'_>, grant: &Grant, how: GrantEnd) -> Vec<Event> {
     let mut events = Vec::new();
-    if grant.kind == GrantKind::Connect {
+    if grant.kind == GrantKind::Connect && !planted::is(Fault::EndedGrantReleases) {
         for request in world.state.waiting() {
             if matches!(&request.act, Act::Run(run) if run.grant == grant.id) {
                 events.push(Event::RequestExpired { request: request.id });
@@ -186,7 +187,7 @@ fn still_allowed(request: &Request, policy: &Policy, directory: &Directory) -> b
     let person = directory.person_facts(request.person.id);
     let target = directory.target_facts(request.target.account, Some(&request.target.database));
     match (person, target) {
-        (Some(person), Some(target)) if target.pin == request.target.pin => {
+        (Some(person), Some(target)) if target.pin == request.target.pin || planted::is(Fault::PinNotAsked) => {
             rule(policy, &person, &target, Asked::from(&request.act)).outcome != Outcome::Deny
         }
         _ => false,

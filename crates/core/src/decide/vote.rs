@@ -10,7 +10,7 @@ use crate::planted::{self, Fault};
 use crate::refusal::Refusal;
 use crate::ruling::{Asked, rule};
 use crate::state::{Request, Status, Track, remaining};
-use countersign_journal::{Act, Event, Level, PersonId, RequestId, Terms, Verdict, Window};
+use countersign_journal::{Act, Authority, Event, Level, PersonId, RequestId, Terms, Verdict, Window};
 use std::collections::BTreeSet;
 
 pub(super) fn vote(world: &World<'_>, vote: Vote) -> Result<Vec<Event>, Refusal> {
@@ -20,13 +20,13 @@ pub(super) fn vote(world: &World<'_>, vote: Vote) -> Result<Vec<Event>, Refusal>
     }
     let request = pending(world, known)?;
     let (track, level) = open_level(request, &vote)?;
-    let authority = track.authority().ok_or(Refusal::LevelMoved)?;
+    let authority = deciding(world, track).ok_or(Refusal::LevelMoved)?;
     let Standing { behalf } = standing(world, request, authority, vote.approver)?;
     let escalator = track.escalated.as_ref().and_then(|e| e.by).filter(|_| !planted::is(Fault::EscalatorDecides));
     if escalator.is_some_and(|by| by == vote.approver || Some(by) == behalf) {
         return Err(Refusal::EscalatedByYou);
     }
-    if vote.evidence < level.evidence {
+    if vote.evidence < level.evidence && !planted::is(Fault::EvidenceNotAsked) {
         return Err(Refusal::EvidenceTooWeak);
     }
     let terms = agreed_terms(world, request, &vote)?;
@@ -55,6 +55,13 @@ pub(super) fn vote(world: &World<'_>, vote: Vote) -> Result<Vec<Event>, Refusal>
         Verdict::Approve | Verdict::Reject => {}
     }
     Ok(level::followed(world, request, events))
+}
+
+/// Who decides the open level: those it named when the request was made, or whom it escalated to (R20).
+fn deciding<'a>(world: &World<'a>, track: &'a Track) -> Option<&'a Authority> {
+    let today = track.workflow.filter(|_| planted::is(Fault::LevelsNotFrozen));
+    let today = today.and_then(|id| world.state.policy.workflow(id)?.levels.get(track.at as usize));
+    today.map(|level| &level.authority).or_else(|| track.authority())
 }
 
 fn pending<'a>(world: &World<'a>, request: &'a Request) -> Result<&'a Request, Refusal> {

@@ -214,6 +214,7 @@ fn check_caught(fault: Fault, number: u8, worlds: u64) {
     let caught = planted::with(fault, || (0..worlds).find_map(|seed| run(seed, |_, _| {}).err()));
     let caught = caught.unwrap_or_else(|| panic!("{fault:?} was not caught in {worlds} worlds"));
     assert_eq!(caught.number, number, "{fault:?} was caught as another fault: {caught}");
+    println!("invariant {number:2} kills {fault:?}: {}", caught.what);
 }
 
 #[test]
@@ -304,4 +305,39 @@ fn planted_change_not_compared_is_caught() {
 #[test]
 fn planted_link_lends_authority_is_caught() {
     check_caught(Fault::LinkLendsAuthority, 3, 2_000);
+}
+
+#[test]
+fn planted_levels_not_frozen_is_caught() {
+    check_caught(Fault::LevelsNotFrozen, 5, 2000);
+}
+
+#[test]
+fn planted_ended_grant_releases_is_caught() {
+    check_caught(Fault::EndedGrantReleases, 7, 2000);
+}
+
+#[test]
+fn planted_exclusive_not_asked_is_caught() {
+    check_caught(Fault::ExclusiveNotAsked, 8, 1000);
+}
+
+#[test]
+fn planted_number_given_twice_is_caught() {
+    check_caught(Fault::NumberGivenTwice, 10, 50);
+}
+
+#[test]
+fn planted_ends_twice_is_caught() {
+    check_caught(Fault::EndsTwice, 11, 400);
+}
+
+#[test]
+fn planted_evidence_not_asked_is_caught() {
+    check_caught(Fault::EvidenceNotAsked, 13, 1000);
+}
+
+#[test]
+fn planted_pin_not_asked_is_caught() {
+    check_caught(Fault::PinNotAsked, 14, 4000);
 }

@@ -115,6 +115,15 @@ fn r92_an_export_verifies_and_a_tampered_one_names_the_entry() {
     let expected = world.server.cli("ada", &["verify", &path, "--expect", &head]).expect("it runs");
     assert_eq!(expected.code, 0, "{}", expected.stderr);
 
+    let told = world.server.cli("ada", &["replay", &path, "--request", "2"]).expect("it runs").output("replay");
+    let told = told.expect("told again");
+    for part in
+        ["alice asks for a connection", "#2 is Pending", "approved #2 on level 1", "#2 is Approved", "is in use"]
+    {
+        assert!(told.contains(part), "no `{part}` in\n{told}");
+    }
+    assert!(!told.contains("(#3)"), "another request is told too:\n{told}");
+
     let good = fs::read(&file).expect("an export");
     let mut changed = good.clone();
     let middle = changed.len() / 2;
