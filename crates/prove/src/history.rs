@@ -294,6 +294,8 @@ fn next(rng: &mut Rng, state: &State, directory: &Directory, now: Timestamp) -> 
     let known = state.requests.get(&request);
     let requester = known.map_or(by, |r| r.person.id);
     let voter = known.and_then(|r| r.tracks.iter().flat_map(|t| &t.votes).last()).map_or(by, |v| v.approver);
+    let escalated = state.waiting().flat_map(|r| &r.tracks).find_map(|t| t.escalated.as_ref()?.by);
+    let escalator = escalated.unwrap_or(by);
     let grant = GrantId(one_of(rng, state.grants.len()));
     let session = SessionId(one_of(rng, state.sessions.len()));
     match kind {
@@ -349,7 +351,9 @@ fn vote(rng: &mut Rng, state: &State, directory: &Directory, now: Timestamp) -> 
         .get(&request)
         .map(|r| PEOPLE.iter().filter_map(|p| Some((*p, open_for(state, directory, now, r, *p)?))).collect())
         .unwrap_or_default();
-    let random = (any(rng, &PEOPLE), Position { track: rng.u32(0..2), level: rng.u32(0..3), epoch: rng.u32(0..3) });
+    let open = state.requests.get(&request).and_then(|r| r.tracks.first()).filter(|_| rng.bool());
+    let (level, epoch) = open.map_or_else(|| (rng.u32(0..3), rng.u32(0..3)), |t| (t.at, t.epoch));
+    let random = (any(rng, &PEOPLE), Position { track: if open.is_some() { 0 } else { rng.u32(0..2) }, level, epoch });
     let (approver, position) = if places.is_empty() || rng.u8(0..8) == 0 { random } else { any(rng, &places) };
     Input::Vote(Vote {
         request,
