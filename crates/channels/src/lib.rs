@@ -1,4 +1,4 @@
-//! Mail, SMS, webhooks, SIEM: effects out, decisions in. Today: mail, outwards.
+//! Mail, SMS, webhooks, SIEM: effects out, decisions in. Today: mail, outwards, and questions about tickets.
 //!
 //! A channel takes what is due from the outbox of `countersign_control`, brings it to people and says what became of
 //! it. It words nothing itself but the frame: sentence, link and footer come with the letter.
@@ -9,5 +9,7 @@
 mod mail;
 mod message;
 mod plain;
+mod tickets;
 
 pub use mail::{MailConfig, MailFault, Security, run};
+pub use tickets::{TicketConfig, TicketFault, TicketSystem};

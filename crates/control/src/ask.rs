@@ -5,7 +5,9 @@ use crate::dice;
 use crate::fault::Fault;
 use crate::plan::Script;
 use crate::store::Row;
-use countersign_core::{Answer, Ask, AskAct, EmergencyCall, Input, Permission, Position, Role, Vote};
+use countersign_core::{
+    Answer, Ask, AskAct, EmergencyCall, Input, Permission, Position, Refusal, Role, Vote, is_ticket,
+};
 use countersign_journal::{
     AccountId, Act, Commitment, DelegationId, Evidence, PersonId, RequestId, SessionEnd, SessionId, Terms, Timestamp,
     Verdict, Window,
@@ -97,6 +99,11 @@ impl Control {
     /// # Errors
     /// A refusal, or trouble.
     pub async fn reserve(&self, actor: &Actor, wanted: Reservation) -> Result<RequestId, Fault> {
+        let ticket = Some(wanted.ticket.trim()).filter(|t| !t.is_empty());
+        if !ticket.is_none_or(is_ticket) {
+            return Err(Refusal::BadTicket.into());
+        }
+        self.check_ticket(ticket).await?;
         let (reason, reason_chars, mut rows) = self.reason_of(&wanted.reason)?;
         let planned = wanted.script.as_ref().map(|script| self.commit_plan(script)).transpose()?.flatten();
         let plan = planned.map(|(plan, texts)| {
@@ -114,7 +121,7 @@ impl Control {
             reason,
             reason_chars,
             choice: given(&wanted.choice),
-            ticket: given(&wanted.ticket),
+            ticket: ticket.map(str::to_owned),
             chosen: wanted.ask_whom.iter().map(find).collect::<Result<BTreeSet<_>, _>>()?,
             plan,
             nonce: dice::bytes()?,

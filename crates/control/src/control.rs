@@ -51,6 +51,7 @@ pub(crate) struct Inner {
     pub(crate) applying: tokio::sync::Mutex<()>,
     pub(crate) sign_in_gate: tokio::sync::Mutex<()>,
     pub(crate) hashing: tokio::sync::Semaphore,
+    pub(crate) tickets: std::sync::OnceLock<crate::tickets::Asked>,
     pub(crate) mock_key: [u8; 32],
 }
 
@@ -96,6 +97,7 @@ impl Control {
             applying: tokio::sync::Mutex::new(()),
             sign_in_gate: tokio::sync::Mutex::new(()),
             hashing: tokio::sync::Semaphore::new(2),
+            tickets: std::sync::OnceLock::new(),
             mock_key: dice::bytes()?,
         }));
         control.close_what_was_open().await?;

@@ -17,6 +17,9 @@ pub enum Fault {
     /// Signing in did not work.
     #[error("{0}")]
     SignIn(#[from] SignInRefusal),
+    /// The ticket that was named is none, or nobody can tell.
+    #[error("{0}")]
+    Ticket(#[from] TicketRefusal),
     /// What was sent cannot be used.
     #[error("{0}")]
     Input(String),
@@ -58,4 +61,15 @@ pub enum SignInRefusal {
     /// A password that is too short or too long.
     #[error("a password has 12 to 200 characters; choose another")]
     PasswordLength,
+}
+
+/// Why a ticket does not do.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum TicketRefusal {
+    /// The system that keeps tickets says no.
+    #[error("ticket `{0}` is not one that work may be done under now; check its number and its state")]
+    NotKnown(String),
+    /// It could not be asked, or did not say.
+    #[error("the ticket could not be checked, so nothing was asked for; try again, or tell an administrator")]
+    NoAnswer,
 }

@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::place;
-use countersign_channels::{MailConfig, Security};
+use countersign_channels::{MailConfig, Security, TicketConfig, TicketSystem};
 use countersign_control::RootKey;
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -20,6 +20,7 @@ pub(crate) struct Config {
     #[serde(default)]
     tls: Tls,
     mail: Option<Mail>,
+    tickets: Option<Tickets>,
     #[serde(default)]
     pub(crate) log: Log,
 }
@@ -57,6 +58,14 @@ struct Mail {
     from: String,
 }
 
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+struct Tickets {
+    url: String,
+    token_file: Option<PathBuf>,
+    ca_file: Option<PathBuf>,
+}
+
 #[derive(Deserialize, Debug, Clone, Copy)]
 #[serde(rename_all = "lowercase")]
 enum SecurityWord {
@@ -91,7 +100,8 @@ impl Config {
         let given = [&mut config.key_file, &mut config.passphrase_file, &mut config.postgres.ca_file];
         let given =
             given.into_iter().chain([&mut config.tls.certificate, &mut config.tls.key]).filter_map(Option::as_mut);
-        for path in given.chain(mail).chain([&mut config.data]) {
+        let tickets = config.tickets.iter_mut().flat_map(|t| [&mut t.token_file, &mut t.ca_file]).flatten();
+        for path in given.chain(mail).chain(tickets).chain([&mut config.data]) {
             *path = folder.join(&*path);
         }
         config.check().map_err(wrong)?;
@@ -157,6 +167,19 @@ impl Config {
         };
         config.check().map_err(|e| Failure::Usage(format!("[mail]: {e}")))?;
         Ok(Some(config))
+    }
+
+    /// Whom to ask about tickets, if anybody, checked.
+    pub(crate) fn tickets(&self) -> Result<Option<TicketSystem>, Failure> {
+        let Some(tickets) = &self.tickets else { return Ok(None) };
+        let wrong = |what: String| Failure::Usage(format!("[tickets]: {what}"));
+        let token = tickets.token_file.as_deref().map(place::secret_line).transpose()?;
+        let read = |file: &PathBuf| {
+            std::fs::read_to_string(file).map_err(|e| wrong(format!("`{}` cannot be read: {e}", file.display())))
+        };
+        let ca_pem = tickets.ca_file.as_ref().map(read).transpose()?;
+        let system = TicketSystem::new(TicketConfig { url: tickets.url.clone(), token, ca_pem });
+        system.map(Some).map_err(|e| wrong(e.to_string()))
     }
 }
 
@@ -225,6 +248,11 @@ impl Fresh<'_> {
              # user = \"gate\"\n\
              # password_file = \"/etc/countersign/mail-password\"\n\
              # from = \"Countersign <gate@example.com>\"\n\n\
+             # Without this nobody is asked about tickets.\n\
+             # [tickets]\n\
+             # url = \"https://tickets.example.com/api/changes/{{ticket}}\"\n\
+             # token_file = \"/etc/countersign/tickets-token\"\n\
+             # ca_file = \"/etc/countersign/tickets-ca.pem\"  # without: the system's authorities\n\n\
              [log]\n\
              # \"text\" or \"json\"; how much is said by the environment variable RUST_LOG.\n\
              format = \"text\"\n",

@@ -39,7 +39,7 @@ pub(crate) fn serve(path: &Path) -> Result<(), Failure> {
 /// Starts everything, waits for the end, ends everything.
 async fn run(config: &Config) -> Result<(), Failure> {
     let mut stops = Stops::new()?;
-    let mail = config.mail()?;
+    let (mail, tickets) = (config.mail()?, config.tickets()?);
     let tls = Arc::new(tls(config)?);
     let root = config.root_key()?;
     let gateway = GatewayConfig { listen: config.postgres.listen, tls: tls.clone() };
@@ -51,6 +51,9 @@ async fn run(config: &Config) -> Result<(), Failure> {
     let addresses = (settings.page_address.clone(), settings.postgres_address.clone());
     let control = Control::open(settings, &root, Clock::default()).await?;
     drop(root);
+    if let Some(tickets) = tickets {
+        control.ask_about_tickets(Arc::new(tickets));
+    }
 
     let (stop, _) = watch::channel(false);
     let mut tasks = JoinSet::new();

@@ -41,11 +41,13 @@ pub struct Options {
     pub administrator: String,
     /// Port of the mail server on 127.0.0.1, if there is one.
     pub mail_port: Option<u16>,
+    /// Port and authority of the ticket system on `localhost`, if there is one.
+    pub tickets: Option<(u16, String)>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { administrator: "ada".to_owned(), mail_port: None }
+        Self { administrator: "ada".to_owned(), mail_port: None, tickets: None }
     }
 }
 
@@ -219,15 +221,26 @@ impl Countersign {
         init.args(["--web-listen", &format!("127.0.0.1:{}", self.page_port)]);
         init.args(["--postgres-listen", &format!("127.0.0.1:{}", self.postgres_port)]);
         let said = run(&mut init, "", START_WITHIN)?.output("countersign init")?;
+        let mut more = String::new();
         if let Some(port) = self.options.mail_port {
-            let mail = format!(
+            more += &format!(
                 "\n[mail]\nserver = \"127.0.0.1\"\nport = {port}\nsecurity = \"none\"\n\
                  from = \"Countersign <countersign@shop.example>\"\n"
             );
-            let add = |mut file: File| file.write_all(mail.as_bytes());
-            let added = File::options().append(true).open(self.config()).and_then(add);
-            added.map_err(HarnessError::system("add the mail server to the configuration"))?;
         }
+        if let Some((port, ca_pem)) = &self.options.tickets {
+            let (ca, token) = (self.folder.path().join("tickets-ca.pem"), self.folder.path().join("tickets-token"));
+            fs::write(&ca, ca_pem).map_err(HarnessError::system("write the ticket system's authority"))?;
+            let kept = fs::write(&token, "ticket-token\n")
+                .and_then(|()| fs::set_permissions(&token, fs::Permissions::from_mode(0o600)));
+            kept.map_err(HarnessError::system("write the ticket system's token"))?;
+            more += &format!(
+                "\n[tickets]\nurl = \"https://localhost:{port}/{{ticket}}\"\nca_file = {ca:?}\ntoken_file = {token:?}\n"
+            );
+        }
+        let add = |mut file: File| file.write_all(more.as_bytes());
+        let added = File::options().append(true).open(self.config()).and_then(add);
+        added.map_err(HarnessError::system("add other servers to the configuration"))?;
         Ok(said)
     }
 

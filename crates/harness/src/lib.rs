@@ -22,6 +22,7 @@ mod psql;
 mod secret;
 mod server;
 mod terminal;
+mod tickets;
 mod wait;
 
 pub use ca::{Ca, CaFiles};
@@ -36,4 +37,5 @@ pub use program::{Ran, run};
 pub use psql::{Layout, LineReader, OnError, Psql, PsqlSession};
 pub use secret::random_password;
 pub use terminal::{Said, Terminal};
+pub use tickets::TicketStandIn;
 pub use wait::wait_until;

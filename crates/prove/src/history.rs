@@ -320,7 +320,7 @@ fn next(rng: &mut Rng, state: &State, directory: &Directory, now: Timestamp) -> 
         }),
         92..=93 => Input::StopEmergency { request, by, comment: None },
         94..=96 => Input::Delegate {
-            from: if rng.u8(0..3) == 0 { ROOT } else { by },
+            from: if rng.bool() { escalator } else { by },
             to: any(rng, &PEOPLE),
             window: window(rng, now),
         },

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
-use countersign_control::Fault;
+use countersign_control::{Fault, TicketRefusal};
 use serde::Serialize;
 
 /// The status and the API's word for a fault.
@@ -14,6 +14,8 @@ pub(crate) fn status_of(fault: &Fault) -> (StatusCode, &'static str) {
         Fault::NotPermitted => (StatusCode::FORBIDDEN, "not_permitted"),
         Fault::NotFound => (StatusCode::NOT_FOUND, "not_found"),
         Fault::SignIn(_) => (StatusCode::UNAUTHORIZED, "sign_in"),
+        Fault::Ticket(TicketRefusal::NotKnown(_)) => (StatusCode::CONFLICT, "refused"),
+        Fault::Ticket(TicketRefusal::NoAnswer) => (StatusCode::SERVICE_UNAVAILABLE, "ticket_unchecked"),
         Fault::Input(_) => (StatusCode::BAD_REQUEST, "bad_input"),
         Fault::Trouble(_) => (StatusCode::SERVICE_UNAVAILABLE, "trouble"),
     }
@@ -66,7 +68,7 @@ impl From<Fault> for PageFault {
 impl IntoResponse for PageFault {
     fn into_response(self) -> Response {
         let title = match &self.0 {
-            Fault::Refused(_) => "Not possible",
+            Fault::Refused(_) | Fault::Ticket(_) => "Not possible",
             Fault::NotPermitted => "Not permitted",
             Fault::NotFound => "Nothing here",
             Fault::SignIn(_) => "Sign in first",

@@ -165,10 +165,16 @@ fn check_choice_and_ticket(ask: &Ask, wanted: &Wanted) -> Result<(), Refusal> {
         return Err(Refusal::ReasonNotListed { list: list.iter().cloned().collect() });
     }
     let ticket = ask.ticket.as_deref().unwrap_or_default();
-    if ticket.chars().count() > TICKET_CHARS_MAX || ticket.chars().any(|c| !TICKET_CHARS.contains(&c)) {
+    if !is_ticket(ticket) {
         return Err(Refusal::BadTicket);
     }
     if conditions.ticket && ticket.is_empty() { Err(Refusal::TicketMissing) } else { Ok(()) }
+}
+
+/// Whether a text can be a ticket id, or none: at most 64 printable characters without spaces.
+#[must_use]
+pub fn is_ticket(text: &str) -> bool {
+    text.chars().count() <= TICKET_CHARS_MAX && text.chars().all(|c| TICKET_CHARS.contains(&c))
 }
 
 /// Longest ticket id, in characters.

@@ -1,6 +1,7 @@
 //! Levels in time, conditions, lent rights and edits, with a real server and a real psql.
 
 use crate::world::{CONNECT_APPROVED, World, eventually, has, number};
+use countersign_harness::TicketStandIn;
 use serde_json::json;
 
 /// A connection rule with this workflow, and whatever else it says.
@@ -119,6 +120,37 @@ fn r7_a_listed_reason_a_ticket_and_no_more_than_a_day_ahead() {
     assert_eq!(asked.status, 200, "{}", asked.body);
     let view = world.request(2);
     assert_eq!((&view["choice"], &view["ticket"]), (&json!("repair"), &json!("OPS-1")));
+}
+
+/// R7, R30: a ticket is asked about where it is kept; any answer but yes asks for nothing.
+#[test]
+fn r7_a_ticket_is_checked_where_it_is_kept() {
+    let answers = [("/OPS-1", 200), ("/OPS-2", 404), ("/OPS-3", 500), ("/OPS-4", 302), ("/OPS-5", 0), ("/OPS-6", 401)];
+    let tickets = TicketStandIn::start(&answers).expect("a ticket system");
+    let world = World::with_tickets(&[&decided_by("managers_of = \"developers\"", "ticket = true")], &tickets);
+    let ask = |ticket: &str| {
+        let wanted = json!({ "target": "prod-db", "minutes": 60, "reason": "wrong city", "ticket": ticket });
+        world.post("alice", "/requests", &wanted)
+    };
+    let refused = |ticket: &str, status: u16, words: &str| {
+        let answer = ask(ticket);
+        assert_eq!(answer.status, status, "{ticket}: {}", answer.body);
+        has(&answer.body.to_string(), words);
+    };
+    refused("OPS-2", 409, "not one that work may be done under now");
+    for unanswered in ["OPS-3", "OPS-4", "OPS-5", "OPS-6"] {
+        refused(unanswered, 503, "could not be checked, so nothing was asked for");
+    }
+    refused("", 409, "a ticket id is required");
+    let before = tickets.asked().len();
+    refused("two words", 409, "1 to 64 printable characters");
+    assert_eq!(tickets.asked().len(), before, "what is no ticket is not asked about");
+    assert_eq!(world.get("alice", "/requests").as_array().map(Vec::len), Some(0), "nothing was asked for");
+    assert_eq!(ask("OPS-1").status, 200);
+    assert_eq!(ask("a/../OPS-1").status, 409, "a ticket is one segment of the path");
+    let asked = tickets.asked();
+    assert_eq!(asked.first().map(String::as_str), Some("GET /OPS-2 Bearer ticket-token"));
+    assert_eq!(asked.last().map(String::as_str), Some("GET /a%2F..%2FOPS-1 Bearer ticket-token"));
 }
 
 /// R39: no emergency without a second factor, and none where the rules allow none.

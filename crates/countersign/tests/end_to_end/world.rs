@@ -1,7 +1,9 @@
 //! A shop's database, a few people, and Countersign between them.
 
 use countersign_harness::countersign::Options;
-use countersign_harness::{Answer, Api, Countersign, MailSink, Postgres, Psql, Said, random_password, wait_until};
+use countersign_harness::{
+    Answer, Api, Countersign, MailSink, Postgres, Psql, Said, TicketStandIn, random_password, wait_until,
+};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -76,15 +78,22 @@ pub struct World {
 impl World {
     /// A world with these rules and workflows in force.
     pub fn new(rules: &[&str]) -> Self {
-        Self::build(rules, None)
+        Self::build(rules, Options::default(), None)
     }
 
     /// As [`World::new`], with a mail server.
     pub fn with_mail(rules: &[&str]) -> Self {
-        Self::build(rules, Some(MailSink::start().expect("a mail server")))
+        let mail = MailSink::start().expect("a mail server");
+        Self::build(rules, Options { mail_port: Some(mail.port()), ..Options::default() }, Some(mail))
     }
 
-    fn build(rules: &[&str], mail: Option<MailSink>) -> Self {
+    /// As [`World::new`], with a ticket system.
+    pub fn with_tickets(rules: &[&str], tickets: &TicketStandIn) -> Self {
+        let tickets = Some((tickets.port(), tickets.ca_pem().to_owned()));
+        Self::build(rules, Options { tickets, ..Options::default() }, None)
+    }
+
+    fn build(rules: &[&str], options: Options, mail: Option<MailSink>) -> Self {
         static WORLDS: AtomicU32 = AtomicU32::new(0);
         let number = WORLDS.fetch_add(1, Ordering::Relaxed);
         let postgres = Postgres::shared();
@@ -94,7 +103,6 @@ impl World {
         postgres.create_login(&login(&database), &password).expect("a login");
         let sql = format!("ALTER SCHEMA public OWNER TO app_{database}; SET ROLE app_{database}; {TABLES}");
         postgres.psql(&database, &sql).expect("tables");
-        let options = Options { mail_port: mail.as_ref().map(MailSink::port), ..Options::default() };
         let binary = Path::new(env!("CARGO_BIN_EXE_countersign"));
         let server = Countersign::start(binary, options).unwrap_or_else(|error| panic!("{error}"));
         let world = Self { server, postgres, database, mail, password, people: Mutex::new(BTreeMap::new()) };

@@ -225,7 +225,8 @@ fn beside_the_field(fault: Fault) -> (Wrong, Option<Fault>) {
             | Refusal::ReasonNotListed { .. }
             | Refusal::TicketMissing
             | Refusal::BadTicket,
-        ) => (Wrong { reason: text, ..Wrong::default() }, None),
+        )
+        | Fault::Ticket(_) => (Wrong { reason: text, ..Wrong::default() }, None),
         Fault::Refused(Refusal::StepDenied { .. } | Refusal::BadPlan(_)) => beside_the_script(fault),
         Fault::Refused(Refusal::TooLong { most, .. }) => {
             let text = format!("At most {} may be asked for here; choose an earlier end.", span(*most));
