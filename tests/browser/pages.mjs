@@ -5,6 +5,14 @@ import assert from 'node:assert/strict';
 import { checkAccessibility, checkWidth, launch, openPage, screenshot, sizes, troubles } from './lib.mjs';
 import { address, signIn } from './shop.mjs';
 
+/** Statements to be run: two that a rule holds, one that nobody needs to approve, one that is not understood. */
+const PLAN = `UPDATE customers SET city = 'Porto' WHERE id = 1;
+UPDATE customers
+   SET city = 'Izmir'
+ WHERE id = 2;
+SELECT count(*) FROM orders;
+DO $$ BEGIN PERFORM pg_notify('moved', '2'); END $$;`;
+
 const SCHEMES = { all: ['light', 'dark'], light: ['light'] };
 
 /** Checks and photographs the page at both sizes. */
@@ -46,6 +54,20 @@ async function asker(browser) {
   await survey(page, 'connect');
   await page.goto(`${address}/profile`);
   await survey(page, 'profile');
+}
+
+/** Somebody who asks for a session with the statements to be run in it. */
+async function planner(browser) {
+  const page = await signIn(browser, 'alice', '/');
+  await page.goto(await linked(page, 'Reserve app_rw@prod-db'));
+  await page.getByLabel('Reason').fill('Ticket 4730: three customers moved, and their orders must be counted again');
+  await page.getByText('Statements to be run').click();
+  await page.getByLabel('Statements', { exact: true }).fill(PLAN);
+  await survey(page, 'reserve-plan');
+  await page.getByRole('button', { name: 'Send request' }).click();
+  await page.waitForURL(/\/requests\/\d+/);
+  assert.equal(await page.locator('figure.evidence').count(), 4, 'each planned statement is shown');
+  await survey(page, 'request-plan', SCHEMES.all);
 }
 
 async function decider(browser) {
@@ -120,7 +142,7 @@ async function secondAdministrator(browser) {
 
 const browser = await launch();
 try {
-  for (const part of [signedOut, asker, decider, picture, manager, administrator, secondAdministrator]) {
+  for (const part of [signedOut, asker, decider, picture, manager, administrator, secondAdministrator, planner]) {
     const began = Date.now();
     await part(browser);
     console.log(`${part.name}: ${Date.now() - began} ms`);

@@ -113,6 +113,7 @@ impl ReserveForm {
 #[derive(Default)]
 struct Wrong {
     reason: Option<String>,
+    ticket: Option<String>,
     start: Option<String>,
     end: Option<String>,
     script: Option<String>,
@@ -220,13 +221,12 @@ fn beside_the_script(fault: Fault) -> (Wrong, Option<Fault>) {
 fn beside_the_field(fault: Fault) -> (Wrong, Option<Fault>) {
     let text = Some(sentence(&fault.to_string()));
     match &fault {
-        Fault::Refused(
-            Refusal::ReasonTooShort { .. }
-            | Refusal::ReasonNotListed { .. }
-            | Refusal::TicketMissing
-            | Refusal::BadTicket,
-        )
-        | Fault::Ticket(_) => (Wrong { reason: text, ..Wrong::default() }, None),
+        Fault::Refused(Refusal::ReasonTooShort { .. } | Refusal::ReasonNotListed { .. }) => {
+            (Wrong { reason: text, ..Wrong::default() }, None)
+        }
+        Fault::Refused(Refusal::TicketMissing | Refusal::BadTicket) | Fault::Ticket(_) => {
+            (Wrong { ticket: text, ..Wrong::default() }, None)
+        }
         Fault::Refused(Refusal::StepDenied { .. } | Refusal::BadPlan(_)) => beside_the_script(fault),
         Fault::Refused(Refusal::TooLong { most, .. }) => {
             let text = format!("At most {} may be asked for here; choose an earlier end.", span(*most));
