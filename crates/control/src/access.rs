@@ -1,14 +1,15 @@
 //! What a person may reach and what it would need: my access, previews, explain. The same ruling function as the live
 //! decision answers all of them.
 
-use crate::ask::Actor;
+use crate::ask::{Actor, Reservation};
 use crate::control::Control;
 use crate::fault::Fault;
 use crate::view::{AccessView, Explanation, LevelView, Preview, ReasonView};
-use countersign_core::Permission;
 use countersign_core::ruling::Reason;
-use countersign_core::{About, Asked, Directory, GrantStage, Ruling, State, Status, approvers, rule};
-use countersign_journal::{AccountId, Act, ActionFacts, Outcome, PersonId, TargetFacts};
+use countersign_core::{
+    About, Asked, DIRECT_ACCESS_S, Directory, GrantStage, Permission, Refusal, Ruling, State, Status, approvers, rule,
+};
+use countersign_journal::{AccountId, Act, ActionFacts, Outcome, PersonId, TargetFacts, Window};
 use std::collections::BTreeSet;
 
 impl Control {
@@ -52,11 +53,37 @@ impl Control {
     /// Where to give the reason that is all a connection still needs: none when the rules want more than that, or nothing.
     #[must_use]
     pub fn only_a_reason(&self, person: PersonId, account: AccountId) -> Option<String> {
+        let page = || format!("{}/access/{}/reserve", self.page_address(), account.0);
+        self.justifiable(person, account).map(|_| page())
+    }
+
+    /// What the rules say where no more than a reason is needed.
+    fn justifiable(&self, person: PersonId, account: AccountId) -> Option<Ruling> {
         let directory = self.directory();
         let (who, target) = (directory.person_facts(person)?, directory.target_facts(account, None)?);
         let ruling = rule(&self.state().policy, &who, &target, Asked::Connect);
-        let asks = matches!(ruling.outcome, Outcome::Allow | Outcome::Justify);
-        asks.then(|| format!("{}/access/{}/reserve", self.page_address(), account.0))
+        matches!(ruling.outcome, Outcome::Allow | Outcome::Justify).then_some(ruling)
+    }
+
+    /// Asks for access from now on with nothing but a reason, for somebody who proved who they are.
+    ///
+    /// # Errors
+    /// When a reason is not enough, or this one does not do.
+    pub async fn justify(
+        &self,
+        person: PersonId,
+        account: AccountId,
+        database: Option<String>,
+        reason: &str,
+    ) -> Result<(), Fault> {
+        let not_enough =
+            || Fault::Input("a reason is not enough here: reserve the access, and wait for approval".into());
+        let ruling = self.justifiable(person, account).ok_or_else(not_enough)?;
+        let lasts = ruling.conditions.duration_max_s.map_or(DIRECT_ACCESS_S, |most| most.min(DIRECT_ACCESS_S));
+        let now = self.now();
+        let window = Window::new(now, now.plus(lasts)).ok_or(Refusal::NoPeriod)?;
+        let wanted = Reservation { database, ..Reservation::plain(account, window, reason) };
+        self.ask(person, wanted).await.map(|_| ())
     }
 
     /// Whether there is a grant to open a session under now.

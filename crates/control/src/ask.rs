@@ -99,6 +99,11 @@ impl Control {
     /// # Errors
     /// A refusal, or trouble.
     pub async fn reserve(&self, actor: &Actor, wanted: Reservation) -> Result<RequestId, Fault> {
+        self.ask(actor.person, wanted).await
+    }
+
+    /// The same for a person who proved who they are otherwise.
+    pub(crate) async fn ask(&self, person: PersonId, wanted: Reservation) -> Result<RequestId, Fault> {
         let ticket = Some(wanted.ticket.trim()).filter(|t| !t.is_empty());
         if !ticket.is_none_or(is_ticket) {
             return Err(Refusal::BadTicket.into());
@@ -116,7 +121,7 @@ impl Control {
         };
         let act = AskAct::Connect { account: wanted.account, database: wanted.database, window: wanted.window };
         let ask = Ask {
-            person: actor.person,
+            person,
             act,
             reason,
             reason_chars,

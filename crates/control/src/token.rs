@@ -1,15 +1,14 @@
 //! Access tokens for people's database clients: bound to person and account, 15 minutes to connect, checked by SCRAM
 //! (RFC 5802, RFC 7677), so that the token itself never crosses the wire and is not stored.
 
-use crate::ask::{Actor, Reservation};
+use crate::ask::Actor;
 use crate::control::Control;
 use crate::dice;
 use crate::fault::Fault;
 use crate::store::{Row, StoredToken};
 use crate::view::TokenView;
 use aws_lc_rs::{digest, hmac, pbkdf2};
-use countersign_core::{DIRECT_ACCESS_S, Refusal};
-use countersign_journal::{AccountId, Note, PersonId, Seconds, Window};
+use countersign_journal::{AccountId, Note, PersonId, Seconds};
 use std::num::NonZeroU32;
 
 /// How long a token may open connections, in seconds.
@@ -43,7 +42,7 @@ impl Control {
         let directory = self.directory();
         let target = directory.target_facts(account, None).ok_or(Fault::NotFound)?;
         if !reason.trim().is_empty() && !self.has_grant(actor.person, account, None) {
-            self.justify(actor, account, reason).await?;
+            self.justify(actor.person, account, None, reason).await?;
         }
         let token = dice::token()?;
         let salt = dice::bytes::<16>()?.to_vec();
@@ -59,18 +58,6 @@ impl Control {
             target.database
         );
         Ok(TokenView { token: token.into(), user, command, expires_at })
-    }
-
-    /// Asks for access from now on with nothing but a reason.
-    async fn justify(&self, actor: &Actor, account: AccountId, reason: &str) -> Result<(), Fault> {
-        if self.only_a_reason(actor.person, account).is_none() {
-            return Err(Fault::Input("a reason is not enough here: reserve the access, and wait for approval".into()));
-        }
-        let longest = self.preview_connect(actor, account)?.duration_max_s;
-        let now = self.now();
-        let lasts = longest.map_or(DIRECT_ACCESS_S, |most| most.min(DIRECT_ACCESS_S));
-        let window = Window::new(now, now.plus(lasts)).ok_or(Fault::Refused(Refusal::NoPeriod))?;
-        self.reserve(actor, Reservation::plain(account, window, reason)).await.map(|_| ())
     }
 
     /// The SCRAM verifier for a user name as a client gave it.

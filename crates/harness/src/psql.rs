@@ -49,6 +49,8 @@ pub struct Psql {
     pub database: String,
     /// File with the root certificate.
     pub ca: PathBuf,
+    /// Options of the connection, as `PGOPTIONS`.
+    pub options: String,
     /// Layout of results.
     pub layout: Layout,
     /// What happens after an error.
@@ -67,6 +69,7 @@ impl Psql {
             password: password.to_owned(),
             database: database.to_owned(),
             ca: ca.to_owned(),
+            options: String::new(),
             layout: Layout::Bare,
             on_error: OnError::Stop,
             within: RUN_WITHIN,
@@ -113,6 +116,7 @@ impl Psql {
             ("PGUSER", OsStr::new(&self.user)),
             ("PGPASSWORD", OsStr::new(&self.password)),
             ("PGDATABASE", OsStr::new(&self.database)),
+            ("PGOPTIONS", OsStr::new(&self.options)),
             ("PGSSLMODE", OsStr::new("verify-full")),
             ("PGSSLROOTCERT", self.ca.as_os_str()),
         ]);

@@ -127,6 +127,25 @@ fn r3_a_reason_may_come_with_the_token() {
 }
 
 #[test]
+fn r3_a_reason_may_come_as_a_connection_option() {
+    let justify = CONNECT_ALLOWED.replace("\"allow\"", "\"justify\"") + "reason_chars_min = 10\n";
+    let world = World::new(&[&justify]);
+    let psql = |who: &str, options: &str| Psql { options: options.to_owned(), ..world.psql(who) };
+    let short = psql("alice", "-c countersign.reason=short").run("SELECT 1").expect("psql runs");
+    has(&short.stderr, "at least 10 characters");
+    assert_eq!(world.backends(), "0");
+    let why = r"-c countersign.reason=ticket\ 4711:\ wrong\ city";
+    let fine = psql("alice", &format!("{why} -c work_mem=4321kB"));
+    let ran = fine.run("SELECT current_setting('work_mem'), current_setting('countersign.reason', true) IS NULL");
+    let ran = ran.expect("psql runs");
+    assert_eq!(ran.stdout, "4321kB|t\n", "the rest reaches the target, the reason does not: {}", ran.stderr);
+    let mine = world.get("alice", "/requests");
+    assert_eq!((&mine[0]["reason"], &mine[0]["justified_only"]), (&json!("ticket 4711: wrong city"), &json!(true)));
+    world.apply(&[CONNECT_APPROVED]);
+    has(&psql("bob", why).run("SELECT 1").expect("psql runs").stderr, "must be requested first");
+}
+
+#[test]
 fn r52_only_the_right_token_opens_and_the_target_password_stays_hidden() {
     let world = World::new(&[CONNECT_ALLOWED]);
     let right = world.psql("alice");

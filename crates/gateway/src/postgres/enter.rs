@@ -1,5 +1,5 @@
-//! Getting in: a session under a live grant; or, where a reason is all that is missing, a wait until it is given on the page
-//! whose address the client shows (R3).
+//! Getting in: a session under a live grant; or, where a reason is all that is missing, under the one the client brings, or
+//! after a wait until it is given on the page whose address the client shows (R3).
 
 use super::front::{Front, fatal};
 use super::message::{Severity, put, report};
@@ -31,14 +31,21 @@ pub(super) async fn enter(control: &Control, front: &mut Front, from: &str) -> s
     if let (Err(Fault::Refused(Refusal::NeedsRequest { .. })), Some(address)) =
         (&opened, control.only_a_reason(front.person, front.account))
     {
-        welcome_to_wait(&mut front.stream, &address).await?;
-        authenticated = true;
-        let granted = given(control, || control.has_grant(front.person, front.account, database.as_deref()));
-        tokio::select! {
-            () = granted => opened = control.open_session(front.person, front.account, database.as_deref(), from).await,
-            () = tokio::time::sleep(REASON_WAIT) => {}
-            // Nothing may come before it is let in; whatever does, or its leaving, ends the wait.
-            _ = front.stream.read_u8() => return Ok(None),
+        if let Some(reason) = &front.startup.reason {
+            opened = match control.justify(front.person, front.account, database.clone(), reason).await {
+                Ok(()) => open().await,
+                Err(fault) => Err(fault),
+            };
+        } else {
+            welcome_to_wait(&mut front.stream, &address).await?;
+            authenticated = true;
+            let granted = given(control, || control.has_grant(front.person, front.account, database.as_deref()));
+            tokio::select! {
+                () = granted => opened = open().await,
+                () = tokio::time::sleep(REASON_WAIT) => {}
+                // Nothing may come before it is let in; whatever does, or its leaving, ends the wait.
+                _ = front.stream.read_u8() => return Ok(None),
+            }
         }
     }
     match opened {
@@ -77,7 +84,7 @@ async fn given(control: &Control, granted: impl Fn() -> bool) {
 
 fn refusal_code(fault: &Fault) -> &'static str {
     match fault {
-        Fault::Refused(_) | Fault::NotPermitted | Fault::NotFound => "28000",
+        Fault::Refused(_) | Fault::NotPermitted | Fault::NotFound | Fault::Input(_) => "28000",
         _ => "58000",
     }
 }

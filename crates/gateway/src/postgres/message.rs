@@ -1,5 +1,6 @@
 //! Bytes to messages and back, no IO. Lengths are checked before anything is read or allocated.
 
+use super::options;
 use bytes::{BufMut, BytesMut};
 use countersign_core::digest::UnitPart;
 use serde_bytes::ByteBuf;
@@ -201,6 +202,8 @@ pub(crate) struct Startup {
     pub(crate) user: String,
     pub(crate) database: Option<String>,
     pub(crate) parameters: Vec<(String, String)>,
+    /// Why, as `countersign.reason`; the target never hears of it.
+    pub(crate) reason: Option<String>,
     /// Protocol extensions asked for, which we do not know; the client must be told.
     pub(crate) unknown_extensions: Vec<String>,
     /// The minor version asked for.
@@ -247,6 +250,12 @@ fn startup(body: &[u8], minor: u16) -> Result<Startup, Malformed> {
                     return Err(Malformed::Replication);
                 }
             }
+            "options" => {
+                let (rest, reason) = options::without_reason(&value);
+                startup.reason = reason.or(startup.reason);
+                startup.parameters.extend((!rest.is_empty()).then_some((name, rest)));
+            }
+            _ if name.eq_ignore_ascii_case(options::REASON) => startup.reason = Some(value),
             _ if name.starts_with("_pq_.") => startup.unknown_extensions.push(name),
             _ => startup.parameters.push((name, value)),
         }

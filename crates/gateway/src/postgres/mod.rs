@@ -14,6 +14,7 @@ mod enter;
 mod front;
 mod hold;
 mod message;
+mod options;
 mod pipeline;
 mod plan;
 mod relay;
