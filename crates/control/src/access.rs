@@ -7,7 +7,7 @@ use crate::fault::Fault;
 use crate::view::{AccessView, Explanation, LevelView, Preview, ReasonView};
 use countersign_core::ruling::Reason;
 use countersign_core::{
-    About, Asked, DIRECT_ACCESS_S, Directory, GrantStage, Permission, Refusal, Ruling, State, Status, approvers, rule,
+    About, Asked, DIRECT_ACCESS_S, GrantStage, Permission, Refusal, Roster, Ruling, State, Status, approvers, rule,
 };
 use countersign_journal::{AccountId, Act, ActionFacts, Outcome, PersonId, TargetFacts, Window};
 use std::collections::BTreeSet;
@@ -158,7 +158,7 @@ impl Control {
         handles
     }
 
-    fn preview(&self, directory: &Directory, about: About, ruling: Ruling) -> (Preview, Vec<ReasonView>) {
+    fn preview(&self, directory: &Roster, about: About, ruling: Ruling) -> (Preview, Vec<ReasonView>) {
         let (state, now) = (self.state(), self.now());
         let level = |level: &countersign_journal::Level| LevelView {
             authority: crate::view::authority_words(directory, &level.authority),

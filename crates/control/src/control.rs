@@ -7,7 +7,7 @@ use crate::live::Live;
 use crate::store::{Row, Store};
 use crate::vault::{self, Purpose, RootKey, Vault};
 use crate::writer::{Command, Published, QUEUE_MAX, Writer, fold};
-use countersign_core::{Answer, Directory, Input, State};
+use countersign_core::{Answer, Input, Roster, State};
 use countersign_journal::{Commitment, Head, Note, RunOutcome, SessionEnd, Timestamp};
 use secrecy::{ExposeSecret, SecretSlice};
 use std::path::{Path, PathBuf};
@@ -169,8 +169,8 @@ impl Control {
         self.0.published.state.read().expect("no holder of this lock panics")
     }
 
-    pub(crate) fn directory(&self) -> Arc<Directory> {
-        self.0.published.directory.load_full()
+    pub(crate) fn directory(&self) -> Roster {
+        Roster::clone(&self.0.published.directory.load())
     }
 
     pub(crate) fn policy_epoch(&self) -> u64 {

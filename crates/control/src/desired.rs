@@ -21,7 +21,7 @@ use crate::control::Control;
 use crate::fault::Fault;
 use crate::view::Plan;
 use compare::compare;
-use countersign_core::{Directory, Permission, stays_changeable, validate};
+use countersign_core::{Directory, Permission, Roster, Rulebook, stays_changeable, validate};
 use countersign_journal::{AccountId, Policy};
 use resolve::resolve;
 use secrecy::SecretString;
@@ -29,8 +29,8 @@ use std::collections::BTreeMap;
 
 /// A file resolved against what is in force.
 struct Desired {
-    directory: Directory,
-    policy: Policy,
+    directory: Roster,
+    policy: Rulebook,
     passwords: BTreeMap<AccountId, SecretString>,
 }
 

@@ -13,7 +13,7 @@ pub use crate::transcript::Recorded;
 use crate::transcript::Recorder;
 use crate::vault::Purpose;
 use countersign_core::digest::{AttemptParts, UnitPart, attempt};
-use countersign_core::ruling::{concerns, rule_among};
+use countersign_core::ruling::rule_among;
 use countersign_core::{Answer, Ask, AskAct, Asked, Device, GrantKind, Input, Planned, Status, covered};
 use countersign_journal::{
     AccountId, ActMatch, ActionFacts, Attempt, ChangePlan, DeviceGroupId, GrantId, Note, Outcome, PersonFacts,
@@ -172,7 +172,7 @@ impl Control {
             Ok(_) => Err(Fault::trouble("the engine answered another question")),
             Err(Fault::Refused(refusal)) => {
                 let directory = self.directory();
-                let target = directory.target_facts(account, None).map(|t| t.label()).unwrap_or_default();
+                let target = directory.label(account).unwrap_or_default();
                 let who = crate::words::name(&directory, person);
                 self.note(Note::ConnectRefused { who, target, from, why: refusal.to_string() }, Vec::new()).await?;
                 Err(Fault::Refused(refusal))
@@ -309,9 +309,8 @@ impl Gate {
         }
         let target = TargetFacts { device_groups: self.groups.clone(), ..self.target.clone() };
         let state = self.control.state();
-        let speaks =
-            |r: &&countersign_journal::Rule| matches!(r.acts, ActMatch::Run(_)) && concerns(r, &self.person, &target);
-        let rules: Vec<_> = state.policy.rules.iter().filter(speaks).cloned().collect();
+        let concerning = state.policy.concerning(&self.person, &target);
+        let rules: Vec<_> = concerning.filter(|r| matches!(r.acts, ActMatch::Run(_))).cloned().collect();
         let restricts = rules.iter().any(|r| r.outcome > Outcome::Justify);
         let workflows = state.policy.workflows.clone();
         self.compiled = Compiled { epoch, policy: Policy { rules, workflows, ..Policy::default() }, restricts };

@@ -4,8 +4,8 @@ use crate::clock::Clock;
 use crate::control::{Control, Settings};
 use crate::fault::Fault;
 use crate::vault::{RootKey, Vault};
-use countersign_core::{Directory, Input, Person, Role};
-use countersign_journal::{Note, PersonId, Policy};
+use countersign_core::{Directory, Input, Person, Role, Rulebook};
+use countersign_journal::{Note, PersonId};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
@@ -53,7 +53,7 @@ pub async fn install(
     };
     let directory = Directory { people: [(person, first)].into(), next_id: 2, ..Directory::default() };
     let input =
-        Input::Apply { directory: Box::new(directory), policy: Policy::default(), under: None, secrets: Vec::new() };
+        Input::Apply { directory: directory.into(), policy: Rulebook::default(), under: None, secrets: Vec::new() };
     control.submit(input, Vec::new()).await?;
     let invitation = control.make_invitation(person, None).await?;
     Ok(Installed { control, invitation })

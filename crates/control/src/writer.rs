@@ -6,7 +6,7 @@ use crate::fault::Fault;
 use crate::outbox::LetterKind;
 use crate::store::{Row, Store, StoredEntry};
 use arc_swap::ArcSwap;
-use countersign_core::{Answer, Directory, Effect, Input, State, apply, decide, effects, wake_at};
+use countersign_core::{Answer, Directory, Effect, Input, Roster, State, apply, decide, effects, wake_at};
 use countersign_journal::{Chain, Event, Timestamp, canonical};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
@@ -37,7 +37,7 @@ pub(crate) struct Command {
 /// What everybody else may look at: published after each commit.
 pub(crate) struct Published {
     pub(crate) state: RwLock<State>,
-    pub(crate) directory: ArcSwap<Directory>,
+    pub(crate) directory: ArcSwap<Roster>,
     pub(crate) chain: RwLock<Chain>,
     /// Counts up with each change of policy or directory: rulings compiled before are void.
     pub(crate) policy_epoch: AtomicU64,
@@ -57,7 +57,7 @@ pub(crate) async fn fold(store: &Store) -> Result<Published, Fault> {
             apply(&mut state, entry.at, &entry.event);
         }
     }
-    let directory = ArcSwap::from_pointee(store.directory().await?);
+    let directory = ArcSwap::from_pointee(Roster::new(store.directory().await?));
     Ok(Published { state: RwLock::new(state), directory, chain: RwLock::new(chain), policy_epoch: AtomicU64::new(0) })
 }
 
@@ -68,7 +68,7 @@ pub(crate) struct Writer {
     pub(crate) published: Arc<Published>,
     pub(crate) after_commit: AfterCommit,
     state: State,
-    directory: Arc<Directory>,
+    directory: Roster,
     chain: Chain,
 }
 
@@ -86,7 +86,7 @@ impl Writer {
     pub(crate) fn new(store: Store, clock: Clock, published: Arc<Published>, after_commit: AfterCommit) -> Writer {
         let state = published.state.read().expect("no holder of this lock panics").clone();
         let chain = published.chain.read().expect("no holder of this lock panics").clone();
-        let directory = published.directory.load_full();
+        let directory = Roster::clone(&published.directory.load());
         Writer { store, clock, published, after_commit, state, directory, chain }
     }
 
@@ -143,7 +143,7 @@ impl Writer {
                         version: self.state.directory_version,
                         bytes: canonical::encode(&*directory),
                     });
-                    self.directory = Arc::from(directory);
+                    self.directory = directory;
                 }
                 batch.rows.extend(rows);
                 batch.replies.push((reply, Ok(decision.answer)));
@@ -201,7 +201,7 @@ impl Writer {
             apply(&mut state, *at, event);
         }
         *self.published.chain.write().expect("no holder of this lock panics") = self.chain.clone();
-        self.published.directory.store(self.directory.clone());
+        self.published.directory.store(Arc::new(self.directory.clone()));
         let policy =
             |(_, e): &(Timestamp, Event)| matches!(e, Event::PolicyApplied { .. } | Event::DirectoryApplied { .. });
         if batch.events.iter().any(policy) {
@@ -212,7 +212,7 @@ impl Writer {
     fn roll_back(&mut self) {
         self.state = self.published.state.read().expect("no holder of this lock panics").clone();
         self.chain = self.published.chain.read().expect("no holder of this lock panics").clone();
-        self.directory = self.published.directory.load_full();
+        self.directory = Roster::clone(&self.published.directory.load());
     }
 }
 

@@ -12,7 +12,7 @@ pub fn apply(state: &mut State, at: Timestamp, event: &Event) {
     match event {
         Event::PolicyApplied { version, policy, .. } => {
             state.policy_version = *version;
-            state.policy = policy.clone();
+            state.policy = policy.clone().into();
         }
         Event::DirectoryApplied { version, .. } => state.directory_version = *version,
         Event::RequestMade(made) => request_made(state, at, made),

@@ -3,9 +3,7 @@
 
 use crate::permission::{self, Permission, Role};
 use crate::planted::{self, Fault};
-use countersign_journal::{
-    AccountId, Authority, DeviceGroupId, DeviceId, Digest, GroupId, PersonFacts, PersonId, RoleId, TargetFacts,
-};
+use countersign_journal::{AccountId, Authority, DeviceGroupId, DeviceId, Digest, GroupId, PersonId, RoleId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -151,8 +149,7 @@ impl Directory {
     pub fn may(&self, person: PersonId, permission: Permission) -> bool {
         let Some(known) = self.enabled(person) else { return false };
         let own = self.roles.values().filter(|r| r.permissions.contains(&permission));
-        let has =
-            |r: &OwnRole| r.people.contains(&person) || r.groups.iter().any(|g| self.members(*g).contains(&person));
+        let has = |r: &OwnRole| r.people.contains(&person) || r.groups.iter().any(|g| self.is_member(*g, person));
         known.role.has(permission) || own.into_iter().any(has)
     }
 
@@ -165,69 +162,44 @@ impl Directory {
     /// Who is enabled and has a permission.
     #[must_use]
     pub fn who_may(&self, permission: Permission) -> BTreeSet<PersonId> {
-        self.people.keys().copied().filter(|p| self.may(*p, permission)).collect()
+        let by_role = self.people.iter().filter(|(_, p)| p.role.has(permission)).map(|(id, _)| *id);
+        let own = self.roles.values().filter(|r| r.permissions.contains(&permission));
+        let given = own.flat_map(|r| r.people.iter().copied().chain(r.groups.iter().flat_map(|g| self.members(*g))));
+        by_role.chain(given).filter(|p| self.enabled(*p).is_some()).collect()
     }
 
-    /// Every group the person is in, through nesting; a cycle of groups ends where it began.
-    #[must_use]
-    pub fn groups_of(&self, person: PersonId) -> BTreeSet<GroupId> {
-        let mut found: BTreeSet<GroupId> =
-            self.groups.iter().filter(|(_, g)| g.members.contains(&person)).map(|(id, _)| *id).collect();
-        loop {
-            let more: Vec<GroupId> = self
-                .groups
-                .iter()
-                .filter(|(id, g)| !found.contains(id) && !g.groups.is_disjoint(&found))
-                .map(|(id, _)| *id)
-                .collect();
-            if more.is_empty() {
-                return found;
+    /// The group and every group in it, through nesting; a cycle of groups ends where it began.
+    fn nested(&self, group: GroupId) -> impl Iterator<Item = &Group> {
+        let (mut seen, mut open) = (BTreeSet::new(), vec![group]);
+        std::iter::from_fn(move || {
+            loop {
+                let id = open.pop()?;
+                if let Some(found) = self.groups.get(&id).filter(|_| seen.insert(id)) {
+                    open.extend(&found.groups);
+                    return Some(found);
+                }
             }
-            found.extend(more);
-        }
+        })
     }
 
     /// Every member of the group, through nesting.
     #[must_use]
     pub fn members(&self, group: GroupId) -> BTreeSet<PersonId> {
-        let mut seen = BTreeSet::new();
-        let mut open = vec![group];
-        let mut members = BTreeSet::new();
-        while let Some(id) = open.pop() {
-            if let Some(g) = self.groups.get(&id).filter(|_| seen.insert(id)) {
-                members.extend(&g.members);
-                open.extend(&g.groups);
-            }
-        }
-        members
+        self.nested(group).flat_map(|g| &g.members).copied().collect()
     }
 
-    /// The person as a decision sees them; `None` unless enabled.
+    /// Whether the person is a member of the group, through nesting.
     #[must_use]
-    pub fn person_facts(&self, person: PersonId) -> Option<PersonFacts> {
-        let known = self.enabled(person)?;
-        Some(PersonFacts { id: person, handle: known.handle.clone(), groups: self.groups_of(person) })
+    pub fn is_member(&self, group: GroupId, person: PersonId) -> bool {
+        self.nested(group).any(|g| g.members.contains(&person))
     }
 
-    /// The target as a decision sees it; `None` unless the account exists. An absent database means the device's.
+    /// How people call an account: `app@prod-db`; `None` when it is not there.
     #[must_use]
-    pub fn target_facts(&self, account: AccountId, database: Option<&str>) -> Option<TargetFacts> {
+    pub fn label(&self, account: AccountId) -> Option<String> {
         let login = self.accounts.get(&account)?;
         let device = self.devices.get(&login.device)?;
-        Some(TargetFacts {
-            device: login.device,
-            device_name: device.name.clone(),
-            device_groups: self
-                .device_groups
-                .iter()
-                .filter(|(_, g)| g.devices.contains(&login.device))
-                .map(|(id, _)| *id)
-                .collect(),
-            account,
-            account_name: login.name.clone(),
-            database: database.unwrap_or(&device.database).to_owned(),
-            pin: device.pin(),
-        })
+        Some(format!("{}@{}", login.name, device.name))
     }
 
     /// The enabled people who decide on changes of the configuration.
@@ -257,24 +229,6 @@ impl Directory {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn nested_and_cyclic_groups_end() {
-        let person = PersonId(1);
-        let group = |members: &[u64], groups: &[u64]| Group {
-            name: String::new(),
-            members: members.iter().map(|n| PersonId(*n)).collect(),
-            groups: groups.iter().map(|n| GroupId(*n)).collect(),
-            managers: BTreeSet::new(),
-        };
-        let directory = Directory {
-            groups: [(GroupId(1), group(&[1], &[3])), (GroupId(2), group(&[], &[1])), (GroupId(3), group(&[], &[2]))]
-                .into(),
-            ..Directory::default()
-        };
-        assert_eq!(directory.groups_of(person), [GroupId(1), GroupId(2), GroupId(3)].into());
-        assert_eq!(directory.members(GroupId(3)), [person].into());
-    }
 
     /// Directories are stored and named by their canonical bytes, whose maps cannot have numbers as keys.
     #[test]

@@ -1,9 +1,10 @@
 //! Inputs: what the world asks of the engine. Imperative, with every fact and every die already cast.
 
-use crate::directory::Directory;
+use crate::roster::Roster;
+use crate::rulebook::Rulebook;
 use countersign_journal::{
     AccountId, ActionFacts, Attempt, Change, ChangePlan, Commitment, DelegationId, Digest, Event, Evidence, GrantId,
-    Note, PersonId, Policy, RequestId, RunOutcome, SessionEnd, SessionId, Terms, Verdict, Window,
+    Note, PersonId, RequestId, RunOutcome, SessionEnd, SessionId, Terms, Verdict, Window,
 };
 use std::collections::BTreeSet;
 
@@ -13,9 +14,9 @@ pub enum Input {
     /// Replace directory and policy together. The directory handed to `decide` is still the old one.
     Apply {
         /// The new directory.
-        directory: Box<Directory>,
+        directory: Roster,
         /// The new policy.
-        policy: Policy,
+        policy: Rulebook,
         /// The grant of the request that proposed them; none at set-up, before there is an administrator.
         under: Option<GrantId>,
         /// Target secrets stored with them, and as which version.

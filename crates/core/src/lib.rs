@@ -1,7 +1,7 @@
 //! The decision engine: rules to rulings, requests to grants. The only place that says yes.
 //!
 //! ```text
-//! decide(&state, &directory, input, now) -> Result<Decision, Refusal>   events, or a correct no
+//! decide(&state, &roster, input, now)    -> Result<Decision, Refusal>   events, or a correct no
 //! apply(&mut state, at, &event)                                          the fold
 //! effects(&state, &event) -> Vec<Effect>                                 what the world must now do
 //! wake_at(&state) -> Option<Timestamp>                                   when the core wants a Tick
@@ -24,6 +24,8 @@ pub mod monitor;
 pub mod permission;
 mod planted;
 pub mod refusal;
+mod roster;
+mod rulebook;
 pub mod ruling;
 pub mod state;
 pub mod validate;
@@ -39,6 +41,8 @@ pub use effect::{Effect, Message, effects, wake_at};
 pub use input::{Answer, Ask, AskAct, Decision, EmergencyCall, Input, Planned, Position, Vote};
 pub use permission::{Permission, Role};
 pub use refusal::Refusal;
+pub use roster::Roster;
+pub use rulebook::Rulebook;
 pub use ruling::{Asked, Ruling, rule};
 pub use state::{Delegation, Grant, GrantKind, GrantStage, Request, Session, State, Status, StepUse};
 

@@ -1,7 +1,8 @@
 //! What a policy demands that the people there cannot give: workflows nobody can satisfy, found before somebody needs
 //! them (DESIGN §5). The live decision asks the same directory; this looks ahead and changes nothing.
 
-use crate::directory::{About, Directory};
+use crate::directory::About;
+use crate::roster::Roster;
 use crate::ruling::plan_of;
 use countersign_journal::{AccountId, Authority, Level, Outcome, PersonId, Policy, Rule, WorkflowId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +21,7 @@ pub struct Warning {
 
 /// Everything that cannot be approved as things are.
 #[must_use]
-pub fn warnings(policy: &Policy, directory: &Directory) -> Vec<Warning> {
+pub fn warnings(policy: &Policy, directory: &Roster) -> Vec<Warning> {
     let mut all = Vec::new();
     for rule in &policy.rules {
         let own = (rule.outcome == Outcome::Approve).then_some(rule.workflow);
@@ -34,7 +35,7 @@ pub fn warnings(policy: &Policy, directory: &Directory) -> Vec<Warning> {
 }
 
 /// What one workflow of a rule lacks, and for whom.
-fn lacking(policy: &Policy, directory: &Directory, rule: &Rule, workflow: Option<WorkflowId>) -> Vec<Warning> {
+fn lacking(policy: &Policy, directory: &Roster, rule: &Rule, workflow: Option<WorkflowId>) -> Vec<Warning> {
     let levels = plan_of(policy, rule, workflow).levels;
     let accounts = accounts(rule, directory, &levels);
     let (special, any_other) = distinct(directory, &levels, &accounts, requesters(rule, directory));
@@ -57,7 +58,7 @@ fn lacking(policy: &Policy, directory: &Directory, rule: &Rule, workflow: Option
 /// Requesters for whom the answer may be their own, and one who stands for all others: it differs only for those who
 /// hold an authority themselves, and where the line manager decides.
 fn distinct(
-    directory: &Directory,
+    directory: &Roster,
     levels: &[Level],
     accounts: &[AccountId],
     all: BTreeSet<PersonId>,
@@ -72,7 +73,7 @@ fn distinct(
 }
 
 /// Everyone enabled whom a rule concerns, those aside whom it leaves out.
-fn requesters(rule: &Rule, directory: &Directory) -> BTreeSet<PersonId> {
+fn requesters(rule: &Rule, directory: &Roster) -> BTreeSet<PersonId> {
     let members = |groups: &BTreeSet<_>| groups.iter().flat_map(|g| directory.members(*g)).collect::<BTreeSet<_>>();
     let named = &rule.subjects.persons | &members(&rule.subjects.groups);
     let left_out = &rule.exclusions.persons | &members(&rule.exclusions.groups);
@@ -82,7 +83,7 @@ fn requesters(rule: &Rule, directory: &Directory) -> BTreeSet<PersonId> {
 }
 
 /// The accounts a rule concerns; one stands for all where no level depends on it.
-fn accounts(rule: &Rule, directory: &Directory, levels: &[Level]) -> Vec<AccountId> {
+fn accounts(rule: &Rule, directory: &Roster, levels: &[Level]) -> Vec<AccountId> {
     let depends = |l: &Level| matches!(l.authority, Authority::AccountOwners | Authority::AccountManagers);
     let concerned = directory.accounts.keys().copied().filter(|id| {
         let target = directory.target_facts(*id, None);
@@ -92,7 +93,7 @@ fn accounts(rule: &Rule, directory: &Directory, levels: &[Level]) -> Vec<Account
 }
 
 /// The level that too few can decide; or, inside, none where all levels together need more people than there are.
-fn too_few(directory: &Directory, levels: &[Level], about: About) -> Option<Option<usize>> {
+fn too_few(directory: &Roster, levels: &[Level], about: About) -> Option<Option<usize>> {
     let holders: Vec<BTreeSet<PersonId>> = levels.iter().map(|l| directory.holders(&l.authority, about)).collect();
     let short = (1..).zip(levels).zip(&holders).find(|((_, l), h)| h.len() < needed(l));
     if let Some(((number, _), _)) = short {

@@ -6,6 +6,7 @@
 
 use crate::hours;
 use crate::planted::{self, Fault};
+use crate::rulebook::Rulebook;
 use countersign_journal::{
     Act, ActMatch, ActionFacts, Authority, Automatic, Conditions, Emergency, Level, Name, NamePattern, Outcome,
     PersonFacts, Policy, Rule, RuleId, StatementFacts, StatementMatch, Subjects, TargetFacts, Targets, Timestamp,
@@ -119,14 +120,13 @@ impl Ruling {
 
 /// What the policy demands of this person, on this target, for this act.
 #[must_use]
-pub fn rule(policy: &Policy, person: &PersonFacts, target: &TargetFacts, asked: Asked<'_>) -> Ruling {
-    let applicable = policy.rules.iter().filter(|r| concerns(r, person, target));
-    rule_among(policy, applicable, person, asked)
+pub fn rule(book: &Rulebook, person: &PersonFacts, target: &TargetFacts, asked: Asked<'_>) -> Ruling {
+    rule_among(book, book.concerning(person, target), person, asked)
 }
 
 /// Whether the rule speaks of this person and this target at all.
 #[must_use]
-pub fn concerns(rule: &Rule, person: &PersonFacts, target: &TargetFacts) -> bool {
+pub(crate) fn concerns(rule: &Rule, person: &PersonFacts, target: &TargetFacts) -> bool {
     (rule.subjects.is_empty() || names(&rule.subjects, person)) && covers(&rule.targets, target)
 }
 
@@ -249,8 +249,7 @@ fn names(subjects: &Subjects, person: &PersonFacts) -> bool {
 }
 
 pub(crate) fn covers(targets: &Targets, target: &TargetFacts) -> bool {
-    let everything = targets.devices.is_empty() && targets.groups.is_empty() && targets.accounts.is_empty();
-    everything
+    targets.is_everything()
         || targets.devices.contains(&target.device)
         || targets.accounts.contains(&target.account)
         || !targets.groups.is_disjoint(&target.device_groups)
@@ -392,7 +391,7 @@ mod tests {
     }
 
     fn outcome(rules: Vec<Rule>, asked: Asked<'_>) -> Outcome {
-        rule(&Policy { rules, ..Policy::default() }, &person(), &target(), asked).outcome
+        rule(&Policy { rules, ..Policy::default() }.into(), &person(), &target(), asked).outcome
     }
 
     /// R4: the most restrictive holds; no rule means no connection, and a statement without a rule runs.

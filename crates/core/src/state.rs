@@ -2,10 +2,11 @@
 
 use crate::directory::About;
 use crate::planted::{self, Fault};
+use crate::rulebook::Rulebook;
 use countersign_journal::{
     AccountId, Act, Attempt, Authority, ChangePlan, Commitment, DelegationId, Digest, Evidence, GrantEnd, GrantId,
-    Level, PersonFacts, PersonId, Policy, RequestId, RulingRecord, RunOutcome, SessionEnd, SessionId, TargetFacts,
-    Terms, Timestamp, Verdict, Window, WorkflowId,
+    Level, PersonFacts, PersonId, RequestId, RulingRecord, RunOutcome, SessionEnd, SessionId, TargetFacts, Terms,
+    Timestamp, Verdict, Window, WorkflowId,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +16,7 @@ pub struct State {
     /// Version of the policy; each change counts one up.
     pub policy_version: u64,
     /// The policy in force.
-    pub policy: Policy,
+    pub policy: Rulebook,
     /// Version of the directory; each change counts one up.
     pub directory_version: u64,
     /// Every request ever made.

@@ -1,9 +1,10 @@
 //! What another policy and directory would have demanded of requests that were made (R93), by the function that decides.
 
-use crate::directory::Directory;
+use crate::roster::Roster;
+use crate::rulebook::Rulebook;
 use crate::ruling::{Asked, Ruling, rule};
 use crate::state::Request;
-use countersign_journal::{Act, Policy, RequestId, TargetFacts};
+use countersign_journal::{Act, RequestId, TargetFacts};
 
 /// A request that would be ruled on otherwise.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -20,9 +21,9 @@ pub struct Changed {
 #[derive(Clone, Copy)]
 pub struct Ground<'a> {
     /// The rules.
-    pub policy: &'a Policy,
+    pub policy: &'a Rulebook,
     /// The people and targets.
-    pub directory: &'a Directory,
+    pub directory: &'a Roster,
 }
 
 /// Those of the requests that would be ruled on otherwise on other ground.

@@ -69,7 +69,8 @@ fn ruled(rules: &[Rule]) -> Ruling {
         database: "shop".into(),
         pin: Digest::ZERO,
     };
-    rule(&Policy { rules: rules.to_vec(), workflows, ..Policy::default() }, &person, &target, Asked::Connect)
+    let book = Policy { rules: rules.to_vec(), workflows, ..Policy::default() }.into();
+    rule(&book, &person, &target, Asked::Connect)
 }
 
 fn tried(mut property: impl FnMut(&mut Rng, &[Rule])) {

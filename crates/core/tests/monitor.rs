@@ -67,7 +67,7 @@ fn policy(levels: Vec<Level>) -> Policy {
 
 /// Checks what is warned of, as (level, whom it concerns; nobody is everybody).
 fn check(levels: Vec<Level>, directory: &Directory, expected: &[(Option<usize>, &[PersonId])]) {
-    let found: Vec<Warning> = warnings(&policy(levels), directory);
+    let found: Vec<Warning> = warnings(&policy(levels), &directory.clone().into());
     let expected = expected.iter().map(|(level, requesters)| Warning {
         rule: "reach".into(),
         level: *level,
@@ -121,7 +121,7 @@ fn r93_a_workflow_for_what_is_not_understood_is_looked_at_too() {
     let mut held = policy(vec![Level::of(Authority::Managers(DBA))]);
     held.rules[0].outcome = Outcome::Deny;
     held.rules[0].workflow = None;
-    assert_eq!(warnings(&held, &directory()), []);
+    assert_eq!(warnings(&held, &directory().into()), []);
     held.rules[0].unknown = Some(WorkflowId(1));
-    assert_eq!(warnings(&held, &directory()).len(), 1);
+    assert_eq!(warnings(&held, &directory().into()).len(), 1);
 }

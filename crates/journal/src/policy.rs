@@ -50,6 +50,14 @@ pub struct Targets {
     pub accounts: BTreeSet<AccountId>,
 }
 
+impl Targets {
+    /// Whether no target in particular is named.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        self.devices.is_empty() && self.groups.is_empty() && self.accounts.is_empty()
+    }
+}
+
 /// Which acts a rule speaks about.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

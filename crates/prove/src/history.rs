@@ -5,7 +5,7 @@ use crate::reference::{Reference, Seen, Setting};
 use crate::world::{update, with_reason};
 use countersign_core::{
     Account, Ask, AskAct, Device, Directory, EmergencyCall, GrantKind, GrantStage, Group, Input, Person, Position,
-    Role, State, Vote, apply, decide, open_for,
+    Role, Roster, State, Vote, apply, decide, open_for,
 };
 use countersign_journal::{
     AccountId, ActMatch, Attempt, Authority, Commitment, Conditions, DelegationId, DeviceId, Digest, Emergency, Event,
@@ -57,7 +57,7 @@ pub fn tell(seed: u64) -> Result<Told, Box<Difference>> {
             break (state, drawn);
         }
     };
-    let directory = setting.directory.clone();
+    let directory = Roster::new(setting.directory.clone());
     let mut reference = Reference::new(setting);
     let (mut now, mut told, mut journal) = (BEGINNING, Told::default(), Vec::new());
     let mut write = |state: &mut State, now: Timestamp, events: Vec<Event>| {
@@ -104,7 +104,7 @@ pub fn tell(seed: u64) -> Result<Told, Box<Difference>> {
     Ok(told)
 }
 
-fn seen(state: &State, directory: &Directory, now: Timestamp) -> Seen {
+fn seen(state: &State, directory: &Roster, now: Timestamp) -> Seen {
     let placed = |r| PEOPLE.iter().map(|p| open_for(state, directory, now, r, *p)).collect();
     let over = |stage| matches!(stage, GrantStage::Ended(_));
     Seen {
@@ -158,10 +158,10 @@ fn begun(setting: &Setting) -> Option<State> {
     }
     let workflows = all.iter().enumerate().map(|(n, levels)| flow(n, levels)).collect();
     let policy = Policy { rules, workflows, ..Policy::default() };
-    let directory = Box::new(setting.directory.clone());
-    let input = Input::Apply { directory, policy, under: None, secrets: Vec::new() };
+    let directory = setting.directory.clone().into();
+    let input = Input::Apply { directory, policy: policy.into(), under: None, secrets: Vec::new() };
     let mut state = State::default();
-    let set_up = decide(&state, &Directory::default(), input, BEGINNING).ok()?;
+    let set_up = decide(&state, &Roster::default(), input, BEGINNING).ok()?;
     set_up.events.iter().for_each(|event| apply(&mut state, BEGINNING, event));
     Some(state)
 }
@@ -275,7 +275,7 @@ fn one_of(rng: &mut Rng, many: usize) -> u64 {
     rng.u64(1..many as u64 + 2)
 }
 
-fn next(rng: &mut Rng, state: &State, directory: &Directory, now: Timestamp) -> Input {
+fn next(rng: &mut Rng, state: &State, directory: &Roster, now: Timestamp) -> Input {
     let pending: Vec<_> = state.pending.iter().copied().collect();
     let runs = state.granted().any(|g| matches!(g.kind, GrantKind::Once { .. }));
     let kind = rng.u8(0..100);
@@ -342,7 +342,7 @@ fn reserve(rng: &mut Rng, now: Timestamp) -> Input {
     Input::Ask(with_reason(Ask::plain(any(rng, &PEOPLE[..4]), act, [0; 32])))
 }
 
-fn vote(rng: &mut Rng, state: &State, directory: &Directory, now: Timestamp) -> Input {
+fn vote(rng: &mut Rng, state: &State, directory: &Roster, now: Timestamp) -> Input {
     let waiting: Vec<_> =
         state.requests.values().filter(|r| state.pending.contains(&r.id) || !r.debt().is_empty()).collect();
     let request = if waiting.is_empty() { RequestId(1) } else { any(rng, &waiting).id };

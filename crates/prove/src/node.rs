@@ -1,7 +1,7 @@
 //! One state of a world.
 
-use countersign_core::{Directory, State};
-use countersign_journal::{Digest, Policy, Timestamp};
+use countersign_core::{Roster, Rulebook, State};
+use countersign_journal::{Digest, Timestamp};
 use std::collections::BTreeMap;
 
 /// Everything that can differ from one moment of a world to the next.
@@ -12,9 +12,9 @@ pub struct Node {
     /// What the engine knows.
     pub state: State,
     /// Who is there.
-    pub directory: Directory,
+    pub directory: Roster,
     /// What was proposed, by what it is known by.
-    pub proposed: BTreeMap<Digest, (Directory, Policy)>,
+    pub proposed: BTreeMap<Digest, (Roster, Rulebook)>,
     /// The law that the last step broke.
     pub broken: Option<String>,
 }

@@ -4,7 +4,7 @@ use crate::law;
 use crate::node::Node;
 use countersign_core::{
     Account, Ask, AskAct, Device, Directory, EmergencyCall, GrantKind, GrantStage, Group, Input, Person, Planned,
-    Position, Role, State, Vote, apply, decide, digest, wake_at,
+    Position, Role, Roster, Rulebook, State, Vote, apply, decide, digest, wake_at,
 };
 use countersign_journal::{
     AccountId, ActMatch, ActionFacts, Attempt, Authority, Change, ChangePlan, Commitment, Conditions, DeviceId, Digest,
@@ -184,13 +184,14 @@ impl World {
     /// The world set up: one step of the engine, like all others.
     #[must_use]
     pub fn beginning(&self) -> Node {
-        let directory = self.directory();
+        let directory = Roster::new(self.directory());
         let workflow = Workflow { id: WorkflowId(1), name: "flow".into(), levels: self.levels.clone() };
         let rules = std::iter::once(self.rule.clone()).chain(self.held.clone()).collect();
         let policy = Policy { rules, workflows: [(1, workflow)].into(), ..Policy::default() };
-        let input = Input::Apply { directory: Box::new(directory.clone()), policy, under: None, secrets: Vec::new() };
+        let input =
+            Input::Apply { directory: directory.clone(), policy: policy.into(), under: None, secrets: Vec::new() };
         let (mut state, broken) = (State::default(), None);
-        let set_up = decide(&state, &Directory::default(), input, BEGINNING).expect("a world can be set up");
+        let set_up = decide(&state, &Roster::default(), input, BEGINNING).expect("a world can be set up");
         set_up.events.iter().for_each(|event| apply(&mut state, BEGINNING, event));
         Node { now: BEGINNING, state, directory, proposed: BTreeMap::new(), broken }
     }
@@ -254,17 +255,17 @@ impl World {
         let seen = decision.events.iter().fold(0, |seen, event| seen | bit(event));
         decision.events.iter().for_each(|event| apply(&mut next.state, next.now, event));
         if let Some(directory) = new_directory {
-            next.directory = *directory;
+            next.directory = directory;
         }
         next.broken = law::judge(node, &input, &decision.events, &next).err();
         Some((next, seen))
     }
 
     /// The one change there is: Bob leaves, or comes back.
-    fn disabled(&self, directory: &Directory, policy: &Policy) -> (Directory, Policy) {
-        let mut changed = directory.clone();
+    fn disabled(&self, directory: &Roster, policy: &Rulebook) -> (Roster, Rulebook) {
+        let mut changed = Directory::clone(directory);
         changed.people.entry(BOB).and_modify(|p| p.enabled = !p.enabled);
-        (changed, policy.clone())
+        (changed.into(), policy.clone())
     }
 
     /// Everything that may be said now.
@@ -362,9 +363,9 @@ impl World {
         }
         for grant in node.state.grants.values().filter(|g| matches!(g.kind, GrantKind::Change { .. })) {
             for (directory, policy) in node.proposed.values() {
-                let directory = Box::new(directory.clone());
                 let under = Some(grant.id);
-                all.push(Input::Apply { directory, policy: policy.clone(), under, secrets: Vec::new() });
+                let (directory, policy) = (directory.clone(), policy.clone());
+                all.push(Input::Apply { directory, policy, under, secrets: Vec::new() });
             }
         }
     }

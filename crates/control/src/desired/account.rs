@@ -28,7 +28,7 @@ pub(super) fn set_ups(
     let mut set_ups = Vec::new();
     for (entry, approval) in entries.iter().filter_map(|e| e.approval.as_ref().map(|a| (e, a))) {
         let label = format!("{}@{}", entry.name, entry.device);
-        let same = |id: &&AccountId| directory.target_facts(**id, None).is_some_and(|t| t.label() == label);
+        let same = |id: &&AccountId| directory.label(**id).as_ref() == Some(&label);
         let account = *directory.accounts.keys().find(same).expect("accounts are resolved before their set-ups");
         let name = set_up_name(&label);
         let levels = resolve_levels(approval, directory, &format!("account `{label}`"))?;

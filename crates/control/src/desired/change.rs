@@ -2,7 +2,7 @@
 //! request, and put in force exactly as approved. What was put in force stays as a version, to be compared and restored.
 
 use super::render::render;
-use super::{acceptable, compare::compare, foresee, resolve::resolve};
+use super::{Desired, acceptable, compare::compare, foresee, resolve::resolve};
 use crate::ask::Actor;
 use crate::control::Control;
 use crate::dice;
@@ -11,14 +11,13 @@ use crate::store::Row;
 use crate::vault::Purpose;
 use crate::view::{self, Base, ChangeView, Configuration, DiffLine, Proposed, VersionView};
 use countersign_core::{
-    Answer, Ask, AskAct, Directory, Grant, GrantKind, GrantStage, Input, Permission, Refusal, Request, State, digest,
-    may_change,
+    Answer, Ask, AskAct, Grant, GrantKind, GrantStage, Input, Permission, Refusal, Request, Roster, Rulebook, State,
+    digest, may_change,
 };
-use countersign_journal::{AccountId, Act, Change, Commitment, GrantEnd, GrantId, Policy, RequestId, canonical};
+use countersign_journal::{AccountId, Act, Change, Commitment, GrantEnd, GrantId, RequestId, canonical};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// What a change commits to and its blob keeps: the file as it was handed in, secrets included, and what people are shown
 /// of it. Never shown whole.
@@ -32,8 +31,8 @@ struct Kept {
 
 /// Directory and policy of one moment.
 struct InForce {
-    directory: Arc<Directory>,
-    policy: Policy,
+    directory: Roster,
+    policy: Rulebook,
     base: Base,
 }
 
@@ -120,8 +119,8 @@ impl Control {
         let InForce { directory, policy, .. } = self.in_force();
         let desired = resolve(&kept.file, &directory, &policy)?;
         let (secrets, rows) = self.sealed(desired.passwords).await?;
-        let directory = Box::new(desired.directory);
-        let input = Input::Apply { directory, policy: desired.policy, under: Some(grant), secrets };
+        let Desired { directory, policy, .. } = desired;
+        let input = Input::Apply { directory, policy, under: Some(grant), secrets };
         match self.submit(input, rows).await {
             // Revoked meanwhile, or another change was first.
             Err(Fault::Refused(Refusal::GrantOver)) => Ok(()),

@@ -22,7 +22,7 @@ pub(super) fn compare(old: &Directory, old_policy: &Policy, new: &Desired) -> Ve
     let sets = |d: &Directory| named(d.device_groups.values().map(|g| (g.name.clone(), format!("{g:?}"))).collect());
     differences("device group", &sets(old), &sets(&new.directory), &mut changes);
     let accounts = |d: &Directory| {
-        let label = |id: &AccountId| d.target_facts(*id, None).map(|t| t.label()).unwrap_or_default();
+        let label = |id: &AccountId| d.label(*id).unwrap_or_default();
         named(d.accounts.iter().map(|(id, a)| (label(id), format!("{a:?}"))).collect())
     };
     differences("account", &accounts(old), &accounts(&new.directory), &mut changes);
@@ -34,7 +34,7 @@ pub(super) fn compare(old: &Directory, old_policy: &Policy, new: &Desired) -> Ve
     let rules = |p: &Policy| named(p.rules.iter().map(|r| (r.name.clone(), format!("{r:?}"))).collect());
     differences("rule", &rules(old_policy), &rules(&new.policy), &mut changes);
     for account in new.passwords.keys() {
-        let label = new.directory.target_facts(*account, None).map(|t| t.label()).unwrap_or_default();
+        let label = new.directory.label(*account).unwrap_or_default();
         changes.push(format!("~ secret of {label}: a new version is stored"));
     }
     changes

@@ -7,7 +7,7 @@ use crate::view::{PastView, authority_words, person_view, what};
 use crate::words;
 use countersign_core::monitor::{self, Warning};
 use countersign_core::what_if::{Ground, what_if};
-use countersign_core::{Directory, Ruling};
+use countersign_core::{Directory, Roster, Rulebook, Ruling};
 use countersign_journal::{Outcome, Policy};
 
 /// Requests looked at, the latest.
@@ -16,7 +16,7 @@ const REQUESTS_MAX: usize = 1_000;
 const NAMES_MAX: usize = 5;
 
 /// What nobody can approve, one sentence each.
-pub(super) fn warnings(policy: &Policy, directory: &Directory) -> Vec<String> {
+pub(super) fn warnings(policy: &Policy, directory: &Roster) -> Vec<String> {
     monitor::warnings(policy, directory).iter().map(|w| warning(w, directory)).collect()
 }
 
@@ -38,7 +38,7 @@ fn warning(warning: &Warning, directory: &Directory) -> String {
 
 impl Control {
     /// How many of the latest requests were looked at, and those that would be ruled on otherwise.
-    pub(super) fn past(&self, policy: &Policy, directory: &Directory, desired: &Desired) -> (usize, Vec<PastView>) {
+    pub(super) fn past(&self, policy: &Rulebook, directory: &Roster, desired: &Desired) -> (usize, Vec<PastView>) {
         let state = self.state();
         let latest: Vec<_> = state.requests.values().rev().take(REQUESTS_MAX).collect();
         let (now, then) =

@@ -91,7 +91,7 @@ impl Names<'_> {
     }
 
     fn account(&self, id: AccountId) -> String {
-        self.directory.target_facts(id, None).map_or_else(|| id.to_string(), |t| t.label())
+        self.directory.label(id).unwrap_or_else(|| id.to_string())
     }
 
     fn workflow(&self, id: WorkflowId) -> String {

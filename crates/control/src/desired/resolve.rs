@@ -34,11 +34,8 @@ pub(super) fn resolve(file: &str, old: &Directory, old_policy: &Policy) -> Resul
         rules.push(rule);
     }
     directory.next_id = ids.next;
-    Ok(Desired {
-        directory,
-        policy: Policy { rules, workflows, parameters: super::times::parameters(&file.parameters)? },
-        passwords,
-    })
+    let policy = Policy { rules, workflows, parameters: super::times::parameters(&file.parameters)? };
+    Ok(Desired { directory: directory.into(), policy: policy.into(), passwords })
 }
 
 /// Hands out ids that were never used.

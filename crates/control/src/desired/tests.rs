@@ -313,7 +313,7 @@ fn r2_r10_r84_an_account_has_a_set_up_of_its_own() {
     let kept = (self::rule(&again, &rule.name).id, workflow(&again, &rule.name).id);
     assert_eq!(kept, (rule.id, flow.id), "what was there keeps its identity");
     let gone = acceptable(&format!("{BASE}{ACCOUNT}"), &desired.directory, &desired.policy).expect("accepted");
-    assert_eq!(gone.policy, Policy::default());
+    assert_eq!(gone.policy, Policy::default().into());
 }
 
 #[test]

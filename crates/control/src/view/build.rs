@@ -11,7 +11,7 @@ use crate::words;
 use countersign_core::Permission;
 use countersign_core::digest::UnitPart;
 use countersign_core::refusal::status_word;
-use countersign_core::{Directory, Grant, GrantKind, GrantStage, Request, State, Status};
+use countersign_core::{Directory, Grant, GrantKind, GrantStage, Request, Roster, State, Status};
 use countersign_journal::{Act, ActionFacts, Commitment, Entry, Note, Run, canonical};
 
 /// Requests listed at most.
@@ -93,7 +93,7 @@ impl Control {
     }
 
     /// What the actor sees of a state.
-    fn eye<'a>(&self, state: &'a State, directory: &'a Directory, actor: &'a Actor) -> Eye<'a> {
+    fn eye<'a>(&self, state: &'a State, directory: &'a Roster, actor: &'a Actor) -> Eye<'a> {
         Eye { state, directory, now: self.now(), actor }
     }
 

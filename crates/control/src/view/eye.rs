@@ -3,14 +3,14 @@
 use super::{May, PositionView, Scope};
 use crate::ask::Actor;
 use countersign_core::Permission;
-use countersign_core::{Directory, Grant, GrantStage, Request, State, Status, approvers, can_escalate, open_for};
+use countersign_core::{Grant, GrantStage, Request, Roster, State, Status, approvers, can_escalate, open_for};
 use countersign_journal::{Timestamp, Verdict};
 
 /// One actor looking at the state of one moment.
 #[derive(Clone, Copy)]
 pub(crate) struct Eye<'a> {
     pub(crate) state: &'a State,
-    pub(crate) directory: &'a Directory,
+    pub(crate) directory: &'a Roster,
     pub(crate) now: Timestamp,
     pub(crate) actor: &'a Actor,
 }

@@ -7,7 +7,7 @@ use crate::control::Control;
 use crate::fault::Fault;
 use countersign_core::Permission;
 use countersign_core::state::{Escalation, Track};
-use countersign_core::{Delegation, Directory, Request, Status, approvers};
+use countersign_core::{Delegation, Directory, Request, Roster, Status, approvers};
 use countersign_journal::{Authority, Level, Verdict};
 
 /// Delegations listed at most.
@@ -16,7 +16,7 @@ const DELEGATIONS_MAX: usize = 200;
 impl Control {
     pub(super) async fn emergency_view(
         &self,
-        directory: &Directory,
+        directory: &Roster,
         request: &Request,
     ) -> Result<Option<EmergencyView>, Fault> {
         let Some(declared) = &request.emergency else { return Ok(None) };
@@ -32,7 +32,7 @@ impl Control {
 
     pub(super) async fn levels(
         &self,
-        directory: &Directory,
+        directory: &Roster,
         request: &Request,
         n: u32,
         track: &Track,
@@ -65,7 +65,7 @@ impl Control {
     /// What was decided on a level, and what was said of it after an emergency.
     async fn votes(
         &self,
-        directory: &Directory,
+        directory: &Roster,
         request: &Request,
         n: u32,
         level: u32,

@@ -12,6 +12,8 @@ use crate::directory::{About, Directory};
 use crate::permission::{Permission, Role};
 use crate::planted::{self, Fault};
 use crate::refusal::Refusal;
+use crate::roster::Roster;
+use crate::rulebook::Rulebook;
 use crate::ruling::{Asked, Ruling, rule};
 use crate::state::{Grant, GrantKind};
 use crate::validate;
@@ -40,7 +42,7 @@ pub(super) fn wanted(world: &World<'_>, person: &PersonFacts, change: Change) ->
 }
 
 /// What the rules demand of a change; the only administrator needs nobody unless a rule says so.
-fn ruling(policy: &Policy, directory: &Directory, person: &PersonFacts) -> Ruling {
+fn ruling(policy: &Rulebook, directory: &Roster, person: &PersonFacts) -> Ruling {
     let ruling = rule(policy, person, &TargetFacts::configuration(), Asked::Administer);
     let alone = directory.administrators().len() <= 1 || planted::is(Fault::AdministersAlone);
     if ruling.reasons.is_empty() && alone {
@@ -52,15 +54,15 @@ fn ruling(policy: &Policy, directory: &Directory, person: &PersonFacts) -> Rulin
 /// Puts directory and policy in force, both or neither, exactly as approved, and ends what they no longer allow.
 pub(super) fn put_in_force(
     world: &World<'_>,
-    new: &Directory,
-    policy: Policy,
+    new: &Roster,
+    policy: &Rulebook,
     under: Option<GrantId>,
     secrets: &[(AccountId, u64)],
 ) -> Result<Vec<Event>, Refusal> {
-    let grant = covered(world, new, &policy, under)?;
+    let grant = covered(world, new, policy, under)?;
     validate::directory(new).map_err(|f| Refusal::BadPolicy(f.to_string()))?;
-    validate::policy(&policy, new).map_err(|f| Refusal::BadPolicy(f.to_string()))?;
-    stays_changeable(&policy, new)?;
+    validate::policy(policy, new).map_err(|f| Refusal::BadPolicy(f.to_string()))?;
+    stays_changeable(policy, new)?;
     if let Some(by) = grant.map(|g| g.person) {
         may_change(by, world.directory, new)?;
     }
@@ -70,9 +72,10 @@ pub(super) fn put_in_force(
         let (version, digest) = (state.directory_version + 1, digest::directory(new));
         events.push(Event::DirectoryApplied { version, digest, by, under });
     }
-    let overruled = ending::overruled(world, &policy, new, under);
-    if policy != state.policy {
-        events.push(Event::PolicyApplied { version: state.policy_version + 1, policy, by, under });
+    let overruled = ending::overruled(world, policy, new, under);
+    if *policy != state.policy {
+        let (version, policy) = (state.policy_version + 1, Policy::clone(policy));
+        events.push(Event::PolicyApplied { version, policy, by, under });
     }
     let changed = !events.is_empty();
     events.extend(grant.map(|g| Event::GrantEnded { grant: g.id, how: GrantEnd::UsedUp }));
@@ -88,8 +91,8 @@ pub(super) fn put_in_force(
 /// The grant that covers exactly this change. Set-up has none: it is over once there is an administrator.
 fn covered<'w>(
     world: &World<'w>,
-    new: &Directory,
-    policy: &Policy,
+    new: &Roster,
+    policy: &Rulebook,
     under: Option<GrantId>,
 ) -> Result<Option<&'w Grant>, Refusal> {
     let Some(id) = under else {
@@ -130,7 +133,7 @@ pub fn may_change(by: PersonId, old: &Directory, new: &Directory) -> Result<(), 
 ///
 /// # Errors
 /// [`Refusal::BadPolicy`].
-pub fn stays_changeable(policy: &Policy, directory: &Directory) -> Result<(), Refusal> {
+pub fn stays_changeable(policy: &Rulebook, directory: &Roster) -> Result<(), Refusal> {
     let account = TargetFacts::configuration().account;
     let decidable = |facts: &PersonFacts| {
         let ruling = ruling(policy, directory, facts);

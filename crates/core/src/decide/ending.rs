@@ -4,15 +4,14 @@ use super::World;
 use super::ask::check_period;
 use super::who::is_approver;
 use super::{emergency, level};
-use crate::directory::Directory;
 use crate::permission::Permission;
 use crate::planted::{self, Fault};
 use crate::refusal::Refusal;
+use crate::roster::Roster;
+use crate::rulebook::Rulebook;
 use crate::ruling::{Asked, rule};
 use crate::state::{Grant, GrantKind, GrantStage, Request, Status};
-use countersign_journal::{
-    Act, Commitment, Event, GrantEnd, GrantId, Outcome, PersonId, Policy, RequestId, Terms, Window,
-};
+use countersign_journal::{Act, Commitment, Event, GrantEnd, GrantId, Outcome, PersonId, RequestId, Terms, Window};
 
 /// The requester takes a request back while pending, or approved but unused (R34).
 pub(super) fn withdraw(world: &World<'_>, id: RequestId, by: PersonId) -> Result<Vec<Event>, Refusal> {
@@ -162,8 +161,8 @@ pub(super) fn tick(world: &World<'_>) -> Vec<Event> {
 /// is no longer in force. Levels that lost their approvers escalate or are blocked.
 pub(super) fn overruled(
     world: &World<'_>,
-    policy: &Policy,
-    directory: &Directory,
+    policy: &Rulebook,
+    directory: &Roster,
     under: Option<GrantId>,
 ) -> Vec<Event> {
     let mut ended = Ended::default();
@@ -183,7 +182,7 @@ pub(super) fn overruled(
     ended.events
 }
 
-fn still_allowed(request: &Request, policy: &Policy, directory: &Directory) -> bool {
+fn still_allowed(request: &Request, policy: &Rulebook, directory: &Roster) -> bool {
     let person = directory.person_facts(request.person.id);
     let target = directory.target_facts(request.target.account, Some(&request.target.database));
     match (person, target) {

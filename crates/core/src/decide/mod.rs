@@ -19,9 +19,9 @@ pub use plan::covered;
 pub use session::DIRECT_ACCESS_S;
 pub use who::{approvers, open_for};
 
-use crate::directory::Directory;
 use crate::input::{Answer, Decision, Input};
 use crate::refusal::Refusal;
+use crate::roster::Roster;
 use crate::state::State;
 use countersign_journal::{Event, Timestamp};
 
@@ -29,11 +29,11 @@ use countersign_journal::{Event, Timestamp};
 ///
 /// # Errors
 /// A [`Refusal`], which is a correct no and changes nothing.
-pub fn decide(state: &State, directory: &Directory, input: Input, now: Timestamp) -> Result<Decision, Refusal> {
+pub fn decide(state: &State, directory: &Roster, input: Input, now: Timestamp) -> Result<Decision, Refusal> {
     let world = World { state, directory, now };
     match input {
         Input::Apply { directory: new, policy, under, secrets } => {
-            administer::put_in_force(&world, &new, policy, under, &secrets).map(done)
+            administer::put_in_force(&world, &new, &policy, under, &secrets).map(done)
         }
         Input::Ask(ask) => ask::ask(&world, ask),
         Input::Vote(vote) => vote::vote(&world, vote).map(done),
@@ -65,7 +65,7 @@ pub fn decide(state: &State, directory: &Directory, input: Input, now: Timestamp
 /// What a decision may look at.
 struct World<'a> {
     state: &'a State,
-    directory: &'a Directory,
+    directory: &'a Roster,
     now: Timestamp,
 }
 

@@ -2,10 +2,10 @@
 //! of them approves the plan; then each runs once, byte for byte, and only as what its approvers saw.
 
 use super::World;
-use crate::directory::Directory;
 use crate::input::{Answer, Decision, Planned};
 use crate::planted::{self, Fault};
 use crate::refusal::Refusal;
+use crate::roster::Roster;
 use crate::ruling::{Asked, Ruling, rule};
 use crate::state::{Grant, GrantKind, Request, Session, State, Status, StepUse, same_target};
 use countersign_journal::{
@@ -43,7 +43,7 @@ pub(super) fn asked(
 ///
 /// # Errors
 /// Why it does not; it is then held or refused as any other statement.
-pub fn covered(state: &State, directory: &Directory, planned: &Planned, now: Timestamp) -> Result<u32, Refusal> {
+pub fn covered(state: &State, directory: &Roster, planned: &Planned, now: Timestamp) -> Result<u32, Refusal> {
     let open = |s: &&Session| s.closed.is_none() && directory.enabled(s.person).is_some();
     let session = state.sessions.get(&planned.session).filter(open).ok_or(Refusal::NoSuchSession)?;
     let live = |g: &&Grant| g.kind == GrantKind::Connect && g.is_live(now);

@@ -2,10 +2,11 @@
 
 use super::{World, level};
 use crate::apply;
-use crate::directory::{About, Directory};
+use crate::directory::About;
 use crate::input::Position;
 use crate::planted::{self, Fault};
 use crate::refusal::Refusal;
+use crate::roster::Roster;
 use crate::state::{Request, State, Status, Track};
 use countersign_journal::{Authority, Event, PersonId, Timestamp};
 use std::collections::BTreeSet;
@@ -115,7 +116,7 @@ pub(super) fn is_approver(world: &World<'_>, request: &Request, person: PersonId
 #[must_use]
 pub fn approvers(
     state: &State,
-    directory: &Directory,
+    directory: &Roster,
     now: Timestamp,
     authority: &Authority,
     about: About,
@@ -127,7 +128,7 @@ pub fn approvers(
 #[must_use]
 pub fn open_for(
     state: &State,
-    directory: &Directory,
+    directory: &Roster,
     now: Timestamp,
     request: &Request,
     person: PersonId,

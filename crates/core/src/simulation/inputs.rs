@@ -2,7 +2,7 @@
 
 use super::people::{chance, changed, one, policy, some};
 use crate::digest;
-use crate::{Ask, AskAct, Directory, GrantKind, Input, Planned, Position, Request, State, Vote};
+use crate::{Ask, AskAct, Directory, GrantKind, Input, Planned, Position, Request, Roster, State, Vote};
 use countersign_journal::{
     AccountId, Act, ActionFacts, Attempt, Authority, Change, ChangePlan, Commitment, Digest, Evidence, GrantId, Name,
     PersonId, PlanStep, Policy, RelationUse, RequestId, RunOutcome, SessionEnd, SessionId, StatementFacts,
@@ -24,13 +24,7 @@ pub(super) fn later(rng: &mut Rng, now: Timestamp) -> Timestamp {
     now.plus(seconds)
 }
 
-pub(super) fn next(
-    rng: &mut Rng,
-    state: &State,
-    directory: &Directory,
-    drafts: &mut Vec<Draft>,
-    now: Timestamp,
-) -> Input {
+pub(super) fn next(rng: &mut Rng, state: &State, directory: &Roster, drafts: &mut Vec<Draft>, now: Timestamp) -> Input {
     let waits = state.granted().any(|g| matches!(g.kind, GrantKind::Change { .. }));
     let blocked = state.waiting().any(|r| r.tracks.iter().any(|t| t.blocked));
     if (waits && chance(rng, 40)) || (blocked && chance(rng, 20)) {
@@ -70,7 +64,7 @@ pub(super) fn next(
 }
 
 /// Escalations by hand, emergencies, delegations, edits.
-fn special(rng: &mut Rng, state: &State, directory: &Directory, now: Timestamp) -> Input {
+fn special(rng: &mut Rng, state: &State, directory: &Roster, now: Timestamp) -> Input {
     let pending: Vec<RequestId> = state.pending.iter().copied().collect();
     let waiting = rng.choice(&pending).copied().unwrap_or_else(|| any_request(rng, state));
     let by = someone(rng, directory);
@@ -131,13 +125,13 @@ impl Draft {
     }
 
     pub(super) fn apply(&self, under: Option<GrantId>) -> Input {
-        let directory = Box::new(self.directory.clone());
-        Input::Apply { directory, policy: self.policy.clone(), under, secrets: Vec::new() }
+        let (directory, policy) = (self.directory.clone().into(), self.policy.clone().into());
+        Input::Apply { directory, policy, under, secrets: Vec::new() }
     }
 }
 
 /// Mostly an administrator proposes something, or something approved is put in force; some of it is not what it says.
-fn change(rng: &mut Rng, state: &State, directory: &Directory, drafts: &mut Vec<Draft>) -> Input {
+fn change(rng: &mut Rng, state: &State, directory: &Roster, drafts: &mut Vec<Draft>) -> Input {
     let granted = state.granted().find_map(|g| match g.kind {
         GrantKind::Change { digest } => Some((g.id, digest)),
         _ => None,
@@ -168,15 +162,15 @@ fn change(rng: &mut Rng, state: &State, directory: &Directory, drafts: &mut Vec<
 }
 
 /// Policy and directory, together or alone; some of the policies are not valid.
-fn drafted(rng: &mut Rng, state: &State, directory: &Directory) -> Draft {
-    let mut new = directory.clone();
+fn drafted(rng: &mut Rng, state: &State, directory: &Roster) -> Draft {
+    let mut new = Directory::clone(directory);
     if chance(rng, 80) {
         new = changed(rng, directory);
     }
     if chance(rng, 90) {
         mend(state, &mut new);
     }
-    let mut rules = state.policy.clone();
+    let mut rules = Policy::clone(&state.policy);
     if chance(rng, 30) {
         rules = policy(rng, &new);
         if chance(rng, 25) {
@@ -207,12 +201,12 @@ fn mend(state: &State, directory: &mut Directory) {
 }
 
 /// Somebody; now and then nobody there is.
-fn someone(rng: &mut Rng, directory: &Directory) -> PersonId {
+fn someone(rng: &mut Rng, directory: &Roster) -> PersonId {
     let persons: Vec<PersonId> = directory.people.keys().copied().collect();
     if chance(rng, 2) { PersonId(99) } else { one(rng, &persons) }
 }
 
-fn any_account(rng: &mut Rng, directory: &Directory) -> AccountId {
+fn any_account(rng: &mut Rng, directory: &Roster) -> AccountId {
     any_of(rng, &directory.accounts.keys().copied().collect::<Vec<_>>(), AccountId(99))
 }
 
@@ -257,7 +251,7 @@ fn voter_or(rng: &mut Rng, state: &State, request: RequestId, other: PersonId) -
     if voters.is_empty() || chance(rng, 20) { other } else { one(rng, &voters) }
 }
 
-fn ask_connect(rng: &mut Rng, directory: &Directory, now: Timestamp) -> Ask {
+fn ask_connect(rng: &mut Rng, directory: &Roster, now: Timestamp) -> Ask {
     let database = chance(rng, 10).then(|| "other".to_owned());
     let act = AskAct::Connect { account: any_account(rng, directory), database, window: period(rng, now) };
     let persons: Vec<PersonId> = directory.people.keys().copied().collect();
@@ -313,7 +307,7 @@ fn facts(rng: &mut Rng) -> ActionFacts {
     ActionFacts { statements: vec![statement], unknown: [].into() }
 }
 
-fn open(rng: &mut Rng, state: &State, directory: &Directory) -> Input {
+fn open(rng: &mut Rng, state: &State, directory: &Roster) -> Input {
     let connects: Vec<_> = state.grants.values().filter(|g| g.kind == GrantKind::Connect).collect();
     let (person, account, database) = match rng.choice(&connects) {
         Some(grant) if chance(rng, 70) => (grant.person, grant.target.account, Some(grant.target.database.clone())),
@@ -322,7 +316,7 @@ fn open(rng: &mut Rng, state: &State, directory: &Directory) -> Input {
     Input::Open { person, account, database, from: "192.0.2.1".into(), nonce: [rng.u8(..); 32] }
 }
 
-fn vote(rng: &mut Rng, state: &State, directory: &Directory, now: Timestamp) -> Input {
+fn vote(rng: &mut Rng, state: &State, directory: &Roster, now: Timestamp) -> Input {
     let pending: Vec<RequestId> = state.pending.iter().copied().collect();
     let changes: Vec<RequestId> =
         state.waiting().filter(|r| matches!(r.act, Act::Administer(_))).map(|r| r.id).collect();
@@ -368,7 +362,7 @@ fn position(rng: &mut Rng, request: &Request) -> Position {
 fn approver(
     rng: &mut Rng,
     state: &State,
-    directory: &Directory,
+    directory: &Roster,
     request: Option<&Request>,
     at: Position,
     now: Timestamp,

@@ -11,7 +11,7 @@ mod witness;
 
 use crate::invariant::{self, Broken};
 use crate::planted::{self, Fault};
-use crate::{Directory, Input, State, apply, decide, effects, wake_at};
+use crate::{Input, Roster, State, apply, decide, effects, wake_at};
 use countersign_journal::{ActMatch, Chain, Event, Timestamp};
 use inputs::Draft;
 use std::collections::BTreeMap;
@@ -27,7 +27,7 @@ const BEGINNING: Timestamp = Timestamp(1_800_000_000_000_000);
 /// One world, as far as it got.
 struct World {
     now: Timestamp,
-    directory: Directory,
+    directory: Roster,
     state: State,
     witness: Witness,
     history: Vec<(Timestamp, Event)>,
@@ -43,7 +43,7 @@ impl World {
         let applied = new_directory.is_some();
         let Ok(decision) = decide(&self.state, &self.directory, input, self.now) else { return Ok(()) };
         if let Some(directory) = new_directory {
-            self.directory = *directory;
+            self.directory = directory;
         }
         for event in decision.events {
             self.witness.see(&self.directory, self.now, &event)?;
@@ -86,7 +86,7 @@ fn run(seed: u64, mut log: impl FnMut(Timestamp, &Input)) -> Result<World, Broke
     policy.rules.retain(|r| r.acts != ActMatch::Administer);
     let mut world = World {
         now: BEGINNING,
-        directory: Directory::default(),
+        directory: Roster::default(),
         state: State::default(),
         witness: Witness::default(),
         history: Vec::new(),

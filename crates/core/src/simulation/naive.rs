@@ -95,6 +95,21 @@ pub(super) fn named(directory: &Directory, subjects: &Subjects, person: PersonId
     subjects.persons.contains(&person) || subjects.groups.iter().any(|g| member(directory, *g, person))
 }
 
+/// The target of a request as it is now, whichever groups its device is in by now.
+pub(super) fn target_now(directory: &Directory, made: &TargetFacts) -> Option<TargetFacts> {
+    let login = directory.accounts.get(&made.account)?;
+    let device = directory.devices.get(&login.device)?;
+    let groups = directory.device_groups.iter().filter(|(_, g)| g.devices.contains(&login.device));
+    Some(TargetFacts {
+        device: login.device,
+        device_name: device.name.clone(),
+        device_groups: groups.map(|(id, _)| *id).collect(),
+        account_name: login.name.clone(),
+        pin: device.pin(),
+        ..made.clone()
+    })
+}
+
 fn aimed_at(directory: &Directory, targets: &Targets, target: &TargetFacts) -> bool {
     *targets == Targets::default()
         || targets.devices.contains(&target.device)

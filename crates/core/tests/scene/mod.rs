@@ -11,8 +11,8 @@ mod plan;
 mod shown;
 
 use countersign_core::{
-    Account, Ask, AskAct, Device, Directory, EmergencyCall, GrantKind, Group, Input, Person, Position, Role, State,
-    Vote, apply, decide, digest, effects,
+    Account, Ask, AskAct, Device, Directory, EmergencyCall, GrantKind, Group, Input, Person, Position, Role, Roster,
+    Rulebook, State, Vote, apply, decide, digest, effects,
 };
 use countersign_journal::{
     AccountId, ActMatch, ActionFacts, Attempt, Authority, Automatic, Change, Commitment, Conditions, DelegationId,
@@ -47,7 +47,7 @@ pub fn check(script: &str) {
 
 struct Stage {
     now: Timestamp,
-    directory: Directory,
+    directory: Roster,
     state: State,
     rules: Vec<Rule>,
     workflows: Vec<Workflow>,
@@ -85,7 +85,7 @@ impl Stage {
         };
         Stage {
             now: clock("09:00"),
-            directory,
+            directory: directory.into(),
             state: State::default(),
             rules: Vec::new(),
             workflows: Vec::new(),
@@ -108,7 +108,7 @@ impl Stage {
             ["apply"] => {
                 let rules = std::mem::take(&mut self.rules);
                 let workflows = std::mem::take(&mut self.workflows).into_iter().map(|w| (w.id.0, w)).collect();
-                return self.in_force(self.directory.clone(), Policy { rules, workflows, ..Policy::default() });
+                return self.in_force(self.directory.clone(), Policy { rules, workflows, ..Policy::default() }.into());
             }
             ["tick"] => Input::Tick,
             ["close", session] => closed(session),
@@ -125,7 +125,7 @@ impl Stage {
             },
             ["planned", unit, rest @ ..] => plan::used(unit, rest),
             [who, verb @ ("joins" | "leaves" | "disabled" | "manages" | "administers"), rest @ ..] => {
-                return self.in_force(self.changed(who, verb, rest), self.state.policy.clone());
+                return self.in_force(self.changed(who, verb, rest).into(), self.state.policy.clone());
             }
             ["put", grant, "in", "force", rest @ ..] => self.put_in_force(GrantId(number(grant)), rest),
             [who, rest @ ..] => self.said(person(who), rest),
@@ -136,13 +136,13 @@ impl Stage {
 
     /// Puts a change in force that no test is about: root alone proposes it, in a world beside this one, so that the
     /// script's numbers stay its own.
-    fn in_force(&mut self, directory: Directory, policy: Policy) -> Vec<String> {
+    fn in_force(&mut self, directory: Roster, policy: Rulebook) -> Vec<String> {
         let mut beside = State::clone(&self.state);
-        let mut old = self.directory.clone();
-        for id in old.administrators().into_iter().filter(|p| *p != person("root")) {
+        let mut old = Directory::clone(&self.directory);
+        for id in self.directory.administrators().into_iter().filter(|p| *p != person("root")) {
             old.people.get_mut(&id).expect("an administrator").role = Role::Member;
         }
-        let change = self.change(&directory, &policy);
+        let (old, change) = (Roster::new(old), self.change(&directory, &policy));
         let ask = Ask {
             reason: Some(Commitment(Digest::ZERO)),
             reason_chars: 9,
@@ -152,7 +152,7 @@ impl Stage {
             apply(&mut beside, self.now, &event);
         }
         let under = beside.live_grants.last().copied();
-        let input = Input::Apply { directory: Box::new(directory.clone()), policy, under, secrets: Vec::new() };
+        let input = Input::Apply { directory: directory.clone(), policy, under, secrets: Vec::new() };
         let events = match decide(&beside, &old, input, self.now) {
             Ok(decision) => decision.events,
             Err(refusal) => return vec![format!("no: {refusal}")],
@@ -184,7 +184,7 @@ impl Stage {
             }
         };
         let policy = self.state.policy.clone();
-        Input::Apply { directory: Box::new(directory), policy, under: Some(under), secrets: Vec::new() }
+        Input::Apply { directory: directory.into(), policy, under: Some(under), secrets: Vec::new() }
     }
 
     fn fold(&mut self, event: &Event) -> Vec<String> {
@@ -212,7 +212,7 @@ impl Stage {
         for event in decision.events {
             happened.extend(self.fold(&event));
         }
-        self.directory = directory.map_or_else(|| self.directory.clone(), |d| *d);
+        self.directory = directory.unwrap_or_else(|| self.directory.clone());
         happened
     }
 
@@ -254,7 +254,7 @@ impl Stage {
     }
 
     fn changed(&self, who: &str, verb: &str, rest: &[&str]) -> Directory {
-        let mut directory = self.directory.clone();
+        let mut directory = Directory::clone(&self.directory);
         let id = person(who);
         let known = directory.people.get_mut(&id).expect("a member of the cast");
         if verb == "disabled" {

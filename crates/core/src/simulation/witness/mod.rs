@@ -6,9 +6,9 @@ mod special;
 
 use super::naive;
 use crate::invariant::Broken;
-use crate::{Directory, Effect, State, Status};
+use crate::{Directory, Effect, Rulebook, State, Status};
 use countersign_journal::{
-    Act, Attempt, Authority, DelegationId, Event, Evidence, GrantId, Outcome, PersonId, Policy, RequestId, RequestMade,
+    Act, Attempt, Authority, DelegationId, Event, Evidence, GrantId, Outcome, PersonId, RequestId, RequestMade,
     RulingRecord, SessionId, Terms, Timestamp, TrackPlan, Verdict,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Everything seen so far.
 #[derive(Default)]
 pub(super) struct Witness {
-    policy: Policy,
+    policy: Rulebook,
     /// Versions of policy and directory.
     versions: (u64, u64),
     /// A change that is being put in force, and must be used up by it.
@@ -506,7 +506,7 @@ impl Witness {
                 Act::Connect => naive::connect_outcome(&self.policy, directory, person, &made.target),
                 Act::Run(run) => {
                     let person = countersign_journal::PersonFacts { groups, ..made.person.clone() };
-                    let target = directory.target_facts(made.target.account, Some(&made.target.database));
+                    let target = naive::target_now(directory, &made.target);
                     let target = target.as_ref().unwrap_or(&made.target);
                     crate::rule(&self.policy, &person, target, crate::Asked::Run(&run.facts)).outcome
                 }

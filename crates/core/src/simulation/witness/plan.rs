@@ -72,8 +72,7 @@ impl Witness {
         let person = made.person.id;
         let groups = directory.groups.keys().copied().filter(|g| naive::member(directory, *g, person)).collect();
         let person = PersonFacts { groups, ..made.person.clone() };
-        let target = directory.target_facts(made.target.account, Some(&made.target.database));
-        let target = known(target, "the target of the plan")?;
+        let target = known(naive::target_now(directory, &made.target), "the target of the plan")?;
         let ruling = crate::rule(&self.policy, &person, &target, Asked::Run(facts));
         ensure(ruling.outcome != Outcome::Deny, 1, || format!("{id} runs what the rules deny"))?;
         ensure(contains(&made.tracks, &ruling.tracks), 2, || {

@@ -229,7 +229,7 @@ impl Witness {
     pub(super) fn applied(&mut self, now: Timestamp, event: &Event) -> Held {
         let (by, under) = match event {
             Event::PolicyApplied { version, policy, by, under } => {
-                self.policy = policy.clone();
+                self.policy = policy.clone().into();
                 self.versions.0 = *version;
                 (by, under)
             }
