@@ -9,8 +9,8 @@ use crate::planted::{self, Fault};
 use crate::rulebook::Rulebook;
 use countersign_journal::{
     Act, ActMatch, ActionFacts, Authority, Automatic, Conditions, Emergency, Level, Name, NamePattern, Outcome,
-    PersonFacts, Policy, Rule, RuleId, StatementFacts, StatementMatch, Subjects, TargetFacts, Targets, Timestamp,
-    TrackPlan, WorkflowId,
+    PersonFacts, Policy, RelationUse, Rule, RuleId, StatementFacts, StatementKind, StatementMatch, Subjects,
+    TargetFacts, Targets, Timestamp, TrackPlan, WorkflowId,
 };
 use std::collections::BTreeSet;
 
@@ -256,10 +256,14 @@ pub(crate) fn covers(targets: &Targets, target: &TargetFacts) -> bool {
 }
 
 fn selects(wanted: &StatementMatch, statement: &StatementFacts) -> bool {
-    let kind = |k| wanted.kinds.is_empty() || wanted.kinds.contains(k);
-    let by_kind = statement.kinds.iter().any(kind);
-    let by_relation = wanted.relations.is_empty()
-        || statement.relations.iter().any(|u| kind(&u.kind) && wanted.relations.iter().any(|p| fits(p, &u.relation)));
+    let kind = |k: &StatementKind| wanted.kinds.is_empty() || wanted.kinds.contains(k);
+    // What is done to a relation may be of another kind than the statement: an update that reads a second table.
+    let by_kind = statement.kinds.iter().any(kind) || statement.relations.iter().any(|u| kind(&u.kind));
+    // And the statement's own may be one by which nothing is done to a relation: declaring a cursor for a query.
+    let around = statement.kinds.iter().any(|k| kind(k) && statement.relations.iter().all(|u| u.kind != *k));
+    let named = |u: &RelationUse| wanted.relations.iter().any(|p| fits(p, &u.relation));
+    let by_relation =
+        wanted.relations.is_empty() || statement.relations.iter().any(|u| (around || kind(&u.kind)) && named(u));
     let by_function =
         wanted.functions.is_empty() || statement.functions.iter().any(|f| wanted.functions.iter().any(|p| fits(p, f)));
     by_kind && by_relation && by_function
@@ -334,7 +338,7 @@ fn demands_as_much(wide: &Level, narrow: &Level) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use countersign_journal::{AccountId, DeviceId, Digest, GroupId, PersonId, RelationUse, StatementKind, WorkflowId};
+    use countersign_journal::{AccountId, DeviceId, Digest, GroupId, PersonId, WorkflowId};
 
     fn person() -> PersonFacts {
         PersonFacts { id: PersonId(1), handle: "alice".into(), groups: [GroupId(1)].into() }

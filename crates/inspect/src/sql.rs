@@ -17,6 +17,7 @@ mod utility;
 mod walk;
 
 pub use crate::scan::{SIGN_WORK_MAX, TEXT_BYTES_MAX};
+pub use pure::is_pure_function;
 pub use script::statements;
 
 use crate::scan::{Unscanned, tokens};

@@ -80,7 +80,7 @@ pub struct StatementFacts {
     /// Names of cursors this statement makes, moves or stands on.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub cursors: BTreeSet<String>,
-    /// Names behind a dot, each of which may be a column or call a function of the row before the dot.
+    /// Names behind a dot, each of which may be a column, or a function or type applied to what stands before the dot.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub dotted: BTreeSet<String>,
     /// Types named, beyond the built-in ones.
@@ -90,6 +90,9 @@ pub struct StatementFacts {
     /// as soon as the text is prepared.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub composite_literals: bool,
+    /// Whether it plans, and does not run, a change of what it names (`EXPLAIN UPDATE …`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub plans_change: bool,
 }
 
 /// A unit of text: its statements, and every reason why we are not sure of them.

@@ -5,6 +5,7 @@
 
 use super::message::put;
 use bytes::{BufMut, BytesMut};
+use countersign_inspect::sql::is_pure_function;
 use countersign_journal::{ActionFacts, Name, RelationUse, StatementFacts, StatementKind};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -55,9 +56,10 @@ const SETTINGS: &str = "SELECT pg_catalog.array_to_string(pg_catalog.current_sch
 
 /// Resolves relations ($1 schemas, $2 names, $3 whether written), follows views, inheritance and, for writes, cascading
 /// keys (marked where they follow deletions only; a partition's follow an UPDATE too, which deletes the row it moves to
-/// another); finds functions ($4) and operators ($5) of the same name outside pg_catalog, functions of a row by the
-/// names behind dots ($6), triggers and policies, functions of the user's own that defaults, checks, indexes, partition
-/// keys, column types and policies call, the texts behind the names of prepared statements ($7) and cursors ($8), event
+/// another); finds functions ($4) and operators ($5) of the same name outside pg_catalog, functions and types that names
+/// behind dots may mean ($6, and those of the server's own that do more than compute, $12), temporary types that hide the
+/// server's own, triggers and policies, functions of the user's own that defaults, checks, indexes, partition keys,
+/// extended statistics, column types and policies call, the texts behind the names of prepared statements ($7) and cursors ($8), event
 /// triggers for changes of the schema ($9), and, when a unit is held or released ($10), all settings, what tables, named
 /// types ($11) and operators consist of, and which settings differ from the server's own.
 ///
@@ -94,7 +96,7 @@ const CATALOGUE: &str = "WITH RECURSIVE asked AS MATERIALIZED ( \
   GROUP BY r.oid, n.nspname, c.relname, c.relkind \
 ), typed(rel, oid) AS ( \
   SELECT f.oid, a.atttypid FROM found f JOIN pg_catalog.pg_attribute a ON a.attrelid = f.oid \
-    WHERE f.w AND NOT a.attisdropped AND a.atttypid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid \
+    WHERE NOT a.attisdropped AND a.atttypid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid \
   UNION SELECT p.rel, x.oid FROM typed p JOIN pg_catalog.pg_type t ON t.oid = p.oid CROSS JOIN LATERAL ( \
     SELECT t.typbasetype AS oid UNION ALL SELECT t.typelem \
     UNION ALL SELECT a.atttypid FROM pg_catalog.pg_attribute a WHERE a.attrelid = t.typrelid AND NOT a.attisdropped \
@@ -133,9 +135,20 @@ UNION ALL SELECT 'function', '', n.nspname::pg_catalog.text, p.proname::pg_catal
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
   WHERE p.proname = ANY ($4::pg_catalog.text[]) AND n.nspname = ANY (pg_catalog.current_schemas(true)) AND n.nspname <> 'pg_catalog' \
 UNION ALL SELECT 'function', '', n.nspname::pg_catalog.text, p.proname::pg_catalog.text, pg_catalog.md5(p::pg_catalog.text) \
-  FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace JOIN pg_catalog.pg_type t ON t.oid = p.proargtypes[0] \
+  FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
   WHERE p.proname = ANY ($6::pg_catalog.text[]) AND n.nspname = ANY (pg_catalog.current_schemas(true)) AND n.nspname <> 'pg_catalog' \
-  AND t.typtype = ANY (ARRAY['c', 'p']::pg_catalog.\"char\"[]) \
+  AND p.pronargs OPERATOR(pg_catalog.-) p.pronargdefaults OPERATOR(pg_catalog.<=) 1 AND p.pronargs OPERATOR(pg_catalog.>=) 1 \
+UNION ALL SELECT 'dotted', '', n.nspname::pg_catalog.text, p.proname::pg_catalog.text, '' \
+  FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
+  WHERE p.proname = ANY ($12::pg_catalog.text[]) AND n.nspname = 'pg_catalog' \
+  AND p.pronargs OPERATOR(pg_catalog.-) p.pronargdefaults OPERATOR(pg_catalog.<=) 1 AND p.pronargs OPERATOR(pg_catalog.>=) 1 \
+UNION ALL SELECT 'conversion', '', n.nspname::pg_catalog.text, t.typname::pg_catalog.text, pg_catalog.md5(t::pg_catalog.text) \
+  FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace \
+  WHERE t.typname = ANY ($6::pg_catalog.text[]) AND n.nspname = ANY (pg_catalog.current_schemas(true)) AND n.nspname <> 'pg_catalog' \
+UNION ALL SELECT 'temporary type', '', n.nspname::pg_catalog.text, t.typname::pg_catalog.text, '' \
+  FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace \
+  WHERE pg_catalog.pg_my_temp_schema() <> 0::pg_catalog.oid AND t.typnamespace = pg_catalog.pg_my_temp_schema() \
+  AND EXISTS (SELECT FROM pg_catalog.pg_type b WHERE b.typname = t.typname AND b.typnamespace = 'pg_catalog'::pg_catalog.regnamespace::pg_catalog.oid) \
 UNION ALL SELECT 'body', '', n.nspname::pg_catalog.text, p.proname::pg_catalog.text, pg_catalog.md5(p::pg_catalog.text) \
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
   WHERE p.proname = ANY ($4::pg_catalog.text[]) AND n.nspname <> 'pg_catalog' \
@@ -147,6 +160,7 @@ UNION ALL SELECT 'called', '', n.nspname::pg_catalog.text, p.proname::pg_catalog
     UNION ALL SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, i.indexrelid FROM found f JOIN pg_catalog.pg_index i ON i.indrelid = f.oid WHERE f.w \
     UNION ALL SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, f.oid FROM found f WHERE f.w \
     UNION ALL SELECT 'pg_catalog.pg_policy'::pg_catalog.regclass, o.oid FROM found f JOIN pg_catalog.pg_policy o ON o.polrelid = f.oid \
+    UNION ALL SELECT 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass, s.oid FROM found f JOIN pg_catalog.pg_statistic_ext s ON s.stxrelid = f.oid WHERE f.w \
   ) x JOIN pg_catalog.pg_depend d ON d.classid = x.class AND d.objid = x.oid AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass \
   JOIN pg_catalog.pg_proc p ON p.oid = d.refobjid JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
   JOIN pg_catalog.pg_language l ON l.oid = p.prolang \
@@ -243,11 +257,12 @@ pub(super) fn with_doubts(mut facts: ActionFacts) -> ActionFacts {
 
 impl Names {
     pub(super) fn of(facts: &ActionFacts) -> Names {
-        use StatementKind::{Alter, CopyOut, Create, Drop, Explain, Grant, Select};
+        use StatementKind::{Alter, CopyOut, Create, Drop, Explain, Grant, Maintain, Select};
         let mut relations: BTreeMap<Name, bool> = BTreeMap::new();
-        for used in facts.relations() {
-            let writes = !matches!(used.kind, Select | Explain | CopyOut);
-            *relations.entry(used.relation.clone()).or_default() |= writes;
+        for (statement, used) in facts.statements.iter().flat_map(|s| s.relations.iter().map(move |u| (s, u))) {
+            // Planning a change may run what the change would.
+            let reads = matches!(used.kind, Select | CopyOut) || (used.kind == Explain && !statement.plans_change);
+            *relations.entry(used.relation.clone()).or_default() |= !reads;
         }
         fn all<'f>(names: impl Iterator<Item = &'f String>) -> Vec<String> {
             names.cloned().collect::<BTreeSet<_>>().into_iter().collect()
@@ -261,7 +276,7 @@ impl Names {
             prepared: all(statements().flat_map(|s| &s.prepared)),
             cursors: all(statements().flat_map(|s| &s.cursors)),
             types: all(statements().flat_map(|s| s.types.iter().map(|t| &t.name))),
-            alters: facts.kinds().iter().any(|k| matches!(k, Create | Alter | Drop | Grant)),
+            alters: facts.kinds().iter().any(|k| matches!(k, Create | Alter | Drop | Grant | Maintain)),
         }
     }
 
@@ -284,6 +299,7 @@ impl Names {
             flag(self.alters).to_owned(),
             flag(depth == Depth::Everything).to_owned(),
             list(&self.types),
+            list(&self.dotted.iter().filter(|name| !is_pure_function(name)).cloned().collect::<Vec<_>>()),
         ];
         vec![
             Question { name: "_countersign_settings", sql: SETTINGS, parameters: Vec::new() },
@@ -401,6 +417,9 @@ impl Answers {
                     if what.is_empty() { format!("{kind} {name}") } else { format!("{kind} {what} on {name}") };
                 match kind {
                     "policy" | "body" | "prepared" | "type" => {}
+                    "dotted" => {
+                        self.doubts.insert(format!("`.{}` may call {name}, whose effects are not known", name.name));
+                    }
                     "cursor" => self.cursors.push(detail.clone()),
                     "called" => {
                         self.calls = true;

@@ -6,6 +6,7 @@ use super::catalogue::{Answers, Depth, Names, only_transaction, with_doubts};
 use super::message::{self, Frontend, Malformed, Severity, put, report};
 use super::pipeline::{Expect, For, Statement};
 use super::plan::Now;
+use super::prepared::{Anew, prepared_before};
 use super::relay::{AHEAD_BYTES_MAX, End, FLUSH, MISREAD, Relay, Turn, simple_part};
 use super::unit::may_hold;
 use bytes::{Bytes, BytesMut};
@@ -201,7 +202,7 @@ impl Relay {
     }
 
     /// Waits until the target owes nothing.
-    async fn quiesce(&mut self) -> Result<(), End> {
+    pub(super) async fn quiesce(&mut self) -> Result<(), End> {
         if !self.pipeline.is_idle() {
             self.frame(FLUSH);
         }
@@ -226,16 +227,20 @@ impl Relay {
         if let Some(known) = self.memory.meaning(&names) {
             return Ok(Ok(known));
         }
-        let asked = self.ask(&names, Depth::Meaning).await?;
+        let asked = self.ask(&names, Depth::Meaning, &[]).await?;
         if let Ok(answers) = &asked {
             self.memory.remember(names, answers.clone());
         }
         Ok(asked)
     }
 
-    /// Puts our questions to the target. Where a Sync of ours would end the client's portals, a Flush is used.
-    async fn ask(&mut self, names: &Names, depth: Depth) -> Result<Result<Arc<Answers>, String>, End> {
+    /// Puts our questions to the target, behind prepared statements that are to be parsed `anew`. Where a Sync of ours
+    /// would end the client's portals, a Flush is used.
+    async fn ask(&mut self, names: &Names, depth: Depth, anew: &[Anew]) -> Result<Result<Arc<Answers>, String>, End> {
         let mut out = BytesMut::new();
+        for statement in anew {
+            statement.write(&mut self.pipeline, &mut out);
+        }
         for question in names.questions(depth) {
             question.write(&mut out);
             let name = question.name().as_bytes().to_vec();
@@ -350,7 +355,7 @@ impl Relay {
             );
             return self.refuse(waiting, no).await;
         }
-        let now = match self.unit_now(&waiting).await? {
+        let now = match self.unit_now(&waiting, &[]).await? {
             Ok(found) => found,
             Err(no) => return self.refuse(waiting, no).await,
         };
@@ -373,9 +378,9 @@ impl Relay {
     }
 
     /// The unit with settings and objects as they are at this moment.
-    async fn unit_now(&mut self, waiting: &Waiting) -> Result<Result<Now, No>, End> {
+    async fn unit_now(&mut self, waiting: &Waiting, anew: &[Anew]) -> Result<Result<Now, No>, End> {
         let names = Names::of(&waiting.facts);
-        let answers = match self.ask(&names, Depth::Everything).await? {
+        let answers = match self.ask(&names, Depth::Everything, anew).await? {
             Ok(answers) => answers,
             Err(why) => {
                 return Ok(Err(No::unasked(&why)));
@@ -436,10 +441,12 @@ impl Relay {
         report(Severity::Notice, "00000", &words, &hold.address, &mut self.wires.client.output);
     }
 
-    /// Sends an approved unit: asked again what it means, its digest computed again, its use committed, then sent.
+    /// Sends an approved unit: what it runs by name is parsed again, it is asked again what it means, its digest computed
+    /// again, its use committed, then it is sent.
     async fn release(&mut self, waiting: Waiting, permit: Permit) -> Result<(), End> {
         let recorded = permit.recorded(&waiting.parts);
-        let now = match self.unit_now(&waiting).await? {
+        let anew = prepared_before(&waiting.messages, &waiting.parts)?;
+        let now = match self.unit_now(&waiting, &anew).await? {
             Ok(found) => found,
             Err(no) => return self.refuse(waiting, no).await,
         };

@@ -11,6 +11,9 @@ pub(crate) const CLIENT_MESSAGE_BYTES_MAX: usize = 16 << 20;
 pub(crate) const STARTUP_BYTES_MAX: usize = 10_000;
 /// Largest message during sign-in.
 pub(crate) const SIGN_IN_BYTES_MAX: usize = 4_096;
+/// Longest name of a prepared statement or portal, in bytes. The target cuts longer ones (NAMEDATALEN), so that two names
+/// would be one there.
+pub(crate) const NAME_BYTES_MAX: usize = 63;
 /// Bytes of a message before its body: tag and length.
 pub(crate) const HEADER: usize = 5;
 
@@ -27,6 +30,8 @@ pub(crate) enum Malformed {
     Replication,
     #[error("the function call message is not offered here; use a SELECT")]
     FunctionCall,
+    #[error("the name of a prepared statement or portal has {0} bytes; at most {NAME_BYTES_MAX} are taken")]
+    Name(usize),
     #[error("a `{0}` message has no place here")]
     Unexpected(char),
     #[error("the start-up packet is not well formed")]
@@ -96,19 +101,19 @@ pub(crate) fn frontend(message: &[u8]) -> Result<Frontend<'_>, Malformed> {
     let read = match tag {
         b'Q' => Frontend::Query(body.text()?),
         b'P' => {
-            let (name, sql) = (body.text()?, body.text()?);
+            let (name, sql) = (body.name()?, body.text()?);
             let count = body.count()?;
             let types = (0..count).map(|_| body.int().map(|n| n as u32)).collect::<Result<_, _>>()?;
             Frontend::Parse { name, sql, types }
         }
         b'B' => Frontend::Bind(bind(&mut body)?),
-        b'D' => match (body.byte()?, body.text()?) {
+        b'D' => match (body.byte()?, body.name()?) {
             (b'S', _) => Frontend::DescribeStatement,
             (b'P', _) => Frontend::DescribePortal,
             _ => return Err(body.bad()),
         },
-        b'E' => Frontend::Execute { portal: body.text()?, rows: body.int()? },
-        b'C' => match (body.byte()?, body.text()?) {
+        b'E' => Frontend::Execute { portal: body.name()?, rows: body.int()? },
+        b'C' => match (body.byte()?, body.name()?) {
             (b'S', name) => Frontend::CloseStatement(name),
             (b'P', name) => Frontend::ClosePortal(name),
             _ => return Err(body.bad()),
@@ -126,7 +131,7 @@ pub(crate) fn frontend(message: &[u8]) -> Result<Frontend<'_>, Malformed> {
 }
 
 fn bind<'b>(body: &mut Reader<'b>) -> Result<Bind<'b>, Malformed> {
-    let (portal, statement) = (body.text()?, body.text()?);
+    let (portal, statement) = (body.name()?, body.name()?);
     let formats = body.shorts()?;
     let count = body.count()?;
     let values = (0..count).map(|_| body.value()).collect::<Result<_, _>>()?;
@@ -184,6 +189,12 @@ impl<'b> Reader<'b> {
         let text = &self.rest[..end];
         self.rest = &self.rest[end + 1..];
         Ok(text)
+    }
+
+    /// The name of a prepared statement or portal.
+    fn name(&mut self) -> Result<&'b [u8], Malformed> {
+        let name = self.text()?;
+        if name.len() > NAME_BYTES_MAX { Err(Malformed::Name(name.len())) } else { Ok(name) }
     }
 }
 

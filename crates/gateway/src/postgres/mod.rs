@@ -17,6 +17,7 @@ mod message;
 mod options;
 mod pipeline;
 mod plan;
+mod prepared;
 mod relay;
 mod scram;
 mod serve;

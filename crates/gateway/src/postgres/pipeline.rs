@@ -14,6 +14,8 @@ pub(super) const STATEMENTS_MAX: usize = 10_000;
 
 /// Bytes of their texts a session may hold.
 const TEXT_BYTES_MAX: usize = 64 << 20;
+/// Bytes of texts that may be on their way before the target is asked to confirm them.
+const UNCONFIRMED_BYTES_MAX: usize = 1 << 20;
 
 /// A prepared statement.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,6 +45,12 @@ pub(super) enum Expect {
     Execute(u64),
     Sync,
     Query(u64),
+}
+
+impl Expect {
+    fn text_bytes(&self) -> usize {
+        if let Expect::Parse(_, statement) = self { statement.text_bytes() } else { 0 }
+    }
 }
 
 /// For whom an answer is.
@@ -86,6 +94,8 @@ pub(super) struct Pipeline {
     statements: HashMap<Vec<u8>, Statement>,
     /// Bytes of their texts.
     text_bytes: usize,
+    /// Bytes of texts that the target has not confirmed yet.
+    unconfirmed_bytes: usize,
     /// The target ignores everything up to the next Sync.
     failed: bool,
     /// Portals were made since the last Sync.
@@ -109,6 +119,7 @@ impl Pipeline {
             owed: VecDeque::new(),
             statements: HashMap::new(),
             text_bytes: 0,
+            unconfirmed_bytes: 0,
             failed: false,
             executed: false,
             may_copy: false,
@@ -134,6 +145,11 @@ impl Pipeline {
     pub(super) fn holds_too_much(&self) -> bool {
         let unconfirmed = self.owed.iter().filter(|o| matches!(o.what, Expect::Parse(..))).count();
         self.statements.len() + unconfirmed >= STATEMENTS_MAX || self.text_bytes >= TEXT_BYTES_MAX
+    }
+
+    /// Whether so many texts are on their way that the target must confirm them before more are sent.
+    pub(super) fn must_confirm(&self) -> bool {
+        self.unconfirmed_bytes > UNCONFIRMED_BYTES_MAX
     }
 
     /// What was sent last may take COPY data. While it does, the target ignores Syncs: which of those behind it count
@@ -207,6 +223,7 @@ impl Pipeline {
             _ => {}
         }
         if !self.failed {
+            self.unconfirmed_bytes += what.text_bytes();
             self.owed.push_back(Owed { what, to, ends_release });
         }
     }
@@ -248,6 +265,8 @@ impl Pipeline {
                 _ => {}
             }
         }
+        // Their texts are forgotten with them.
+        (self.text_bytes, self.unconfirmed_bytes) = (0, 0);
     }
 
     /// The target answered `tag`; returns what that answer settled, if it settled anything.
@@ -267,6 +286,7 @@ impl Pipeline {
             return None;
         }
         let owed = self.owed.pop_front()?;
+        self.unconfirmed_bytes -= owed.what.text_bytes().min(self.unconfirmed_bytes);
         self.may_copy &= !self.owed.is_empty();
         if tag == b'Z' && self.owed.is_empty() {
             self.reading_open = false; // it reports settings before it says that it is ready
@@ -295,7 +315,9 @@ impl Pipeline {
         }
         let sync = self.owed.iter().position(|o| o.what == Expect::Sync);
         self.failed = sync.is_none();
-        let unanswered = self.owed.drain(..sync.unwrap_or(self.owed.len())).collect();
+        let unanswered: Vec<Owed> = self.owed.drain(..sync.unwrap_or(self.owed.len())).collect();
+        let skipped: usize = unanswered.iter().map(|o| o.what.text_bytes()).sum();
+        self.unconfirmed_bytes -= skipped.min(self.unconfirmed_bytes);
         self.may_copy &= !self.owed.is_empty();
         unanswered
     }

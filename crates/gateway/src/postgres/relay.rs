@@ -284,6 +284,9 @@ impl Relay {
             Frontend::Query(sql) => self.query(&bytes, sql).await?,
             Frontend::Bind(bind) => self.bind(&bytes, &bind).await?,
             Frontend::Parse { name, sql, types } => {
+                if self.pipeline.must_confirm() {
+                    self.quiesce().await?;
+                }
                 if self.pipeline.holds_too_much() {
                     return self.refuse_more_statements(&bytes, sql).await;
                 }

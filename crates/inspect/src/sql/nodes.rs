@@ -48,6 +48,24 @@ pub(super) fn is_passive(name: &str) -> bool {
     PASSIVE.binary_search(&name).is_ok()
 }
 
+/// The functions that a node of a newer grammar calls on a server that does not have that syntax: there, one of the
+/// user's own may have the name.
+pub(super) fn written_as_syntax(name: &str) -> &'static [&'static str] {
+    match name {
+        "JsonArrayAgg" => &["json_arrayagg"],
+        "JsonArrayConstructor" | "JsonArrayQueryConstructor" => &["json_array"],
+        "JsonFuncExpr" => &["json_exists", "json_query", "json_value"],
+        "JsonObjectAgg" => &["json_objectagg"],
+        "JsonObjectConstructor" => &["json_object"],
+        "JsonParseExpr" => &["json"],
+        "JsonScalarExpr" => &["json_scalar"],
+        "JsonSerializeExpr" => &["json_serialize"],
+        "JsonTable" => &["json_table"],
+        "MergeSupportFunc" => &["merge_action"],
+        _ => &[],
+    }
+}
+
 const PASSIVE: &[&str] = &[
     "AArrayExpr",
     "AConst",

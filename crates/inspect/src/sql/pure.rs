@@ -16,6 +16,12 @@ pub(super) fn is_function(name: &Name) -> bool {
     listed(&FUNCTIONS, name)
 }
 
+/// Whether a function of `pg_catalog` with this name changes nothing and runs nothing but the server's own code.
+#[must_use]
+pub fn is_pure_function(name: &str) -> bool {
+    FUNCTIONS.contains(name)
+}
+
 /// Whether an operator of this name only computes.
 pub(super) fn is_operator(name: &Name) -> bool {
     listed(&OPERATORS, name)

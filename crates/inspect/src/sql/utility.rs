@@ -4,7 +4,7 @@ use super::quoted;
 use super::tree::{Node, Value};
 use super::walk::{Walk, name_of};
 use countersign_journal::facts::Name;
-use countersign_journal::{RelationUse, StatementKind as K};
+use countersign_journal::{RelationUse, StatementFacts, StatementKind as K};
 use pg_query::protobuf::{
     AlterTableType, DropBehavior, GrantTargetType, ObjectType, ReindexObjectType, TransactionStmtKind,
 };
@@ -121,11 +121,13 @@ impl Walk {
         let outer = take(&mut self.facts);
         self.children(node);
         let planned = replace(&mut self.facts, outer);
-        let uses = planned.relations.into_iter().map(|used| RelationUse { kind: K::Explain, ..used });
-        self.facts.relations.extend(uses);
-        self.facts.functions.extend(planned.functions);
-        self.facts.operators.extend(planned.operators);
-        self.facts.prepared.extend(planned.prepared);
+        let reads = |used: &RelationUse| matches!(used.kind, K::Select | K::Explain);
+        self.facts = StatementFacts {
+            kinds: take(&mut self.facts.kinds),
+            plans_change: !planned.relations.iter().all(reads),
+            relations: planned.relations.into_iter().map(|used| RelationUse { kind: K::Explain, ..used }).collect(),
+            ..planned
+        };
     }
 
     fn call(&mut self, node: &Node) {
@@ -181,7 +183,7 @@ fn is_plain(node: &Node) -> bool {
     }
 }
 
-const PLAIN: [&str; 19] = [
+const PLAIN: [&str; 17] = [
     "AlterEnumStmt",
     "AlterOwnerStmt",
     "AlterRoleStmt",
@@ -196,10 +198,8 @@ const PLAIN: [&str; 19] = [
     "CreateStatsStmt",
     "CreateTableAsStmt",
     "CreateTableSpaceStmt",
-    "CreateTrigStmt",
     "CreatedbStmt",
     "IndexStmt",
-    "RuleStmt",
     "ViewStmt",
 ];
 

@@ -4,7 +4,7 @@
 //! otherwise whatever the enclosing statement does. Names of common table expressions are kept for as long as they
 //! are in scope, because within it they hide relations that are read (never those that are written).
 
-use super::nodes::{is_passive, statement_kind};
+use super::nodes::{is_passive, statement_kind, written_as_syntax};
 use super::tree::{Node, Value};
 use super::{DOUBTS_MAX, pure, quoted};
 use countersign_journal::facts::Name;
@@ -133,7 +133,7 @@ impl Walk {
                 self.calls(node.list("funcname"));
                 self.children(node);
             }
-            "ColumnRef" if node.list("fields").len() > 1 => self.dotted(node.list("fields")),
+            "ColumnRef" => self.dotted(node.list("fields").get(1..).and_then(<[Value]>::last)),
             "AIndirection" => {
                 self.dotted(node.list("indirection"));
                 self.children(node);
@@ -156,7 +156,12 @@ impl Walk {
             }
             name => match statement_kind(name) {
                 Some(kind) => self.utility(kind, node),
-                None if is_passive(name) => self.children(node),
+                None if is_passive(name) => {
+                    let functions =
+                        written_as_syntax(name).iter().map(|name| Name { schema: None, name: (*name).to_owned() });
+                    self.facts.functions.extend(functions);
+                    self.children(node);
+                }
                 None => self.other(node),
             },
         }
@@ -196,6 +201,7 @@ impl Walk {
     fn insert(&mut self, node: &Node) {
         self.facts.kinds.insert(K::Insert);
         self.target(K::Insert, node.node("relation"));
+        self.returns(node);
         let conflict = node.node("on_conflict_clause").map(|clause| clause.number("action"));
         if conflict == Some(OnConflictAction::OnconflictUpdate as i64) {
             self.facts.kinds.insert(K::Update);
@@ -234,6 +240,7 @@ impl Walk {
     fn write(&mut self, kind: K, node: &Node) {
         self.facts.kinds.insert(kind);
         self.target(kind, node.node("relation"));
+        self.returns(node);
         let outer = replace(&mut self.role, K::Select);
         self.scoped(node, |walk| {
             for (field, value) in node.fields() {
@@ -247,6 +254,13 @@ impl Walk {
             }
         });
         self.role = outer;
+    }
+
+    /// What a change gives back is read.
+    fn returns(&mut self, node: &Node) {
+        if node.node("returning_clause").is_some() {
+            self.target(K::Select, node.node("relation"));
+        }
     }
 
     /// Enters the `WITH` of a statement, then the statement with those names in scope. Without `RECURSIVE`, a name
@@ -274,6 +288,9 @@ impl Walk {
         let name = range_name(node);
         if self.role == K::Select && name.schema.is_none() && self.in_scope.contains(&name.name) {
             return;
+        }
+        if STATISTICS.contains(&name.name.as_str()) {
+            self.doubt("reads the server's statistics, which hold values of any table");
         }
         self.uses(self.role, name);
     }
@@ -318,9 +335,10 @@ impl Walk {
         self.facts.operators.insert(if plain { name.name } else { name.to_string() });
     }
 
-    /// `c.f` calls the function `f` when the row `c` has no column `f`.
-    fn dotted(&mut self, fields: &[Value]) {
-        self.facts.dotted.extend(fields.iter().filter_map(Value::word).map(str::to_owned));
+    /// `x.f` calls the function `f`, or converts to the type `f`, unless `x` is a row with a column `f` (PostgreSQL
+    /// manual, "Field Selection"). Of `schema.table.f` only the last can be one.
+    fn dotted<'v>(&mut self, fields: impl IntoIterator<Item = &'v Value>) {
+        self.facts.dotted.extend(fields.into_iter().filter_map(Value::word).map(str::to_owned));
     }
 
     fn literal(&mut self, node: &Node) {
@@ -351,6 +369,10 @@ impl Walk {
         }
     }
 }
+
+/// Where the server keeps samples of what tables hold.
+const STATISTICS: [&str; 5] =
+    ["pg_statistic", "pg_statistic_ext_data", "pg_stats", "pg_stats_ext", "pg_stats_ext_exprs"];
 
 /// The name a `RangeVar` holds.
 fn range_name(node: &Node) -> Name {

@@ -1,0 +1,244 @@
+//! Ways round the gate by what a text does without showing it: calls written as columns or as syntax, names the target
+//! cuts, plans that run code, types that hide others, reading inside changes. `docs/BYPASSES.md` lists them.
+
+mod support;
+
+use countersign_journal::Verdict;
+use support::{RULES, Raw, World, bind_to, close, execute, parse, query, sync};
+
+const UNHARMED: &str = "SELECT count(*) FROM ONLY customers WHERE visits = 0";
+
+/// What lies about on the target: functions of the user's own that change customers, and what calls them.
+const SETUP: &str = "CREATE FUNCTION wipe(int) RETURNS int LANGUAGE sql AS 'UPDATE public.customers SET visits = 99 RETURNING 1'; \
+     CREATE FUNCTION fold(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM public.wipe(1); RETURN $1; END'; \
+     CREATE FUNCTION checked(int) RETURNS bool LANGUAGE plpgsql AS 'BEGIN PERFORM public.wipe(1); RETURN true; END'; \
+     CREATE DOMAIN watched AS int CHECK (checked(VALUE)); \
+     CREATE FUNCTION json_value(text, text) RETURNS text LANGUAGE sql AS 'SELECT public.wipe(1)::text'; \
+     CREATE FUNCTION json_query(text, text) RETURNS text LANGUAGE sql AS 'SELECT public.wipe(1)::text'; \
+     CREATE FUNCTION json_exists(text, text) RETURNS bool LANGUAGE sql AS 'SELECT public.wipe(1) = 1'; \
+     CREATE FUNCTION json_scalar(int) RETURNS int LANGUAGE sql AS 'SELECT public.wipe(1)'; \
+     CREATE FUNCTION json_serialize(text) RETURNS int LANGUAGE sql AS 'SELECT public.wipe(1)'; \
+     CREATE FUNCTION json_array(int, int) RETURNS int LANGUAGE sql AS 'SELECT public.wipe(1)'; \
+     CREATE FUNCTION json_arrayagg_(int, int) RETURNS int LANGUAGE sql AS 'SELECT public.wipe(1)'; \
+     CREATE AGGREGATE json_arrayagg(int) (SFUNC = json_arrayagg_, STYPE = int, INITCOND = '0'); \
+     CREATE FUNCTION merge_action() RETURNS int LANGUAGE sql AS 'SELECT public.wipe(1)'; \
+     CREATE TABLE listed (k int, a watched[]); CREATE TABLE folded (k int, x int DEFAULT fold(1)); \
+     CREATE TABLE sampled (a int, b int); INSERT INTO sampled SELECT n, n FROM generate_series(1, 100) n; \
+     CREATE STATISTICS sampled_x ON (fold(a)), b FROM sampled; \
+     CREATE MATERIALIZED VIEW kept AS SELECT 1; \
+     ALTER TABLE sampled OWNER TO \"{0}\"; ALTER MATERIALIZED VIEW kept OWNER TO \"{0}\"; ALTER TABLE customers OWNER TO \"{0}\"; \
+     GRANT ALL ON ALL TABLES IN SCHEMA public TO \"{0}\"; GRANT CREATE, TEMPORARY ON DATABASE \"{0}\" TO \"{0}\"";
+
+async fn world_with(rules: &str) -> World {
+    let world = World::start_with(rules).await;
+    world.truth(&SETUP.replace("{0}", &world.database));
+    world.truth("UPDATE customers SET visits = 0"); // making the statistics' expression called it
+    world
+}
+
+async fn one(client: &mut Raw, sql: &str) -> String {
+    client.push(&query(sql)).await;
+    client.verdict().await
+}
+
+fn is_stopped(verdict: &str) -> bool {
+    matches!(verdict, "held" | "refused" | "closed")
+}
+
+/// Tries each in a session of its own; the last statement, or one before it, must be stopped, and nothing be harmed.
+async fn none_harms(world: &World, attempts: &[&[&str]]) {
+    for attempt in attempts {
+        let mut alice = world.raw(&world.alice).await;
+        let mut seen = Vec::new();
+        for sql in *attempt {
+            seen.push(one(&mut alice, sql).await);
+            if is_stopped(&seen[seen.len() - 1]) {
+                break;
+            }
+        }
+        assert_eq!(world.truth(UNHARMED), "10", "{attempt:?}: {seen:?}");
+        assert!(seen.last().is_some_and(|last| is_stopped(last)), "{attempt:?}: {seen:?}");
+    }
+    world.others_live().await;
+}
+
+/// The target cuts names of statements and portals at 63 bytes: two that differ behind that are one there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn names_the_target_would_cut_are_not_taken() {
+    let world = World::start().await;
+    let (first, second) = (format!("{}1", "a".repeat(63)), format!("{}2", "a".repeat(63)));
+    let harm = "UPDATE customers SET visits = 99";
+    let attempts = [
+        vec![parse(&first, "SELECT 1"), sync(), close(&second), parse(&second, harm), sync(), bind_to("", &first, &[])],
+        vec![parse("s", "SELECT 1"), parse("h", harm), bind_to(&first, "s", &[]), bind_to(&second, "h", &[])],
+    ];
+    for attempt in attempts {
+        let mut alice = world.raw(&world.alice).await;
+        alice.push(&[attempt.concat(), execute(&first), sync()].concat()).await;
+        assert_eq!(alice.verdict().await, "closed");
+        assert_eq!(world.truth(UNHARMED), "10");
+    }
+    let longest = "a".repeat(63);
+    let mut alice = world.raw(&world.alice).await;
+    alice.send(&[parse(&longest, "SELECT 1"), bind_to(&longest, &longest, &[]), execute(&longest), sync()]).await;
+    assert_eq!(alice.answer().await, ["1", "2", "D", "SELECT 1", "Z I"]);
+    world.others_live().await;
+}
+
+/// `x.f` is a call of `f`, or a conversion to the type `f`, whatever `x` is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_written_as_columns_are_calls() {
+    let world = world_with(RULES).await;
+    none_harms(
+        &world,
+        &[
+            &["SELECT (1).wipe"],
+            &["SELECT (o.id).wipe FROM orders o"],
+            &["SELECT ((ARRAY[1])[1]).wipe"],
+            &["SELECT (5).watched"],
+            &["SELECT ('5'::text).watched"],
+            &["SELECT ('UPDATE customers SET visits = 99 RETURNING to_tsvector(''x'')'::text).ts_stat"],
+            &["SELECT ('select to_tsvector(''simple'', set_config(''standard_conforming_strings'', ''off'', false))'::text).ts_stat"],
+            &["SELECT (1).pg_advisory_lock"],
+            &["SELECT ('orders'::text).nextval"],
+            &["EXPLAIN SELECT (1).fold"],
+        ],
+    )
+    .await;
+    let mut alice = world.raw(&world.alice).await;
+    for harmless in [
+        "SELECT o.id, (o).customer, public.orders.customer FROM orders o, public.orders WHERE o.id = 1",
+        "SELECT (1.5).floor",
+    ] {
+        let verdict = one(&mut alice, harmless).await;
+        assert!(verdict.starts_with("SELECT ") || verdict.starts_with("E 4"), "{harmless}: {verdict}");
+    }
+}
+
+/// Syntax of newer servers is a call on those that do not have it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_written_as_newer_syntax_are_calls() {
+    let world = world_with(RULES).await;
+    none_harms(
+        &world,
+        &[
+            &["SELECT json_value('x', 'y')"],
+            &["SELECT json_query('x', 'y')"],
+            &["SELECT json_exists('x', 'y')"],
+            &["SELECT json_scalar(1)"],
+            &["SELECT json_serialize('x')"],
+            &["SELECT json_array(1, 2)"],
+            &["SELECT json_arrayagg(1)"],
+            &["SELECT merge_action()"],
+        ],
+    )
+    .await;
+}
+
+/// What only plans, reads or keeps in order may run code of the table it is about all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn planning_reading_and_keeping_in_order_run_code_too() {
+    let world = world_with(RULES).await;
+    world.truth(
+        "CREATE FUNCTION on_ddl() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM public.wipe(1); END'; \
+         CREATE EVENT TRIGGER watching ON ddl_command_start WHEN TAG IN ('REFRESH MATERIALIZED VIEW') EXECUTE FUNCTION on_ddl()",
+    );
+    none_harms(
+        &world,
+        &[
+            &["EXPLAIN INSERT INTO listed VALUES (1, '{5}')"],
+            &["EXPLAIN INSERT INTO folded DEFAULT VALUES"],
+            &["SELECT * FROM listed WHERE a = '{5}'"],
+            &["CREATE TEMP TABLE int4 (a watched)", "SELECT '(5)'::int4"],
+            &["CREATE TEMP TABLE int4 (a watched)", "SELECT ARRAY['(5)']::int4[]"],
+            &["ANALYZE sampled"],
+            &["REFRESH MATERIALIZED VIEW kept"],
+            &["CREATE RULE silent AS ON DELETE TO customers DO INSTEAD NOTHING"],
+            &["CREATE TRIGGER silent BEFORE UPDATE ON customers FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()"],
+        ],
+    )
+    .await;
+    let mut alice = world.raw(&world.alice).await;
+    assert_eq!(one(&mut alice, "EXPLAIN SELECT * FROM folded").await, "EXPLAIN, Z I", "reading calls no default");
+}
+
+/// Orders may be changed and never read.
+const UNREAD: &str = r#"
+[[rule]]
+name = "connect"
+act = "connect"
+outcome = "allow"
+groups = ["developers"]
+[[rule]]
+name = "customers are not read"
+act = "query"
+outcome = "deny"
+kinds = ["select"]
+tables = ["customers"]
+"#;
+
+/// A rule on reading speaks of reading in whatever statement.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reading_inside_changes_is_reading() {
+    let world = world_with(UNREAD).await;
+    world.truth("ANALYZE customers");
+    for attempt in [
+        "UPDATE orders o SET customer = customer FROM customers c WHERE o.id = 1 RETURNING c.*",
+        "DELETE FROM orders o USING customers c WHERE o.id = c.id RETURNING c.*",
+        "MERGE INTO orders o USING customers c ON false WHEN NOT MATCHED THEN INSERT VALUES (1000 + c.id, c.id)",
+        "UPDATE customers SET visits = visits RETURNING *",
+        "DELETE FROM customers WHERE id = 10 RETURNING *",
+        "INSERT INTO customers VALUES (1, 'x') ON CONFLICT (id) DO UPDATE SET visits = 0 RETURNING *",
+        "CREATE TABLE copied AS SELECT * FROM customers",
+        "DECLARE c CURSOR WITH HOLD FOR SELECT * FROM customers",
+        "SELECT histogram_bounds, most_common_vals FROM pg_stats WHERE tablename = 'customers'",
+        "COPY customers TO STDOUT",
+    ] {
+        let verdict = one(&mut world.raw(&world.alice).await, attempt).await;
+        assert!(is_stopped(&verdict), "{attempt}: {verdict}");
+    }
+    let mut alice = world.raw(&world.alice).await;
+    assert_eq!(one(&mut alice, "UPDATE customers SET visits = 0 WHERE id = 1").await, "UPDATE 1, Z I");
+    world.others_live().await;
+}
+
+/// The target reads the literals of a text by the settings of the moment it is parsed: what is released is parsed again
+/// under those that were shown.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_released_is_read_under_the_settings_that_were_shown() {
+    let world = World::start().await;
+    let harm = "UPDATE customers SET visits = 99 WHERE date '2026-02-01' = '01/02/2026'";
+    for name in ["s", ""] {
+        let mut alice = world.raw(&world.alice).await;
+        assert_eq!(one(&mut alice, "SET datestyle = 'ISO, DMY'").await, "SET, Z I");
+        alice.send(&[parse(name, harm), sync()]).await;
+        assert_eq!(alice.answer().await, ["1", "Z I"]);
+        alice.send(&[parse("back", "SET datestyle = 'ISO, MDY'"), bind_to("", "back", &[]), execute(""), sync()]).await;
+        assert_eq!(alice.answer().await, ["1", "2", "SET", "Z I"]);
+        alice.send(&[bind_to("", name, &[]), execute(""), sync()]).await;
+        let request = alice.held().await;
+        world.decide(&world.dora, request, Verdict::Approve, "").await;
+        assert_eq!(alice.answer().await, ["2", "UPDATE 0", "Z I"], "as the settings say that dora was shown");
+        assert_eq!(world.truth(UNHARMED), "10");
+        // The name stands for the same text as before.
+        alice.send(&[bind_to("", name, &[]), execute(""), sync()]).await;
+        let again = alice.held().await;
+        world.decide(&world.dora, again, Verdict::Reject, "once").await;
+        assert_eq!(alice.answer().await[0], "E 42501");
+    }
+}
+
+/// Texts the target has not confirmed are bounded too; a session that sends many only waits.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn texts_on_their_way_are_bounded() {
+    let world = World::start().await;
+    let mut alice = world.raw(&world.alice).await;
+    let long = format!("SELECT '{}'", "x".repeat(900_000));
+    for _ in 0..100 {
+        alice.push(&parse("", &long)).await;
+    }
+    alice.push(&sync()).await;
+    let answer = alice.answer().await;
+    assert_eq!((answer.len(), answer[100].as_str()), (101, "Z I"));
+    world.others_live().await;
+}
