@@ -242,3 +242,80 @@ async fn texts_on_their_way_are_bounded() {
     assert_eq!((answer.len(), answer[100].as_str()), (101, "Z I"));
     world.others_live().await;
 }
+
+/// Changes beside the table that change what it holds, who reaches it, or what a name means.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_beside_the_table_reach_it() {
+    let world = World::start().await;
+    world.truth(
+        &"CREATE TYPE grade AS ENUM ('plain', 'blocked'); ALTER TYPE grade OWNER TO \"{0}\"; \
+          CREATE TYPE addr AS (street text, city text); ALTER TYPE addr OWNER TO \"{0}\"; \
+          CREATE TABLE addr_row (street text, city text); ALTER TABLE addr_row OWNER TO \"{0}\"; \
+          CREATE SCHEMA rep; CREATE ROLE \"more_{0}\"; GRANT \"more_{0}\" TO \"{0}\" WITH ADMIN OPTION; \
+          ALTER SCHEMA rep OWNER TO \"{0}\"; ALTER TABLE customers OWNER TO \"{0}\"; \
+          ALTER TABLE customers ADD grade grade, ADD home addr, ADD work addr_row[]; \
+          UPDATE customers SET grade = 'blocked', home = ('Main 1', 'Rome'), work = ARRAY[('Side 2', 'Rome')::addr_row]; \
+          CREATE INDEX customers_name ON customers (name); GRANT CREATE ON DATABASE \"{0}\" TO \"{0}\""
+            .replace("{0}", &world.database),
+    );
+    let held = "SELECT md5(string_agg(c::text, ',' ORDER BY id)) FROM customers c";
+    let (before, login) = (world.truth(held), world.database.clone());
+    for attempt in [
+        "ALTER TYPE grade RENAME VALUE 'blocked' TO 'platinum'",
+        "ALTER TYPE addr DROP ATTRIBUTE street",
+        "ALTER TABLE addr_row DROP COLUMN street",
+        "DROP TABLE addr_row CASCADE",
+        "DROP INDEX customers_name",
+        "ALTER INDEX customers_pkey RENAME TO other",
+        &format!("ALTER ROLE \"{login}\" PASSWORD 'alice-knows-it'"),
+        &format!("ALTER USER \"{login}\" WITH ENCRYPTED PASSWORD 'alice-knows-it'"),
+        "ALTER ROLE CURRENT_USER PASSWORD 'alice-knows-it'",
+        &format!("CREATE ROLE x LOGIN PASSWORD 'alice-knows-it' IN ROLE \"{login}\""),
+        &format!("GRANT \"more_{login}\" TO postgres"),
+        "GRANT USAGE ON SCHEMA rep TO PUBLIC",
+        &format!("REVOKE USAGE ON SCHEMA rep FROM \"{login}\""),
+        &format!("ALTER SCHEMA rep OWNER TO \"more_{login}\""),
+    ] {
+        let verdict = one(&mut world.raw(&world.alice).await, attempt).await;
+        assert!(is_stopped(&verdict), "{attempt}: {verdict}");
+        assert_eq!(world.truth(held), before, "{attempt}");
+    }
+    let mut alice = world.raw(&world.alice).await;
+    for harmless in
+        ["ALTER TYPE grade ADD VALUE 'gold'", "CREATE TABLE mine (id int)", "ALTER TABLE mine ADD name text"]
+    {
+        let verdict = one(&mut alice, harmless).await;
+        assert!(!is_stopped(&verdict) && !verdict.starts_with('E'), "{harmless}: {verdict}");
+    }
+    world.others_live().await;
+}
+
+/// Labels of an enum are part of what an approval rests on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn labels_renamed_while_a_statement_waits_refuse_it() {
+    let world = World::start().await;
+    world.truth("CREATE TYPE grade AS ENUM ('silver', 'gold'); ALTER TABLE customers ADD grade grade DEFAULT NULL");
+    let mut alice = world.raw(&world.alice).await;
+    alice.send(&[query("UPDATE customers SET visits = 99 WHERE grade = 'silver'")]).await;
+    let request = alice.held().await;
+    world.truth("ALTER TYPE grade RENAME VALUE 'silver' TO 'tin'");
+    world.decide(&world.dora, request, Verdict::Approve, "").await;
+    assert_eq!(alice.answer().await[0], "E 42501");
+}
+
+/// What only the catalogue shows of an approved statement, here a rule that sets something, counts as a change too: what
+/// is known of the session is forgotten, and a text is not read while the target reads otherwise.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_approved_statement_sets_behind_its_text_is_noticed() {
+    let world = World::start().await;
+    let mut alice = world.raw(&world.alice).await;
+    assert_eq!(one(&mut alice, "SELECT 1").await, "SELECT 1, Z I");
+    alice.send(&[query("UPDATE pg_settings SET setting = 'off' WHERE name = 'standard_conforming_strings'")]).await;
+    let request = alice.held().await;
+    world.decide(&world.dora, request, Verdict::Approve, "").await;
+    let answer = alice.answer().await;
+    assert_eq!(answer.last().map(String::as_str), Some("Z I"), "{answer:?}");
+    let verdict = one(&mut alice, r"SELECT '\'' ; UPDATE customers SET visits = 99 ; SELECT 1 --'").await;
+    assert!(is_stopped(&verdict), "{verdict}");
+    assert_eq!(world.truth(UNHARMED), "10");
+}

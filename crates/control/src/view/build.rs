@@ -1,6 +1,7 @@
 //! Builds views from published state, the directory and decrypted texts, for one actor.
 
 use super::eye::Eye;
+use super::values::{in_one_line, values};
 use super::*;
 use crate::ask::Actor;
 use crate::control::Control;
@@ -193,7 +194,7 @@ impl Control {
         };
         Ok(StatementView {
             texts: unit.parts.iter().map(|p| String::from_utf8_lossy(&p.sql).into_owned()).collect(),
-            parameters: unit.parts.iter().map(parameters).collect(),
+            parameters: unit.parts.iter().map(values).collect(),
             kinds: words::kind_words(&run.facts),
             touches: words::touches(&run.facts),
             unknown: run.facts.unknown.iter().cloned().collect(),
@@ -401,41 +402,6 @@ fn statements(facts: &ActionFacts) -> String {
     }
 }
 
-/// Bound values in words: `NULL`, the text, or hexadecimal when it is not text.
-fn parameters(part: &UnitPart) -> Vec<String> {
-    let shown = |(n, value): (usize, &Option<serde_bytes::ByteBuf>)| {
-        let binary = match part.parameter_formats.as_slice() {
-            [] => false,
-            [one] => *one == 1,
-            many => many.get(n).is_some_and(|f| *f == 1),
-        };
-        match value {
-            None => "NULL".to_owned(),
-            Some(bytes) => match std::str::from_utf8(bytes) {
-                Ok(text) if !binary => text.to_owned(),
-                _ => in_binary(bytes),
-            },
-        }
-    };
-    part.parameters.iter().enumerate().map(shown).collect()
-}
-
-/// A value sent in binary form: its bytes, and beside them what they read as, where that can be guessed.
-fn in_binary(bytes: &[u8]) -> String {
-    let hex = format!("\\x{}", data_encoding::HEXLOWER.encode(bytes));
-    let integer = match bytes {
-        [a, b] => Some(i64::from(i16::from_be_bytes([*a, *b]))),
-        [a, b, c, d] => Some(i64::from(i32::from_be_bytes([*a, *b, *c, *d]))),
-        _ => <[u8; 8]>::try_from(bytes).ok().map(i64::from_be_bytes),
-    };
-    let text = std::str::from_utf8(bytes).ok().filter(|t| !t.is_empty() && !t.chars().any(char::is_control));
-    match (text, integer) {
-        (Some(text), _) => format!("{text} (sent as the bytes {hex})"),
-        (None, Some(integer)) => format!("{integer} (sent as the bytes {hex})"),
-        (None, None) => hex,
-    }
-}
-
 fn line(record: transcript::Record) -> TranscriptLine {
     let texts = |parts: &[UnitPart]| parts.iter().map(text_with_values).collect::<Vec<_>>().join("\n");
     let (text, kind, detail) = match record.what {
@@ -452,8 +418,8 @@ fn line(record: transcript::Record) -> TranscriptLine {
 
 fn text_with_values(part: &UnitPart) -> String {
     let mut text = String::from_utf8_lossy(&part.sql).into_owned();
-    for (n, value) in (1..).zip(parameters(part)) {
-        text.push_str(&format!("\n  ${n} = {value}"));
+    for (n, value) in (1..).zip(values(part)) {
+        text.push_str(&format!("\n  ${n} = {}", in_one_line(&value)));
     }
     text
 }

@@ -7,6 +7,7 @@ mod editing;
 mod eye;
 mod levels;
 mod roles;
+mod values;
 
 pub(crate) use build::{connect_request, grant_view, person_view, what};
 pub(crate) use change::difference;
@@ -177,7 +178,7 @@ pub struct Preview {
 pub struct StatementView {
     /// The exact SQL texts of the unit, in order.
     pub texts: Vec<String>,
-    /// Bound values of each text, in words (`NULL`, text, or hexadecimal when not text).
+    /// Bound values of each text, in words (`NULL`, `'text'`, or bytes), each with its declared type.
     pub parameters: Vec<Vec<String>>,
     /// What it is: `update`, `select` …
     pub kinds: Vec<String>,

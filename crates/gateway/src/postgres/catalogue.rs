@@ -7,11 +7,11 @@ use super::message::put;
 use bytes::{BufMut, BytesMut};
 use countersign_inspect::sql::is_pure_function;
 use countersign_journal::{ActionFacts, Name, RelationUse, StatementFacts, StatementKind};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::LazyLock;
 
 /// Settings that change what a text means or does, in the order of [`SETTINGS`]'s columns.
-const SETTING_NAMES: [&str; 25] = [
+const SETTING_NAMES: [&str; 26] = [
     "schemas",
     "user",
     "session user",
@@ -37,9 +37,11 @@ const SETTING_NAMES: [&str; 25] = [
     "timezone_abbreviations",
     "default_text_search_config",
     "check_function_bodies",
+    "jit",
 ];
 
-/// Reads them. Special forms and qualified functions only.
+/// Reads them. Special forms and qualified functions only. And lets the target plan the second question without compiling
+/// it, which would take seconds, up to the end of the transaction (PostgreSQL manual, "When to JIT?").
 const SETTINGS: &str = "SELECT pg_catalog.array_to_string(pg_catalog.current_schemas(true), ','), current_user, \
     session_user, pg_catalog.current_database(), \
     pg_catalog.current_setting('search_path'), pg_catalog.current_setting('standard_conforming_strings'), \
@@ -52,9 +54,10 @@ const SETTINGS: &str = "SELECT pg_catalog.array_to_string(pg_catalog.current_sch
     pg_catalog.current_setting('bytea_output'), pg_catalog.current_setting('lc_numeric'), \
     pg_catalog.current_setting('lc_monetary'), pg_catalog.current_setting('lc_time'), \
     pg_catalog.current_setting('timezone_abbreviations'), pg_catalog.current_setting('default_text_search_config'), \
-    pg_catalog.current_setting('check_function_bodies')";
+    pg_catalog.current_setting('check_function_bodies'), pg_catalog.set_config('jit', 'off', true)";
 
-/// Resolves relations ($1 schemas, $2 names, $3 whether written), follows views, inheritance and, for writes, cascading
+/// Resolves relations ($1 schemas, $2 names, $3 whether written), follows views, inheritance, indexes to their tables, row
+/// types to the tables with such columns (for changes of the schema, $9) and, for writes, cascading
 /// keys (marked where they follow deletions only; a partition's follow an UPDATE too, which deletes the row it moves to
 /// another); finds functions ($4) and operators ($5) of the same name outside pg_catalog, functions and types that names
 /// behind dots may mean ($6, and those of the server's own that do more than compute, $12), temporary types that hide the
@@ -86,6 +89,7 @@ const CATALOGUE: &str = "WITH RECURSIVE asked AS MATERIALIZED ( \
       AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid <> r.oid WHERE w.ev_class = r.oid \
     UNION ALL SELECT i.inhrelid, false FROM pg_catalog.pg_inherits i WHERE i.inhparent = r.oid \
     UNION ALL SELECT i.inhparent, false FROM pg_catalog.pg_inherits i WHERE i.inhrelid = r.oid \
+    UNION ALL SELECT i.indrelid, false FROM pg_catalog.pg_index i WHERE i.indexrelid = r.oid \
     UNION ALL SELECT c.conrelid, NOT (c.confupdtype = ANY (ARRAY['c', 'n', 'd']::pg_catalog.\"char\"[]) OR t.relispartition) \
       FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_class t ON t.oid = c.confrelid WHERE r.w AND c.confrelid = r.oid AND c.contype = 'f' \
       AND (c.confdeltype = ANY (ARRAY['c', 'n', 'd']::pg_catalog.\"char\"[]) OR c.confupdtype = ANY (ARRAY['c', 'n', 'd']::pg_catalog.\"char\"[])) \
@@ -106,6 +110,10 @@ const CATALOGUE: &str = "WITH RECURSIVE asked AS MATERIALIZED ( \
 SELECT 'name', w.ord::pg_catalog.text, f.nspname::pg_catalog.text, f.relname::pg_catalog.text, f.relkind::pg_catalog.text FROM wanted w JOIN found f ON f.oid = w.oid \
 UNION ALL SELECT 'reach', r.ord::pg_catalog.text, f.nspname::pg_catalog.text, f.relname::pg_catalog.text, CASE WHEN r.del THEN 'delete' ELSE '' END \
   FROM (SELECT ord, oid, pg_catalog.bool_and(del) AS del FROM reach GROUP BY ord, oid) r JOIN found f ON f.oid = r.oid \
+UNION ALL SELECT 'reach', w.ord::pg_catalog.text, n.nspname::pg_catalog.text, c.relname::pg_catalog.text, '' \
+  FROM wanted w JOIN pg_catalog.pg_class k ON k.oid = w.oid JOIN pg_catalog.pg_type t ON t.oid = k.reltype \
+  JOIN pg_catalog.pg_attribute a ON a.atttypid = ANY (ARRAY[t.oid, t.typarray]) JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE $9::pg_catalog.bool AND w.w AND NOT a.attisdropped \
 UNION ALL SELECT 'relation', '', f.nspname::pg_catalog.text, f.relname::pg_catalog.text, f.relkind::pg_catalog.text || ' ' || f.oid::pg_catalog.text || ' ' || \
   coalesce(pg_catalog.md5(CASE WHEN f.relkind = ANY (ARRAY['v', 'm']::pg_catalog.\"char\"[]) THEN pg_catalog.pg_get_viewdef(f.oid) END), '') || \
   CASE WHEN $10::pg_catalog.bool THEN ' ' || ( \
@@ -115,6 +123,8 @@ UNION ALL SELECT 'relation', '', f.nspname::pg_catalog.text, f.relname::pg_catal
         FROM pg_catalog.pg_attribute a WHERE a.attrelid = f.oid), \
       (SELECT pg_catalog.string_agg(pg_catalog.concat(a.adnum, ' ', pg_catalog.pg_get_expr(a.adbin, a.adrelid)), ',' ORDER BY a.adnum) \
         FROM pg_catalog.pg_attrdef a WHERE a.adrelid = f.oid), \
+      (SELECT pg_catalog.string_agg(pg_catalog.concat(a.attnum, ' ', e.enumsortorder, ' ', e.enumlabel), ',' ORDER BY a.attnum, e.enumsortorder) \
+        FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_enum e ON e.enumtypid = a.atttypid WHERE a.attrelid = f.oid), \
       (SELECT pg_catalog.string_agg(k::pg_catalog.text, ',' ORDER BY k.oid) \
         FROM pg_catalog.pg_constraint k WHERE k.conrelid = f.oid OR k.confrelid = f.oid))) \
     FROM pg_catalog.pg_class c WHERE c.oid = f.oid) ELSE '' END FROM found f \
@@ -176,7 +186,7 @@ UNION ALL SELECT 'setting', '', NULL, 'all others', pg_catalog.md5(pg_catalog.st
 UNION ALL SELECT 'own', '', NULL, s.name, s.source FROM pg_catalog.pg_settings s \
   WHERE $10::pg_catalog.bool AND s.context = ANY (ARRAY['user', 'superuser']::pg_catalog.text[]) \
   AND s.source = ANY (ARRAY['client', 'session', 'user', 'database', 'database user', 'interactive']::pg_catalog.text[]) \
-  AND s.name <> ALL (ARRAY['statement_timeout', 'lock_timeout', 'client_min_messages', 'application_name', 'client_encoding', \
+  AND s.name <> ALL (ARRAY['statement_timeout', 'lock_timeout', 'client_min_messages', 'application_name', 'client_encoding', 'jit', \
     'idle_session_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout']::pg_catalog.text[]) \
 UNION ALL SELECT 'type', '', n.nspname::pg_catalog.text, t.typname::pg_catalog.text, pg_catalog.md5(pg_catalog.concat(t::pg_catalog.text, \
   (SELECT pg_catalog.string_agg(k::pg_catalog.text, ',' ORDER BY k.oid) FROM pg_catalog.pg_constraint k WHERE k.contypid = t.oid))) \
@@ -363,9 +373,10 @@ pub(super) struct Answers {
     pub(super) objects: Vec<(String, String)>,
     /// Settings the session, its login or its database gave another value than the server's own.
     own: Vec<String>,
-    resolved: Vec<(usize, Name)>,
+    /// What each name means, by its place in the question.
+    resolved: HashMap<usize, Name>,
     /// What each name leads to, by its place in the question, and whether only deleting reaches it.
-    reached: Vec<(usize, Name, bool)>,
+    reached: HashMap<usize, Vec<(Name, bool)>>,
     /// The texts of cursors that are moved or stood on.
     pub(super) cursors: Vec<String>,
     /// Whether anything a value is read by runs code of its own.
@@ -387,8 +398,8 @@ impl Answers {
             settings,
             objects: Vec::new(),
             own: Vec::new(),
-            resolved: Vec::new(),
-            reached: Vec::new(),
+            resolved: HashMap::new(),
+            reached: HashMap::new(),
             cursors: Vec::new(),
             calls: false,
         };
@@ -402,8 +413,8 @@ impl Answers {
 
     fn row(&mut self, kind: &str, what: &str, name: Name, detail: String) -> Option<()> {
         match kind {
-            "name" => self.resolved.push((what.parse().ok()?, name)),
-            "reach" => self.reached.push((what.parse().ok()?, name, detail == "delete")),
+            "name" => drop(self.resolved.entry(what.parse().ok()?).or_insert(name)),
+            "reach" => self.reached.entry(what.parse().ok()?).or_default().push((name, detail == "delete")),
             "own" => self.own.push(name.name),
             "setting" => self.settings.push((name.name, detail)),
             "relation" => {
@@ -441,21 +452,19 @@ impl Answers {
     /// The facts with every name resolved, everything reached added, and every doubt written down.
     pub(super) fn refine(&self, facts: &ActionFacts, names: &Names) -> ActionFacts {
         let mut refined = facts.clone();
-        let place = |relation: &Name| names.relations.iter().position(|(r, _)| r == relation).map(|at| at + 1);
+        let places: HashMap<&Name, usize> = names.relations.iter().map(|(name, _)| name).zip(1..).collect();
         for statement in &mut refined.statements {
             let mut uses: BTreeSet<RelationUse> = BTreeSet::new();
             for used in &statement.relations {
-                let at = place(&used.relation);
-                let same = |(ord, name): &(usize, Name)| (Some(*ord) == at).then(|| name.clone());
-                let meant = self.resolved.iter().find_map(same);
+                let at = places.get(&used.relation).copied().unwrap_or_default();
                 // A name that means nothing yet: the statement makes it, or fails.
-                uses.insert(RelationUse { kind: used.kind, relation: meant.unwrap_or_else(|| used.relation.clone()) });
+                let meant = self.resolved.get(&at).unwrap_or(&used.relation).clone();
+                uses.insert(RelationUse { kind: used.kind, relation: meant });
                 // Whatever is done to a name is done to all it leads to, except that a key which only follows deletions
                 // carries no other change on.
                 let stays = matches!(used.kind, StatementKind::Insert | StatementKind::Update);
-                let reached = self.reached.iter().filter(|(ord, _, del)| Some(*ord) == at && !(stays && *del));
-                let reached = reached.map(|(_, name, _)| name.clone());
-                uses.extend(reached.map(|relation| RelationUse { kind: used.kind, relation }));
+                let reached = self.reached.get(&at).into_iter().flatten().filter(|(_, deleting)| !(stays && *deleting));
+                uses.extend(reached.map(|(name, _)| RelationUse { kind: used.kind, relation: name.clone() }));
             }
             statement.relations = uses;
         }

@@ -224,7 +224,7 @@ impl Relay {
     /// What the unit's names mean now, asked in the session itself.
     async fn meaning_of(&mut self, facts: &ActionFacts) -> Result<Result<Arc<Answers>, String>, End> {
         let names = Names::of(facts);
-        if let Some(known) = self.memory.meaning(&names) {
+        if let Some(known) = self.known_meaning(&names) {
             return Ok(Ok(known));
         }
         let asked = self.ask(&names, Depth::Meaning, &[]).await?;
@@ -458,7 +458,7 @@ impl Relay {
             Err(fault) => return Err(fault.into()),
         };
         self.backend.release_begins();
-        self.note_changes(&waiting.facts);
+        self.note_changes(&now.facts); // with what only the catalogue shows
         if waiting.simple {
             self.batch_ends();
         }

@@ -178,10 +178,15 @@ impl Pipeline {
 
     /// What a text parsed now is to us.
     pub(super) fn parsed(&self, sql: &[u8], types: &[u32]) -> Statement {
-        if self.reading_open || self.reading.contains(&false) {
+        if self.reading_open || !self.reads_as_we_do() {
             return Statement::Misread;
         }
         Statement::Known(sql.into(), types.into())
+    }
+
+    /// Whether the target, by its last word on it, reads text as we do.
+    pub(super) fn reads_as_we_do(&self) -> bool {
+        !self.reading.contains(&false)
     }
 
     /// Whether the target ignores what comes before the next Sync.

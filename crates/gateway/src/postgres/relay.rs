@@ -3,7 +3,7 @@
 
 use super::backend::{Backend, Broken, Happened};
 use super::cancel::Registered;
-use super::catalogue::{Names, changes_meaning, only_transaction, with_doubts};
+use super::catalogue::{Answers, Names, changes_meaning, only_transaction, with_doubts};
 use super::message::{self, Bind, Frontend, Malformed};
 use super::pipeline::{CopyIn, Expect, For, Pipeline, Resets, Statement};
 use super::unit::{Memory, may_hold};
@@ -476,8 +476,13 @@ impl Relay {
             return Some(self.gate.judge(facts));
         }
         let names = Names::of(facts);
-        let answers = self.memory.meaning(&names)?;
+        let answers = self.known_meaning(&names)?;
         Some(self.gate.judge(&with_doubts(answers.refine(facts, &names))))
+    }
+
+    /// What names mean, if that is known and the target reads text as we do.
+    pub(super) fn known_meaning(&self, names: &Names) -> Option<Arc<Answers>> {
+        self.memory.meaning(names).filter(|_| self.pipeline.reads_as_we_do())
     }
 
     /// What is sent now may change what comes later means.

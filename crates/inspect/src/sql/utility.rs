@@ -35,6 +35,12 @@ impl Walk {
             None => {}
         }
         self.children_as(kind, node);
+        // A default or check that is written as a value of the user's own type is read as one at once.
+        if node.name == "CreateStmt" && self.facts.composite_literals {
+            for column in node.list("table_elts").iter().filter_map(Value::node).filter(|n| n.name == "ColumnDef") {
+                self.converts(column.node("type_name"));
+            }
+        }
     }
 
     /// One action of `ALTER TABLE`.
@@ -175,24 +181,23 @@ fn is_plain(node: &Node) -> bool {
                 && node.node("partbound").is_none()
                 && node.node("of_typename").is_none()
         }
+        // Adding a value leaves the others as they are; renaming one rewrites every row that has it.
+        "AlterEnumStmt" => node.text("old_val").is_empty(),
+        // A type's attributes are columns of every table that has such a column.
+        "AlterTableStmt" => node.number("objtype") != T::ObjectType as i64,
         "RenameStmt" => {
-            let named = [T::ObjectIndex, T::ObjectTabconstraint, T::ObjectSequence, T::ObjectRole, T::ObjectTablespace];
+            let named = [T::ObjectIndex, T::ObjectTabconstraint, T::ObjectSequence, T::ObjectTablespace];
             named.iter().any(|kind| node.number("rename_type") == *kind as i64)
         }
         name => PLAIN.contains(&name),
     }
 }
 
-const PLAIN: [&str; 17] = [
-    "AlterEnumStmt",
-    "AlterOwnerStmt",
-    "AlterRoleStmt",
+const PLAIN: [&str; 12] = [
     "AlterSeqStmt",
     "AlterTableSpaceOptionsStmt",
-    "AlterTableStmt",
     "CommentStmt",
     "CreateEnumStmt",
-    "CreateRoleStmt",
     "CreateSchemaStmt",
     "CreateSeqStmt",
     "CreateStatsStmt",
@@ -251,6 +256,9 @@ fn doubt_of(node: &Node) -> Option<String> {
         "GrantStmt" if node.number("targtype") == GrantTargetType::AclTargetAllInSchema as i64 => {
             format!("covers every such object of the schemas {}", names("objects"))
         }
+        // Which schemas a name is looked up in, and whose rights a session has.
+        "GrantRoleStmt" => NEW_MEANINGS.to_owned(),
+        "GrantStmt" if node.number("objtype") == ObjectType::ObjectSchema as i64 => NEW_MEANINGS.to_owned(),
         "VacuumStmt" if node.list("rels").is_empty() => "covers every table of the database".to_owned(),
         "ClusterStmt" if node.node("relation").is_none() => "covers every clustered table of the database".to_owned(),
         "ReindexStmt" if node.number("kind") >= ReindexObjectType::ReindexObjectSchema as i64 => {
