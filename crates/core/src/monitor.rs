@@ -1,7 +1,7 @@
 //! What a policy demands that the people there cannot give: workflows nobody can satisfy, found before somebody needs
 //! them (DESIGN §5). The live decision asks the same directory; this looks ahead and changes nothing.
 
-use crate::directory::About;
+use crate::directory::{About, Directory};
 use crate::roster::Roster;
 use crate::ruling::plan_of;
 use countersign_journal::{AccountId, Authority, Level, Outcome, PersonId, Policy, Rule, WorkflowId};
@@ -93,7 +93,7 @@ fn accounts(rule: &Rule, directory: &Roster, levels: &[Level]) -> Vec<AccountId>
 }
 
 /// The level that too few can decide; or, inside, none where all levels together need more people than there are.
-fn too_few(directory: &Roster, levels: &[Level], about: About) -> Option<Option<usize>> {
+pub(crate) fn too_few(directory: &Directory, levels: &[Level], about: About) -> Option<Option<usize>> {
     let holders: Vec<BTreeSet<PersonId>> = levels.iter().map(|l| directory.holders(&l.authority, about)).collect();
     let short = (1..).zip(levels).zip(&holders).find(|((_, l), h)| h.len() < needed(l));
     if let Some(((number, _), _)) = short {

@@ -37,7 +37,7 @@ pub(crate) enum Fault {
     NobodyLeftRaisesNoAlarm,
     /// An administrator changes policy and directory alone although there is another.
     AdministersAlone,
-    /// Whoever the requester could have become by a link decides for the requester.
+    /// Who may be the requester by a link to a password decides for them.
     LinkLendsAuthority,
     /// A statement of a plan runs again.
     StepTwice,
@@ -55,6 +55,8 @@ pub(crate) enum Fault {
     EndsTwice,
     /// A vote counts without the evidence its level demands.
     EvidenceNotAsked,
+    /// What a rule allowed goes on although the rules now demand approval.
+    AllowedOutlivesItsRule,
     /// A session opens although its target is another host now than was approved.
     PinNotAsked,
 }

@@ -51,8 +51,10 @@ pub enum Refusal {
     LevelMoved,
     #[error("nobody decides their own request")]
     OwnRequest,
-    #[error("the requester made the last link to your password, so somebody else must decide this")]
-    LinkByRequester,
+    #[error(
+        "you and the requester may be one by a link to a password; somebody else must decide this, or make one of you a link"
+    )]
+    MayBeOne,
     #[error("you are not an approver of the open level of request {0}")]
     NotAnApprover(RequestId),
     #[error("your decision on this request already counts; one person counts once")]
@@ -85,8 +87,8 @@ pub enum Refusal {
     NoEmergencyHere,
     #[error("an emergency was declared on this request already")]
     EmergencyDeclared,
-    #[error("this was disapproved within the last 24 hours; an emergency cannot override that")]
-    DisapprovedLately,
+    #[error("approvers said no to this within a day; no emergency overrides that")]
+    RefusedLately,
     #[error("no emergency is counting down on this request")]
     NothingToStop,
     #[error("nobody lends the right to decide to themselves")]

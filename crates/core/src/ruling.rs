@@ -147,7 +147,7 @@ pub fn rule_among<'r>(
     });
     let conditions = combined(matches.iter().map(|m| &m.rule.conditions));
     let approving = || matches.iter().filter(|m| outcome == Outcome::Approve && m.outcome == Outcome::Approve);
-    let mut tracks = absorbed(approving().filter_map(|m| m.track(policy)).collect());
+    let mut tracks = absorbed(approving().flat_map(|m| m.tracks(policy)).collect());
     if matches.is_empty() && outcome == Outcome::Approve {
         tracks.push(TrackPlan { workflow: None, levels: vec![Level::of(Authority::Administrators)] });
     }
@@ -194,15 +194,13 @@ impl Match<'_> {
         }
     }
 
-    /// The track this match demands, if it demands one. A match that is both known and unknown has passed the
-    /// stricter of the two in `matched`; the rule's own workflow decides then.
-    fn track(&self, policy: &Policy) -> Option<TrackPlan> {
-        if self.outcome != Outcome::Approve {
-            return None;
-        }
-        let by_own_workflow = self.known && self.rule.outcome == Outcome::Approve;
-        let workflow = if by_own_workflow { self.rule.workflow } else { self.rule.unknown };
-        Some(plan_of(policy, self.rule, workflow))
+    /// The tracks this match demands: the rule's own for what it speaks of, and the one for what nobody understands. A
+    /// unit that is both needs both.
+    fn tracks(&self, policy: &Policy) -> Vec<TrackPlan> {
+        let own = (self.known && self.rule.outcome == Outcome::Approve).then_some(self.rule.workflow);
+        let unknown = self.unknown.then_some(self.rule.unknown);
+        let demanded = own.into_iter().chain(unknown).filter(|_| self.outcome == Outcome::Approve);
+        demanded.map(|workflow| plan_of(policy, self.rule, workflow)).collect()
     }
 }
 
@@ -338,7 +336,7 @@ fn demands_as_much(wide: &Level, narrow: &Level) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use countersign_journal::{AccountId, DeviceId, Digest, GroupId, PersonId, WorkflowId};
+    use countersign_journal::{AccountId, DeviceId, Digest, GroupId, PersonId, Workflow, WorkflowId};
 
     fn person() -> PersonFacts {
         PersonFacts { id: PersonId(1), handle: "alice".into(), groups: [GroupId(1)].into() }
@@ -438,6 +436,52 @@ mod tests {
         assert_eq!(outcome(vec![held], Asked::Run(&opaque)), Outcome::Approve);
         assert_eq!(outcome(vec![], Asked::Run(&opaque)), Outcome::Allow);
         assert_eq!(outcome(vec![on_customers(Outcome::Allow)], Asked::Run(&opaque)), Outcome::Allow);
+    }
+
+    /// What is understood beside it does not spare what is not understood its own approvers.
+    #[test]
+    fn r62_a_unit_that_is_both_needs_both_workflows() {
+        let workflow = |n: u64| Workflow {
+            id: WorkflowId(n),
+            name: n.to_string(),
+            levels: vec![Level::of(Authority::Members(GroupId(n)))],
+        };
+        let workflows = [(1, workflow(1)), (2, workflow(2))].into();
+        let rules = vec![Rule {
+            workflow: Some(WorkflowId(1)),
+            unknown: Some(WorkflowId(2)),
+            ..on_customers(Outcome::Approve)
+        }];
+        let book = Policy { rules, workflows, ..Policy::default() }.into();
+        let demanded = |facts: &ActionFacts| {
+            let ruling = rule(&book, &person(), &target(), Asked::Run(facts));
+            ruling.tracks.iter().map(|t| t.workflow.map_or(0, |w| w.0)).collect::<Vec<_>>()
+        };
+        let known = update("public", "customers");
+        let opaque = ActionFacts::opaque("a DO block");
+        assert_eq!(demanded(&known), [1]);
+        assert_eq!(demanded(&opaque), [2]);
+        assert_eq!(demanded(&ActionFacts { unknown: opaque.unknown, ..known }), [1, 2]);
+    }
+
+    /// What is done to a relation decides, whatever the statement as a whole is.
+    #[test]
+    fn r62_reading_inside_a_change_is_reading() {
+        let select = StatementMatch {
+            kinds: [StatementKind::Select].into(),
+            relations: [NamePattern::parse("customers").expect("a name")].into(),
+            functions: [].into(),
+        };
+        let denied = vec![a_rule(1, ActMatch::Run(select.clone()), Outcome::Deny)];
+        let name = |n: &str| Name { schema: Some("public".into()), name: n.into() };
+        let mut facts = update("public", "orders");
+        assert_eq!(outcome(denied.clone(), Asked::Run(&facts)), Outcome::Allow);
+        let read = RelationUse { kind: StatementKind::Select, relation: name("customers") };
+        facts.statements[0].relations.insert(read);
+        assert_eq!(outcome(denied, Asked::Run(&facts)), Outcome::Deny);
+        let declares = StatementMatch { kinds: [StatementKind::Declare].into(), ..select };
+        facts.statements[0].kinds.insert(StatementKind::Declare);
+        assert_eq!(outcome(vec![a_rule(1, ActMatch::Run(declares), Outcome::Deny)], Asked::Run(&facts)), Outcome::Deny);
     }
 
     #[test]

@@ -39,8 +39,9 @@ pub struct State {
     pub unreported_steps: BTreeSet<(GrantId, u32)>,
     /// Every right to decide ever lent.
     pub delegations: BTreeMap<DelegationId, Delegation>,
-    /// Who made the last one-time link that could replace somebody's password.
-    pub links: BTreeMap<PersonId, PersonId>,
+    /// Who could have become somebody: whoever made the last one-time link to their password, and whoever could have become
+    /// the maker by then.
+    pub links: BTreeMap<PersonId, BTreeSet<PersonId>>,
 }
 
 impl State {
@@ -74,6 +75,13 @@ impl State {
         self.delegations.values().filter(move |d| d.to == person && d.is_live(now)).map(|d| d.from)
     }
 
+    /// Whether two may be one: either could have become the other by a link to a password, or somebody both of them.
+    #[must_use]
+    pub fn may_be_one(&self, a: PersonId, b: PersonId) -> bool {
+        let behind = |p: PersonId| &self.links.get(&p).cloned().unwrap_or_default() | &[p].into();
+        !behind(a).is_disjoint(&behind(b))
+    }
+
     /// The pending requests, in order.
     pub fn waiting(&self) -> impl Iterator<Item = &Request> {
         self.pending.iter().filter_map(|id| self.requests.get(id))
@@ -97,11 +105,12 @@ impl State {
     }
 }
 
-/// Whether two resolved targets are one: device, account, database and pinned identity.
+/// Whether two resolved targets are one: device, account and its login, database and pinned identity.
 #[must_use]
 pub fn same_target(a: &TargetFacts, b: &TargetFacts) -> bool {
     a.device == b.device
         && a.account == b.account
+        && a.account_name == b.account_name
         && a.database == b.database
         && (a.pin == b.pin || planted::is(Fault::PinNotAsked))
 }

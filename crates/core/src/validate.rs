@@ -3,8 +3,8 @@
 use crate::directory::Directory;
 use crate::hours;
 use countersign_journal::{
-    ActMatch, Authority, GroupId, Hours, Level, Outcome, Parameters, PersonId, Policy, Rule, Seconds, Subjects,
-    Targets, TimeoutAction, Workflow,
+    ActMatch, Authority, Conditions, GroupId, Hours, Level, Outcome, Parameters, PersonId, Policy, Recording, Rule,
+    Seconds, StatementMatch, Subjects, Targets, TimeoutAction, Workflow,
 };
 use std::collections::BTreeSet;
 
@@ -204,7 +204,53 @@ fn check_conditions(rule: &Rule) -> Result<(), String> {
     if rule.conditions.sessions_max == Some(0) {
         return Err("it allows 0 sessions; nothing could be opened".into());
     }
+    if let ActMatch::Run(wanted) = &rule.acts {
+        check_statements(rule.outcome, wanted)?;
+    }
+    speaks_of_its_act(&rule.acts, &rule.conditions)?;
     rule.conditions.hours.iter().chain(rule.automatic.iter().map(|a| &a.hours)).try_for_each(check_hours)
+}
+
+/// Longest name the target keeps, in bytes; what a longer one in a rule stands for, nothing there is called
+/// (PostgreSQL manual, "Identifiers and Key Words").
+const NAME_BYTES_MAX: usize = 63;
+
+fn check_statements(outcome: Outcome, wanted: &StatementMatch) -> Result<(), String> {
+    if outcome == Outcome::Justify {
+        return Err(
+            "a statement is asked for under its connection's reason; use `justify` in a rule on `connect`".into()
+        );
+    }
+    let patterns = wanted.relations.iter().chain(&wanted.functions);
+    let mut names = patterns.flat_map(|p| [&p.schema, &p.name]).flatten();
+    match names.find(|name| name.len() > NAME_BYTES_MAX) {
+        Some(long) => {
+            Err(format!("`{long}` has more than {NAME_BYTES_MAX} bytes; nothing is called that on the target"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// A condition that means nothing for the rule's act would promise what nobody keeps.
+fn speaks_of_its_act(acts: &ActMatch, c: &Conditions) -> Result<(), String> {
+    let (connects, runs) = (*acts == ActMatch::Connect, matches!(acts, ActMatch::Run(_)));
+    let said = [
+        ("duration_max_minutes", c.duration_max_s.is_some(), connects),
+        ("ahead_max_minutes", c.ahead_max_s.is_some(), connects),
+        ("hours", !c.hours.is_empty(), connects),
+        ("exclusive", c.exclusive, connects),
+        ("sessions_max", c.sessions_max.is_some(), connects),
+        ("reset_after_use", c.reset_after_use, connects),
+        ("recording", c.recording != Recording::Normal, connects),
+        ("reason_chars_min", c.reason_chars_min.is_some(), !runs),
+        ("reasons", c.reasons.is_some(), !runs),
+        ("ticket", c.ticket, !runs),
+        ("transaction_hold_max_s", c.transaction_hold_max_s.is_some(), runs),
+        ("same_session", c.same_session, runs),
+    ];
+    let Some((name, ..)) = said.iter().find(|(_, is_said, means)| *is_said && !means) else { return Ok(()) };
+    let acts = if matches!(*name, "transaction_hold_max_s" | "same_session") { "query" } else { "connect" };
+    Err(format!("`{name}` means nothing for this act; remove it, or say it in a rule on `{acts}`"))
 }
 
 fn check_hours(open: &Hours) -> Result<(), String> {

@@ -176,6 +176,37 @@ fn nobody_locks_every_administrator_out() {
           no: the policy cannot be applied: no administrator could get a change approved any more; let a rule on `administer` name others who decide
         ",
     );
+    // One person counts once: two levels of the same two administrators, one of whom asks, can never pass.
+    check(
+        "
+        apply
+        zoe administers
+        rule administer approve by admins admins
+        apply
+          no: the policy cannot be applied: no administrator could get a change approved any more; let a rule on `administer` name others who decide
+        ",
+    );
+}
+
+/// A condition that nobody keeps is refused when it is saved.
+#[test]
+fn conditions_that_mean_nothing_for_an_act_are_refused() {
+    check(
+        "
+        rule update approve by dba with exclusive
+        apply
+          no: the policy cannot be applied: rule `rule 1`: `exclusive` means nothing for this act; remove it, or say it in a rule on `connect`
+        rule connect approve by dba with same-session
+        apply
+          no: the policy cannot be applied: rule `rule 1`: `same_session` means nothing for this act; remove it, or say it in a rule on `query`
+        rule administer approve by sec with hours=09:00-17:00
+        apply
+          no: the policy cannot be applied: rule `rule 1`: `hours` means nothing for this act; remove it, or say it in a rule on `connect`
+        rule update justify
+        apply
+          no: the policy cannot be applied: rule `rule 1`: a statement is asked for under its connection's reason; use `justify` in a rule on `connect`
+        ",
+    );
 }
 
 #[test]
@@ -239,7 +270,7 @@ fn r87_only_super_administrators_change_roles_once_there_is_one() {
 }
 
 #[test]
-fn r38_whoever_could_have_become_somebody_by_a_link_is_not_decided_for_by_them() {
+fn r38_who_may_be_one_by_a_link_to_a_password_decides_nothing_for_the_other() {
     check(
         "
         rule connect approve by dba
@@ -249,6 +280,10 @@ fn r38_whoever_could_have_become_somebody_by_a_link_is_not_decided_for_by_them()
           root can become zoe
         root proposes bob joins sec
           no: nobody can decide this: level 1 has no approver besides the requester; an administrator must name an approver
+        zoe proposes bob joins sec
+          no: nobody can decide this: level 1 has no approver besides the requester; an administrator must name an approver
+        the operator links zoe
+          the operator can become zoe
         zoe proposes bob joins sec
           #1 made, approve
           level 1 waits for root
@@ -261,22 +296,48 @@ fn r38_whoever_could_have_become_somebody_by_a_link_is_not_decided_for_by_them()
         alice links bob
           alice can become bob
         bob approves #2
-          no: the requester made the last link to your password, so somebody else must decide this
+          no: you and the requester may be one by a link to a password; somebody else must decide this, or make one of you a link
         carol approves #2
           carol approves level 1
           #2 approved, grant 2 10:00-11:00
-        alice asks 12:00-13:00
-          #3 made, approve
-          level 1 waits for carol
-        alice links carol
-          alice can become carol
-          level 1 blocked
-          administrators are alarmed
+        ",
+    );
+}
+
+/// Whoever stands between: a link made by somebody who may be somebody else, one's own link, two links by one.
+#[test]
+fn r38_links_are_followed_to_whoever_could_stand_behind_them() {
+    check(
+        "
+        rule connect approve by dba
+        apply
+        alice links bob
+          alice can become bob
+        bob links carol
+          bob can become carol
+        alice asks 10:00-11:00
+          no: nobody can decide this: level 1 has no approver besides the requester; an administrator must name an approver
+        bob links bob
+          bob can become bob
+        alice asks 10:00-11:00
+          no: nobody can decide this: level 1 has no approver besides the requester; an administrator must name an approver
         root links bob
           root can become bob
-        bob approves #3
+        alice asks 10:00-11:00
+          #1 made, approve
+          level 1 waits for bob
+        root links alice
+          root can become alice
+          level 1 blocked
+          administrators are alarmed
+        bob approves #1
+          no: you and the requester may be one by a link to a password; somebody else must decide this, or make one of you a link
+        dave links alice
+          dave can become alice
+          level 1 freed, waits for bob
+        bob approves #1
           bob approves level 1
-          #3 approved, grant 3 12:00-13:00
+          #1 approved, grant 1 10:00-11:00
         ",
     );
 }

@@ -211,6 +211,51 @@ fn r39_a_rejected_review_revokes() {
     );
 }
 
+/// Whoever was said no to cannot be in at once again: not for the same account, by whichever no.
+#[test]
+fn r39_after_a_no_there_is_no_emergency_for_a_day() {
+    let lately = "no: approvers said no to this within a day; no emergency overrides that";
+    let story = "
+        rule connect approve by dba with emergency=600
+        apply
+        alice asks 09:00-12:00
+          #1 made, approve
+          level 1 waits for bob, carol
+        alice declares #1
+          #1 emergency, opens 09:10, told bob, carol
+        bob stops #1
+          #1 emergency stopped by bob
+        alice withdraws #1
+          #1 canceled
+        alice asks 09:00-11:00
+          #2 made, approve
+          level 1 waits for bob, carol
+        alice declares #2
+          LATELY
+        at 09:30+1d
+        tick
+          #2 expired
+        alice asks 34:00-35:00
+          #3 made, approve
+          level 1 waits for bob, carol
+        alice declares #3
+          #3 emergency, opens 33:40, told bob, carol
+        at 33:40
+        tick
+          #3 approved, grant 1 33:40-34:40
+        bob rejects #3
+          bob reviews level 1: rejects
+          #3 revoked by bob
+          grant 1 ended, revoked
+        alice asks 36:00-37:00
+          #4 made, approve
+          level 1 waits for bob, carol
+        alice declares #4
+          LATELY
+        ";
+    check(&story.replace("LATELY", lately).replace("09:30+1d", "33:30"));
+}
+
 #[test]
 fn r39_any_approver_stops_the_countdown() {
     check(
@@ -299,7 +344,7 @@ fn r39_not_after_a_disapproval_within_a_day_and_only_if_every_rule_allows_it() {
           #2 made, approve
           level 1 waits for bob, carol
         alice declares #2
-          no: this was disapproved within the last 24 hours; an emergency cannot override that
+          no: approvers said no to this within a day; no emergency overrides that
         rule connect approve by dba with emergency
         rule connect approve by sec
         apply

@@ -267,6 +267,35 @@ fn r55_the_end_of_a_connect_grant_ends_what_hangs_on_it() {
     );
 }
 
+/// What was only allowed or justified ends when the rules want people to approve it; what people approved stands.
+#[test]
+fn r8_what_nobody_approved_ends_when_approval_is_demanded() {
+    check(
+        "
+        rule connect allow
+        apply
+        alice opens
+          #1 made, allow
+          #1 approved, grant 1 09:00-17:00
+          session 1 opened under grant 1, first use
+        rule connect approve by dba
+        apply
+          grant 1 ended, overruled
+          session 1 must be cut
+        alice asks 09:00-12:00
+          #2 made, approve
+          level 1 waits for bob, carol
+        bob approves #2
+          bob approves level 1
+          #2 approved, grant 2 09:00-12:00
+        rule connect approve by sec
+        apply
+        alice opens
+          session 2 opened under grant 2, first use
+        ",
+    );
+}
+
 #[test]
 fn r8_a_new_deny_ends_sessions_statements_and_what_waits() {
     check(

@@ -44,3 +44,9 @@ ids! {
     /// A live use of a grant.
     SessionId shown as "session {}";
 }
+
+impl PersonId {
+    /// Whoever runs the server: named where something is done on its machine, by nobody who is signed in. Ids of people
+    /// begin at 1.
+    pub const OPERATOR: PersonId = PersonId(0);
+}

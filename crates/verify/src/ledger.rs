@@ -26,8 +26,8 @@ pub(crate) struct Ledger {
     pub(crate) hanging: BTreeMap<GrantId, BTreeSet<RequestId>>,
     /// Accounts in exclusive use.
     pub(crate) held: BTreeMap<AccountId, GrantId>,
-    /// Who made the last link to whose password.
-    pub(crate) links: BTreeMap<PersonId, PersonId>,
+    /// Who could have become whom by links to passwords: the maker of the last, and whoever could have become the maker.
+    pub(crate) links: BTreeMap<PersonId, BTreeSet<PersonId>>,
     /// Rights to decide that were lent.
     pub(crate) lent: BTreeMap<DelegationId, Lent>,
     /// Policy and directory.
@@ -144,7 +144,7 @@ impl Ledger {
             }
             Event::Delegated { delegation, from, to, window } => self.delegated(at, delegation, from, to, window),
             Event::LinkMade { person, by } => {
-                self.links.insert(person, by);
+                self.link_made(person, by);
                 Ok(())
             }
             Event::DelegationEnded { delegation, .. } => self.delegation_ended(at, delegation),
@@ -154,7 +154,7 @@ impl Ledger {
             Event::RequestDisapproved { request, by } => self.disapproved(at, request, by),
             Event::RequestCanceled { request } => self.canceled(request),
             Event::RequestExpired { request } => self.expired(request),
-            Event::RequestRevoked { request, by, .. } => self.revoked(request, by),
+            Event::RequestRevoked { request, by, .. } => self.revoked(at, request, by),
             Event::GrantEnded { grant, how } => self.grant_ended(grant, how),
             Event::SessionOpened { session, grant, first_use, .. } => self.opened(at, session, grant, first_use),
             Event::SessionClosed { session, .. } => self.closed(session),

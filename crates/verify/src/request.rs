@@ -21,7 +21,7 @@ pub(crate) struct Request {
     pub(crate) emergency: Option<Emergency>,
     /// What approvers said of an emergency afterwards, one a person.
     pub(crate) reviews: BTreeMap<PersonId, Ballot>,
-    pub(crate) disapproved_at: Option<Timestamp>,
+    pub(crate) refused_at: Option<Timestamp>,
     /// What it yielded.
     pub(crate) grant: Option<GrantId>,
 }
@@ -153,7 +153,7 @@ impl Ledger {
             votes: BTreeMap::new(),
             emergency: None,
             reviews: BTreeMap::new(),
-            disapproved_at: None,
+            refused_at: None,
             grant: None,
         };
         self.requests.insert(id, request);
@@ -305,7 +305,7 @@ impl Ledger {
         ensure(rejected, || format!("`{id}` is disapproved without the rejections that takes"))?;
         let one_of_them = request.votes.get(&by).is_some_and(|b| b.verdict == Verdict::Reject);
         ensure(one_of_them, || format!("`{id}` is disapproved in the name of `{by}`, who did not reject it"))?;
-        self.request_mut(id)?.disapproved_at = Some(at);
+        self.request_mut(id)?.refused_at = Some(at);
         self.settle(id, Status::Disapproved)
     }
 
@@ -327,11 +327,12 @@ impl Ledger {
         self.settle(id, Status::Expired)
     }
 
-    pub(crate) fn revoked(&mut self, id: RequestId, by: PersonId) -> Result<(), Wrong> {
-        let request = self.request(id)?;
+    pub(crate) fn revoked(&mut self, at: Timestamp, id: RequestId, by: PersonId) -> Result<(), Wrong> {
+        let request = self.request_mut(id)?;
         let status = request.status;
         ensure(status == Status::Approved, || format!("`{by}` revokes `{id}`, which is {status}"))?;
         ensure(by != request.made.person.id, || format!("`{by}` revokes their own request `{id}`"))?;
+        request.refused_at = request.emergency.as_ref().filter(|e| e.opened).map(|_| at);
         self.settle(id, Status::Revoked)
     }
 

@@ -2,13 +2,16 @@
 
 use crate::ledger::{Ledger, Next, Wrong, ensure, ensure_next};
 use crate::request::{Ballot, Request, Status, Track, inside, is_named, least};
-use crate::usage::{Stage, same_target};
+use crate::usage::Stage;
 use countersign_journal::{
-    Act, DelegationId, Event, Evidence, GrantId, PersonId, RequestId, Seconds, Terms, Timestamp, Verdict, Window,
+    DelegationId, Event, Evidence, GrantId, PersonId, RequestId, Seconds, Terms, Timestamp, Verdict, Window,
 };
 
-/// How long after a disapproval the same cannot be had by emergency.
-const AFTER_DISAPPROVAL_S: Seconds = 24 * 3600;
+use std::collections::BTreeSet;
+use std::mem::discriminant;
+
+/// How long after a no the same cannot be had by emergency.
+const AFTER_REFUSAL_S: Seconds = 24 * 3600;
 
 /// A right to decide, lent.
 pub(crate) struct Lent {
@@ -71,14 +74,26 @@ impl Ledger {
         let requester = request.made.person.id;
         ensure(person != requester, || format!("`{person}` decides their own request `{id}`"))?;
         ensure(behalf != Some(requester), || format!("`{person}` decides `{id}` by a right of its requester"))?;
-        let derived = [Some(person), behalf].into_iter().flatten().any(|p| self.links.get(&p) == Some(&requester));
-        ensure(!derived, || {
-            format!("`{person}` decides `{id}`, whose requester made the last link to their password")
-        })?;
+        let behind = |p: PersonId| self.links.get(&p).into_iter().flatten().copied().chain([p]).collect();
+        let requesters: BTreeSet<PersonId> = behind(requester);
+        let derived = [Some(person), behalf].into_iter().flatten().any(|p| !behind(p).is_disjoint(&requesters));
+        ensure(!derived, || format!("`{person}` decides `{id}` and may be its requester, by links to passwords"))?;
         let again = request.counts(person) || behalf.is_some_and(|p| request.counts(p));
         ensure(!again, || format!("`{person}`, or whose right they use, decides `{id}` a second time"))?;
         let lent = behalf.is_none_or(|from| self.borrowers(at).contains(&(from, person)));
         ensure(lent, || format!("`{person}` decides `{id}` by a right that was not lent to them"))
+    }
+
+    /// Whoever makes a link to a password may be its person from then on, and so may whoever may be the maker. The operator
+    /// of the server, who could be anybody, ends that; a link to one's own password does not.
+    pub(crate) fn link_made(&mut self, person: PersonId, by: PersonId) {
+        if by == PersonId::OPERATOR {
+            self.links.remove(&person);
+        } else if by != person {
+            let mut behind = self.links.get(&by).cloned().unwrap_or_default();
+            behind.insert(by);
+            self.links.insert(person, behind);
+        }
     }
 
     pub(crate) fn escalated(&mut self, at: Timestamp, event: &Event) -> Result<(), Wrong> {
@@ -129,16 +144,16 @@ impl Ledger {
         ensure(*opens_at >= at.plus(countdown), || format!("the emergency of `{id}` opens before its countdown ends"))?;
         ensure(!approvers.contains(&request.made.person.id), || format!("the requester of `{id}` is told to review"))?;
         let lately = self.requests.values().find(|r| {
-            let when = r.disapproved_at.is_some_and(|d| at.seconds_since(d) < AFTER_DISAPPROVAL_S);
-            when && r.made.person.id == request.made.person.id
-                && same_target(&r.made.target, &request.made.target)
-                && same_act(&r.made.act, &request.made.act)
+            let stopped = r.emergency.as_ref().filter(|e| e.stopped).map(|e| e.opens_at);
+            let refused = [r.refused_at, stopped].into_iter().flatten();
+            let (kind, account) = (discriminant(&r.made.act), r.made.target.account);
+            r.made.person.id == request.made.person.id
+                && (kind, account) == (discriminant(&request.made.act), request.made.target.account)
+                && refused.into_iter().any(|when| at.seconds_since(when) < AFTER_REFUSAL_S)
         });
-        if let Some(disapproved) = lately {
-            return Err(format!(
-                "the emergency of `{id}` overrides `{}`, disapproved within a day",
-                disapproved.made.request
-            ));
+        if let Some(refused) = lately {
+            let refused = refused.made.request;
+            return Err(format!("the emergency of `{id}` overrides `{refused}`, which was said no to within a day"));
         }
         let emergency = Emergency { opens_at: *opens_at, stopped: false, opened: false };
         self.request_mut(*id)?.emergency = Some(emergency);
@@ -229,13 +244,5 @@ impl Ledger {
         ensure(within, || format!("`{id}` is changed to more than was signed"))?;
         self.grant_mut(id)?.terms = terms;
         Ok(())
-    }
-}
-
-fn same_act(a: &Act, b: &Act) -> bool {
-    match (a, b) {
-        (Act::Connect, Act::Connect) => true,
-        (Act::Run(a), Act::Run(b)) => a.attempt == b.attempt,
-        _ => false,
     }
 }

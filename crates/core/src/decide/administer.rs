@@ -9,6 +9,7 @@ use super::ask::Wanted;
 use super::ending;
 use crate::digest;
 use crate::directory::{About, Directory};
+use crate::monitor;
 use crate::permission::{Permission, Role};
 use crate::planted::{self, Fault};
 use crate::refusal::Refusal;
@@ -138,9 +139,9 @@ pub fn stays_changeable(policy: &Rulebook, directory: &Roster) -> Result<(), Ref
     let decidable = |facts: &PersonFacts| {
         let ruling = ruling(policy, directory, facts);
         let about = About { requester: facts.id, account };
-        let held =
-            |l: &countersign_journal::Level| directory.holders(&l.authority, about).len() >= l.approvals as usize;
-        ruling.outcome != Outcome::Deny && ruling.tracks.iter().flat_map(|t| &t.levels).all(held)
+        // One person counts once, on whichever level of whichever track.
+        let levels: Vec<_> = ruling.tracks.into_iter().flat_map(|t| t.levels).collect();
+        ruling.outcome != Outcome::Deny && monitor::too_few(directory, &levels, about).is_none()
     };
     let facts = directory.administrators().into_iter().filter_map(|p| directory.person_facts(p));
     match (directory.administrators().is_empty(), facts.filter(decidable).count()) {

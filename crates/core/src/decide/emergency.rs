@@ -12,12 +12,13 @@ use crate::refusal::Refusal;
 use crate::ruling::{Asked, rule};
 use crate::state::{GrantStage, Request, Status, same_target};
 use countersign_journal::{
-    Act, Commitment, Event, Evidence, GrantEnd, Outcome, PersonId, RequestId, Seconds, Terms, Verdict, Window,
+    Act, Commitment, Event, Evidence, GrantEnd, Outcome, PersonId, RequestId, Seconds, Terms, Timestamp, Verdict,
+    Window,
 };
 use std::collections::BTreeSet;
 
-/// How long after a Disapproved the same person cannot have the same by emergency.
-const AFTER_DISAPPROVAL_S: Seconds = 24 * 3600;
+/// How long after a no the same person cannot have the same by emergency.
+const AFTER_REFUSAL_S: Seconds = 24 * 3600;
 
 /// The requester declares an emergency on a request that waits.
 pub(super) fn declare(world: &World<'_>, call: &EmergencyCall) -> Result<Vec<Event>, Refusal> {
@@ -32,8 +33,8 @@ pub(super) fn declare(world: &World<'_>, call: &EmergencyCall) -> Result<Vec<Eve
         return Err(Refusal::EmergencyDeclared);
     }
     let countdown_s = allowed(world, request)?;
-    if recently_disapproved(world, request) {
-        return Err(Refusal::DisapprovedLately);
+    if refused_lately(world, request) {
+        return Err(Refusal::RefusedLately);
     }
     if call.evidence < Evidence::SecondFactor {
         return Err(Refusal::EvidenceTooWeak);
@@ -63,17 +64,20 @@ fn allowed(world: &World<'_>, request: &Request) -> Result<Seconds, Refusal> {
     Ok(now.emergency.map_or(then.countdown_s, |e| e.countdown_s.max(then.countdown_s)))
 }
 
-fn recently_disapproved(world: &World<'_>, request: &Request) -> bool {
+/// Whether approvers said no lately to the same person on the same account for the same act, whichever statement or
+/// database it was: a request was disapproved, an emergency stopped, or one that was opened taken away.
+fn refused_lately(world: &World<'_>, request: &Request) -> bool {
     let same = |r: &&Request| {
-        let act = match (&r.act, &request.act) {
-            (Act::Connect, Act::Connect) => same_target(&r.target, &request.target),
-            (Act::Run(a), Act::Run(b)) => a.attempt == b.attempt,
-            _ => false,
-        };
-        let lately = || r.settled_at.is_some_and(|at| world.now.seconds_since(at) < AFTER_DISAPPROVAL_S);
-        r.person.id == request.person.id && r.status == Status::Disapproved && act && lately()
+        let act = matches!((&r.act, &request.act), (Act::Connect, Act::Connect) | (Act::Run(_), Act::Run(_)));
+        act && r.person.id == request.person.id && r.target.account == request.target.account
     };
-    world.state.requests.values().rev().find(same).is_some()
+    let lately = |at: Timestamp| world.now.seconds_since(at) < AFTER_REFUSAL_S;
+    let refused = |r: &Request| {
+        let stopped = r.emergency.as_ref().is_some_and(|e| e.stopped_by.is_some() && lately(e.opens_at));
+        let ended = r.status == Status::Disapproved || (r.status == Status::Revoked && r.was_emergency());
+        stopped || (ended && r.settled_at.is_some_and(lately))
+    };
+    world.state.requests.values().rev().filter(same).any(refused)
 }
 
 /// The grant of an emergency: from now on, for as long as was asked.

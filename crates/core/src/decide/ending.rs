@@ -10,7 +10,7 @@ use crate::refusal::Refusal;
 use crate::roster::Roster;
 use crate::rulebook::Rulebook;
 use crate::ruling::{Asked, rule};
-use crate::state::{Grant, GrantKind, GrantStage, Request, Status};
+use crate::state::{Grant, GrantKind, GrantStage, Request, Status, same_target};
 use countersign_journal::{Act, Commitment, Event, GrantEnd, GrantId, Outcome, PersonId, RequestId, Terms, Window};
 
 /// The requester takes a request back while pending, or approved but unused (R34).
@@ -157,7 +157,7 @@ pub(super) fn tick(world: &World<'_>) -> Vec<Event> {
 }
 
 /// What a new policy or directory ends: everything of people and targets that are gone or disabled, everything a rule
-/// now denies, waiting or granted, sessions and single statements alike, and every other change, which started from what
+/// now denies or that was allowed and now needs more, waiting or granted, sessions and single statements alike, and every other change, which started from what
 /// is no longer in force. Levels that lost their approvers escalate or are blocked.
 pub(super) fn overruled(
     world: &World<'_>,
@@ -186,8 +186,10 @@ fn still_allowed(request: &Request, policy: &Rulebook, directory: &Roster) -> bo
     let person = directory.person_facts(request.person.id);
     let target = directory.target_facts(request.target.account, Some(&request.target.database));
     match (person, target) {
-        (Some(person), Some(target)) if target.pin == request.target.pin || planted::is(Fault::PinNotAsked) => {
-            rule(policy, &person, &target, Asked::from(&request.act)).outcome != Outcome::Deny
+        (Some(person), Some(target)) if same_target(&target, &request.target) => {
+            // What people approved stands, unless a rule denies it now; what was only allowed needs them now (R8, R20).
+            let ruled = rule(policy, &person, &target, Asked::from(&request.act)).outcome;
+            ruled != Outcome::Deny && (ruled <= request.ruling.outcome || planted::is(Fault::AllowedOutlivesItsRule))
         }
         _ => false,
     }

@@ -11,25 +11,24 @@ use crate::state::{Request, State, Status, Track};
 use countersign_journal::{Authority, Event, PersonId, Timestamp};
 use std::collections::BTreeSet;
 
-/// Who holds the authority and can use it against this requester: nobody can whom the requester could have become by the
-/// last link to their password, for that would be an authority derived from the requester (R38).
+/// Who holds the authority and can use it against this requester: nobody can who may be the same by a link to a password,
+/// for that would be a decision of the requester's own (R38).
 pub(super) fn holders(world: &World<'_>, authority: &Authority, about: About) -> BTreeSet<PersonId> {
     let mut holders = world.directory.holders(authority, about);
     holders.retain(|p| !linked(world, *p, about.requester));
     holders
 }
 
-/// Whether the last link to this person's password was made by the requester.
+/// Whether the person may be the requester by a link to a password.
 fn linked(world: &World<'_>, person: PersonId, requester: PersonId) -> bool {
-    world.state.links.get(&person) == Some(&requester) && !planted::is(Fault::LinkLendsAuthority)
+    person != requester && world.state.may_be_one(person, requester)
 }
 
-/// A link that can replace a password, and what follows for the levels its maker waits for.
+/// A link that can replace a password, and what follows for the levels that are open.
 pub(super) fn link_made(world: &World<'_>, person: PersonId, by: PersonId) -> Vec<Event> {
     let made = Event::LinkMade { person, by };
-    let waiting = world.state.waiting().filter(|r| r.person.id == by);
     let mut after = State {
-        requests: waiting.map(|r| (r.id, r.clone())).collect(),
+        requests: world.state.waiting().map(|r| (r.id, r.clone())).collect(),
         delegations: world.state.delegations.clone(),
         links: world.state.links.clone(),
         ..State::default()
@@ -80,10 +79,12 @@ pub(super) fn standing(
     if person == request.person.id && !planted::is(Fault::OwnVoteCounts) {
         return Err(Refusal::OwnRequest);
     }
-    if linked(world, person, request.person.id) {
-        return Err(Refusal::LinkByRequester);
+    let lends = planted::is(Fault::LinkLendsAuthority);
+    if linked(world, person, request.person.id) && !lends {
+        return Err(Refusal::MayBeOne);
     }
-    let holders = holders(world, authority, request.about());
+    let about = request.about();
+    let holders = if lends { world.directory.holders(authority, about) } else { holders(world, authority, about) };
     let voters = || request.tracks.iter().flat_map(|t| &t.votes).map(|v| v.approver);
     let counted: BTreeSet<PersonId> =
         if planted::is(Fault::LenderCountsToo) { voters().collect() } else { request.counted().collect() };

@@ -341,3 +341,8 @@ fn planted_evidence_not_asked_is_caught() {
 fn planted_pin_not_asked_is_caught() {
     check_caught(Fault::PinNotAsked, 14, 4000);
 }
+
+#[test]
+fn planted_allowed_outlives_its_rule_is_caught() {
+    check_caught(Fault::AllowedOutlivesItsRule, 1, 1000);
+}

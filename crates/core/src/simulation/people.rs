@@ -204,7 +204,8 @@ fn rule(rng: &mut Rng, directory: &Directory, n: u64, workflows: u64) -> Rule {
     let outcome = match rng.u32(0..100) {
         0..=54 => Outcome::Approve,
         55..=79 => Outcome::Allow,
-        80..=94 => Outcome::Justify,
+        80..=94 if connects || administers => Outcome::Justify,
+        80..=94 => Outcome::Allow,
         _ => Outcome::Deny,
     };
     let subjects = if broad { Subjects::default() } else { subjects(rng, directory) };
@@ -230,7 +231,18 @@ fn rule(rng: &mut Rng, directory: &Directory, n: u64, workflows: u64) -> Rule {
         emergency: (outcome == Outcome::Approve && !administers && chance(rng, 85))
             .then(|| Emergency { countdown_s: one(rng, &[0, 60, 600, 3_600]) }),
         subjects,
-        conditions: conditions(rng),
+        conditions: meant(conditions(rng), administers, connects),
+    }
+}
+
+/// Only what means something for the act.
+fn meant(all: Conditions, administers: bool, connects: bool) -> Conditions {
+    let (evidence, same_session) = (all.evidence, all.same_session && !connects && !administers);
+    let (reason_chars_min, reasons, ticket) = (all.reason_chars_min, all.reasons.clone(), all.ticket);
+    match (administers, connects) {
+        (true, _) => Conditions { reason_chars_min, reasons, ticket, evidence, ..Conditions::default() },
+        (false, true) => Conditions { same_session, ..all },
+        (false, false) => Conditions { same_session, evidence, ..Conditions::default() },
     }
 }
 

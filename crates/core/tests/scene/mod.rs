@@ -124,6 +124,7 @@ impl Stage {
                 outcome: RunOutcome::Completed { rows: 1 },
             },
             ["planned", unit, rest @ ..] => plan::used(unit, rest),
+            ["the", "operator", "links", who] => Input::MakeLink { person: person(who), by: PersonId::OPERATOR },
             [who, verb @ ("joins" | "leaves" | "disabled" | "manages" | "administers"), rest @ ..] => {
                 return self.in_force(self.changed(who, verb, rest).into(), self.state.policy.clone());
             }
@@ -514,7 +515,7 @@ fn period(text: &str) -> Window {
 
 /// The name of a member of the cast.
 fn name(id: PersonId) -> &'static str {
-    PEOPLE[id.0 as usize - 1]
+    if id == PersonId::OPERATOR { "the operator" } else { PEOPLE[id.0 as usize - 1] }
 }
 
 /// A moment of the day.

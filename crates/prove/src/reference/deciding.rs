@@ -5,7 +5,7 @@ use countersign_core::{Position, Status, Vote};
 use countersign_journal::{
     AccountId, Authority, GrantId, GroupId, Level, PersonId, RequestId, TimeoutAction, Timestamp, Verdict, Window,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 const DAY_S: u64 = 24 * 3600;
 
@@ -65,14 +65,21 @@ impl Reference {
         known.members.iter().copied().chain(inner).collect()
     }
 
-    /// Whether the requester could have become this person by the last link to their password.
-    fn could_be(&self, person: PersonId, requester: PersonId) -> bool {
-        let last = self.links.iter().rev().find(|(whose, _)| *whose == person);
-        last.is_some_and(|(_, maker)| *maker == requester)
+    /// Everyone who could be acting as this person: themselves, and whom links to passwords let become them.
+    fn behind(&self, person: PersonId) -> BTreeSet<PersonId> {
+        let mut all: BTreeMap<PersonId, BTreeSet<PersonId>> = BTreeMap::new();
+        let of = |all: &BTreeMap<PersonId, BTreeSet<PersonId>>, p: PersonId| {
+            all.get(&p).into_iter().flatten().copied().chain([p]).collect::<BTreeSet<_>>()
+        };
+        for (whose, maker) in self.links.iter().filter(|(whose, maker)| whose != maker) {
+            let makers = of(&all, *maker);
+            all.insert(*whose, makers);
+        }
+        of(&all, person)
     }
 
     fn fit(&self, person: PersonId, requester: PersonId) -> bool {
-        self.here(person) && person != requester && !self.could_be(person, requester)
+        self.here(person) && self.behind(person).is_disjoint(&self.behind(requester))
     }
 
     /// Those who decide in their own right.
@@ -309,9 +316,12 @@ impl Reference {
         let waits = request.status == Status::Pending && now < request.window.end;
         (request.who == by && waits && request.urgent.is_none() && request.run.is_none()).then_some(())?;
         let countdown = self.setting.emergency?;
-        let no = |r: &&Asked| r.who == by && r.account == request.account && r.status == Status::Disapproved;
-        let lately = |r: &Asked| now.seconds_since(r.settled) < DAY_S && r.run.is_none();
-        (!self.requests.iter().filter(no).any(lately)).then_some(())?;
+        let same = |r: &&Asked| r.who == by && r.account == request.account && r.run.is_none();
+        let lately = |at| now.seconds_since(at) < DAY_S;
+        let ended = |r: &Asked| r.status == Status::Disapproved || (r.status == Status::Revoked && r.opened_urgently);
+        let stopped = |r: &Asked| r.urgent.is_some_and(|(opens, stopped)| stopped && lately(opens));
+        let no = |r: &Asked| stopped(r) || (ended(r) && lately(r.settled));
+        (!self.requests.iter().filter(same).any(no)).then_some(())?;
         self.requests[n].urgent = Some((now.plus(countdown), false));
         if countdown == 0 {
             self.open_urgently(n, now)?;

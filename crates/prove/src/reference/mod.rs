@@ -178,9 +178,7 @@ impl Reference {
             Input::MakeLink { person, by } => {
                 self.links.push((*person, *by));
                 for request in 0..self.requests.len() {
-                    if self.requests[request].who == *by {
-                        self.look_again(request, now);
-                    }
+                    self.look_again(request, now);
                 }
                 Some(())
             }

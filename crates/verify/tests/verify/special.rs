@@ -204,15 +204,25 @@ fn r37_forged_edits() {
     });
 }
 
-/// R38: whom the requester could have become by a link decides nothing of theirs.
+/// R38: who may be the requester by links to passwords decides nothing of theirs.
 #[test]
 fn r38_forged_links() {
+    let may_be_one = "may be its requester, by links to passwords";
     for person in [DAVE, ERIN] {
         let mut forged = day();
         let vote = forged.find(0, |e| matches!(e, Event::Voted { .. }));
         forged.insert(vote, Event::LinkMade { person, by: ALICE });
-        refused(&forged, "whose requester made the last link to their password");
-        forged.insert(vote + 1, Event::LinkMade { person, by: CAROL });
+        refused(&forged, may_be_one);
+        forged.insert(vote + 1, Event::LinkMade { person, by: person });
+        refused(&forged, may_be_one);
+        forged.insert(vote + 2, Event::LinkMade { person, by: CAROL });
         assert!(verify(forged.export().0.as_slice(), None).is_ok(), "somebody else's link since");
+        forged.insert(vote + 3, Event::LinkMade { person: ALICE, by: CAROL });
+        refused(&forged, may_be_one);
+        forged.insert(vote + 4, Event::LinkMade { person: ALICE, by: PersonId::OPERATOR });
+        assert!(verify(forged.export().0.as_slice(), None).is_ok(), "the operator's link since");
+        forged.insert(vote + 5, Event::LinkMade { person: CAROL, by: ALICE });
+        forged.insert(vote + 6, Event::LinkMade { person, by: CAROL });
+        refused(&forged, may_be_one);
     }
 }

@@ -26,7 +26,8 @@ pub(super) struct Witness {
     sessions: BTreeMap<SessionId, SeenSession>,
     delegations: BTreeMap<DelegationId, Lent>,
     /// Who made the last link to whose password.
-    links: BTreeMap<PersonId, PersonId>,
+    /// Pairs of whom somebody could have become, and who.
+    links: BTreeSet<(PersonId, PersonId)>,
 }
 
 struct Seen {
@@ -120,9 +121,7 @@ impl Witness {
                 self.emergency(directory, now, event)?;
             }
             Event::Reviewed { .. } => self.reviewed(directory, now, event)?,
-            Event::LinkMade { person, by } => {
-                self.links.insert(*person, *by);
-            }
+            Event::LinkMade { person, by } => self.linked(*person, *by),
             Event::Delegated { .. } | Event::DelegationEnded { .. } => self.delegation(directory, now, event)?,
             Event::GrantEdited { grant, by, terms, .. } => self.edited(directory, now, *grant, *by, *terms)?,
             Event::Voted { .. } => self.voted(directory, now, event)?,
@@ -512,6 +511,8 @@ impl Witness {
                 }
             };
             ensure(ruled != Outcome::Deny, 1, || format!("{id} lives and the rules deny it"))?;
+            let less = ruled <= made.ruling.outcome || matches!(made.act, Act::Administer(_));
+            ensure(less, 1, || format!("{id} lives by less than the rules demand"))?;
         }
         Ok(())
     }

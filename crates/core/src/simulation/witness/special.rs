@@ -14,6 +14,24 @@ use std::collections::BTreeSet;
 const DAY: i64 = 86_400_000_000;
 
 impl Witness {
+    /// A link to a password: what it makes possible in place of the one before.
+    pub(super) fn linked(&mut self, person: PersonId, by: PersonId) {
+        if by == person {
+            return;
+        }
+        let mut behind: Vec<PersonId> = self.links.iter().filter(|(p, _)| *p == by).map(|(_, b)| *b).collect();
+        behind.push(by);
+        self.links.retain(|(p, _)| *p != person);
+        self.links.extend(behind.into_iter().map(|b| (person, b)));
+    }
+
+    /// Whether two may be one by links.
+    fn one(&self, a: PersonId, b: PersonId) -> bool {
+        let could = |who, whom| who == whom || self.links.contains(&(whom, who));
+        let all = self.links.iter().map(|(_, by)| *by).chain([a, b]);
+        all.into_iter().any(|who| could(who, a) && could(who, b))
+    }
+
     /// Whether a person may decide under an authority: their own, or lent by a holder.
     fn may(
         &self,
@@ -28,14 +46,14 @@ impl Witness {
                 .values()
                 .any(|d| d.to == p && d.covers(now) && self.holds(directory, authority, made, d.from))
         };
-        let derived = self.links.get(&p) == Some(&made.person.id);
+        let derived = self.one(p, made.person.id);
         let enabled = p != made.person.id && naive::enabled(directory, p);
         enabled && !derived && (self.holds(directory, authority, made, p) || lent())
     }
 
     /// Whether a person holds an authority that does not come from the requester.
     fn holds(&self, directory: &Directory, authority: &Authority, made: &RequestMade, p: PersonId) -> bool {
-        naive::holds(directory, authority, made, p) && self.links.get(&p) != Some(&made.person.id)
+        naive::holds(directory, authority, made, p) && !self.one(p, made.person.id)
     }
 
     fn able(
@@ -77,8 +95,8 @@ impl Witness {
         let seen = known(self.requests.get(&id), "the request decided")?;
         let requester = seen.made.person.id;
         ensure(person != requester && behalf != Some(requester), 3, || format!("the requester of {id} decides it"))?;
-        let derived = [Some(person), behalf].into_iter().flatten().any(|p| self.links.get(&p) == Some(&requester));
-        ensure(!derived, 3, || format!("{person} decides {id} and the requester could be them"))?;
+        let derived = [Some(person), behalf].into_iter().flatten().any(|p| self.one(p, requester));
+        ensure(!derived, 3, || format!("{person} decides {id} and may be the requester"))?;
         let counted: Vec<PersonId> = seen.counted().collect();
         let twice = counted.contains(&person) || behalf.is_some_and(|p| counted.contains(&p));
         ensure(!twice, 3, || format!("{person} or whom they stand for counts twice on {id}"))?;
@@ -213,13 +231,16 @@ impl Witness {
             ensure(!rules.iter().any(refuses), 9, || format!("{id} is an emergency that one rule does not allow"))?;
         }
         let lately = self.requests.values().any(|r| {
+            let connects = |act: &Act| *act == Act::Connect;
             let same = r.made.person.id == seen.made.person.id
-                && crate::state::same_target(&r.made.target, &seen.made.target)
-                && r.made.act == Act::Connect
-                && seen.made.act == Act::Connect;
-            same && r.status == Status::Disapproved && r.settled_at.is_some_and(|at| now.0 - at.0 < DAY)
+                && r.made.target.account == seen.made.target.account
+                && connects(&r.made.act) == connects(&seen.made.act);
+            let within = |at: Timestamp| now.0 - at.0 < DAY;
+            let ended = r.status == Status::Disapproved || (r.status == Status::Revoked && r.opened_early);
+            let stopped = r.emergency.as_ref().is_some_and(|e| e.stopped && within(e.opens_at));
+            same && (stopped || (ended && r.settled_at.is_some_and(within)))
         });
-        ensure(!lately, 9, || format!("{id} is an emergency for what was disapproved within a day"))?;
+        ensure(!lately, 9, || format!("{id} is an emergency for what was said no to within a day"))?;
         let seen = known(self.requests.get_mut(id), "the request declared")?;
         seen.emergency = Some(SeenEmergency { opens_at: *opens_at, stopped: false });
         Ok(())
