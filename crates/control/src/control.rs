@@ -39,6 +39,8 @@ pub struct Control(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) settings: Settings,
+    /// Held for as long as this process has the data folder.
+    _alone: std::fs::File,
     pub(crate) clock: Clock,
     pub(crate) store: Store,
     pub(crate) vault: Vault,
@@ -55,6 +57,16 @@ pub(crate) struct Inner {
     pub(crate) mock_key: [u8; 32],
 }
 
+/// Keeps every other process out of the data folder: there is one writer only.
+fn alone(data: &Path) -> Result<std::fs::File, Fault> {
+    let path = data.join("lock");
+    let file = std::fs::File::options().create(true).truncate(false).write(true).open(&path);
+    let file = file.map_err(|e| Fault::trouble(format!("`{}` cannot be written: {e}", path.display())))?;
+    file.try_lock()
+        .map_err(|_| Fault::Input(format!("`{}` is in use; stop the server that has it first", data.display())))?;
+    Ok(file)
+}
+
 impl Control {
     /// Opens an installed data folder, folds its journal and starts the writer. Sessions that were open when the
     /// server last stopped are closed, and what they ran without report is marked unknown.
@@ -67,6 +79,7 @@ impl Control {
         })?;
         let seal = serde_json::from_str(&seal).map_err(Fault::trouble)?;
         let vault = Vault::unseal(root, &seal)?;
+        let alone = alone(&settings.data)?;
         let store = Store::open(&settings.data).await?;
         let published = Arc::new(fold(&store).await?);
         let live = Arc::new(Live::default());
@@ -86,6 +99,7 @@ impl Control {
         tokio::spawn(writer.run(receiver));
         let control = Control(Arc::new(Inner {
             settings,
+            _alone: alone,
             clock,
             store,
             vault,

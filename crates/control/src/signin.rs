@@ -269,6 +269,17 @@ impl Control {
         self.make_invitation(person, Some(actor.person)).await
     }
 
+    /// Makes a one-time link for a person on the server's own machine, where whoever runs it could be anybody. It ends what
+    /// earlier links made possible.
+    ///
+    /// # Errors
+    /// When there is no such person, or trouble.
+    pub async fn invite_as_operator(&self, handle: &str) -> Result<String, Fault> {
+        let person = self.person_by_handle(handle).ok_or_else(|| Fault::Input(format!("there is no `{handle}`")))?;
+        self.submit(Input::MakeLink { person, by: PersonId::OPERATOR }, Vec::new()).await?;
+        self.make_invitation(person, None).await
+    }
+
     pub(crate) async fn make_invitation(&self, person: PersonId, by: Option<PersonId>) -> Result<String, Fault> {
         let token = dice::token()?;
         let expires_at = self.now().plus(INVITATION_S);

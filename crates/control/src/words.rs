@@ -250,6 +250,9 @@ pub(crate) fn touches(facts: &ActionFacts) -> Vec<String> {
 
 /// A person's handle, or the id when the directory no longer knows them.
 pub(crate) fn name(directory: &Directory, person: PersonId) -> String {
+    if person == PersonId::OPERATOR {
+        return "the operator of the server".to_owned();
+    }
     directory.people.get(&person).map_or_else(|| person.to_string(), |p| p.handle.clone())
 }
 

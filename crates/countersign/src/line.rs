@@ -43,6 +43,14 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+    /// Make a one-time link on this machine, for somebody nobody else can make one for; the server must be stopped.
+    Link {
+        /// Whose password it lets set.
+        handle: String,
+        /// The configuration file that `init` wrote.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
     /// Check an export, offline.
     Verify {
         /// A file made by `export`.

@@ -1,5 +1,5 @@
-//! The program: wiring, configuration, command line. `init`, `serve`, `verify` and `replay` work here; every other command is a
-//! client of the API of a server and knows no more than any other client.
+//! The program: wiring, configuration, command line. `init`, `serve`, `link`, `verify` and `replay` work here; every other
+//! command is a client of the API of a server and knows no more than any other client.
 //!
 //! This room must not know: how anything is decided, stored, shown or spoken; it starts those who do.
 
@@ -9,6 +9,7 @@ mod config;
 mod failure;
 mod init;
 mod line;
+mod link;
 mod place;
 mod policy_file;
 mod replay;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
     let done = match &line.command {
         Command::Init(init) => init::init(init),
         Command::Serve { config } => serve::serve(config),
+        Command::Link { handle, config } => link::link(config, handle),
         Command::Verify { path, expect } => verify::verify(path, *expect),
         Command::Replay { path, request, from, to } => {
             replay::replay(path, &replay::Wanted { request: *request, from: *from, to: *to })

@@ -130,7 +130,7 @@ impl Stops {
 }
 
 /// Where people find us. A port the system chose is known to nobody, so it replaces the one that is configured.
-fn settings(config: &Config, web: SocketAddr, postgres: SocketAddr) -> Settings {
+pub(crate) fn settings(config: &Config, web: SocketAddr, postgres: SocketAddr) -> Settings {
     let web_address = config.web.address.trim_start_matches("https://");
     let page_address = match (config.web.listen.port(), config::split_address(web_address)) {
         (0, Some((host, _))) => format!("https://{}", config::address(&host, web.port())),

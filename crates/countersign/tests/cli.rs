@@ -319,3 +319,20 @@ fn set_password(place: &Place, server: &Server, invitation: &str) {
     let ran = run(&mut curl, "", SOON).expect("curl runs");
     assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("303", ""), "the form is accepted");
 }
+
+/// Whoever runs the server lets somebody in again, and nobody has the data folder twice.
+#[test]
+fn the_operator_makes_a_link_while_the_server_is_stopped() {
+    let place = Place::new();
+    assert_eq!(place.init(&[]).code, 0);
+    let link = |handle: &str| place.run(&["link", handle, "--config", "data/countersign.toml"]);
+    let server = place.serve();
+    refused(&link("root"), 1, &["is in use", "stop the server"]);
+    refused(&place.run(&["serve", "--config", "data/countersign.toml"]), 1, &["is in use"]);
+    assert_eq!(server.terminate(), Some(0));
+    refused(&link("nobody"), 1, &["there is no `nobody`"]);
+    let made = link("root");
+    assert_eq!(made.code, 0, "{made:?}");
+    assert!(made.stdout.starts_with("https://localhost:0/invitation/"), "{}", made.stdout);
+    assert!(place.serve().terminate() == Some(0), "the journal is whole");
+}
