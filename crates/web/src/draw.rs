@@ -1,7 +1,7 @@
 //! What stands on a page beside text: icons, status shapes, statements cut into lines.
 
 use countersign_control::view::RequestView;
-use countersign_inspect::show::{Class, pieces};
+use countersign_inspect::show::{Class, is_invisible, pieces};
 use std::fmt;
 
 /// Markup made here from parts that are ours or escaped; never from what people sent.
@@ -17,6 +17,26 @@ impl fmt::Display for Markup {
 pub(crate) fn icon(name: &str) -> Markup {
     let drawing = crate::assets::drawings().get(name).map_or("", String::as_str);
     Markup(format!(r#"<svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">{drawing}</svg>"#))
+}
+
+/// What people wrote, as text: escaped, and with every character that nobody would see by its name.
+pub(crate) fn said(text: &str) -> Markup {
+    let mut shown = String::with_capacity(text.len());
+    // Forms end their lines with both.
+    for c in text.replace("\r\n", "\n").chars() {
+        match c {
+            '&' => shown.push_str("&amp;"),
+            '<' => shown.push_str("&lt;"),
+            '>' => shown.push_str("&gt;"),
+            '"' => shown.push_str("&quot;"),
+            '\'' => shown.push_str("&#39;"),
+            hidden if is_invisible(hidden) => {
+                shown.push_str(&format!(r#"<span class="t-hidden">U+{:04X}</span>"#, u32::from(hidden)));
+            }
+            seen => shown.push(seen),
+        }
+    }
+    Markup(shown)
 }
 
 /// A status: word, shape and colour, each sufficient alone.
@@ -105,6 +125,20 @@ pub(crate) fn initials(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What people write is inert and hides nothing.
+    #[test]
+    fn what_people_wrote_is_text_with_nothing_hidden() {
+        let text = said("<b>\"it's\"</b> & \u{202e}evil\u{200b}\nnext\r\n\r").to_string();
+        let hidden = |name: &str| format!(r#"<span class="t-hidden">{name}</span>"#);
+        let expected = format!(
+            "&lt;b&gt;&quot;it&#39;s&quot;&lt;/b&gt; &amp; {}evil{}\nnext\n{}",
+            hidden("U+202E"),
+            hidden("U+200B"),
+            hidden("U+000D")
+        );
+        assert_eq!(text, expected);
+    }
 
     fn shown(text: &str) -> String {
         let line = |runs: &Vec<Run>| runs.iter().map(|r| r.text.as_str()).collect::<String>();
