@@ -2,10 +2,12 @@
 //! table, writes `target/bench.json`, and judges nothing: the machine decides too much.
 
 mod cut;
+mod decisions;
 mod idle;
 mod load;
 mod process;
 mod report;
+mod rulings;
 mod stage;
 
 use std::fs;
@@ -30,13 +32,40 @@ const LOADS: [Load; 7] = [
 ];
 
 fn main() -> ExitCode {
-    match run() {
+    let only_scale = match std::env::args().skip(1).collect::<Vec<_>>().as_slice() {
+        [] => false,
+        [word] if word == "--scale" => true,
+        _ => {
+            eprintln!("countersign-bench: the only argument is `--scale`, which leaves the gateway out");
+            return ExitCode::from(2);
+        }
+    };
+    match if only_scale { scale() } else { run() } {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("countersign-bench: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// What depends on the size of an organisation and its history only.
+fn scale() -> Result<(), HarnessError> {
+    let mut report = Report::new(&[], &[]);
+    report.put("fsync_before_per_s", process::durable_appends_per_second(&stage::target_folder())?);
+    engine(&mut report)?;
+    println!("{}", report.table());
+    Ok(())
+}
+
+fn engine(report: &mut Report) -> Result<(), HarnessError> {
+    rulings::measure(report);
+    let system = |source| HarnessError::System { what: "make a folder".to_owned(), source };
+    let folder = tempfile::tempdir_in(stage::target_folder()).map_err(system)?;
+    decisions::measure(folder.path(), report).map_err(|fault| HarnessError::System {
+        what: "ask and decide".to_owned(),
+        source: std::io::Error::other(fault.to_string()),
+    })
 }
 
 fn run() -> Result<(), HarnessError> {
@@ -50,6 +79,7 @@ fn run() -> Result<(), HarnessError> {
     interleaved(&ways, &mut report)?;
     revokes(&stage, &mut report)?;
     idle_sessions(&mut stage, &mut report)?;
+    engine(&mut report)?;
     report.put("fsync_after_per_s", process::durable_appends_per_second(&stage::target_folder())?);
     report.put("run_s", started.elapsed().as_secs_f64());
     println!("{}", report.table());

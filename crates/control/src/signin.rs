@@ -248,11 +248,11 @@ impl Control {
             failures: 0,
             locked_until: Timestamp(0),
         };
-        let rows = vec![Row::Login(login), Row::InvitationUsed { token }, Row::WebSessionsEnded { person }];
+        let rows = vec![Row::Login(login), Row::InvitationsEnded { person }, Row::WebSessionsEnded { person }];
         self.note(Note::PasswordSet { person }, rows).await
     }
 
-    /// Makes a one-time link for a person.
+    /// Makes a one-time link for a person; those made for them before are over.
     ///
     /// # Errors
     /// When the actor may not, there is no such person, or that person may do more than the actor.
@@ -263,8 +263,10 @@ impl Control {
         if !self.directory().permissions(person).is_subset(&actor.permissions) {
             return Err(Fault::NotPermitted);
         }
+        let _gate = self.0.sign_in_gate.lock().await;
         if self.0.store.login(person).await?.is_some() {
-            self.submit(Input::MakeLink { person, by: actor.person }, Vec::new()).await?;
+            let made = Input::MakeLink { person, by: actor.person };
+            self.submit(made, vec![Row::InvitationsEnded { person }]).await?;
         }
         self.make_invitation(person, Some(actor.person)).await
     }
@@ -276,14 +278,16 @@ impl Control {
     /// When there is no such person, or trouble.
     pub async fn invite_as_operator(&self, handle: &str) -> Result<String, Fault> {
         let person = self.person_by_handle(handle).ok_or_else(|| Fault::Input(format!("there is no `{handle}`")))?;
-        self.submit(Input::MakeLink { person, by: PersonId::OPERATOR }, Vec::new()).await?;
+        let made = Input::MakeLink { person, by: PersonId::OPERATOR };
+        self.submit(made, vec![Row::InvitationsEnded { person }]).await?;
         self.make_invitation(person, None).await
     }
 
     pub(crate) async fn make_invitation(&self, person: PersonId, by: Option<PersonId>) -> Result<String, Fault> {
         let token = dice::token()?;
         let expires_at = self.now().plus(INVITATION_S);
-        let rows = vec![Row::Invitation { token: hashed(&token), person, expires_at }];
+        let link = Row::Invitation { token: hashed(&token), person, expires_at };
+        let rows = vec![Row::InvitationsEnded { person }, link];
         self.note(Note::InvitationMade { person, by }, rows).await?;
         Ok(format!("{}/invitation/{token}", self.page_address()))
     }

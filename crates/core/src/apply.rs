@@ -5,7 +5,7 @@ use crate::state::{
     CastVote, Declared, Delegation, Escalation, Grant, GrantKind, GrantStage, Request, Review, Session, State, Status,
     StepUse, Track,
 };
-use countersign_journal::{Act, Event, GrantId, PersonId, RequestId, RequestMade, Terms, Timestamp};
+use countersign_journal::{Act, Event, GrantId, Note, PersonId, RequestId, RequestMade, Terms, Timestamp};
 
 /// Folds one event, written at `at`, into the state.
 pub fn apply(state: &mut State, at: Timestamp, event: &Event) {
@@ -41,7 +41,8 @@ pub fn apply(state: &mut State, at: Timestamp, event: &Event) {
             emergency(state, at, event);
         }
         Event::Delegated { .. } | Event::DelegationEnded { .. } => lent(state, event),
-        Event::LinkMade { person, by } => link_made(state, *person, *by),
+        Event::LinkMade { person, by } => state.links.made(*person, *by),
+        Event::Noted(Note::PasswordSet { person }) => state.links.opened(*person),
         Event::GrantEdited { .. } | Event::GrantEnded { .. } => grant_changed(state, event),
         Event::SessionOpened { .. } => session_opened(state, at, event),
         Event::SessionClosed { session, why, transcript, records } => {
@@ -140,17 +141,6 @@ fn emergency(state: &mut State, at: Timestamp, event: &Event) {
         }
         Event::Reviewed { .. } => reviewed(state, at, event),
         _ => {}
-    }
-}
-
-/// Whoever makes a link may become its person, and so may whoever could be the maker. A link to one's own password ends
-/// nothing of that; the operator of the server, who could be anybody, ends it.
-fn link_made(state: &mut State, person: PersonId, by: PersonId) {
-    if by == PersonId::OPERATOR {
-        state.links.remove(&person);
-    } else if by != person {
-        let behind = &state.links.get(&by).cloned().unwrap_or_default() | &[by].into();
-        state.links.insert(person, behind);
     }
 }
 

@@ -20,6 +20,7 @@ pub mod effect;
 pub mod hours;
 pub mod input;
 pub mod invariant;
+mod links;
 pub mod monitor;
 pub mod permission;
 mod planted;
@@ -39,6 +40,7 @@ pub use decide::{
 pub use directory::{About, Account, Device, DeviceGroup, Directory, Group, OwnRole, Person};
 pub use effect::{Effect, Message, effects, wake_at};
 pub use input::{Answer, Ask, AskAct, Decision, EmergencyCall, Input, Planned, Position, Vote};
+pub use links::Links;
 pub use permission::{Permission, Role};
 pub use refusal::Refusal;
 pub use roster::Roster;

@@ -1,6 +1,7 @@
 //! State: the fold of the journal. Requests, grants, sessions, exclusive holds and the policy in force.
 
 use crate::directory::About;
+use crate::links::Links;
 use crate::planted::{self, Fault};
 use crate::rulebook::Rulebook;
 use countersign_journal::{
@@ -39,9 +40,8 @@ pub struct State {
     pub unreported_steps: BTreeSet<(GrantId, u32)>,
     /// Every right to decide ever lent.
     pub delegations: BTreeMap<DelegationId, Delegation>,
-    /// Who could have become somebody: whoever made the last one-time link to their password, and whoever could have become
-    /// the maker by then.
-    pub links: BTreeMap<PersonId, BTreeSet<PersonId>>,
+    /// Who could be acting as somebody else, by links to passwords.
+    pub links: Links,
 }
 
 impl State {
@@ -73,13 +73,6 @@ impl State {
     /// Whose right to decide `person` holds at `now` because it was lent (R42).
     pub fn lent_to(&self, person: PersonId, now: Timestamp) -> impl Iterator<Item = PersonId> {
         self.delegations.values().filter(move |d| d.to == person && d.is_live(now)).map(|d| d.from)
-    }
-
-    /// Whether two may be one: either could have become the other by a link to a password, or somebody both of them.
-    #[must_use]
-    pub fn may_be_one(&self, a: PersonId, b: PersonId) -> bool {
-        let behind = |p: PersonId| &self.links.get(&p).cloned().unwrap_or_default() | &[p].into();
-        !behind(a).is_disjoint(&behind(b))
     }
 
     /// The pending requests, in order.

@@ -278,12 +278,16 @@ fn r38_who_may_be_one_by_a_link_to_a_password_decides_nothing_for_the_other() {
         zoe administers
         root links zoe
           root can become zoe
+        zoe sets a password
         root proposes bob joins sec
           no: nobody can decide this: level 1 has no approver besides the requester; an administrator must name an approver
         zoe proposes bob joins sec
           no: nobody can decide this: level 1 has no approver besides the requester; an administrator must name an approver
         the operator links zoe
           the operator can become zoe
+        zoe proposes bob joins sec
+          no: nobody can decide this: level 1 has no approver besides the requester; an administrator must name an approver
+        zoe sets a password
         zoe proposes bob joins sec
           #1 made, approve
           level 1 waits for root
@@ -319,10 +323,14 @@ fn r38_links_are_followed_to_whoever_could_stand_behind_them() {
           no: nobody can decide this: level 1 has no approver besides the requester; an administrator must name an approver
         bob links bob
           bob can become bob
+        bob sets a password
         alice asks 10:00-11:00
           no: nobody can decide this: level 1 has no approver besides the requester; an administrator must name an approver
         root links bob
           root can become bob
+        alice asks 10:00-11:00
+          no: nobody can decide this: level 1 has no approver besides the requester; an administrator must name an approver
+        bob sets a password
         alice asks 10:00-11:00
           #1 made, approve
           level 1 waits for bob
@@ -335,6 +343,7 @@ fn r38_links_are_followed_to_whoever_could_stand_behind_them() {
         dave links alice
           dave can become alice
           level 1 freed, waits for bob
+        alice sets a password
         bob approves #1
           bob approves level 1
           #1 approved, grant 1 10:00-11:00

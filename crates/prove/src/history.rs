@@ -9,9 +9,9 @@ use countersign_core::{
 };
 use countersign_journal::{
     AccountId, ActMatch, Attempt, Authority, Commitment, Conditions, DelegationId, DeviceId, Digest, Emergency, Event,
-    Evidence, GrantId, GroupId, Level, Outcome, PersonId, Policy, RequestId, Rule, RuleId, RunOutcome, SessionEnd,
-    SessionId, Subjects, Targets, Terms, Timeout, TimeoutAction, Timestamp, Verdict, Window, Workflow, WorkflowId,
-    file,
+    Evidence, GrantId, GroupId, Level, Note, Outcome, PersonId, Policy, RequestId, Rule, RuleId, RunOutcome,
+    SessionEnd, SessionId, Subjects, Targets, Terms, Timeout, TimeoutAction, Timestamp, Verdict, Window, Workflow,
+    WorkflowId, file,
 };
 use fastrand::Rng;
 use std::collections::BTreeSet;
@@ -325,6 +325,7 @@ fn next(rng: &mut Rng, state: &State, directory: &Roster, now: Timestamp) -> Inp
             window: window(rng, now),
         },
         97 => Input::EndDelegation { delegation: DelegationId(one_of(rng, state.delegations.len())), by },
+        98 => Input::Note(Note::PasswordSet { person: any(rng, &PEOPLE) }),
         _ => Input::MakeLink { person: any(rng, &PEOPLE), by },
     }
 }

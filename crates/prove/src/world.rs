@@ -8,8 +8,8 @@ use countersign_core::{
 };
 use countersign_journal::{
     AccountId, ActMatch, ActionFacts, Attempt, Authority, Change, ChangePlan, Commitment, Conditions, DeviceId, Digest,
-    Emergency, Event, Evidence, GroupId, Level, Name, Outcome, PersonId, PlanStep, Policy, RelationUse, Rule, RuleId,
-    RunOutcome, SessionEnd, StatementFacts, StatementKind, StatementMatch, StepOrder, Subjects, Targets, Terms,
+    Emergency, Event, Evidence, GroupId, Level, Name, Note, Outcome, PersonId, PlanStep, Policy, RelationUse, Rule,
+    RuleId, RunOutcome, SessionEnd, StatementFacts, StatementKind, StatementMatch, StepOrder, Subjects, Targets, Terms,
     Timeout, TimeoutAction, Timestamp, Verdict, Window, Workflow, WorkflowId,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -491,6 +491,9 @@ fn lending(node: &Node, all: &mut Vec<Input>) {
     all.extend(live.map(|d| Input::EndDelegation { delegation: d.id, by: d.from }));
     if node.state.links.is_empty() {
         all.extend([(BOB, ALICE), (CAROL, ROOT)].map(|(person, by)| Input::MakeLink { person, by }));
+    }
+    if node.state.links.waits(BOB) {
+        all.push(Input::Note(Note::PasswordSet { person: BOB }));
     }
 }
 

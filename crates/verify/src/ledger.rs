@@ -7,7 +7,7 @@ use crate::request::Request;
 use crate::special::Lent;
 use crate::usage::{Grant, Session};
 use countersign_journal::{
-    AccountId, DelegationId, Entry, Event, GrantEnd, GrantId, Head, PersonId, RequestId, SessionId, Timestamp,
+    AccountId, DelegationId, Entry, Event, GrantEnd, GrantId, Head, Note, PersonId, RequestId, SessionId, Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,8 +26,10 @@ pub(crate) struct Ledger {
     pub(crate) hanging: BTreeMap<GrantId, BTreeSet<RequestId>>,
     /// Accounts in exclusive use.
     pub(crate) held: BTreeMap<AccountId, GrantId>,
-    /// Who could have become whom by links to passwords: the maker of the last, and whoever could have become the maker.
+    /// Who may act as whom, because they could open the link with which the password was set.
     pub(crate) links: BTreeMap<PersonId, BTreeSet<PersonId>>,
+    /// The same for links that were made and not opened yet.
+    pub(crate) unopened: BTreeMap<PersonId, BTreeSet<PersonId>>,
     /// Rights to decide that were lent.
     pub(crate) lent: BTreeMap<DelegationId, Lent>,
     /// Policy and directory.
@@ -117,6 +119,7 @@ impl Ledger {
             entry.event,
             Event::DirectoryApplied { .. }
                 | Event::LinkMade { .. }
+                | Event::Noted(Note::PasswordSet { .. })
                 | Event::PolicyApplied { .. }
                 | Event::Voted { .. }
                 | Event::Retracted { .. }
@@ -168,6 +171,10 @@ impl Ledger {
                 self.plan_used(at, &event)
             }
             Event::PlanRan { grant, step, .. } => self.plan_ran(grant, step),
+            Event::Noted(Note::PasswordSet { person }) => {
+                self.password_set(person);
+                Ok(())
+            }
             Event::Noted(_) => Ok(()),
         }
     }

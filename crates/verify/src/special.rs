@@ -74,9 +74,8 @@ impl Ledger {
         let requester = request.made.person.id;
         ensure(person != requester, || format!("`{person}` decides their own request `{id}`"))?;
         ensure(behalf != Some(requester), || format!("`{person}` decides `{id}` by a right of its requester"))?;
-        let behind = |p: PersonId| self.links.get(&p).into_iter().flatten().copied().chain([p]).collect();
-        let requesters: BTreeSet<PersonId> = behind(requester);
-        let derived = [Some(person), behalf].into_iter().flatten().any(|p| !behind(p).is_disjoint(&requesters));
+        let requesters = self.behind(requester);
+        let derived = [Some(person), behalf].into_iter().flatten().any(|p| !self.behind(p).is_disjoint(&requesters));
         ensure(!derived, || format!("`{person}` decides `{id}` and may be its requester, by links to passwords"))?;
         let again = request.counts(person) || behalf.is_some_and(|p| request.counts(p));
         ensure(!again, || format!("`{person}`, or whose right they use, decides `{id}` a second time"))?;
@@ -84,14 +83,22 @@ impl Ledger {
         ensure(lent, || format!("`{person}` decides `{id}` by a right that was not lent to them"))
     }
 
-    /// Whoever makes a link to a password may be its person from then on, and so may whoever may be the maker. The operator
-    /// of the server, who could be anybody, ends that; a link to one's own password does not.
+    /// Everyone who could be acting as a person.
+    fn behind(&self, person: PersonId) -> BTreeSet<PersonId> {
+        let both = [self.links.get(&person), self.unopened.get(&person)].into_iter().flatten().flatten();
+        both.copied().chain([person]).collect()
+    }
+
+    /// Whoever makes a link could open it, and so could whoever may act as them; the operator of the server makes nobody
+    /// suspect.
     pub(crate) fn link_made(&mut self, person: PersonId, by: PersonId) {
-        if by == PersonId::OPERATOR {
-            self.links.remove(&person);
-        } else if by != person {
-            let mut behind = self.links.get(&by).cloned().unwrap_or_default();
-            behind.insert(by);
+        let behind = if by == PersonId::OPERATOR { BTreeSet::new() } else { self.behind(by) };
+        self.unopened.insert(person, behind);
+    }
+
+    /// The last link made for somebody is opened: what the one before made possible is over.
+    pub(crate) fn password_set(&mut self, person: PersonId) {
+        if let Some(behind) = self.unopened.remove(&person) {
             self.links.insert(person, behind);
         }
     }

@@ -259,6 +259,25 @@ async fn r38_a_link_to_the_second_administrator_gains_no_approval() {
     let adam = scene.actor("adam").await;
     let at = Position { track: 0, level: 0, epoch: 0 };
     let decided = scene.control.decide(&adam, id, at, Verdict::Approve, None, "").await;
-    assert!(decided.expect_err("not adam").to_string().contains("last link to your password"));
+    assert!(decided.expect_err("not adam").to_string().contains("may be one by a link to a password"));
     assert_eq!(scene.control.configuration(&root).expect("may").file, file);
+}
+
+/// A link kept back is worth nothing once another was made; and only opening that one ends what the first made possible.
+#[tokio::test]
+async fn r38_a_new_link_voids_those_made_before() {
+    let scene = Tries::new().await.scene;
+    let root = scene.actor("root").await;
+    let kept = scene.control.invite(&root, "adam").await.expect("a link");
+    let link = scene.control.invite(&root, "adam").await.expect("another link");
+    let opened = |link: String| {
+        let control = scene.control.clone();
+        async move {
+            let password = "another long password".to_owned().into();
+            control.accept_invitation(link.rsplit('/').next().expect("a token"), password).await
+        }
+    };
+    assert!(opened(kept.clone()).await.is_err(), "it was voided");
+    opened(link).await.expect("the last one opens");
+    assert!(opened(kept).await.is_err(), "and stays void");
 }

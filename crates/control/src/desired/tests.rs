@@ -206,22 +206,19 @@ fn r7_a_rule_has_conditions() {
     let rule = reach(
         "duration_max_minutes = 90\nreason_chars_min = 10\nahead_max_minutes = 1440\nreasons = [\"repair\", \"release\"]\n\
          ticket = true\nreset_after_use = true\nsessions_max = 4\nsecond_factor = true\nrecording = \"strict\"\n\
-         transaction_hold_max_s = 30\nsame_session = true\n\
          hours = { zone = \"Europe/Berlin\", open = [\"Mon-Fri 09:00-17:00\"] }\n",
     );
     let found = rule.conditions;
     assert_eq!((found.duration_max_s, found.ahead_max_s), (Some(5_400), Some(86_400)));
-    assert_eq!(
-        (found.reason_chars_min, found.sessions_max, found.transaction_hold_max_s),
-        (Some(10), Some(4), Some(30))
-    );
+    assert_eq!((found.reason_chars_min, found.sessions_max), (Some(10), Some(4)));
     assert_eq!(found.reasons, Some(["repair".to_owned(), "release".to_owned()].into()));
-    assert!(found.ticket && found.reset_after_use && found.same_session);
+    assert!(found.ticket && found.reset_after_use);
     assert_eq!((found.evidence, found.recording), (Evidence::SecondFactor, Recording::Strict));
     assert_eq!(found.hours, [week(540, 1_020)].into());
     for (text, words) in [
         ("duration_max_minutes = 0\n", ["rule `r`", "nothing could be granted"]),
         ("sessions_max = 0\n", ["rule `r`", "nothing could be opened"]),
+        ("transaction_hold_max_s = 30\n", ["rule `r`", "in a rule on `query`"]),
         ("reasons = []\n", ["rule `r`", "nobody could give one"]),
         ("duration_max_minutes = -1\n", ["duration_max_minutes", "invalid value"]),
         ("recording = \"none\"\n", ["unknown variant `none`", "`strict`"]),

@@ -16,7 +16,7 @@ pub enum Row {
     OutboxTried { id: String, attempts: u64, due_at: Timestamp, done: bool },
     Login(Login),
     Invitation { token: String, person: PersonId, expires_at: Timestamp },
-    InvitationUsed { token: String },
+    InvitationsEnded { person: PersonId },
     WebSession { token: String, person: PersonId, expires_at: Timestamp, second_factor_at: Option<Timestamp> },
     WebSessionEnded { token: String },
     WebSessionsEnded { person: PersonId },
@@ -100,7 +100,9 @@ pub(super) fn query(row: &Row) -> Query {
                 .bind(big(person.0))
                 .bind(expires_at.0)
         }
-        Row::InvitationUsed { token } => delete("DELETE FROM invitations WHERE token = $1", token),
+        Row::InvitationsEnded { person } => {
+            sqlx::query("DELETE FROM invitations WHERE person = $1").bind(big(person.0))
+        }
         Row::WebSession { token, person, expires_at, second_factor_at } => {
             web_session_query(token, *person, *expires_at, *second_factor_at)
         }

@@ -114,7 +114,8 @@ fn joinable(world: &World<'_>, person: &PersonFacts, wanted: &Wanted) -> Option<
     let same = |r: &&Request| r.person.id == person.id && same_act(world, r, wanted);
     let pending = state.pending.iter().filter_map(|id| state.requests.get(id)).find(same);
     let unused = || {
-        let runs = state.live_grants.iter().filter_map(|id| state.grants.get(id));
+        // Only what is for one use can be there and unused.
+        let runs = matches!(wanted.act, Act::Run(_)).then(|| state.granted()).into_iter().flatten();
         runs.filter(|g| matches!(g.kind, GrantKind::Once { .. }) && g.is_live(world.now))
             .filter_map(|g| state.requests.get(&g.request))
             .find(|r| same(r) && r.status == Status::Approved)

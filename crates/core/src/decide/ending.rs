@@ -157,8 +157,8 @@ pub(super) fn tick(world: &World<'_>) -> Vec<Event> {
 }
 
 /// What a new policy or directory ends: everything of people and targets that are gone or disabled, everything a rule
-/// now denies or that was allowed and now needs more, waiting or granted, sessions and single statements alike, and every other change, which started from what
-/// is no longer in force. Levels that lost their approvers escalate or are blocked.
+/// now denies or that was allowed and now needs more, waiting or granted, sessions and single statements alike, and every
+/// other change, which started from what is no longer in force. Levels that lost their approvers escalate or are blocked.
 pub(super) fn overruled(
     world: &World<'_>,
     policy: &Rulebook,

@@ -21,22 +21,21 @@ pub(super) fn holders(world: &World<'_>, authority: &Authority, about: About) ->
 
 /// Whether the person may be the requester by a link to a password.
 fn linked(world: &World<'_>, person: PersonId, requester: PersonId) -> bool {
-    person != requester && world.state.may_be_one(person, requester)
+    person != requester && world.state.links.may_be_one(person, requester)
 }
 
-/// A link that can replace a password, and what follows for the levels that are open.
-pub(super) fn link_made(world: &World<'_>, person: PersonId, by: PersonId) -> Vec<Event> {
-    let made = Event::LinkMade { person, by };
+/// A link to a password is made or opened, and what follows for the levels that are open.
+pub(super) fn about_links(world: &World<'_>, event: Event) -> Vec<Event> {
     let mut after = State {
         requests: world.state.waiting().map(|r| (r.id, r.clone())).collect(),
         delegations: world.state.delegations.clone(),
         links: world.state.links.clone(),
         ..State::default()
     };
-    apply(&mut after, world.now, &made);
+    apply(&mut after, world.now, &event);
     let world = World { state: &after, ..*world };
     let follows = after.requests.values().flat_map(|r| level::rechecked(&world, r));
-    std::iter::once(made).chain(follows).collect()
+    std::iter::once(event).chain(follows).collect()
 }
 
 /// Everyone who could decide: holders of the authority, and whoever borrowed a holder's right (R42).

@@ -5,7 +5,7 @@ use crate::digest;
 use crate::{Ask, AskAct, Directory, GrantKind, Input, Planned, Position, Request, Roster, State, Vote};
 use countersign_journal::{
     AccountId, Act, ActionFacts, Attempt, Authority, Change, ChangePlan, Commitment, Digest, Evidence, GrantId, Name,
-    PersonId, PlanStep, Policy, RelationUse, RequestId, RunOutcome, SessionEnd, SessionId, StatementFacts,
+    Note, PersonId, PlanStep, Policy, RelationUse, RequestId, RunOutcome, SessionEnd, SessionId, StatementFacts,
     StatementKind, StepOrder, Terms, Timestamp, Verdict, Window,
 };
 use fastrand::Rng;
@@ -58,7 +58,8 @@ pub(super) fn next(rng: &mut Rng, state: &State, directory: &Roster, drafts: &mu
             Input::Surrender { grant, by: if chance(rng, 80) { holder } else { by } }
         }
         92..=94 => Input::Tick,
-        95 => Input::MakeLink { person: someone(rng, directory), by },
+        95 if chance(rng, 60) => Input::MakeLink { person: someone(rng, directory), by },
+        95 => Input::Note(Note::PasswordSet { person: someone(rng, directory) }),
         _ => change(rng, state, directory, drafts),
     }
 }

@@ -16,7 +16,7 @@ use countersign_core::{
 };
 use countersign_journal::{
     AccountId, ActMatch, ActionFacts, Attempt, Authority, Automatic, Change, Commitment, Conditions, DelegationId,
-    DeviceId, Digest, Emergency, Event, Evidence, GrantId, GroupId, Hours, Level, Notice, NoticeScope, Opening,
+    DeviceId, Digest, Emergency, Event, Evidence, GrantId, GroupId, Hours, Level, Note, Notice, NoticeScope, Opening,
     Outcome, PersonId, Policy, RequestId, Rule, RuleId, RunOutcome, SessionEnd, SessionId, StatementFacts,
     StatementKind, StatementMatch, Subjects, Terms, Timeout, TimeoutAction, Timestamp, Verdict, Weekday, Window,
     Workflow, WorkflowId,
@@ -124,6 +124,7 @@ impl Stage {
                 outcome: RunOutcome::Completed { rows: 1 },
             },
             ["planned", unit, rest @ ..] => plan::used(unit, rest),
+            [who, "sets", "a", "password"] => Input::Note(Note::PasswordSet { person: person(who) }),
             ["the", "operator", "links", who] => Input::MakeLink { person: person(who), by: PersonId::OPERATOR },
             [who, verb @ ("joins" | "leaves" | "disabled" | "manages" | "administers"), rest @ ..] => {
                 return self.in_force(self.changed(who, verb, rest).into(), self.state.policy.clone());

@@ -22,6 +22,28 @@ fn r4_deny_wins_and_binds_administrators() {
     has(&why.to_string(), "frozen");
 }
 
+/// R5: whoever a rule leaves out goes straight through, past that rule only.
+#[test]
+fn r5_who_is_left_out_goes_straight_through() {
+    let leaves_out = |rule: &str| format!("{rule}exclude_people = [\"bob\"]\n");
+    // What else the rule wants of him, a reason, it still wants.
+    let unreasoned = CONNECT_APPROVED.replace("reason_chars_min = 10\n", "");
+    let (connect, customers) = (leaves_out(&unreasoned), leaves_out(CUSTOMERS_HELD));
+    let world = World::new(&[&connect, &customers, DBA]);
+    let update = "UPDATE customers SET changes = changes + 1 WHERE id = 1";
+    let refused = world.psql("alice").run("SELECT 1").expect("psql runs");
+    has(&refused.stderr, "must be requested first");
+    assert_eq!(world.terminal("bob").say(update).out, "UPDATE 1");
+    assert_eq!(world.changes(1), "1");
+    // Another rule speaks of him too.
+    world.apply(&[&connect, CUSTOMERS_HELD, DBA]);
+    let mut bob = world.terminal("bob");
+    bob.begin(update);
+    world.reject("dora", world.held_number("dora"), "no");
+    has(&bob.end().err, "42501");
+    assert_eq!(world.changes(1), "1");
+}
+
 #[test]
 fn r8_a_rule_change_holds_for_the_next_statement_of_a_live_session() {
     let world = World::new(&[CONNECT_ALLOWED]);

@@ -67,15 +67,27 @@ impl Reference {
 
     /// Everyone who could be acting as this person: themselves, and whom links to passwords let become them.
     fn behind(&self, person: PersonId) -> BTreeSet<PersonId> {
-        let mut all: BTreeMap<PersonId, BTreeSet<PersonId>> = BTreeMap::new();
-        let of = |all: &BTreeMap<PersonId, BTreeSet<PersonId>>, p: PersonId| {
-            all.get(&p).into_iter().flatten().copied().chain([p]).collect::<BTreeSet<_>>()
+        type Each = BTreeMap<PersonId, BTreeSet<PersonId>>;
+        let (mut set, mut made): (Each, Each) = (BTreeMap::new(), BTreeMap::new());
+        let of = |set: &Each, made: &Each, p: PersonId| {
+            let both = [set.get(&p), made.get(&p)].into_iter().flatten().flatten();
+            both.copied().chain([p]).collect::<BTreeSet<_>>()
         };
-        for (whose, maker) in self.links.iter().filter(|(whose, maker)| whose != maker) {
-            let makers = of(&all, *maker);
-            all.insert(*whose, makers);
+        for (whose, maker) in &self.links {
+            match maker {
+                Some(maker) => drop(made.insert(*whose, of(&set, &made, *maker))),
+                None => drop(made.remove(whose).map(|makers| set.insert(*whose, makers))),
+            }
         }
-        of(&all, person)
+        of(&set, &made, person)
+    }
+
+    /// A link was made, or the last one made was opened.
+    pub(super) fn linked(&mut self, whose: PersonId, maker: Option<PersonId>, now: Timestamp) {
+        self.links.push((whose, maker));
+        for request in 0..self.requests.len() {
+            self.look_again(request, now);
+        }
     }
 
     fn fit(&self, person: PersonId, requester: PersonId) -> bool {

@@ -10,7 +10,8 @@ mod using;
 
 use countersign_core::{Directory, Input, Position, Status};
 use countersign_journal::{
-    AccountId, Attempt, Authority, Evidence, GrantId, Level, PersonId, RequestId, SessionId, Timestamp, Verdict, Window,
+    AccountId, Attempt, Authority, Evidence, GrantId, Level, Note, PersonId, RequestId, SessionId, Timestamp, Verdict,
+    Window,
 };
 use std::collections::BTreeSet;
 
@@ -41,7 +42,8 @@ pub struct Reference {
     grants: Vec<Granted>,
     sessions: Vec<Opened>,
     lent: Vec<Lent>,
-    links: Vec<(PersonId, PersonId)>,
+    /// Links to passwords as they were made, and opened (by nobody).
+    links: Vec<(PersonId, Option<PersonId>)>,
 }
 
 #[derive(Clone, Debug)]
@@ -176,10 +178,11 @@ impl Reference {
                 (here && may && !lent.ended && now < lent.window.end).then(|| lent.ended = true)
             }
             Input::MakeLink { person, by } => {
-                self.links.push((*person, *by));
-                for request in 0..self.requests.len() {
-                    self.look_again(request, now);
-                }
+                self.linked(*person, Some(*by), now);
+                Some(())
+            }
+            Input::Note(Note::PasswordSet { person }) => {
+                self.linked(*person, None, now);
                 Some(())
             }
             Input::Open { person, account, .. } => self.opened(*person, *account, now),

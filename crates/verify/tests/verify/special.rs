@@ -215,14 +215,20 @@ fn r38_forged_links() {
         refused(&forged, may_be_one);
         forged.insert(vote + 1, Event::LinkMade { person, by: person });
         refused(&forged, may_be_one);
-        forged.insert(vote + 2, Event::LinkMade { person, by: CAROL });
-        assert!(verify(forged.export().0.as_slice(), None).is_ok(), "somebody else's link since");
-        forged.insert(vote + 3, Event::LinkMade { person: ALICE, by: CAROL });
+        let opened = Event::Noted(Note::PasswordSet { person });
+        forged.insert(vote + 2, opened.clone());
         refused(&forged, may_be_one);
-        forged.insert(vote + 4, Event::LinkMade { person: ALICE, by: PersonId::OPERATOR });
-        assert!(verify(forged.export().0.as_slice(), None).is_ok(), "the operator's link since");
-        forged.insert(vote + 5, Event::LinkMade { person: CAROL, by: ALICE });
-        forged.insert(vote + 6, Event::LinkMade { person, by: CAROL });
+        forged.insert(vote + 3, Event::LinkMade { person, by: CAROL });
+        refused(&forged, may_be_one);
+        forged.insert(vote + 4, opened.clone());
+        assert!(verify(forged.export().0.as_slice(), None).is_ok(), "somebody else's link was opened since");
+        forged.insert(vote + 5, Event::LinkMade { person: ALICE, by: CAROL });
+        refused(&forged, may_be_one);
+        forged.insert(vote + 6, Event::LinkMade { person: ALICE, by: PersonId::OPERATOR });
+        assert!(verify(forged.export().0.as_slice(), None).is_ok(), "the operator's link voids the one before");
+        forged.insert(vote + 7, Event::LinkMade { person: CAROL, by: ALICE });
+        forged.insert(vote + 8, Event::LinkMade { person, by: CAROL });
+        forged.insert(vote + 9, opened);
         refused(&forged, may_be_one);
     }
 }

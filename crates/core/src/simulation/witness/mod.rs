@@ -8,7 +8,7 @@ use super::naive;
 use crate::invariant::Broken;
 use crate::{Directory, Effect, Rulebook, State, Status};
 use countersign_journal::{
-    Act, Attempt, Authority, DelegationId, Event, Evidence, GrantId, Outcome, PersonId, RequestId, RequestMade,
+    Act, Attempt, Authority, DelegationId, Event, Evidence, GrantId, Note, Outcome, PersonId, RequestId, RequestMade,
     RulingRecord, SessionId, Terms, Timestamp, TrackPlan, Verdict,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +28,10 @@ pub(super) struct Witness {
     /// Who made the last link to whose password.
     /// Pairs of whom somebody could have become, and who.
     links: BTreeSet<(PersonId, PersonId)>,
+    /// The same by a link that is not opened yet.
+    unopened: BTreeSet<(PersonId, PersonId)>,
+    /// Who has such a link.
+    awaited: BTreeSet<PersonId>,
 }
 
 struct Seen {
@@ -112,6 +116,7 @@ impl Witness {
     pub(super) fn see(&mut self, directory: &Directory, now: Timestamp, event: &Event) -> Held {
         match event {
             Event::PolicyApplied { .. } | Event::DirectoryApplied { .. } => self.applied(now, event)?,
+            Event::Noted(Note::PasswordSet { person }) => self.set_password(*person),
             Event::Noted(_) => {}
             Event::RequestMade(made) => self.made(directory, now, made)?,
             Event::LevelStarted { .. } => self.started(directory, now, event)?,

@@ -14,21 +14,29 @@ use std::collections::BTreeSet;
 const DAY: i64 = 86_400_000_000;
 
 impl Witness {
-    /// A link to a password: what it makes possible in place of the one before.
+    /// A link to a password is made: whoever could open it.
     pub(super) fn linked(&mut self, person: PersonId, by: PersonId) {
-        if by == person {
-            return;
+        let pairs = self.links.union(&self.unopened).filter(|(p, _)| *p == by).map(|(_, b)| *b);
+        let behind: Vec<PersonId> = pairs.chain([by]).collect();
+        self.unopened.retain(|(p, _)| *p != person);
+        self.unopened.extend(behind.into_iter().map(|b| (person, b)));
+        self.awaited.insert(person);
+    }
+
+    /// The last link made is opened, and takes the place of the one before.
+    pub(super) fn set_password(&mut self, person: PersonId) {
+        if self.awaited.remove(&person) {
+            self.links.retain(|(p, _)| *p != person);
+            self.links.extend(self.unopened.iter().filter(|(p, _)| *p == person));
+            self.unopened.retain(|(p, _)| *p != person);
         }
-        let mut behind: Vec<PersonId> = self.links.iter().filter(|(p, _)| *p == by).map(|(_, b)| *b).collect();
-        behind.push(by);
-        self.links.retain(|(p, _)| *p != person);
-        self.links.extend(behind.into_iter().map(|b| (person, b)));
     }
 
     /// Whether two may be one by links.
     fn one(&self, a: PersonId, b: PersonId) -> bool {
-        let could = |who, whom| who == whom || self.links.contains(&(whom, who));
-        let all = self.links.iter().map(|(_, by)| *by).chain([a, b]);
+        let pairs = || self.links.union(&self.unopened);
+        let could = |who, whom| who == whom || pairs().any(|pair| *pair == (whom, who));
+        let all = pairs().map(|(_, by)| *by).chain([a, b]);
         all.into_iter().any(|who| could(who, a) && could(who, b))
     }
 
