@@ -319,3 +319,80 @@ async fn what_an_approved_statement_sets_behind_its_text_is_noticed() {
     assert!(is_stopped(&verdict), "{verdict}");
     assert_eq!(world.truth(UNHARMED), "10");
 }
+
+/// Moving a cursor that was refused is refused again; and in a unit, too, it counts as what it runs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cursor_that_was_refused_is_refused_again() {
+    let world = World::start().await;
+    world.truth(
+        "CREATE FUNCTION touch(int) RETURNS int LANGUAGE sql AS 'UPDATE public.customers SET visits = 99 RETURNING 1'",
+    );
+    let mut alice = world.raw(&world.alice).await;
+    alice.send(&[query("DECLARE c NO SCROLL CURSOR WITH HOLD FOR SELECT touch(1) WHERE false")]).await;
+    let declared = alice.held().await;
+    world.decide(&world.dora, declared, Verdict::Approve, "").await;
+    assert_eq!(alice.answer().await.last().map(String::as_str), Some("Z I"));
+    for _ in 0..3 {
+        alice.send(&[query("FETCH 1 FROM c")]).await;
+        let request = alice.held().await;
+        world.decide(&world.dora, request, Verdict::Reject, "no").await;
+        assert_eq!(alice.answer().await[0], "E 42501");
+    }
+    let unit = [
+        parse("u", "UPDATE customers SET visits = 98 WHERE id = 1"),
+        parse("f", "FETCH 1 FROM c"),
+        bind_to("", "u", &[]),
+        execute(""),
+        bind_to("", "f", &[]),
+        execute(""),
+        sync(),
+    ];
+    alice.push(&unit.concat()).await;
+    let request = alice.held().await;
+    let shown = world.control.request(&world.dora, request).await.expect("the request");
+    let unknown = shown.statement.expect("a statement").unknown.join("; ");
+    assert!(unknown.contains("touch"), "{unknown}");
+    world.decide(&world.dora, request, Verdict::Reject, "no").await;
+}
+
+/// Preparing and describing run no code either: not when the text cannot be read, nor when the type comes from a function,
+/// an operator, a declared parameter, or a table that was made anew.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn preparing_and_describing_run_no_code_by_any_way() {
+    let world = world_with(RULES).await;
+    world.truth(
+        &"CREATE FUNCTION takes(watched[]) RETURNS int LANGUAGE sql AS 'SELECT 1'; \
+          CREATE FUNCTION gives() RETURNS watched[] LANGUAGE sql AS 'SELECT NULL::watched[]'; \
+          CREATE TABLE lit (c int[]); ALTER TABLE lit OWNER TO \"{0}\"; GRANT ALL ON SCHEMA public TO \"{0}\""
+            .replace("{0}", &world.database),
+    );
+    let own = world.truth("SELECT oid::int FROM pg_type WHERE typname = '_watched'").parse::<u32>().expect("a number");
+    let many = format!("SELECT 1 AS x FROM listed WHERE a = '{{7}}'{}", " AND 1=1".repeat(10_100));
+    for (sql, types) in [
+        ("SELECT takes('{7}')", vec![]),
+        ("SELECT gives() = '{7}'", vec![]),
+        ("EXPLAIN SELECT takes('{7}')", vec![]),
+        ("SELECT $1 = '{7}'", vec![own]),
+        ("SELECT 1 AS system_user FROM listed WHERE a = '{7}'", vec![]),
+        (many.as_str(), vec![]),
+    ] {
+        let mut alice = world.raw(&world.alice).await;
+        let mut body = [b"s\0", sql.as_bytes(), b"\0"].concat();
+        body.extend(u16::try_from(types.len()).expect("few").to_be_bytes());
+        types.iter().for_each(|oid| body.extend(oid.to_be_bytes()));
+        alice.push(&[support::message(b'P', &body), sync()].concat()).await;
+        let verdict = alice.verdict().await;
+        assert_eq!(verdict, "refused", "{:.60}", sql);
+        assert_eq!(world.truth(UNHARMED), "10", "{:.60}", sql);
+    }
+    let mut alice = world.raw(&world.alice).await;
+    alice.send(&[parse("d", "SELECT 1 AS x FROM lit WHERE c = '{7}'"), sync()]).await;
+    assert_eq!(alice.answer().await, ["1", "Z I"]);
+    world.truth(
+        &"DROP TABLE lit; CREATE TABLE lit (c watched[]); GRANT ALL ON lit TO \"{0}\"".replace("{0}", &world.database),
+    );
+    assert_eq!(one(&mut alice, "SET work_mem = '5MB'").await, "SET, Z I", "what was remembered is forgotten");
+    alice.push(&[support::message(b'D', b"Sd\0"), sync()].concat()).await;
+    assert_eq!(alice.verdict().await, "refused");
+    assert_eq!(world.truth(UNHARMED), "10");
+}

@@ -7,7 +7,7 @@ use super::message::{self, Frontend, Malformed, Severity, put, report};
 use super::pipeline::{Expect, For, Statement};
 use super::plan::Now;
 use super::prepared::{Anew, prepared_before};
-use super::relay::{AHEAD_BYTES_MAX, End, FLUSH, MISREAD, Relay, Turn, simple_part};
+use super::relay::{AHEAD_BYTES_MAX, End, FIRST_OWN_TYPE, FLUSH, MISREAD, Relay, Turn, simple_part};
 use super::unit::may_hold;
 use bytes::{Bytes, BytesMut};
 use countersign_control::clock::monotonic;
@@ -149,7 +149,13 @@ impl Relay {
             Judgement::Refuse(why) => self.refuse(waiting, No::privilege(why)).await,
             Judgement::Hold if waiting.simple => self.hold(waiting).await,
             Judgement::Hold => match self.collect(waiting).await? {
-                Ok(unit) => self.hold(unit).await,
+                Ok(mut unit) => {
+                    let asked = self.meaning_of(&unit.facts).await?;
+                    if let Some(texts) = cursor_texts(&asked).filter(|_| unit.parts.len() > 1) {
+                        self.read_cursors(&mut unit, texts);
+                    }
+                    self.hold(unit).await
+                }
                 Err((unit, no)) => self.refuse(unit, no).await,
             },
         }
@@ -165,22 +171,36 @@ impl Relay {
     /// Whether the target may run code when it only prepares a text: it reads literals of types of the user's own then,
     /// and their checks with them.
     pub(super) fn may_run_when_parsed(&mut self, sql: &[u8]) -> bool {
-        self.gate.restricts() && self.facts(sql).statements.iter().any(|s| s.composite_literals)
+        if !self.gate.restricts() {
+            return false;
+        }
+        let facts = self.facts(sql);
+        let unread = facts.statements.is_empty() && !facts.unknown.is_empty();
+        unread || facts.statements.iter().any(|s| s.composite_literals)
     }
 
-    /// A Parse that may run code goes only once the session has said that it does not. Returns whether it may.
-    pub(super) async fn slow_parse(&mut self, bytes: &Bytes, sql: &[u8]) -> Result<bool, End> {
+    /// The same for a prepared statement that is described: the target may prepare it anew for that.
+    pub(super) fn may_run_when_described(&mut self, name: &[u8]) -> Option<(Arc<[u8]>, Arc<[u32]>)> {
+        self.pipeline.meaning(name).into_iter().find_map(|statement| match statement {
+            Statement::Known(sql, types) if self.may_run_when_parsed(&sql) => Some((sql, types)),
+            _ => None,
+        })
+    }
+
+    /// A Parse that may run code goes only once the session has said that it does not, and only if nothing about it is in
+    /// doubt: functions and operators may take types of the user's own too. Returns whether it may.
+    pub(super) async fn slow_parse(&mut self, bytes: &Bytes, sql: &[u8], types: &[u32]) -> Result<bool, End> {
         self.quiesce().await?;
         if self.pipeline.has_failed() {
             return Ok(true); // the target skips it
         }
         let facts = (*self.facts(sql)).clone();
-        let named = facts.statements.iter().any(|s| !s.types.is_empty());
-        let calls = match self.meaning_of(&facts).await? {
-            Ok(answers) => answers.calls,
-            Err(_) => true,
+        let declared = types.iter().any(|oid| *oid >= FIRST_OWN_TYPE);
+        let certain = match self.meaning_of(&facts).await? {
+            Ok(answers) => answers.refine(&facts, &Names::of(&facts)).unknown.is_empty(),
+            Err(_) => false,
         };
-        if !named && !calls {
+        if certain && !declared {
             return Ok(true);
         }
         let words = "preparing this may already run code of a type of your own; send it as a simple query";
@@ -318,7 +338,7 @@ impl Relay {
                         part.row_limits.push(*rows);
                     }
                 }
-                Frontend::DescribeStatement | Frontend::DescribePortal | Frontend::ClosePortal(_) => {}
+                Frontend::DescribeStatement(_) | Frontend::DescribePortal | Frontend::ClosePortal(_) => {}
             }
             size += bytes.len();
             self.wires.client.input = self.wires.client.input.split_off(bytes.len());
@@ -491,7 +511,7 @@ impl Relay {
                     self.executes(portal);
                     Expect::Execute(self.number)
                 }
-                Frontend::DescribeStatement | Frontend::DescribePortal => Expect::Describe,
+                Frontend::DescribeStatement(_) | Frontend::DescribePortal => Expect::Describe,
                 Frontend::CloseStatement(name) => Expect::CloseStatement(name.to_vec()),
                 Frontend::ClosePortal(_) => Expect::ClosePortal,
                 _ => continue,
@@ -559,7 +579,7 @@ fn in_order(read: &Frontend<'_>, unit: &Waiting, bound: &[u8], local: &HashMap<V
     let renames = local.keys().any(|name| !name.is_empty());
     match read {
         Frontend::Execute { portal, .. } => *portal == bound,
-        Frontend::DescribeStatement | Frontend::DescribePortal | Frontend::Terminate => true,
+        Frontend::DescribeStatement(_) | Frontend::DescribePortal | Frontend::Terminate => true,
         Frontend::Sync | Frontend::Flush => executed && !(by_name && renames),
         _ => executed,
     }

@@ -58,7 +58,7 @@ pub(crate) enum Frontend<'b> {
     Query(&'b [u8]),
     Parse { name: &'b [u8], sql: &'b [u8], types: Vec<u32> },
     Bind(Bind<'b>),
-    DescribeStatement,
+    DescribeStatement(&'b [u8]),
     DescribePortal,
     Execute { portal: &'b [u8], rows: i32 },
     CloseStatement(&'b [u8]),
@@ -108,7 +108,7 @@ pub(crate) fn frontend(message: &[u8]) -> Result<Frontend<'_>, Malformed> {
         }
         b'B' => Frontend::Bind(bind(&mut body)?),
         b'D' => match (body.byte()?, body.name()?) {
-            (b'S', _) => Frontend::DescribeStatement,
+            (b'S', name) => Frontend::DescribeStatement(name),
             (b'P', _) => Frontend::DescribePortal,
             _ => return Err(body.bad()),
         },

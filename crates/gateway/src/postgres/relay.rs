@@ -110,7 +110,7 @@ struct Moment {
 /// What a client that must wait may send ahead, in bytes, before it is no longer read.
 pub(super) const AHEAD_BYTES_MAX: usize = 1 << 20;
 /// The number of the first type that is not the server's own (PostgreSQL source, `FirstNormalObjectId`).
-const FIRST_OWN_TYPE: u32 = 16_384;
+pub(super) const FIRST_OWN_TYPE: u32 = 16_384;
 /// What stands for the facts of a text that nobody needs to understand. Should somebody need to after all, it is opaque.
 const UNREAD: &str = "the text came before a rule spoke of it, and was not read";
 
@@ -290,13 +290,21 @@ impl Relay {
                 if self.pipeline.holds_too_much() {
                     return self.refuse_more_statements(&bytes, sql).await;
                 }
-                if self.may_run_when_parsed(sql) && !self.slow_parse(&bytes, sql).await? {
+                if self.may_run_when_parsed(sql) && !self.slow_parse(&bytes, sql, &types).await? {
                     return Ok(());
                 }
                 let statement = self.pipeline.parsed(sql, &types);
                 self.expect_and_frame(Expect::Parse(name.to_vec(), statement), &bytes);
             }
-            Frontend::DescribeStatement | Frontend::DescribePortal => self.expect_and_frame(Expect::Describe, &bytes),
+            Frontend::DescribeStatement(name) => {
+                if let Some((sql, types)) = self.may_run_when_described(name)
+                    && !self.slow_parse(&bytes, &sql, &types).await?
+                {
+                    return Ok(());
+                }
+                self.expect_and_frame(Expect::Describe, &bytes);
+            }
+            Frontend::DescribePortal => self.expect_and_frame(Expect::Describe, &bytes),
             Frontend::CloseStatement(name) => self.expect_and_frame(Expect::CloseStatement(name.to_vec()), &bytes),
             Frontend::ClosePortal(portal) => {
                 self.portals.remove(portal);
@@ -476,7 +484,8 @@ impl Relay {
             return Some(self.gate.judge(facts));
         }
         let names = Names::of(facts);
-        let answers = self.known_meaning(&names)?;
+        // Moving a cursor runs its query, which is read on the slow path.
+        let answers = self.known_meaning(&names).filter(|answers| answers.cursors.is_empty())?;
         Some(self.gate.judge(&with_doubts(answers.refine(facts, &names))))
     }
 

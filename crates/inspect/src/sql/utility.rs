@@ -186,7 +186,8 @@ fn is_plain(node: &Node) -> bool {
         // A type's attributes are columns of every table that has such a column.
         "AlterTableStmt" => node.number("objtype") != T::ObjectType as i64,
         "RenameStmt" => {
-            let named = [T::ObjectIndex, T::ObjectTabconstraint, T::ObjectSequence, T::ObjectTablespace];
+            // `ALTER INDEX … RENAME` renames a table as well, if that is what has the name.
+            let named = [T::ObjectTabconstraint, T::ObjectSequence, T::ObjectTablespace];
             named.iter().any(|kind| node.number("rename_type") == *kind as i64)
         }
         name => PLAIN.contains(&name),
