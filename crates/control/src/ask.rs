@@ -55,6 +55,19 @@ impl Actor {
     }
 }
 
+/// Longest reason of a rule's list, in bytes.
+const CHOICE_BYTES_MAX: usize = 200;
+/// Longest name of a database, in bytes; the target keeps no longer ones.
+const DATABASE_BYTES_MAX: usize = 63;
+
+/// Names go into the journal as they are: short, and without characters that nobody sees.
+fn named(what: &str, text: &str, most: usize) -> Result<(), Fault> {
+    if text.len() > most || text.chars().any(char::is_control) {
+        return Err(Fault::Input(format!("`{what}` has at most {most} bytes and no control characters")));
+    }
+    Ok(())
+}
+
 /// What somebody asks for when they reserve a session (R30).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Reservation {
@@ -108,6 +121,8 @@ impl Control {
         if !ticket.is_none_or(is_ticket) {
             return Err(Refusal::BadTicket.into());
         }
+        named("choice", &wanted.choice, CHOICE_BYTES_MAX)?;
+        named("database", wanted.database.as_deref().unwrap_or_default(), DATABASE_BYTES_MAX)?;
         self.check_ticket(ticket).await?;
         let (reason, reason_chars, mut rows) = self.reason_of(&wanted.reason)?;
         let planned = wanted.script.as_ref().map(|script| self.commit_plan(script)).transpose()?.flatten();
@@ -160,9 +175,14 @@ impl Control {
             comment,
             evidence: actor.evidence(self.now()),
         };
-        self.submit(Input::Vote(vote), rows).await?;
-        let changes = self.state().requests.get(&request).is_some_and(|r| matches!(r.act, Act::Administer(_)));
-        if changes { self.put_approved_in_force().await } else { Ok(()) }
+        // Whoever decides may leave; what was decided is put in force all the same.
+        let control = self.clone();
+        let decided = async move {
+            control.submit(Input::Vote(vote), rows).await?;
+            let changes = control.state().requests.get(&request).is_some_and(|r| matches!(r.act, Act::Administer(_)));
+            if changes { control.put_approved_in_force().await } else { Ok(()) }
+        };
+        tokio::spawn(decided).await.map_err(Fault::trouble)?
     }
 
     /// The requester takes a request back (R34).

@@ -188,6 +188,7 @@ impl Control {
     /// # Errors
     /// Trouble, or when a second factor is set already.
     pub async fn begin_second_factor(&self, actor: &Actor) -> Result<SecondFactorSetup, Fault> {
+        let _gate = self.0.sign_in_gate.lock().await;
         let login = self.0.store.login(actor.person).await?.ok_or(Fault::NotFound)?;
         if login.totp.is_some() {
             return Err(Fault::Input(

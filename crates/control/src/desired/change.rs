@@ -77,10 +77,15 @@ impl Control {
         let (reason, reason_chars, mut rows) = self.reason_of(reason)?;
         rows.push(kept);
         let ask = Ask { reason, reason_chars, ..Ask::plain(actor.person, AskAct::Administer(change), dice::bytes()?) };
-        let Answer::Request(request) = self.submit(Input::Ask(ask), rows).await? else {
+        // Whoever proposes may leave; what they may do alone is put in force all the same.
+        let control = self.clone();
+        let proposed = async move {
+            let answer = control.submit(Input::Ask(ask), rows).await?;
+            control.put_approved_in_force().await.map(|()| answer)
+        };
+        let Answer::Request(request) = tokio::spawn(proposed).await.map_err(Fault::trouble)?? else {
             return Err(Fault::trouble("the engine answered another question"));
         };
-        self.put_approved_in_force().await?;
         let applied = {
             let state = self.state();
             state.requests.get(&request).is_some_and(|r| was_applied(&state, r))

@@ -47,7 +47,7 @@ pub fn decide(state: &State, directory: &Roster, input: Input, now: Timestamp) -
         Input::StopEmergency { request, by, comment } => emergency::stop(&world, request, by, comment).map(done),
         Input::Delegate { from, to, window } => lend::delegate(&world, from, to, window),
         Input::EndDelegation { delegation, by } => lend::end(&world, delegation, by).map(done),
-        Input::MakeLink { person, by } => Ok(done(who::about_links(&world, Event::LinkMade { person, by }))),
+        Input::MakeLink { person, by } => Ok(done(who::link_made(&world, person, by))),
         Input::Open { person, account, database, from, nonce } => {
             session::open(&world, person, account, database.as_deref(), from, nonce)
         }
@@ -58,7 +58,7 @@ pub fn decide(state: &State, directory: &Roster, input: Input, now: Timestamp) -
         Input::Planned(planned) => plan::clear(&world, planned),
         Input::Ran { grant, step, outcome } => session::ran(&world, grant, step, outcome).map(done),
         Input::Tick => Ok(done(ending::tick(&world))),
-        Input::Note(note @ Note::PasswordSet { .. }) => Ok(done(who::about_links(&world, Event::Noted(note)))),
+        Input::Note(Note::PasswordSet { person }) => Ok(done(who::password_set(&world, person))),
         Input::Note(note) => Ok(done(vec![Event::Noted(note)])),
     }
 }

@@ -8,7 +8,7 @@ use crate::planted::{self, Fault};
 use crate::refusal::Refusal;
 use crate::roster::Roster;
 use crate::state::{Request, State, Status, Track};
-use countersign_journal::{Authority, Event, PersonId, Timestamp};
+use countersign_journal::{Authority, Event, Note, PersonId, Timestamp};
 use std::collections::BTreeSet;
 
 /// Who holds the authority and can use it against this requester: nobody can who may be the same by a link to a password,
@@ -24,18 +24,32 @@ fn linked(world: &World<'_>, person: PersonId, requester: PersonId) -> bool {
     person != requester && world.state.links.may_be_one(person, requester)
 }
 
-/// A link to a password is made or opened, and what follows for the levels that are open.
-pub(super) fn about_links(world: &World<'_>, event: Event) -> Vec<Event> {
+/// A password is set by a link. If it replaces one, somebody else may have lent and borrowed under it: that ends.
+pub(super) fn password_set(world: &World<'_>, person: PersonId) -> Vec<Event> {
+    let theirs = world.state.delegations.values().filter(|d| d.from == person || d.to == person);
+    let live = theirs.filter(|d| world.state.links.waits(person) && d.ended_by.is_none() && world.now < d.window.end);
+    let ended = live.map(|d| Event::DelegationEnded { delegation: d.id, by: person });
+    with_links(world, ended.chain([Event::Noted(Note::PasswordSet { person })]).collect())
+}
+
+/// A link to a password is made, with which its maker could become its person.
+pub(super) fn link_made(world: &World<'_>, person: PersonId, by: PersonId) -> Vec<Event> {
+    with_links(world, vec![Event::LinkMade { person, by }])
+}
+
+/// What happened to links, and what follows for the levels that are open.
+fn with_links(world: &World<'_>, mut events: Vec<Event>) -> Vec<Event> {
     let mut after = State {
         requests: world.state.waiting().map(|r| (r.id, r.clone())).collect(),
         delegations: world.state.delegations.clone(),
         links: world.state.links.clone(),
         ..State::default()
     };
-    apply(&mut after, world.now, &event);
+    events.iter().for_each(|event| apply(&mut after, world.now, event));
     let world = World { state: &after, ..*world };
     let follows = after.requests.values().flat_map(|r| level::rechecked(&world, r));
-    std::iter::once(event).chain(follows).collect()
+    events.extend(follows);
+    events
 }
 
 /// Everyone who could decide: holders of the authority, and whoever borrowed a holder's right (R42).

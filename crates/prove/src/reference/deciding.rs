@@ -84,6 +84,12 @@ impl Reference {
 
     /// A link was made, or the last one made was opened.
     pub(super) fn linked(&mut self, whose: PersonId, maker: Option<PersonId>, now: Timestamp) {
+        // Opening a link that replaces a password ends what was lent and borrowed under the old one.
+        let last = self.links.iter().rev().find(|(person, _)| *person == whose);
+        if maker.is_none() && last.is_some_and(|(_, made)| made.is_some()) {
+            let theirs = self.lent.iter_mut().filter(|l| l.from == whose || l.to == whose);
+            theirs.filter(|l| now < l.window.end).for_each(|l| l.ended = true);
+        }
         self.links.push((whose, maker));
         for request in 0..self.requests.len() {
             self.look_again(request, now);

@@ -188,8 +188,16 @@ impl DoneParams {
 
 /// A rendered page.
 pub(crate) fn page(status: StatusCode, template: &impl Template) -> Page {
-    let html = template.render().map_err(|e| Fault::trouble(format!("a page could not be made: {e}")))?;
+    let html = aside(|| template.render()).map_err(|e| Fault::trouble(format!("a page could not be made: {e}")))?;
     Ok((status, Html(html)).into_response())
+}
+
+/// Drawing a long text takes seconds: everything else goes on meanwhile.
+fn aside<T>(work: impl FnOnce() -> T) -> T {
+    match tokio::runtime::Handle::try_current().map(|handle| handle.runtime_flavor()) {
+        Ok(tokio::runtime::RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
+    }
 }
 
 /// A rendered page, all being well.
