@@ -44,7 +44,13 @@ fn message_id(letter: &Letter, from: &Mailbox, page_address: &str) -> String {
 fn text(letter: &Letter) -> String {
     let said: Vec<String> = letter.lines.iter().map(|l| lines(l)).collect();
     // "-- " begins what mail programs show as a footer (RFC 3676 §4.3).
-    format!("{}\n\nOpen {}: {}\n\n-- \n{}\n", said.join("\n\n"), letter.request, letter.link, lines(&letter.footer))
+    format!(
+        "{}\n\nOpen {}: {}\n\n-- \n{}\n",
+        said.join("\n\n"),
+        letter.request,
+        letter.link.expose(),
+        lines(&letter.footer)
+    )
 }
 
 fn html(letter: &Letter) -> String {
@@ -53,7 +59,7 @@ fn html(letter: &Letter) -> String {
         .iter()
         .map(|l| format!("<p style=\"white-space:pre-wrap\">{}</p>\n", escaped(&lines(l))))
         .collect();
-    let (link, footer) = (escaped(&letter.link), escaped(&lines(&letter.footer)));
+    let (link, footer) = (escaped(letter.link.expose()), escaped(&lines(&letter.footer)));
     format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"></head>\n\
          <body style=\"font-family:system-ui,sans-serif;font-size:15px;line-height:1.5\">\n{said}\

@@ -83,7 +83,7 @@ pub struct Reservation {
     pub choice: String,
     /// The ticket it belongs to; empty means none.
     pub ticket: String,
-    /// Whom to ask, by handle, where a level leaves the choice; empty means everybody (R12).
+    /// Whom to ask, by handle or the address of a contact, where a level leaves the choice; empty means everybody (R12).
     pub ask_whom: Vec<String>,
     /// The statements to be run (a change plan); an empty script is none.
     pub script: Option<Script>,
@@ -132,7 +132,8 @@ impl Control {
         });
         let given = |text: &str| Some(text.trim().to_owned()).filter(|t| !t.is_empty());
         let find = |handle: &String| {
-            self.person_by_handle(handle).ok_or_else(|| Fault::Input(format!("nobody is called `{handle}`")))
+            let found = self.person_by_handle(handle).or_else(|| self.contact_by_address(handle));
+            found.ok_or_else(|| Fault::Input(format!("nobody is called `{handle}`")))
         };
         let act = AskAct::Connect { account: wanted.account, database: wanted.database, window: wanted.window };
         let ask = Ask {
@@ -166,18 +167,16 @@ impl Control {
         comment: &str,
     ) -> Result<(), Fault> {
         let (comment, rows) = self.comment(comment)?;
-        let vote = Vote {
-            request,
-            position,
-            approver: actor.person,
-            verdict,
-            terms,
-            comment,
-            evidence: actor.evidence(self.now()),
-        };
-        // Whoever decides may leave; what was decided is put in force all the same.
+        let (approver, evidence) = (actor.person, actor.evidence(self.now()));
+        self.vote(Vote { request, position, approver, verdict, terms, comment, evidence }, rows).await
+    }
+
+    /// Hands in an answer; the last approval of a change puts it in force. Whoever decides may leave; what was decided is
+    /// put in force all the same.
+    pub(crate) async fn vote(&self, vote: Vote, rows: Vec<Row>) -> Result<(), Fault> {
         let control = self.clone();
         let decided = async move {
+            let request = vote.request;
             control.submit(Input::Vote(vote), rows).await?;
             let changes = control.state().requests.get(&request).is_some_and(|r| matches!(r.act, Act::Administer(_)));
             if changes { control.put_approved_in_force().await } else { Ok(()) }
@@ -288,7 +287,7 @@ impl Control {
     }
 
     /// A text that may be empty, and the row that keeps it.
-    fn comment(&self, text: &str) -> Result<(Option<Commitment>, Vec<Row>), Fault> {
+    pub(crate) fn comment(&self, text: &str) -> Result<(Option<Commitment>, Vec<Row>), Fault> {
         Ok(match self.words(text)? {
             Some((commitment, _, row)) => (Some(commitment), vec![row]),
             None => (None, Vec::new()),

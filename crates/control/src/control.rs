@@ -207,7 +207,9 @@ impl Control {
         let plain = SecretSlice::from(plain.to_vec());
         match self.0.vault.call(vault::Call::Seal { purpose, row: row.to_owned(), version, plain })? {
             vault::Answer::Sealed(sealed) => Ok(sealed),
-            vault::Answer::Opened(_) => Err(Fault::trouble("the vault answered another question")),
+            vault::Answer::Opened(_) | vault::Answer::Tagged(_) => {
+                Err(Fault::trouble("the vault answered another question"))
+            }
         }
     }
 
@@ -220,7 +222,19 @@ impl Control {
     ) -> Result<SecretSlice<u8>, Fault> {
         match self.0.vault.call(vault::Call::Open { purpose, row: row.to_owned(), version, sealed })? {
             vault::Answer::Opened(plain) => Ok(plain),
-            vault::Answer::Sealed(_) => Err(Fault::trouble("the vault answered another question")),
+            vault::Answer::Sealed(_) | vault::Answer::Tagged(_) => {
+                Err(Fault::trouble("the vault answered another question"))
+            }
+        }
+    }
+
+    /// The tag of what a link stands for.
+    pub(crate) fn tag(&self, link: Vec<u8>) -> Result<SecretSlice<u8>, Fault> {
+        match self.0.vault.call(vault::Call::Tag { link })? {
+            vault::Answer::Tagged(tag) => Ok(tag),
+            vault::Answer::Sealed(_) | vault::Answer::Opened(_) => {
+                Err(Fault::trouble("the vault answered another question"))
+            }
         }
     }
 

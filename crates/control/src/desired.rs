@@ -7,6 +7,7 @@
 mod account;
 mod change;
 mod compare;
+mod contacts;
 mod file;
 mod foresee;
 mod forms;

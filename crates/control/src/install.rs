@@ -50,6 +50,7 @@ pub async fn install(
         enabled: true,
         role: Role::SuperAdministrator,
         manager: None,
+        former_emails: [].into(),
     };
     let directory = Directory { people: [(person, first)].into(), next_id: 2, ..Directory::default() };
     let input =

@@ -11,6 +11,7 @@
 mod access;
 pub mod ask;
 pub mod clock;
+mod contact;
 mod control;
 mod desired;
 pub mod dice;
@@ -34,6 +35,7 @@ mod writer;
 
 pub use ask::{Actor, Reservation};
 pub use clock::Clock;
+pub use contact::{Link, LinkView};
 pub use control::{Control, Settings};
 pub use export::Export;
 pub use fault::{Fault, SignInRefusal, TicketRefusal};

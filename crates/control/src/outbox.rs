@@ -1,5 +1,6 @@
 //! The outbox as channels see it: messages that are due, with everything they need to be written.
 
+use crate::contact::Link;
 use crate::control::Control;
 use crate::fault::Fault;
 use crate::store::Row;
@@ -73,6 +74,11 @@ impl LetterKind {
         matches!(self, LetterKind::Asked | LetterKind::Informed | LetterKind::Alarm)
     }
 
+    /// Whether it asks for a decision.
+    fn asks(self) -> bool {
+        self == LetterKind::Asked
+    }
+
     fn footer(self) -> &'static str {
         match self {
             LetterKind::Asked | LetterKind::Automatic | LetterKind::Emergency => {
@@ -103,24 +109,44 @@ pub struct Letter {
     /// The whole message as lines of plain text; the first says everything in one sentence.
     pub lines: Vec<String>,
     /// The one link.
-    pub link: String,
+    pub link: Link,
     /// Why one got it.
     pub footer: String,
     attempts: u64,
 }
 
+/// What a contact is told of why they got a letter.
+const OUTSIDE: &str = "You get this because a workflow names this address as an approver from outside. The link decides in \
+                       your name and needs no password: do not pass it on.";
+
+/// Somebody who can be written to.
+struct Reader {
+    name: String,
+    address: String,
+    /// Whether it is a contact, who has no page but what the link opens.
+    outside: bool,
+}
+
 impl Control {
-    /// The messages that are due now. One whose person has no address or is gone is marked failed.
+    /// An enabled person with an address, or an enabled contact.
+    fn reader(&self, id: PersonId) -> Option<Reader> {
+        let directory = self.directory();
+        match (directory.enabled(id), directory.contact(id)) {
+            (Some(p), _) => p.email.clone().map(|address| Reader { name: p.name.clone(), address, outside: false }),
+            (None, Some(c)) => Some(Reader { name: c.name.clone(), address: c.email.clone(), outside: true }),
+            (None, None) => None,
+        }
+    }
+
+    /// The messages that are due now. One whose reader has no address or is gone, or that asks a contact what is asked no
+    /// more, is marked failed.
     ///
     /// # Errors
     /// Trouble only.
     pub async fn letters(&self) -> Result<Vec<Letter>, Fault> {
         let mut letters = Vec::new();
         for row in self.0.store.outbox_due(self.now(), LETTERS_MAX).await? {
-            let directory = self.directory();
-            let person = directory.enabled(row.person).cloned();
-            let address = person.as_ref().and_then(|p| p.email.clone());
-            let (Some(person), Some(address)) = (person, address) else {
+            let Some(Reader { name, address, outside }) = self.reader(row.person) else {
                 let why = "no address, or no longer here";
                 self.give_up((row.id, row.attempts), row.request, row.person, why).await?;
                 continue;
@@ -132,15 +158,25 @@ impl Control {
                 self.give_up((row.id, row.attempts), row.request, row.person, "no longer pending").await?;
                 continue;
             };
+            let link = if outside {
+                self.contact_link(&request, row.person, kind.asks())?
+            } else {
+                Some(Link::new(format!("{}/requests/{}", self.page_address(), row.request.0)))
+            };
+            let Some(link) = link else {
+                self.give_up((row.id, row.attempts), row.request, row.person, "it asks nothing of them any more")
+                    .await?;
+                continue;
+            };
             let (what, lines) = self.written(kind, &request, row.person).await?;
             letters.push(Letter {
                 subject: format!("[Countersign] {what} · {}", row.request),
-                link: format!("{}/requests/{}", self.page_address(), row.request.0),
-                footer: kind.footer().to_owned(),
+                link,
+                footer: if outside { OUTSIDE.to_owned() } else { kind.footer().to_owned() },
                 id: row.id,
                 to: row.person,
                 address,
-                name: person.name,
+                name,
                 request: row.request,
                 lines,
                 attempts: row.attempts,

@@ -36,7 +36,15 @@ impl Replay {
     pub fn learn(&mut self, entry: &Entry) {
         if let Event::RequestMade(made) = &entry.event {
             let (handle, enabled, role) = (made.person.handle.clone(), true, Role::Member);
-            let known = Person { name: handle.clone(), handle, email: None, enabled, role, manager: None };
+            let known = Person {
+                name: handle.clone(),
+                handle,
+                email: None,
+                enabled,
+                role,
+                manager: None,
+                former_emails: BTreeSet::new(),
+            };
             self.names.people.insert(made.person.id, known);
         }
     }

@@ -9,6 +9,7 @@ use crate::store::{Login, Row};
 use crate::vault::Purpose;
 use crate::view::{PersonRow, PersonView};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
+use countersign_core::directory::address;
 use countersign_core::{Input, Permission};
 use countersign_journal::{Digest, Note, PersonId, Seconds, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
@@ -322,6 +323,12 @@ impl Control {
             .iter()
             .find(|(id, p)| p.handle == handle && directory.enabled(**id).is_some())
             .map(|(id, _)| *id)
+    }
+
+    /// The enabled contact with this address.
+    pub(crate) fn contact_by_address(&self, text: &str) -> Option<PersonId> {
+        let email = address(text);
+        self.directory().contacts.iter().find(|(_, c)| c.enabled && c.email == email).map(|(id, _)| *id)
     }
 
     async fn submit_rows(&self, rows: Vec<Row>) -> Result<(), Fault> {

@@ -1,13 +1,15 @@
-//! The vault: seals and opens bytes under keys that never leave it.
+//! The vault: seals, opens and tags bytes under keys that never leave it.
 //!
 //! Its one entrance is [`Vault::call`] with messages, so that it can become a process of its own. Envelopes are
 //! AES-256-GCM with a fresh nonce; the associated data binds what the bytes are, of which row, in which version, so
-//! that swapped rows do not open. Purpose keys come from the root key by HKDF-SHA-256 (RFC 5869).
+//! that swapped rows do not open. Tags are HMAC-SHA-256 (RFC 2104) under a key of their own. Purpose keys come from the
+//! root key by HKDF-SHA-256 (RFC 5869).
 
 use crate::dice;
 use crate::fault::Fault;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
+use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
+use aws_lc_rs::hmac::{self, HMAC_SHA256};
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -17,6 +19,11 @@ use zeroize::Zeroizing;
 const PASSPHRASE_COST: (u32, u32, u32) = (65_536, 3, 1);
 /// Longest file the vault will read as a key.
 const KEY_FILE_BYTES: usize = 32;
+
+/// What the key of links is derived for.
+const LINKS: &[u8] = b"countersign link v1";
+/// Bytes of a purpose key.
+const KEY_BYTES: usize = 32;
 
 /// What a sealed value is for; each purpose has a key of its own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,6 +74,11 @@ pub enum Call {
         /// The bytes.
         sealed: Vec<u8>,
     },
+    /// Tag a link: only who holds the root key can say what its tag is.
+    Tag {
+        /// Everything the link stands for.
+        link: Vec<u8>,
+    },
 }
 
 /// What the vault answers.
@@ -76,6 +88,8 @@ pub enum Answer {
     Sealed(Vec<u8>),
     /// Opened bytes.
     Opened(SecretSlice<u8>),
+    /// The tag of a link, 32 bytes.
+    Tagged(SecretSlice<u8>),
 }
 
 /// Where the root key comes from.
@@ -97,6 +111,7 @@ pub struct Seal {
 /// The vault, unsealed.
 pub struct Vault {
     keys: [LessSafeKey; 4],
+    links: hmac::Key,
 }
 
 impl std::fmt::Debug for Vault {
@@ -147,12 +162,8 @@ impl Vault {
         }
         let root = Salt::new(HKDF_SHA256, salt.as_bytes()).extract(key.as_ref());
         let key_for = |purpose: Purpose| {
-            let mut bytes = Zeroizing::new([0u8; 32]);
-            root.expand(&[purpose.label()], Length(32))
-                .and_then(|okm| okm.fill(bytes.as_mut()))
-                .and_then(|()| UnboundKey::new(&AES_256_GCM, bytes.as_ref()))
-                .map(LessSafeKey::new)
-                .map_err(|_| Fault::trouble("a purpose key could not be derived"))
+            let key = UnboundKey::new(&AES_256_GCM, derived(&root, purpose.label())?.as_ref());
+            key.map(LessSafeKey::new).map_err(|_| Fault::trouble("a purpose key could not be derived"))
         };
         Ok(Vault {
             keys: [
@@ -161,6 +172,7 @@ impl Vault {
                 key_for(Purpose::SecondFactor)?,
                 key_for(Purpose::Transcript)?,
             ],
+            links: hmac::Key::new(HMAC_SHA256, derived(&root, LINKS)?.as_ref()),
         })
     }
 
@@ -175,6 +187,9 @@ impl Vault {
             }
             Call::Open { purpose, row, version, sealed } => {
                 self.open(purpose, &row, version, &sealed).map(Answer::Opened)
+            }
+            Call::Tag { link } => {
+                Ok(Answer::Tagged(SecretSlice::from(hmac::sign(&self.links, &link).as_ref().to_vec())))
             }
         }
     }
@@ -202,6 +217,15 @@ impl Vault {
         let plain = self.key(purpose).open_in_place(nonce, aad(row, version), &mut body).map_err(|_| wrong())?;
         Ok(SecretSlice::from(plain.to_vec()))
     }
+}
+
+/// The key for one purpose.
+fn derived(root: &Prk, label: &[u8]) -> Result<Zeroizing<[u8; KEY_BYTES]>, Fault> {
+    let mut bytes = Zeroizing::new([0u8; KEY_BYTES]);
+    root.expand(&[label], Length(KEY_BYTES))
+        .and_then(|okm| okm.fill(bytes.as_mut()))
+        .map_err(|_| Fault::trouble("a purpose key could not be derived"))?;
+    Ok(bytes)
 }
 
 fn aad(row: &str, version: u64) -> Aad<Vec<u8>> {
@@ -268,6 +292,20 @@ mod tests {
         changed[NONCE_LEN] ^= 1;
         assert!(vault.open(Purpose::Secret, "account 1", 1, &changed).is_err(), "changed bytes");
         assert!(!sealed.windows(7).any(|w| w == b"hunter2"));
+    }
+
+    #[test]
+    fn a_tag_is_the_same_after_a_restart_and_another_under_another_key() {
+        let (dir, root, vault, seal) = vault();
+        let tag = |vault: &Vault, link: &[u8]| match vault.call(Call::Tag { link: link.to_vec() }).expect("tagged") {
+            Answer::Tagged(tag) => tag.expose_secret().to_vec(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(tag(&vault, b"a").len(), 32);
+        assert_eq!(tag(&vault, b"a"), tag(&Vault::unseal(&root, &seal).expect("unsealed"), b"a"));
+        assert_ne!(tag(&vault, b"a"), tag(&vault, b"b"));
+        let (other, _) = Vault::create(&RootKey::File(dir.path().join("other"))).expect("made");
+        assert_ne!(tag(&vault, b"a"), tag(&other, b"a"));
     }
 
     #[test]

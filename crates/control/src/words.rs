@@ -248,12 +248,14 @@ pub(crate) fn touches(facts: &ActionFacts) -> Vec<String> {
     facts.relations().map(|u| format!("{} {}", format!("{:?}", u.kind).to_lowercase(), u.relation)).collect()
 }
 
-/// A person's handle, or the id when the directory no longer knows them.
+/// A person's handle, a contact's name, or the id when the directory no longer knows them.
 pub(crate) fn name(directory: &Directory, person: PersonId) -> String {
     if person == PersonId::OPERATOR {
         return "the operator of the server".to_owned();
     }
-    directory.people.get(&person).map_or_else(|| person.to_string(), |p| p.handle.clone())
+    let contact = || directory.contacts.get(&person).map(|c| format!("{} (contact)", c.name));
+    let known = directory.people.get(&person).map(|p| p.handle.clone());
+    known.or_else(contact).unwrap_or_else(|| person.to_string())
 }
 
 /// How a grant ended, in words.

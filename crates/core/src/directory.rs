@@ -23,6 +23,27 @@ pub struct Person {
     /// Their line manager.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manager: Option<PersonId>,
+    /// Addresses they held before, as [`address`] writes them; never forgotten.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub former_emails: BTreeSet<String>,
+}
+
+/// Somebody outside, known only by an address, who decides by the links mailed to it (R11). Another address is another
+/// contact, so that a fresh one decides nothing older than itself.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Contact {
+    /// The name people call them; unique among enabled contacts.
+    pub name: String,
+    /// Their address, as [`address`] writes it; no person holds or held it.
+    pub email: String,
+    /// Whether their links open anything.
+    pub enabled: bool,
+}
+
+/// An address as it is compared: trimmed, in lower case.
+#[must_use]
+pub fn address(text: &str) -> String {
+    text.trim().to_lowercase()
 }
 
 /// People, nested or not, with managers of their own.
@@ -133,6 +154,10 @@ pub struct Directory {
     /// Roles beside the built-in ones.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", with = "countersign_journal::canonical::pairs")]
     pub roles: BTreeMap<RoleId, OwnRole>,
+    /// Contacts. They share the numbers of people, so that votes stay distinct by number, and stand apart, so that nothing
+    /// that looks among people ever finds one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", with = "countersign_journal::canonical::pairs")]
+    pub contacts: BTreeMap<PersonId, Contact>,
     /// The number the next new thing gets, whatever its kind; ids are never reused.
     pub next_id: u64,
 }
@@ -142,6 +167,12 @@ impl Directory {
     #[must_use]
     pub fn enabled(&self, person: PersonId) -> Option<&Person> {
         self.people.get(&person).filter(|p| p.enabled)
+    }
+
+    /// The contact, if known and enabled.
+    #[must_use]
+    pub fn contact(&self, id: PersonId) -> Option<&Contact> {
+        self.contacts.get(&id).filter(|c| c.enabled)
     }
 
     /// Whether the person is enabled and has a permission: by their role, or by one given to them or a group of theirs.
@@ -208,7 +239,7 @@ impl Directory {
         self.who_may(Permission::ProposeChanges)
     }
 
-    /// The enabled people who hold the authority at this moment, the requester never among them (R38).
+    /// The enabled people, or contacts, who hold the authority at this moment, the requester never among them (R38).
     #[must_use]
     pub fn holders(&self, authority: &Authority, about: About) -> BTreeSet<PersonId> {
         let account = || self.accounts.get(&about.account);
@@ -220,6 +251,10 @@ impl Directory {
             Authority::LineManager => self.people.get(&about.requester).and_then(|p| p.manager).into_iter().collect(),
             Authority::AccountOwners => account().map(|a| a.owners.clone()).unwrap_or_default(),
             Authority::AccountManagers => account().map(|a| a.managers.clone()).unwrap_or_default(),
+            // A contact is nobody's requester, and nothing of what follows is theirs.
+            Authority::Contacts(named) => {
+                return named.iter().copied().filter(|c| self.contact(*c).is_some()).collect();
+            }
         };
         named.retain(|p| self.enabled(*p).is_some() && (*p != about.requester || planted::is(Fault::OwnVoteCounts)));
         named
@@ -240,6 +275,7 @@ mod tests {
             enabled: true,
             role: Role::Member,
             manager: None,
+            former_emails: BTreeSet::new(),
         };
         let directory = Directory { people: [(PersonId(1), person)].into(), next_id: 2, ..Directory::default() };
         let bytes = countersign_journal::canonical::encode(&directory);

@@ -57,6 +57,8 @@ pub(crate) enum Fault {
     EvidenceNotAsked,
     /// What a rule allowed goes on although the rules now demand approval.
     AllowedOutlivesItsRule,
+    /// A contact's vote counts without the link, and a link for somebody else.
+    ContactWithoutLink,
     /// A session opens although its target is another host now than was approved.
     PinNotAsked,
 }

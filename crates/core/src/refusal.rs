@@ -61,6 +61,8 @@ pub enum Refusal {
     AlreadyCounted,
     #[error("this demands a second factor not older than five minutes; confirm it, then do it again")]
     EvidenceTooWeak,
+    #[error("contacts decide by the link in their mail, and nobody else does")]
+    NotByLink,
     #[error("only the requester of {0} can do this")]
     NotYours(RequestId),
     #[error("there is no approval of yours on request {0} to take back")]

@@ -1,9 +1,9 @@
 //! What a policy must be before it is accepted: everything it names exists, and everything it demands can be met.
 
-use crate::directory::Directory;
+use crate::directory::{Contact, Directory, Person, address};
 use crate::hours;
 use countersign_journal::{
-    ActMatch, Authority, Conditions, GroupId, Hours, Level, Outcome, Parameters, PersonId, Policy, Recording, Rule,
+    ActMatch, Authority, Conditions, Evidence, GroupId, Hours, Level, Outcome, Parameters, PersonId, Policy, Recording, Rule,
     Seconds, StatementMatch, Subjects, Targets, TimeoutAction, Workflow,
 };
 use std::collections::BTreeSet;
@@ -36,15 +36,22 @@ pub enum Fault {
     GroupCycle(String),
     #[error("`{0}` is, through others, their own line manager; correct one of the managers")]
     ManagerLoop(String),
+    #[error("contact `{contact}`: {what}")]
+    BadContact { contact: String, what: &'static str },
     #[error("`approval.workflow.level.timeout.period.values` has a timeout of 0 seconds; remove it")]
     NoTimeout,
 }
 
-/// Checks that nesting and management end somewhere.
+/// Checks that nesting and management end somewhere, and that contacts are nobody else.
 ///
 /// # Errors
-/// The first cycle found.
+/// The first cycle found, or the first contact that is somebody else as well.
 pub fn directory(directory: &Directory) -> Result<(), Fault> {
+    for (id, contact) in &directory.contacts {
+        if let Some(what) = contact_fault(*id, contact, directory) {
+            return Err(Fault::BadContact { contact: contact.name.clone(), what });
+        }
+    }
     for role in directory.roles.values() {
         let given = Subjects { persons: role.people.clone(), groups: role.groups.clone() };
         subjects_exist(&given, directory).map_err(|what| Fault::BadRole { role: role.name.clone(), what })?;
@@ -66,6 +73,30 @@ pub fn directory(directory: &Directory) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+/// A contact is an address and nobody else: no person's, present or past, and no other contact's. A disabled one keeps
+/// nobody from its address.
+fn contact_fault(id: PersonId, contact: &Contact, directory: &Directory) -> Option<&'static str> {
+    let others = directory.contacts.iter().filter(|(other, c)| **other != id && c.enabled);
+    let theirs = |p: &Person| {
+        p.email.as_deref().is_some_and(|e| address(e) == contact.email) || p.former_emails.contains(&contact.email)
+    };
+    if directory.people.contains_key(&id) {
+        Some("it has the number of a person; leave numbers to the product")
+    } else if !contact.enabled {
+        None
+    } else if contact.email.is_empty() || contact.email != address(&contact.email) {
+        Some("its address is written with blanks or capitals; write it plainly")
+    } else if directory.people.values().any(theirs) {
+        Some("a person has its address or had it once; name the person instead, or give another address")
+    } else if others.clone().any(|(_, c)| c.email == contact.email) {
+        Some("another contact has its address; keep one of them")
+    } else if others.clone().any(|(_, c)| c.name == contact.name) {
+        Some("another contact has its name; give each its own")
+    } else {
+        None
+    }
 }
 
 /// Whether `wanted` is reached through nesting from `groups`.
@@ -133,7 +164,9 @@ fn level_fault(level: &Level, directory: &Directory) -> Option<&'static str> {
         Authority::Administrators | Authority::LineManager | Authority::AccountOwners | Authority::AccountManagers => {
             true
         }
+        Authority::Contacts(named) => !named.is_empty() && named.iter().all(|c| directory.contacts.contains_key(c)),
     };
+    let outside = matches!(level.authority, Authority::Contacts(_));
     let escalation = level.timeout.as_ref().map(|t| &t.action).filter(|a| **a != TimeoutAction::Expire);
     let target = escalation.and_then(TimeoutAction::target);
     if !exists(&level.authority) {
@@ -142,6 +175,12 @@ fn level_fault(level: &Level, directory: &Directory) -> Option<&'static str> {
         Some("it requires 0 approvals; require at least 1")
     } else if level.rejections == 0 {
         Some("it requires 0 rejections; require at least 1")
+    } else if outside && level.evidence > Evidence::Link {
+        Some(
+            "`second_factor` cannot be asked of `contacts`, who decide by a link; leave it out, or name people instead",
+        )
+    } else if outside && !level.tools.mail {
+        Some("`mail` is the only way to `contacts`; leave it on, or name people instead")
     } else if target.as_ref().is_some_and(|t| !exists(t)) {
         Some("its escalation group does not exist; name one that does")
     } else if target.as_ref() == Some(&level.authority) {
@@ -177,7 +216,28 @@ fn check_rule(rule: &Rule, policy: &Policy, directory: &Directory) -> Result<(),
     if rule.conditions.duration_max_s == Some(0) {
         return Err(Fault::NoDuration(rule.name.clone()));
     }
-    check_conditions(rule).map_err(|what| Fault::BadRule { rule: rule.name.clone(), what })
+    check_contacts(rule, policy)
+        .and_then(|()| check_conditions(rule))
+        .map_err(|what| Fault::BadRule { rule: rule.name.clone(), what })
+}
+
+/// Where contacts decide, nothing can be asked that a link is not; and they never decide what the rules themselves are, for
+/// then a lost mail would leave nobody who can change them.
+fn check_contacts(rule: &Rule, policy: &Policy) -> Result<(), String> {
+    let workflows = [rule.workflow, rule.unknown].into_iter().flatten().filter_map(|id| policy.workflow(id));
+    let outside = |w: &&Workflow| w.levels.iter().any(|l| matches!(l.authority, Authority::Contacts(_)));
+    let Some(workflow) = workflows.into_iter().find(outside) else { return Ok(()) };
+    let name = &workflow.name;
+    if rule.conditions.evidence > Evidence::Link {
+        return Err(format!(
+            "`second_factor` cannot be asked where `contacts` decide, as in workflow `{name}`; leave it out, or name \
+             another workflow"
+        ));
+    }
+    if rule.acts == ActMatch::Administer {
+        return Err(format!("`contacts` cannot decide on changes, as in workflow `{name}`; name people instead"));
+    }
+    Ok(())
 }
 
 fn check_conditions(rule: &Rule) -> Result<(), String> {

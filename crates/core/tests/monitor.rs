@@ -1,7 +1,7 @@
 //! Workflows nobody can satisfy, found before somebody needs them (R93).
 
 use countersign_core::monitor::{Warning, warnings};
-use countersign_core::{Account, Device, Directory, Group, Person, Role};
+use countersign_core::{Account, Contact, Device, Directory, Group, Person, Role};
 use countersign_journal::{
     AccountId, ActMatch, Authority, Conditions, DeviceId, GroupId, Level, Outcome, PersonId, Policy, Rule, RuleId,
     Subjects, Targets, Workflow, WorkflowId,
@@ -15,7 +15,15 @@ const DBA: GroupId = GroupId(2);
 
 fn person(handle: &str, manager: Option<PersonId>) -> Person {
     let name = handle.to_owned();
-    Person { handle: name.clone(), name, email: None, enabled: true, role: Role::Member, manager }
+    Person {
+        handle: name.clone(),
+        name,
+        email: None,
+        enabled: true,
+        role: Role::Member,
+        manager,
+        former_emails: [].into(),
+    }
 }
 
 /// Alice and Bob develop; Bob and Carol are the dba, whom nobody manages; Bob is Alice's line manager, nobody is Bob's.
@@ -124,4 +132,14 @@ fn r93_a_workflow_for_what_is_not_understood_is_looked_at_too() {
     assert_eq!(warnings(&held, &directory().into()), []);
     held.rules[0].unknown = Some(WorkflowId(1));
     assert_eq!(warnings(&held, &directory().into()).len(), 1);
+}
+
+#[test]
+fn r93_a_level_whose_contacts_are_all_disabled_is_warned_of() {
+    let vera = PersonId(9);
+    let contact = |enabled| Contact { name: "Vera".into(), email: "vera@example.test".into(), enabled };
+    let outside = || vec![Level::of(Authority::Contacts([vera].into()))];
+    let with = |enabled| Directory { contacts: [(vera, contact(enabled))].into(), ..directory() };
+    check(outside(), &with(true), &[]);
+    check(outside(), &with(false), &[(Some(1), &[])]);
 }

@@ -222,6 +222,8 @@ pub enum Authority {
     AccountOwners,
     /// Any manager of the account.
     AccountManagers,
+    /// These contacts, by the links mailed to them.
+    Contacts(BTreeSet<PersonId>),
 }
 
 /// What happens when a level is not decided in time (R15, R16).
@@ -300,6 +302,8 @@ pub enum Evidence {
     /// A0: a signed-in page without a fresh second factor.
     #[default]
     SignedIn,
+    /// A1: a link mailed to the address of a contact, for one level of one request.
+    Link,
     /// A2: a signed-in page with a second factor not older than five minutes.
     SecondFactor,
 }

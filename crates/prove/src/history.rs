@@ -4,7 +4,7 @@
 use crate::reference::{Reference, Seen, Setting};
 use crate::world::{update, with_reason};
 use countersign_core::{
-    Account, Ask, AskAct, Device, Directory, EmergencyCall, GrantKind, GrantStage, Group, Input, Person, Position,
+    Account, Ask, AskAct, Contact, Device, Directory, EmergencyCall, GrantKind, GrantStage, Group, Input, Person, Position,
     Role, Roster, State, Vote, apply, decide, open_for,
 };
 use countersign_journal::{
@@ -21,6 +21,8 @@ const MINUTE: u64 = 60;
 const BEGINNING: Timestamp = Timestamp(1_800_000_000_000_000);
 const PEOPLE: [PersonId; 6] = [PersonId(1), PersonId(2), PersonId(3), PersonId(4), PersonId(5), PersonId(6)];
 const ROOT: PersonId = PEOPLE[0];
+/// The contact.
+const VERA: PersonId = PersonId(7);
 const ACCOUNTS: [AccountId; 2] = [AccountId(1), AccountId(2)];
 const GROUPS: [GroupId; 3] = [GroupId(1), GroupId(2), GroupId(3)];
 /// Inputs of a history.
@@ -105,7 +107,7 @@ pub fn tell(seed: u64) -> Result<Told, Box<Difference>> {
 }
 
 fn seen(state: &State, directory: &Roster, now: Timestamp) -> Seen {
-    let placed = |r| PEOPLE.iter().map(|p| open_for(state, directory, now, r, *p)).collect();
+    let placed = |r| PEOPLE.iter().chain([&VERA]).map(|p| open_for(state, directory, now, r, *p)).collect();
     let over = |stage| matches!(stage, GrantStage::Ended(_));
     Seen {
         requests: state.requests.values().map(|r| (r.status, placed(r))).collect(),
@@ -190,12 +192,13 @@ fn setting(rng: &mut Rng) -> Setting {
 }
 
 fn level(rng: &mut Rng, owners: bool) -> Level {
-    let authority = match rng.u8(0..8) {
+    let authority = match rng.u8(0..9) {
         _ if owners => Authority::AccountOwners,
         0..=2 => Authority::Members(any(rng, &GROUPS)),
         3 => Authority::Managers(any(rng, &GROUPS)),
         4 => Authority::Administrators,
         5 => Authority::LineManager,
+        6 => Authority::Contacts([VERA].into()),
         _ => Authority::Persons(some(rng, &PEOPLE, 3)),
     };
     let action = match rng.u8(0..3) {
@@ -204,7 +207,8 @@ fn level(rng: &mut Rng, owners: bool) -> Level {
         _ => TimeoutAction::EscalateToMembers(any(rng, &GROUPS)),
     };
     let timeout = (rng.u8(0..2) == 0).then_some(Timeout { after_s: 30 * MINUTE, action });
-    let evidence = if rng.u8(0..8) == 0 { Evidence::SecondFactor } else { Evidence::SignedIn };
+    let outside = matches!(authority, Authority::Contacts(_));
+    let evidence = if rng.u8(0..8) == 0 && !outside { Evidence::SecondFactor } else { Evidence::SignedIn };
     Level {
         approvals: 1 + u32::from(rng.u8(0..4) == 0),
         rejections: 1 + u32::from(rng.u8(0..3) == 0),
@@ -222,7 +226,10 @@ fn directory(rng: &mut Rng) -> Directory {
         enabled: id == ROOT || rng.u8(0..12) > 0,
         role: if id == ROOT || rng.u8(0..6) == 0 { Role::Administrator } else { Role::Member },
         manager: (id.0 > 1 && rng.bool()).then(|| PersonId(rng.u64(1..id.0))),
+        former_emails: BTreeSet::new(),
     };
+    let contact =
+        |rng: &mut Rng| Contact { name: "v".into(), email: "v@example.test".into(), enabled: rng.u8(0..12) > 0 };
     let group = |rng: &mut Rng, id: GroupId| Group {
         name: format!("g{}", id.0),
         members: some(rng, &PEOPLE, 5),
@@ -248,6 +255,7 @@ fn directory(rng: &mut Rng) -> Directory {
         groups: GROUPS.map(|id| (id, group(rng, id))).into(),
         devices: [(DeviceId(1), device)].into(),
         accounts: ACCOUNTS.map(|id| (id, account(rng, id))).into(),
+        contacts: [(VERA, contact(rng))].into(),
         next_id: 20,
         ..Directory::default()
     }
@@ -255,6 +263,11 @@ fn directory(rng: &mut Rng) -> Directory {
 
 fn any<T: Copy>(rng: &mut Rng, all: &[T]) -> T {
     all[rng.usize(0..all.len())]
+}
+
+/// Somebody; now and then the contact.
+fn anybody(rng: &mut Rng) -> PersonId {
+    if rng.u8(0..10) == 0 { VERA } else { any(rng, &PEOPLE) }
 }
 
 fn some(rng: &mut Rng, all: &[PersonId], most: usize) -> BTreeSet<PersonId> {
@@ -288,7 +301,7 @@ fn next(rng: &mut Rng, state: &State, directory: &Roster, now: Timestamp) -> Inp
         62..=67 if !runs => 60,
         _ => kind,
     };
-    let by = any(rng, &PEOPLE);
+    let by = anybody(rng);
     let request = RequestId(one_of(rng, state.requests.len()));
     let request = if pending.is_empty() || rng.bool() { request } else { any(rng, &pending) };
     let known = state.requests.get(&request);
@@ -321,7 +334,7 @@ fn next(rng: &mut Rng, state: &State, directory: &Roster, now: Timestamp) -> Inp
         92..=93 => Input::StopEmergency { request, by, comment: None },
         94..=96 => Input::Delegate {
             from: if rng.bool() { escalator } else { by },
-            to: any(rng, &PEOPLE),
+            to: anybody(rng),
             window: window(rng, now),
         },
         97 => Input::EndDelegation { delegation: DelegationId(one_of(rng, state.delegations.len())), by },
@@ -340,7 +353,8 @@ fn window(rng: &mut Rng, now: Timestamp) -> Window {
 
 fn reserve(rng: &mut Rng, now: Timestamp) -> Input {
     let act = AskAct::Connect { account: any(rng, &ACCOUNTS), database: None, window: window(rng, now) };
-    Input::Ask(with_reason(Ask::plain(any(rng, &PEOPLE[..4]), act, [0; 32])))
+    let by = if rng.u8(0..40) == 0 { VERA } else { any(rng, &PEOPLE[..4]) };
+    Input::Ask(with_reason(Ask::plain(by, act, [0; 32])))
 }
 
 fn vote(rng: &mut Rng, state: &State, directory: &Roster, now: Timestamp) -> Input {
@@ -350,20 +364,29 @@ fn vote(rng: &mut Rng, state: &State, directory: &Roster, now: Timestamp) -> Inp
     let places: Vec<(PersonId, Position)> = state
         .requests
         .get(&request)
-        .map(|r| PEOPLE.iter().filter_map(|p| Some((*p, open_for(state, directory, now, r, *p)?))).collect())
+        .map(|r| {
+            PEOPLE.iter().chain([&VERA]).filter_map(|p| Some((*p, open_for(state, directory, now, r, *p)?))).collect()
+        })
         .unwrap_or_default();
     let open = state.requests.get(&request).and_then(|r| r.tracks.first()).filter(|_| rng.bool());
     let (level, epoch) = open.map_or_else(|| (rng.u32(0..3), rng.u32(0..3)), |t| (t.at, t.epoch));
     let random = (any(rng, &PEOPLE), Position { track: if open.is_some() { 0 } else { rng.u32(0..2) }, level, epoch });
     let (approver, position) = if places.is_empty() || rng.u8(0..8) == 0 { random } else { any(rng, &places) };
+    let approver = if rng.u8(0..8) == 0 { anybody(rng) } else { approver };
+    let evidence = match rng.u8(0..16) {
+        0..=13 if approver == VERA => Evidence::Link,
+        0..=3 => Evidence::SignedIn,
+        4 => Evidence::Link,
+        _ => Evidence::SecondFactor,
+    };
     Input::Vote(Vote {
         request,
         position,
-        approver: if rng.u8(0..8) == 0 { any(rng, &PEOPLE) } else { approver },
+        approver,
         verdict: if rng.u8(0..6) == 0 { Verdict::Reject } else { Verdict::Approve },
         terms: (rng.u8(0..5) == 0).then(|| Terms::in_window(window(rng, now))),
         comment: None,
-        evidence: if rng.u8(0..4) == 0 { Evidence::SignedIn } else { Evidence::SecondFactor },
+        evidence,
     })
 }
 

@@ -1,7 +1,7 @@
 //! What must hold, said once more and otherwise than the engine says it (DESIGN §10; the numbers are those).
 
 use countersign_core::{GrantStage, Input, Request, State, Status, invariant, wake_at};
-use countersign_journal::{Act, Event, PersonId, Verdict};
+use countersign_journal::{Act, Authority, Event, Evidence, PersonId, Verdict};
 use std::collections::BTreeSet;
 
 use crate::Node;
@@ -14,6 +14,7 @@ pub fn judge(before: &Node, input: &Input, events: &[Event], after: &Node) -> Re
     invariant::check(&after.state, &after.directory, after.now).map_err(|broken| broken.to_string())?;
     for event in events {
         happened(before, event, after)?;
+        outside(event, after)?;
     }
     after.state.requests.values().try_for_each(|r| request(r, &after.state))?;
     finals(&before.state, &after.state)?;
@@ -68,6 +69,25 @@ fn happened(before: &Node, event: &Event, after: &Node) -> Result<(), String> {
             let grant = under.and_then(|id| before.state.grants.get(&id));
             let live = grant.is_some_and(|g| !matches!(g.stage, GrantStage::Ended(_)));
             ensure(live, || "1: the configuration changed without a grant".into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// 3, 13: a contact decides by link where they are named, and does nothing else; nobody else decides by link.
+fn outside(event: &Event, after: &Node) -> Result<(), String> {
+    let contact = |id: &PersonId| after.directory.contacts.get(id);
+    match event {
+        Event::Voted { approver, evidence, authority, .. } | Event::Reviewed { approver, evidence, authority, .. } => {
+            let named = matches!(authority, Authority::Contacts(named) if named.contains(approver));
+            let fits = (named, contact(approver).is_some_and(|c| c.enabled)) == (true, true);
+            let by_link = *evidence == Evidence::Link;
+            ensure(fits == by_link && contact(approver).is_some() == by_link, || {
+                format!("13: {approver} decides by {evidence:?}")
+            })
+        }
+        Event::Retracted { by, .. } | Event::EmergencyStopped { by, .. } | Event::GrantEdited { by, .. } => {
+            ensure(contact(by).is_none(), || format!("3: the contact {by} does more than decide"))
         }
         _ => Ok(()),
     }

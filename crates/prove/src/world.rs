@@ -3,7 +3,7 @@
 use crate::law;
 use crate::node::Node;
 use countersign_core::{
-    Account, Ask, AskAct, Device, Directory, EmergencyCall, GrantKind, GrantStage, Group, Input, Person, Planned,
+    Account, Ask, AskAct, Contact, Device, Directory, EmergencyCall, GrantKind, GrantStage, Group, Input, Person, Planned,
     Position, Role, Roster, Rulebook, State, Vote, apply, decide, digest, wake_at,
 };
 use countersign_journal::{
@@ -21,6 +21,8 @@ const ROOT: PersonId = PersonId(1);
 const ALICE: PersonId = PersonId(2);
 const BOB: PersonId = PersonId(3);
 const CAROL: PersonId = PersonId(4);
+/// The contact.
+const VERA: PersonId = PersonId(5);
 const DBA: GroupId = GroupId(1);
 const ON_CALL: GroupId = GroupId(2);
 const APP: AccountId = AccountId(1);
@@ -112,7 +114,13 @@ pub fn worlds() -> Vec<World> {
     planned.held = Some(held_rule());
     (planned.requests_max, planned.sessions_max) = (2, 2);
     planned.said = Said { plans: true, sessions: true, statements: true, endings: true, ..Said::default() };
-    vec![levels, urgent, held, lent, changed, planned]
+    let vera = Level::of(Authority::Contacts([VERA].into()));
+    let mut outside = base("a contact decides after the members, or reviews", vec![timed(members()), vera]);
+    outside.rule.emergency = Some(Emergency { countdown_s: MINUTE });
+    outside.requests_max = 2;
+    outside.requesters = vec![ALICE, CAROL];
+    outside.said = Said { emergencies: true, escalations: true, endings: true, ..Said::default() };
+    vec![levels, urgent, held, lent, changed, planned, outside]
 }
 
 fn connect_rule() -> Rule {
@@ -204,6 +212,7 @@ impl World {
             enabled: true,
             role,
             manager: None,
+            former_emails: BTreeSet::new(),
         };
         let group = |name: &str, members: &[PersonId]| Group {
             name: name.into(),
@@ -219,6 +228,7 @@ impl World {
             server_name: "db".into(),
         };
         let account = Account { device: DeviceId(1), name: "app".into(), owners: [].into(), managers: [].into() };
+        let vera = Contact { name: "vera".into(), email: "vera@example.test".into(), enabled: true };
         // A second administrator only where changes are proposed: elsewhere nobody proposes any.
         let carol = if self.said.changes { Role::Administrator } else { Role::Member };
         Directory {
@@ -232,6 +242,7 @@ impl World {
             groups: [(DBA, group("dba", &[BOB, CAROL])), (ON_CALL, group("on-call", &[CAROL, ROOT]))].into(),
             devices: [(DeviceId(1), device)].into(),
             accounts: [(APP, account)].into(),
+            contacts: [(VERA, vera)].into(),
             next_id: 9,
             ..Directory::default()
         }
@@ -377,6 +388,15 @@ pub(crate) fn with_reason(ask: Ask) -> Ask {
 
 const PEOPLE: [PersonId; 4] = [ROOT, ALICE, BOB, CAROL];
 
+/// Everybody with their second factor; where a contact is named, the contact with link and without, and Bob with a link.
+fn voters(request: &countersign_core::Request) -> impl Iterator<Item = (PersonId, Evidence)> {
+    let levels = request.tracks.iter().flat_map(|t| &t.levels);
+    let named = levels.into_iter().any(|l| matches!(l.authority, Authority::Contacts(_)));
+    let outside = [(VERA, Evidence::Link), (VERA, Evidence::SecondFactor), (BOB, Evidence::Link)];
+    let people = PEOPLE.into_iter().map(|p| (p, Evidence::SecondFactor));
+    people.chain(outside.into_iter().filter(move |_| named))
+}
+
 /// Every person says yes and no to every open level, and to one that is over.
 fn votes(node: &Node, all: &mut Vec<Input>) {
     let open = |r: &&countersign_core::Request| node.state.pending.contains(&r.id) || !r.debt().is_empty();
@@ -384,7 +404,7 @@ fn votes(node: &Node, all: &mut Vec<Input>) {
         let owed = request.debt();
         for (n, track) in (0u32..).zip(&request.tracks) {
             let levels: BTreeSet<u32> = owed.iter().map(|(_, level)| *level).chain([track.at]).collect();
-            for (level, approver) in levels.iter().flat_map(|l| PEOPLE.map(|p| (*l, p))) {
+            for (level, (approver, evidence)) in levels.iter().flat_map(|l| voters(request).map(|v| (*l, v))) {
                 for verdict in [Verdict::Approve, Verdict::Reject] {
                     all.push(Input::Vote(Vote {
                         request: request.id,
@@ -393,7 +413,7 @@ fn votes(node: &Node, all: &mut Vec<Input>) {
                         verdict,
                         terms: None,
                         comment: None,
-                        evidence: Evidence::SecondFactor,
+                        evidence,
                     }));
                 }
             }
@@ -467,7 +487,8 @@ fn emergencies(node: &Node, all: &mut Vec<Input>) {
             reason: Some(Commitment(Digest::ZERO)),
             evidence: Evidence::SecondFactor,
         }));
-        all.extend(PEOPLE.map(|by| Input::StopEmergency { request: request.id, by, comment: None }));
+        let everybody = PEOPLE.into_iter().chain([VERA]);
+        all.extend(everybody.map(|by| Input::StopEmergency { request: request.id, by, comment: None }));
     }
 }
 

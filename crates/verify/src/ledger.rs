@@ -2,6 +2,7 @@
 
 use crate::Report;
 use crate::administer::InForce;
+use crate::contact::Sides;
 use crate::fault::Fault;
 use crate::request::Request;
 use crate::special::Lent;
@@ -32,6 +33,8 @@ pub(crate) struct Ledger {
     pub(crate) unopened: BTreeMap<PersonId, BTreeSet<PersonId>>,
     /// Rights to decide that were lent.
     pub(crate) lent: BTreeMap<DelegationId, Lent>,
+    /// Who is a person and who a contact.
+    pub(crate) sides: Sides,
     /// Policy and directory.
     pub(crate) in_force: InForce,
     /// What the next entry must say.
@@ -127,6 +130,7 @@ impl Ledger {
         ) {
             self.changed_at = at;
         }
+        self.sides.read(&entry.event)?;
         match entry.event {
             event @ (Event::PolicyApplied { .. } | Event::DirectoryApplied { .. }) => self.applied(at, event),
             Event::RequestMade(made) => self.request_made(at, made),

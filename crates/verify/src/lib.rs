@@ -11,7 +11,7 @@
 //! - Whether a ruling follows from the policy in force: outcome, conditions and levels are taken from the request as
 //!   it was made.
 //! - Whether an approver belonged to a group, managed it, or was an administrator: the journal names the directory by
-//!   digest only. Persons named one by one are checked. For the same reason nobody's right to revoke is checked,
+//!   digest only. Persons and contacts named one by one are checked; whether a contact was enabled is not. For the same reason nobody's right to revoke is checked,
 //!   beyond that it was not the requester.
 //! - Whether a plan's approvers are those its statements' rules demand, at first or when one is used: for the same
 //!   reason. That each use is of the text, the turn and the doubts they saw is checked.
@@ -23,6 +23,7 @@
 //!   was kept apart, and by nothing else.
 
 mod administer;
+mod contact;
 mod export;
 mod fault;
 mod ledger;

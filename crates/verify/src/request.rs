@@ -1,6 +1,7 @@
 //! Requests: made, passed level by level, settled. Nobody decides on their own request or twice, no level is skipped,
 //! and what is granted is nothing wider than what was signed.
 
+use crate::contact::{by_link, is_told_rightly};
 use crate::ledger::{Ledger, Wrong, ensure, ensure_next};
 use crate::special::Emergency;
 use crate::usage::{Grant, Stage};
@@ -196,6 +197,8 @@ impl Ledger {
         if let Some(person) = wrongly_told {
             return Err(format!("`{person}` is named as an approver of level {level} of `{id}` and cannot be one"));
         }
+        let told_rightly = plan.get(*level as usize).is_none_or(|l| is_told_rightly(l, approvers));
+        ensure(told_rightly, || format!("level {level} of `{id}` is told to contacts it does not name"))?;
         *request.track(*track)? = Track::Open { level: *level, epoch: *epoch, since: at, escalated: None };
         Ok(())
     }
@@ -229,6 +232,7 @@ impl Ledger {
         let level = level.ok_or_else(|| {
             format!("`{approver}` decides level {n} of track {track} of `{id}` in epoch {epoch}, which is not open")
         })?;
+        by_link(*approver, *behalf, authority, *evidence)?;
         let decided = request.count(*track, *n, Verdict::Approve) >= least(level.approvals)
             || request.count(*track, *n, Verdict::Reject) >= least(level.rejections);
         ensure(!decided, || format!("`{approver}` decides level {n} of `{id}`, which is decided already"))?;
@@ -333,6 +337,8 @@ impl Ledger {
         ensure(status == Status::Approved, || format!("`{by}` revokes `{id}`, which is {status}"))?;
         ensure(by != request.made.person.id, || format!("`{by}` revokes their own request `{id}`"))?;
         request.refused_at = request.emergency.as_ref().filter(|e| e.opened).map(|_| at);
+        let known = self.requests.get(&id).ok_or_else(|| format!("request `{id}` was never made"))?;
+        self.sides.ensure_may_revoke(known, by)?;
         self.settle(id, Status::Revoked)
     }
 
@@ -356,9 +362,12 @@ pub(crate) fn inside(inner: Window, outer: Window) -> bool {
     outer.start <= inner.start && inner.end <= outer.end
 }
 
-/// Whether an authority that names persons names this one; others cannot be judged without the directory.
+/// Whether an authority that names persons or contacts names this one; others cannot be judged without the directory.
 pub(crate) fn is_named(authority: &Authority, person: PersonId) -> bool {
-    !matches!(authority, Authority::Persons(persons) if !persons.contains(&person))
+    match authority {
+        Authority::Persons(named) | Authority::Contacts(named) => named.contains(&person),
+        _ => true,
+    }
 }
 
 /// A connection carries what the rules demanded of it.

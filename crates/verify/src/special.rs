@@ -1,5 +1,6 @@
 //! Special paths: escalation, lent rights, emergencies and their reviews, edits.
 
+use crate::contact::by_link;
 use crate::ledger::{Ledger, Next, Wrong, ensure, ensure_next};
 use crate::request::{Ballot, Request, Status, Track, inside, is_named, least};
 use crate::usage::Stage;
@@ -202,6 +203,7 @@ impl Ledger {
         ensure(*authority == level.authority && is_named(authority, behalf.unwrap_or(*approver)), || {
             format!("`{approver}` reviews `{id}` without the authority level {n} demands")
         })?;
+        by_link(*approver, *behalf, authority, *evidence)?;
         ensure(*evidence >= level.evidence, || {
             format!("`{approver}` reviews `{id}` with weaker evidence than level {n} demands")
         })?;

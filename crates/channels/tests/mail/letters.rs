@@ -215,3 +215,97 @@ async fn r16_those_it_escalates_to_are_asked() {
     says(last(&mails, "sam"), ASKS, &[APPROVER]);
     post.stop().await;
 }
+
+/// What the link of a contact's mail leads to, without the page's address.
+fn link(mail: &Mail) -> String {
+    let (_, rest) = mail.text.split_once("https://gate.example.test:8443/answer/").expect("a link that decides");
+    rest.split_whitespace().next().expect("a link").to_owned()
+}
+
+/// R11: a contact is written to when their level opens, with the card everybody gets and a link that decides; the link is
+/// in no other mail, and in no journal.
+#[tokio::test(flavor = "multi_thread")]
+async fn r11_a_contact_is_written_to_with_a_link_that_decides() {
+    let outside = "{ managers_of = \"dba\" }, { contacts = [\"Vera\"] }";
+    let with_vera = |file: String| format!("{file}contact = [{{ name = \"Vera\", email = \"Vera@example.test\" }}]\n");
+    let world = World::with(&with_vera(policy(outside, ""))).await;
+    let sink = MailSink::start().expect("a mail server");
+    let worker = world.mail_through(sink.port());
+    let post = Post { world, sink, worker };
+    let (control, bob) = (&post.world.control, post.world.person("bob").await);
+    let request = post.world.ask("restore order 4711").await;
+    assert_eq!(readers(&post.all(1).await), ["bob"]);
+    post.world.decide(&bob, request, Verdict::Approve).await;
+    let mails = post.all(2).await;
+    assert_eq!(readers(&mails), ["bob", "vera"]);
+    let words = [
+        "Alice asks to connect to app@prod-db",
+        "Reason: restore order 4711",
+        "You get this because a workflow names this address as an approver from outside.",
+        "do not pass it on",
+    ];
+    says(last(&mails, "vera"), ASKS, &words);
+    assert!(!last(&mails, "vera").text.contains("/requests/"), "no page that asks for a sign-in");
+    assert!(!last(&mails, "bob").text.contains("/answer/"));
+    let link = link(last(&mails, "vera"));
+    let tag = link.rsplit('.').next().expect("a tag");
+    assert!(tag.len() * 5 >= 128, "at least 128 bits: {tag}");
+    assert!(control.linked(&link).await.expect("a link").card.is_some(), "looking decides nothing");
+    assert_eq!(control.request(&bob, request).await.expect("visible").status, "Pending");
+    control.decide_by_link(&link, Verdict::Approve, "fine").await.expect("decided");
+    assert_eq!(control.request(&bob, request).await.expect("visible").status, "Approved");
+    let mails = post.all(3).await;
+    says(last(&mails, "alice"), "Approved: connect to app@prod-db", &["Vera approved it."]);
+    let bytes = control.export(&post.world.root).await.expect("may").bytes;
+    assert!(!bytes.windows(tag.len()).any(|w| w == tag.as_bytes()), "the link is nowhere in the journal");
+    post.stop().await;
+}
+
+/// A mail that asks a contact what is asked no more does not leave, and none goes to whoever is no contact any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn r11_a_contact_is_not_asked_what_is_no_longer_theirs() {
+    let outside = |more: &str| {
+        let people = format!("contact = [{{ name = \"Vera\", email = \"vera@example.test\" }}{more}]\n");
+        policy("{ contacts = [\"Vera\"] }", "") + &people
+    };
+    let world = World::with(&outside("")).await;
+    let request = world.ask("restore").await;
+    let letters = world.control.letters().await.expect("readable");
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    assert!(!format!("{letters:?}").contains("/answer/"), "a link is never printed");
+    let moved = outside("").replace("vera@example.test", "vera@elsewhere.test");
+    world.control.propose(&world.root, &moved, "", None).await.expect("applied");
+    assert!(world.control.letters().await.expect("readable").iter().all(|l| l.name == "root"), "{letters:?}");
+    let failed = world.noted("notification_failed").await;
+    assert!(failed.starts_with("Vera (contact) could not be told of"), "{failed}");
+    let link = letters[0].link.expose().rsplit('/').next().expect("a link").to_owned();
+    let refused = world.control.decide_by_link(&link, Verdict::Approve, "").await;
+    assert!(matches!(refused, Err(Fault::Refused(_))), "{refused:?}");
+    assert_eq!(world.control.request(&world.root, request).await.expect("visible").status, "Pending");
+}
+
+/// R39, R6: contacts of every level hear of an emergency and of what approved itself, as other approvers do.
+#[tokio::test(flavor = "multi_thread")]
+async fn r39_r6_contacts_hear_of_emergencies_and_of_what_approved_itself() {
+    let outside = |rule: &str| {
+        let levels = "{ managers_of = \"dba\" }, { contacts = [\"Vera\"] }";
+        policy(levels, rule) + "contact = [{ name = \"Vera\", email = \"vera@example.test\" }]\n"
+    };
+    let always = ", automatic = { zone = \"UTC\", open = [\"Mon-Sun 00:00-24:00\"] }";
+    for (rule, words, review) in [(", emergency = true", "EMERGENCY", true), (always, "approved automatically", false)]
+    {
+        let world = World::with(&outside(rule)).await;
+        let alice = world.person("alice").await;
+        let request = world.control.reserve(&alice, world.an_hour("restore")).await.expect("asked");
+        if review {
+            let confirmed = Actor { second_factor_at: Some(world.control.now()), ..alice };
+            world.control.emergency(&confirmed, request, "customers cannot pay").await.expect("declared");
+        }
+        let letters = world.control.letters().await.expect("readable");
+        let to_vera = letters.iter().find(|l| l.name == "Vera").unwrap_or_else(|| panic!("{letters:?}"));
+        assert!(to_vera.lines.iter().any(|l| l.contains(words)), "{:?}", to_vera.lines);
+        let link = to_vera.link.expose().rsplit('/').next().expect("a link").to_owned();
+        assert_eq!(world.control.linked(&link).await.expect("a link").card.is_some(), review);
+        assert_eq!(world.control.decide_by_link(&link, Verdict::Reject, "").await.is_ok(), review);
+    }
+}

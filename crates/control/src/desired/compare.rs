@@ -12,6 +12,11 @@ pub(super) fn compare(old: &Directory, old_policy: &Policy, new: &Desired) -> Ve
         people.map(|p| (p.handle.clone(), format!("{p:?}"))).collect::<BTreeMap<_, _>>()
     };
     differences("person", &enabled(old), &enabled(&new.directory), &mut changes);
+    let contacts = |d: &Directory| {
+        let contacts = d.contacts.values().filter(|c| c.enabled);
+        contacts.map(|c| (c.email.clone(), c.name.clone())).collect::<BTreeMap<_, _>>()
+    };
+    differences("contact", &contacts(old), &contacts(&new.directory), &mut changes);
     let named = |pairs: Vec<(String, String)>| pairs.into_iter().collect::<BTreeMap<_, _>>();
     let groups = |d: &Directory| named(d.groups.values().map(|g| (g.name.clone(), format!("{g:?}"))).collect());
     differences("group", &groups(old), &groups(&new.directory), &mut changes);

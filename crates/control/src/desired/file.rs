@@ -15,6 +15,8 @@ pub(super) struct File {
     pub(super) parameters: ParametersEntry,
     #[serde(default, rename = "person", skip_serializing_if = "Vec::is_empty")]
     pub(super) people: Vec<PersonEntry>,
+    #[serde(default, rename = "contact", skip_serializing_if = "Vec::is_empty")]
+    pub(super) contacts: Vec<ContactEntry>,
     #[serde(default, rename = "group", skip_serializing_if = "Vec::is_empty")]
     pub(super) groups: Vec<GroupEntry>,
     #[serde(default, rename = "role", skip_serializing_if = "Vec::is_empty")]
@@ -47,6 +49,13 @@ pub(super) struct PersonEntry {
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) role: Role,
     pub(super) manager: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ContactEntry {
+    pub(super) name: String,
+    pub(super) email: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -155,6 +164,7 @@ pub(super) struct LevelEntry {
     pub(super) account_owners: bool,
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) account_managers: bool,
+    pub(super) contacts: Option<Vec<String>>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) choose: bool,
     pub(super) timeout: Option<String>,

@@ -165,6 +165,11 @@ fn words(text: &str) -> Vec<String> {
     text.split_whitespace().map(|w| w.trim_matches(',').to_owned()).filter(|w| !w.is_empty()).collect()
 }
 
+/// Names that may have blanks in them.
+fn names(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|n| !n.is_empty()).map(str::to_owned).collect()
+}
+
 fn lines(text: &str) -> Vec<String> {
     text.lines().map(str::trim).filter(|l| !l.is_empty()).map(str::to_owned).collect()
 }
@@ -199,6 +204,7 @@ fn entry(level: &LevelFields, what: &str) -> Result<LevelEntry, Fault> {
         line_manager: who("line_manager"),
         account_owners: who("account_owners"),
         account_managers: who("account_managers"),
+        contacts: who("contacts").then(|| names(&level.named)),
         choose: level.choose,
         timeout: given(&level.timeout),
         escalate_to_members_of: then("escalate_to_members_of"),
@@ -220,9 +226,10 @@ fn fields(level: &LevelEntry) -> LevelFields {
     ];
     let flag = flags.iter().find(|(set, _)| *set).map(|(_, key)| (*key, String::new()));
     let named = level.people.as_ref().map(|p| ("people", p.join(" ")));
+    let contacts = level.contacts.as_ref().map(|c| ("contacts", c.join(", ")));
     let members = level.members_of.clone().map(|g| ("members_of", g));
     let managers = level.managers_of.clone().map(|g| ("managers_of", g));
-    let (who, named) = named.or(members).or(managers).or(flag).unwrap_or_default();
+    let (who, named) = named.or(members).or(managers).or(contacts).or(flag).unwrap_or_default();
     let (then, then_group) = match (&level.escalate_to_members_of, &level.escalate_to_managers_of) {
         (Some(group), _) => ("escalate_to_members_of", group.clone()),
         (_, Some(group)) => ("escalate_to_managers_of", group.clone()),

@@ -4,7 +4,7 @@
 use super::account;
 use super::file::*;
 use super::times;
-use countersign_core::{Account, Directory};
+use countersign_core::{Account, Contact, Directory};
 use countersign_journal::{
     AccountId, ActMatch, Authority, DeviceId, Evidence, GroupId, Level, NamePattern, Outcome, Parameters, PersonId,
     Policy, Rule, StatementMatch, TimeoutAction, Tools, WorkflowId,
@@ -20,6 +20,7 @@ pub(super) fn render(directory: &Directory, policy: &Policy) -> String {
                 .then(|| policy.parameters.timeout_periods_s.iter().map(|s| times::said(*s)).collect()),
         },
         people: directory.people.values().filter(|p| p.enabled).map(|p| names.person_entry(p)).collect(),
+        contacts: directory.contacts.values().filter(|c| c.enabled).map(contact_entry).collect(),
         groups: directory.groups.values().map(|g| names.group_entry(g)).collect(),
         roles: directory.roles.values().map(|r| names.role_entry(r)).collect(),
         devices: directory.devices.values().map(device_entry).collect(),
@@ -41,6 +42,10 @@ pub(super) fn render(directory: &Directory, policy: &Policy) -> String {
         rules: policy.rules.iter().filter(|r| !is_set_up(&r.name)).map(|r| names.rule_entry(r)).collect(),
     };
     file.text()
+}
+
+fn contact_entry(contact: &Contact) -> ContactEntry {
+    ContactEntry { name: contact.name.clone(), email: contact.email.clone() }
 }
 
 fn device_entry(device: &countersign_core::Device) -> DeviceEntry {
@@ -76,6 +81,10 @@ impl Names<'_> {
 
     fn people<'i>(&self, all: impl IntoIterator<Item = &'i PersonId>) -> Vec<String> {
         all.into_iter().filter(|p| self.directory.enabled(**p).is_some()).map(|p| self.person(*p)).collect()
+    }
+
+    fn contacts<'i>(&self, all: impl IntoIterator<Item = &'i PersonId>) -> Vec<String> {
+        all.into_iter().filter_map(|c| self.directory.contact(*c)).map(|c| c.name.clone()).collect()
     }
 
     fn group(&self, id: GroupId) -> String {
@@ -169,6 +178,10 @@ impl Names<'_> {
             line_manager: level.authority == Authority::LineManager,
             account_owners: level.authority == Authority::AccountOwners,
             account_managers: level.authority == Authority::AccountManagers,
+            contacts: match &level.authority {
+                Authority::Contacts(named) => Some(self.contacts(named)),
+                _ => None,
+            },
             choose: level.choose,
             timeout: level.timeout.as_ref().map(|t| times::said(t.after_s)),
             escalate_to_members_of: match to {

@@ -2,8 +2,10 @@
 
 use super::Desired;
 use super::account::set_ups;
+use super::contacts::{contacts_named, resolve_contacts};
 use super::file::{AccountEntry, ActEntry, File, LevelEntry, RuleEntry, WorkflowEntry};
 use crate::fault::Fault;
+use countersign_core::directory::address;
 use countersign_core::{Account, Device, DeviceGroup, Directory, Group, OwnRole, Person};
 use countersign_journal::{
     AccountId, ActMatch, Authority, Conditions, DeviceGroupId, DeviceId, Emergency, Evidence, GroupId, Level,
@@ -21,8 +23,8 @@ pub(super) fn resolve(file: &str, old: &Directory, old_policy: &Policy) -> Resul
     let devices = resolve_devices(&file, old, &mut ids)?;
     let device_groups = resolve_device_groups(&file, old, &devices, &mut ids)?;
     let (accounts, passwords) = resolve_accounts(&file.accounts, old, &devices, &people, &mut ids)?;
-    let mut directory =
-        Directory { people, groups, devices, device_groups, accounts, roles: BTreeMap::new(), next_id: 0 };
+    let mut directory = Directory { people, groups, devices, device_groups, accounts, ..Directory::default() };
+    directory.contacts = resolve_contacts(&file.contacts, old, &mut ids)?;
     directory.roles = resolve_roles(&file, old, &directory, &mut ids)?;
     let mut workflows = resolve_workflows(&file.workflows, old_policy, &directory, &mut ids)?;
     let mut rules = resolve_rules(&file.rules, old_policy, &directory, &workflows, &mut ids)?;
@@ -60,11 +62,11 @@ fn check_name(what: &str, name: &str) -> Result<(), Fault> {
     Err(Fault::Input(format!("{what} `{name}`: use 1 to 64 letters, digits, `-`, `_` or `.`")))
 }
 
-fn missing(entry: &str, what: &str, name: &str) -> Fault {
+pub(super) fn missing(entry: &str, what: &str, name: &str) -> Fault {
     Fault::Input(format!("{entry} names {what} `{name}`, which the file does not have; add it or correct the name"))
 }
 
-fn twice(what: &str, name: &str) -> Fault {
+pub(super) fn twice(what: &str, name: &str) -> Fault {
     Fault::Input(format!("{what} `{name}` stands twice; keep one"))
 }
 
@@ -83,10 +85,9 @@ fn resolve_people(file: &File, old: &Directory, ids: &mut Ids) -> Result<BTreeMa
             return Err(twice("person", &handle));
         }
         let name = entry.name.clone().unwrap_or_else(|| handle.clone());
-        people.insert(
-            id,
-            Person { handle, name, email: entry.email.clone(), enabled: true, role: entry.role, manager: None },
-        );
+        let (email, role) = (entry.email.clone(), entry.role);
+        let former_emails = former_emails(people.get(&id), email.as_deref());
+        people.insert(id, Person { handle, name, email, enabled: true, role, manager: None, former_emails });
     }
     for entry in &file.people {
         let what = format!("person `{}`", entry.handle);
@@ -95,6 +96,13 @@ fn resolve_people(file: &File, old: &Directory, ids: &mut Ids) -> Result<BTreeMa
         people.values_mut().filter(|p| p.handle == handle).for_each(|p| p.manager = manager);
     }
     Ok(people)
+}
+
+/// The addresses a person had before, the one they had until now among them unless they keep it.
+fn former_emails(known: Option<&Person>, email: Option<&str>) -> BTreeSet<String> {
+    let Some(known) = known else { return BTreeSet::new() };
+    let before = known.email.as_deref().map(address).filter(|before| email.map(address).as_ref() != Some(before));
+    known.former_emails.iter().cloned().chain(before).collect()
 }
 
 fn people_named(
@@ -287,6 +295,9 @@ fn resolve_authority(entry: &LevelEntry, directory: &Directory, what: &str) -> R
     if let Some(group) = &entry.managers_of {
         named.push(Authority::Managers(group_named(group, directory, what)?));
     }
+    if let Some(contacts) = &entry.contacts {
+        named.push(Authority::Contacts(contacts_named(contacts, directory, what)?));
+    }
     let flags = [
         (entry.administrators, Authority::Administrators),
         (entry.line_manager, Authority::LineManager),
@@ -298,7 +309,7 @@ fn resolve_authority(entry: &LevelEntry, directory: &Directory, what: &str) -> R
     one.ok_or_else(|| {
         Fault::Input(format!(
             "{what}: give exactly one of `people`, `members_of`, `managers_of`, `administrators`, `line_manager`, \
-             `account_owners`, `account_managers`"
+             `account_owners`, `account_managers`, `contacts`"
         ))
     })
 }

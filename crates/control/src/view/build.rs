@@ -424,11 +424,12 @@ fn text_with_values(part: &UnitPart) -> String {
     text
 }
 
-/// A person, for showing; the id stands in for somebody the directory no longer knows.
+/// A person or contact, for showing; the id stands in for somebody the directory no longer knows.
 pub(crate) fn person_view(directory: &Directory, id: PersonId) -> PersonView {
-    match directory.people.get(&id) {
-        Some(p) => PersonView { id, handle: p.handle.clone(), name: p.name.clone() },
-        None => PersonView { id, handle: id.to_string(), name: id.to_string() },
+    match (directory.people.get(&id), directory.contacts.get(&id)) {
+        (Some(p), _) => PersonView { id, handle: p.handle.clone(), name: p.name.clone() },
+        (None, Some(c)) => PersonView { id, handle: c.email.clone(), name: c.name.clone() },
+        (None, None) => PersonView { id, handle: id.to_string(), name: id.to_string() },
     }
 }
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 pub struct LevelFields {
     /// Who decides: the key of the file, such as `members_of`; empty means that there is no such level.
     pub who: String,
-    /// Handles, or the group, where `who` needs them.
+    /// Handles, the group, or the names of contacts with commas between, where `who` needs them.
     pub named: String,
     /// How many must approve.
     pub approvals: String,

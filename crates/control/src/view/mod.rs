@@ -23,12 +23,12 @@ use countersign_journal::{
 };
 use serde::Serialize;
 
-/// A person, for showing.
+/// A person, or a contact who decides, for showing.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct PersonView {
     /// Who.
     pub id: PersonId,
-    /// How they sign in.
+    /// How they sign in; of a contact the address.
     pub handle: String,
     /// How people call them.
     pub name: String,

@@ -172,6 +172,7 @@ mod tests {
             enabled: true,
             role,
             manager: None,
+            former_emails: [].into(),
         };
         let (chief, admin, eve, stan) = (PersonId(1), PersonId(2), PersonId(3), PersonId(4));
         let group = |member| Group { members: [member].into(), ..Group::default() };

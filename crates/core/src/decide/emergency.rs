@@ -4,7 +4,7 @@
 use super::World;
 use super::ask::check_period;
 use super::ending::end_grant;
-use super::who::{able, is_approver, standing};
+use super::who::{able, check_evidence, is_approver, standing};
 use crate::input::{EmergencyCall, Vote};
 use crate::permission::Permission;
 use crate::planted::{self, Fault};
@@ -123,9 +123,7 @@ pub(super) fn review(world: &World<'_>, request: &Request, vote: &Vote) -> Resul
     let plan = request.tracks.get(track as usize).and_then(|t| t.levels.get(level as usize));
     let plan = plan.filter(|_| !request.reviewed(track, level)).ok_or(Refusal::LevelMoved)?;
     let standing = standing(world, request, &plan.authority, vote.approver)?;
-    if vote.evidence < plan.evidence {
-        return Err(Refusal::EvidenceTooWeak);
-    }
+    check_evidence(world, vote, plan.evidence)?;
     let mut events = vec![Event::Reviewed {
         request: request.id,
         track,

@@ -10,7 +10,7 @@ use crate::planted::{self, Fault};
 use crate::refusal::Refusal;
 use crate::state::{Request, State, Status, Track};
 use countersign_journal::{
-    Authority, Event, Level, NoticeScope, PersonId, RequestId, TimeoutAction, TrackPlan, Verdict,
+    Authority, Event, Evidence, Level, NoticeScope, PersonId, RequestId, TimeoutAction, TrackPlan, Verdict,
 };
 use std::collections::BTreeSet;
 
@@ -37,10 +37,15 @@ pub(super) fn started(world: &World<'_>, at: At, level: &Level, about: About) ->
     Event::LevelStarted { request, track, level, epoch, approvers, informed, followers }
 }
 
-/// Opens level 0 of a track; refused when too few besides the requester could decide it.
+/// Opens level 0 of a track; refused when too few besides the requester could decide it, or a rule beside the one that
+/// names contacts demands of them what no link is.
 pub(super) fn first(world: &World<'_>, at: At, plan: &TrackPlan, about: About) -> Result<Event, Refusal> {
     let nobody = |what: &str| Refusal::NobodyCanDecide { what: what.to_owned() };
     let level = plan.levels.first().ok_or_else(|| nobody("the rule names no workflow"))?;
+    let asks_too_much = |l: &Level| matches!(l.authority, Authority::Contacts(_)) && l.evidence > Evidence::Link;
+    if plan.levels.iter().any(asks_too_much) {
+        return Err(nobody("a rule demands a second factor where contacts decide, who have none"));
+    }
     let holders = holders(world, &level.authority, about).len();
     match holders {
         0 => Err(nobody("level 1 has no approver besides the requester")),

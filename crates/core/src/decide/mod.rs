@@ -17,7 +17,7 @@ pub use lend::DELEGATION_S_MAX;
 pub use level::can_escalate;
 pub use plan::covered;
 pub use session::DIRECT_ACCESS_S;
-pub use who::{approvers, open_for};
+pub use who::{approvers, open_at, open_for};
 
 use crate::input::{Answer, Decision, Input};
 use crate::refusal::Refusal;

@@ -3,7 +3,7 @@
 use super::World;
 use super::ask::check_period;
 use super::level::{self, At};
-use super::who::{Standing, standing};
+use super::who::{Standing, check_evidence, standing};
 use super::{emergency, ending};
 use crate::input::Vote;
 use crate::planted::{self, Fault};
@@ -26,9 +26,7 @@ pub(super) fn vote(world: &World<'_>, vote: Vote) -> Result<Vec<Event>, Refusal>
     if escalator.is_some_and(|by| by == vote.approver || Some(by) == behalf) {
         return Err(Refusal::EscalatedByYou);
     }
-    if vote.evidence < level.evidence && !planted::is(Fault::EvidenceNotAsked) {
-        return Err(Refusal::EvidenceTooWeak);
-    }
+    check_evidence(world, &vote, level.evidence)?;
     let terms = agreed_terms(world, request, &vote)?;
     let mut events = vec![Event::Voted {
         request: request.id,

@@ -1,14 +1,15 @@
-//! Who may decide, resolved at the moment of asking: members now, their rights as lent now, never the requester.
+//! Who may decide, resolved at the moment of asking: members now, their rights as lent now, never the requester. Contacts
+//! decide where a level names them, and do nothing else.
 
 use super::{World, level};
 use crate::apply;
 use crate::directory::About;
-use crate::input::Position;
+use crate::input::{Position, Vote};
 use crate::planted::{self, Fault};
 use crate::refusal::Refusal;
 use crate::roster::Roster;
 use crate::state::{Request, State, Status, Track};
-use countersign_journal::{Authority, Event, Note, PersonId, Timestamp};
+use countersign_journal::{Authority, Event, Evidence, Note, PersonId, Timestamp};
 use std::collections::BTreeSet;
 
 /// Who holds the authority and can use it against this requester: nobody can who may be the same by a link to a password,
@@ -86,7 +87,7 @@ pub(super) fn standing(
     authority: &Authority,
     person: PersonId,
 ) -> Result<Standing, Refusal> {
-    if world.directory.enabled(person).is_none() {
+    if world.directory.enabled(person).is_none() && world.directory.contact(person).is_none() {
         return Err(Refusal::NobodyThere);
     }
     if person == request.person.id && !planted::is(Fault::OwnVoteCounts) {
@@ -111,6 +112,19 @@ pub(super) fn standing(
     }
     let lender = lenders.find(|p| !counts_already(p)).filter(|_| !counts_already(&person));
     lender.map(|p| Standing { behalf: Some(p) }).ok_or(Refusal::AlreadyCounted)
+}
+
+/// How it was said: a contact has a link to one level and nothing else, and nobody else has one. Lower evidence than the
+/// level demands never counts.
+pub(super) fn check_evidence(world: &World<'_>, vote: &Vote, least: Evidence) -> Result<(), Refusal> {
+    let outside = world.directory.contact(vote.approver).is_some();
+    if outside != (vote.evidence == Evidence::Link) && !planted::is(Fault::ContactWithoutLink) {
+        return Err(Refusal::NotByLink);
+    }
+    if vote.evidence < least && !planted::is(Fault::EvidenceNotAsked) {
+        return Err(Refusal::EvidenceTooWeak);
+    }
+    Ok(())
 }
 
 /// Whether `person` could decide any level of the request, now or earlier: by a vote that stands, or by right.
@@ -148,20 +162,47 @@ pub fn open_for(
     person: PersonId,
 ) -> Option<Position> {
     let world = World { state, directory, now };
+    positions(request).into_iter().find(|at| stands_at(&world, request, *at, person))
+}
+
+/// Whether `person` could decide exactly there, or review it, at `now`. A review has no epoch: what was opened by an
+/// emergency is not opened again.
+#[must_use]
+pub fn open_at(
+    state: &State,
+    directory: &Roster,
+    now: Timestamp,
+    request: &Request,
+    at: Position,
+    person: PersonId,
+) -> bool {
+    let world = World { state, directory, now };
+    let there = |open: &Position| {
+        (open.track, open.level) == (at.track, at.level) && (request.was_emergency() || open.epoch == at.epoch)
+    };
+    positions(request).iter().any(there) && stands_at(&world, request, at, person)
+}
+
+/// The levels that can be decided, or of an emergency those whose review is owed.
+fn positions(request: &Request) -> Vec<Position> {
     if request.was_emergency() {
-        return request.debt().into_iter().find_map(|(track, level)| {
-            let plan = request.tracks.get(track as usize)?;
-            standing(&world, request, &plan.levels.get(level as usize)?.authority, person).ok()?;
-            Some(Position { track, level, epoch: plan.epoch })
-        });
+        let epoch = |track: u32| request.tracks.get(track as usize).map(|t| t.epoch);
+        let owed = request.debt().into_iter();
+        return owed.filter_map(|(track, level)| Some(Position { track, level, epoch: epoch(track)? })).collect();
     }
     if request.status != Status::Pending {
-        return None;
+        return Vec::new();
     }
-    (0..).zip(&request.tracks).find_map(|(n, track)| {
-        let stands = standing(&world, request, track.authority()?, person).ok()?;
-        let escalated_it = track.escalated.as_ref().and_then(|e| e.by);
-        let own = escalated_it.is_some_and(|by| by == person || stands.behalf == Some(by));
-        (!own).then_some(Position { track: n, level: track.at, epoch: track.epoch })
-    })
+    let open = (0..).zip(&request.tracks).filter(|(_, t)| t.open().is_some());
+    open.map(|(track, t)| Position { track, level: t.at, epoch: t.epoch }).collect()
+}
+
+/// Whether `person` has the right to decide there, given that it is open. Who escalated a level does not decide it.
+fn stands_at(world: &World<'_>, request: &Request, at: Position, person: PersonId) -> bool {
+    let Some(track) = request.tracks.get(at.track as usize) else { return false };
+    let reviewed = track.levels.get(at.level as usize).map(|l| &l.authority).filter(|_| request.was_emergency());
+    let Some(authority) = reviewed.or_else(|| track.authority()) else { return false };
+    let escalated_it = track.escalated.as_ref().and_then(|e| e.by).filter(|_| !request.was_emergency());
+    standing(world, request, authority, person)
+        .is_ok_and(|stands| escalated_it.is_none_or(|by| by != person && stands.behalf != Some(by)))
 }

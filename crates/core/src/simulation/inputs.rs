@@ -193,6 +193,9 @@ fn mend(state: &State, directory: &mut Directory) {
             Authority::Managers(id) => {
                 directory.groups.entry(*id).and_modify(|g| g.managers.extend(&enabled));
             }
+            Authority::Contacts(named) => named.iter().for_each(|c| {
+                directory.contacts.entry(*c).and_modify(|c| c.enabled = true);
+            }),
             Authority::Persons(named) => named.iter().for_each(|p| {
                 directory.people.entry(*p).and_modify(|p| p.enabled = true);
             }),
@@ -201,8 +204,12 @@ fn mend(state: &State, directory: &mut Directory) {
     }
 }
 
-/// Somebody; now and then nobody there is.
+/// Somebody; now and then a contact, or nobody there is.
 fn someone(rng: &mut Rng, directory: &Roster) -> PersonId {
+    let contacts = directory.contacts.keys().copied().filter(|_| chance(rng, 10));
+    if let Some(contact) = contacts.collect::<Vec<_>>().pop() {
+        return contact;
+    }
     let persons: Vec<PersonId> = directory.people.keys().copied().collect();
     if chance(rng, 2) { PersonId(99) } else { one(rng, &persons) }
 }
@@ -342,8 +349,18 @@ fn vote(rng: &mut Rng, state: &State, directory: &Roster, now: Timestamp) -> Inp
         verdict: if chance(rng, 82) { Verdict::Approve } else { Verdict::Reject },
         terms,
         comment: chance(rng, 20).then_some(Commitment(Digest::ZERO)),
-        evidence: if chance(rng, 80) { Evidence::SecondFactor } else { Evidence::SignedIn },
+        evidence: evidence(rng, directory.contacts.contains_key(&approver)),
     })
+}
+
+/// Mostly what is enough: of a contact the link, which is nothing to anybody else.
+fn evidence(rng: &mut Rng, contact: bool) -> Evidence {
+    match rng.u32(0..100) {
+        0..=89 if contact => Evidence::Link,
+        0..=1 => Evidence::Link,
+        2..=80 => Evidence::SecondFactor,
+        _ => Evidence::SignedIn,
+    }
 }
 
 /// Mostly what is open; sometimes a level passed or to come, an old epoch, a track there is not.

@@ -12,7 +12,7 @@ mod witness;
 use crate::invariant::{self, Broken};
 use crate::planted::{self, Fault};
 use crate::{Input, Roster, State, apply, decide, effects, wake_at};
-use countersign_journal::{ActMatch, Chain, Event, Timestamp};
+use countersign_journal::{ActMatch, Chain, Event, Evidence, Timestamp};
 use inputs::Draft;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -144,13 +144,14 @@ fn the_worlds_are_lively() {
     assert!(rare.is_empty(), "in 1,500 worlds, too few of {rare:?}; all: {seen:?}");
 }
 
-const KINDS: [&str; 28] = [
+const KINDS: [&str; 29] = [
     "link made",
     "policy applied",
     "directory applied",
     "request made",
     "level started",
     "voted",
+    "voted by link",
     "retracted",
     "request approved",
     "request disapproved",
@@ -181,6 +182,7 @@ fn kind(event: &Event) -> &'static str {
         Event::DirectoryApplied { .. } => "directory applied",
         Event::RequestMade(_) => "request made",
         Event::LevelStarted { .. } => "level started",
+        Event::Voted { evidence: Evidence::Link, .. } => "voted by link",
         Event::Voted { .. } => "voted",
         Event::Retracted { .. } => "retracted",
         Event::RequestApproved { .. } => "request approved",
@@ -335,6 +337,11 @@ fn planted_ends_twice_is_caught() {
 #[test]
 fn planted_evidence_not_asked_is_caught() {
     check_caught(Fault::EvidenceNotAsked, 13, 1000);
+}
+
+#[test]
+fn planted_contact_without_link_is_caught() {
+    check_caught(Fault::ContactWithoutLink, 13, 400);
 }
 
 #[test]

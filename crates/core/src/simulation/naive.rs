@@ -11,6 +11,11 @@ pub(super) fn enabled(directory: &Directory, person: PersonId) -> bool {
     directory.people.get(&person).is_some_and(|p| p.enabled)
 }
 
+/// Whether somebody is a contact whose links open something.
+pub(super) fn outside(directory: &Directory, person: PersonId) -> bool {
+    directory.contacts.get(&person).is_some_and(|c| c.enabled)
+}
+
 /// Whether a person holds an authority at this moment; the requester never does.
 pub(super) fn holds(directory: &Directory, authority: &Authority, made: &RequestMade, person: PersonId) -> bool {
     let account = directory.accounts.get(&made.target.account);
@@ -22,6 +27,7 @@ pub(super) fn holds(directory: &Directory, authority: &Authority, made: &Request
         Authority::LineManager => directory.people.get(&made.person.id).is_some_and(|p| p.manager == Some(person)),
         Authority::AccountOwners => account.is_some_and(|a| a.owners.contains(&person)),
         Authority::AccountManagers => account.is_some_and(|a| a.managers.contains(&person)),
+        Authority::Contacts(named) => return named.contains(&person) && outside(directory, person),
     };
     holds && person != made.person.id && enabled(directory, person)
 }

@@ -1,6 +1,6 @@
 //! Random people, groups, targets and valid policies: small enough that everybody keeps meeting everybody.
 
-use crate::{Account, Device, DeviceGroup, Directory, Group, Person, Role};
+use crate::{Account, Contact, Device, DeviceGroup, Directory, Group, Person, Role};
 use countersign_journal::{
     AccountId, ActMatch, Authority, Automatic, Conditions, DeviceGroupId, DeviceId, Emergency, Evidence, GroupId,
     Hours, Level, NamePattern, Notice, NoticeScope, Opening, Outcome, PersonId, Policy, Recording, Rule, RuleId,
@@ -39,8 +39,13 @@ pub(super) fn directory(rng: &mut Rng) -> Directory {
             })
             .collect(),
         accounts: (1..=rng.u64(1..=4)).map(|n| (AccountId(n), account(rng, n, devices, persons))).collect(),
+        contacts: (1..=rng.u64(0..=2)).map(|n| (PersonId(40 + n), contact(rng, n))).collect(),
         ..Directory::default()
     }
+}
+
+fn contact(rng: &mut Rng, n: u64) -> Contact {
+    Contact { name: format!("Contact {n}"), email: format!("contact{n}@example.test"), enabled: chance(rng, 93) }
 }
 
 fn account(rng: &mut Rng, n: u64, devices: u64, persons: u64) -> Account {
@@ -67,6 +72,7 @@ fn person(rng: &mut Rng, n: u64, persons: u64) -> Person {
         enabled: n == 1 || chance(rng, 93),
         role,
         manager,
+        former_emails: BTreeSet::new(),
     }
 }
 
@@ -101,6 +107,11 @@ pub(super) fn changed(rng: &mut Rng, old: &Directory) -> Directory {
             set.insert(who);
         }
     };
+    let contacts: Vec<PersonId> = new.contacts.keys().copied().collect();
+    if !contacts.is_empty() && chance(rng, 15) {
+        new.contacts.entry(one(rng, &contacts)).and_modify(|c| c.enabled = !c.enabled);
+        return new;
+    }
     match rng.u32(0..12) {
         0..=3 => new.people.entry(who).and_modify(|p| p.enabled = !p.enabled),
         4 => new.people.entry(who).and_modify(|p| p.role = one(rng, &[Role::Member, Role::Administrator])),
@@ -133,7 +144,7 @@ pub(super) fn changed(rng: &mut Rng, old: &Directory) -> Directory {
 pub(super) fn policy(rng: &mut Rng, directory: &Directory) -> Policy {
     let workflows = rng.u64(1..=4);
     let rules = rng.u64(2..=7);
-    Policy {
+    let mut policy = Policy {
         workflows: (1..=workflows)
             .map(|n| {
                 let levels = (0..rng.usize(1..=3)).map(|_| level(rng, directory)).collect();
@@ -142,13 +153,25 @@ pub(super) fn policy(rng: &mut Rng, directory: &Directory) -> Policy {
             .collect(),
         rules: (1..=rules).map(|n| rule(rng, directory, n, workflows)).collect(),
         ..Policy::default()
-    }
+    };
+    let outside = |w: &Workflow| w.levels.iter().any(|l| matches!(l.authority, Authority::Contacts(_)));
+    let outside: BTreeSet<u64> = policy.workflows.values().filter(|w| outside(w)).map(|w| w.id.0).collect();
+    let by_contacts = |r: &Rule| [r.workflow, r.unknown].into_iter().flatten().any(|w| outside.contains(&w.0));
+    policy.rules.retain(|r| r.acts != ActMatch::Administer || !by_contacts(r));
+    policy.rules.iter_mut().filter(|r| by_contacts(r)).for_each(|r| r.conditions.evidence = Evidence::SignedIn);
+    policy
 }
 
 fn level(rng: &mut Rng, directory: &Directory) -> Level {
     let groups: Vec<GroupId> = directory.groups.keys().copied().collect();
     let persons: Vec<PersonId> = directory.people.keys().copied().collect();
-    let authority = match rng.u32(0..7) {
+    let contacts: Vec<PersonId> = directory.contacts.keys().copied().collect();
+    let authority = match rng.u32(0..8) {
+        7 if !contacts.is_empty() => {
+            let mut named = some(rng, contacts.iter().copied(), 50);
+            named.insert(one(rng, &contacts));
+            Authority::Contacts(named)
+        }
         0 if !groups.is_empty() => Authority::Members(one(rng, &groups)),
         1 if !groups.is_empty() => Authority::Managers(one(rng, &groups)),
         2 => Authority::Administrators,
@@ -165,6 +188,7 @@ fn level(rng: &mut Rng, directory: &Directory) -> Level {
         group: one(rng, &groups),
         scope: one(rng, &[NoticeScope::All, NoticeScope::Approver, NoticeScope::Requester]),
     };
+    let strong = chance(rng, 20) && !matches!(authority, Authority::Contacts(_));
     Level {
         timeout: chance(rng, 60).then(|| timeout(rng, &groups, &authority)),
         choose: chance(rng, 20),
@@ -173,7 +197,7 @@ fn level(rng: &mut Rng, directory: &Directory) -> Level {
         authority,
         approvals: if chance(rng, 30) { 2 } else { 1 },
         rejections: if chance(rng, 30) { 2 } else { 1 },
-        evidence: if chance(rng, 20) { Evidence::SecondFactor } else { Evidence::SignedIn },
+        evidence: if strong { Evidence::SecondFactor } else { Evidence::SignedIn },
     }
 }
 

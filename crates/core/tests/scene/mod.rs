@@ -5,13 +5,13 @@
 //!
 //! The cast: `root` administers; `alice` asks; `bob` and `carol` are `dba`, managed by `dave`; `erin` is `sec`,
 //! managed by `frank`; `oncall` holds the group `dba`; `zoe` is nobody's approver. `dave` is alice's line manager. One
-//! account, `app@prod-db`, owned by `carol` and managed by `erin`. The day begins at 09:00.
+//! account, `app@prod-db`, owned by `carol` and managed by `erin`; `vera` and `walt` are contacts. The day begins at 09:00.
 
 mod plan;
 mod shown;
 
 use countersign_core::{
-    Account, Ask, AskAct, Device, Directory, EmergencyCall, GrantKind, Group, Input, Person, Position, Role, Roster,
+    Account, Ask, AskAct, Contact, Device, Directory, EmergencyCall, GrantKind, Group, Input, Person, Position, Role, Roster,
     Rulebook, State, Vote, apply, decide, digest, effects,
 };
 use countersign_journal::{
@@ -23,6 +23,7 @@ use countersign_journal::{
 };
 
 const PEOPLE: [&str; 8] = ["root", "alice", "bob", "carol", "dave", "erin", "frank", "zoe"];
+const CONTACTS: [&str; 2] = ["vera", "walt"];
 const GROUPS: [(&str, &[&str], &str); 4] = [
     ("dba", &["bob", "carol"], "dave"),
     ("sec", &["erin"], "frank"),
@@ -81,6 +82,7 @@ impl Stage {
             groups: (1..).map(GroupId).zip(groups).collect(),
             devices: [(DeviceId(1), device)].into(),
             accounts: [(AccountId(1), account)].into(),
+            contacts: CONTACTS.iter().map(|name| (person(name), contact(name))).collect(),
             ..Directory::default()
         };
         Stage {
@@ -258,6 +260,10 @@ impl Stage {
     fn changed(&self, who: &str, verb: &str, rest: &[&str]) -> Directory {
         let mut directory = Directory::clone(&self.directory);
         let id = person(who);
+        if let Some(contact) = directory.contacts.get_mut(&id) {
+            contact.enabled = verb != "disabled";
+            return directory;
+        }
         let known = directory.people.get_mut(&id).expect("a member of the cast");
         if verb == "disabled" {
             known.enabled = false;
@@ -361,9 +367,12 @@ impl Stage {
     /// An answer on what is open, unless the line says `seeing TRACK/LEVEL/EPOCH`.
     fn vote(&self, approver: PersonId, verb: &str, request: RequestId, rest: &[&str]) -> Input {
         let mut position = self.open_position(request);
-        let (mut terms, mut evidence) = (None, Evidence::SignedIn);
+        let linked = CONTACTS.contains(&name(approver));
+        let (mut terms, mut evidence) = (None, if linked { Evidence::Link } else { Evidence::SignedIn });
         for word in rest {
             match *word {
+                "plainly" => evidence = Evidence::SignedIn,
+                "linked" => evidence = Evidence::Link,
                 "seeing" => {}
                 "strongly" => evidence = Evidence::SecondFactor,
                 seen if seen.contains('/') => {
@@ -390,11 +399,27 @@ fn closed(session: &str) -> Input {
 fn someone(name: &str) -> Person {
     let role = if name == "root" { Role::Administrator } else { Role::Member };
     let manager = (name == "alice").then(|| person("dave"));
-    Person { handle: name.to_owned(), name: name.to_owned(), email: None, enabled: true, role, manager }
+    Person {
+        handle: name.to_owned(),
+        name: name.to_owned(),
+        email: None,
+        enabled: true,
+        role,
+        manager,
+        former_emails: [].into(),
+    }
+}
+
+fn contact(name: &str) -> Contact {
+    Contact { name: name.to_owned(), email: format!("{name}@example.test"), enabled: true }
 }
 
 fn person(name: &str) -> PersonId {
-    let at = PEOPLE.iter().position(|n| *n == name).unwrap_or_else(|| panic!("`{name}` is not in the cast"));
+    let at = PEOPLE
+        .iter()
+        .chain(&CONTACTS)
+        .position(|n| *n == name)
+        .unwrap_or_else(|| panic!("`{name}` is not in the cast"));
     PersonId(at as u64 + 1)
 }
 
@@ -466,7 +491,7 @@ fn timeout(text: &str) -> Timeout {
     Timeout { after_s: number(words[0]) * 60, action }
 }
 
-/// `dba`, `manager:dba`, `admins`, `boss`, `owners`, `keepers` (managers of the account) or `bob+erin`; then
+/// `dba`, `manager:dba`, `admins`, `boss`, `owners`, `keepers` (managers of the account), `out:vera` or `bob+erin`; then
 /// `>TIMEOUT`, `~GROUP` to be told, `?` for a choice, `*2` for approvals, `/2` for rejections, `!` for evidence.
 fn level(text: &str) -> Level {
     let (text, timeout) = text.split_once('>').map_or((text, None), |(rest, t)| (rest, Some(timeout(t))));
@@ -481,6 +506,7 @@ fn level(text: &str) -> Level {
     let (text, approvals) = text.split_once('*').map_or((text, 1), |(rest, n)| (rest, number(n) as u32));
     let authority = match text.strip_prefix("manager:") {
         Some(name) => Authority::Managers(group(name)),
+        None if text.starts_with("out:") => Authority::Contacts(text[4..].split('+').map(person).collect()),
         None if text == "admins" => Authority::Administrators,
         None if text == "boss" => Authority::LineManager,
         None if text == "owners" => Authority::AccountOwners,
@@ -516,7 +542,10 @@ fn period(text: &str) -> Window {
 
 /// The name of a member of the cast.
 fn name(id: PersonId) -> &'static str {
-    if id == PersonId::OPERATOR { "the operator" } else { PEOPLE[id.0 as usize - 1] }
+    if id == PersonId::OPERATOR {
+        return "the operator";
+    }
+    PEOPLE.iter().chain(&CONTACTS).nth(id.0 as usize - 1).expect("a member of the cast")
 }
 
 /// A moment of the day.

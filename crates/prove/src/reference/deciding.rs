@@ -3,7 +3,8 @@
 use super::{Asked, Granted, Line, Reference, Said, number, place};
 use countersign_core::{Position, Status, Vote};
 use countersign_journal::{
-    AccountId, Authority, GrantId, GroupId, Level, PersonId, RequestId, TimeoutAction, Timestamp, Verdict, Window,
+    AccountId, Authority, Evidence, GrantId, GroupId, Level, PersonId, RequestId, TimeoutAction, Timestamp, Verdict,
+    Window,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -112,8 +113,14 @@ impl Reference {
             Authority::LineManager => directory.people.get(&requester).and_then(|p| p.manager).into_iter().collect(),
             Authority::AccountOwners => known.map(|a| a.owners.clone()).unwrap_or_default(),
             Authority::AccountManagers => known.map(|a| a.managers.clone()).unwrap_or_default(),
+            Authority::Contacts(named) => return named.iter().copied().filter(|c| self.outside(*c)).collect(),
         };
         named.into_iter().filter(|p| self.fit(*p, requester)).collect()
+    }
+
+    /// Enough is what the level wants, and of a contact a link, which is nothing to anybody else.
+    fn shows_enough(&self, vote: &Vote, plan: &Level) -> bool {
+        vote.evidence >= plan.evidence && self.outside(vote.approver) == (vote.evidence == Evidence::Link)
     }
 
     fn lenders(&self, to: PersonId, now: Timestamp) -> Vec<PersonId> {
@@ -124,7 +131,7 @@ impl Reference {
     /// In whose right a person may speak now; the inner one is the lender.
     fn right(&self, n: usize, who: &Authority, person: PersonId, now: Timestamp) -> Option<Option<PersonId>> {
         let request = &self.requests[n];
-        self.fit(person, request.who).then_some(())?;
+        (self.outside(person) || self.fit(person, request.who)).then_some(())?;
         let (own, spoken) = (self.own_right(who, request.who, request.account), request.spoken());
         if own.contains(&person) {
             return (!spoken.contains(&person)).then_some(None);
@@ -169,7 +176,7 @@ impl Reference {
         let whose = self.right(n, &known.decides()?, vote.approver, now)?;
         let escalator = known.instead.as_ref().and_then(|(_, by)| *by);
         (escalator.is_none() || (escalator != Some(vote.approver) && escalator != whose)).then_some(())?;
-        (vote.evidence >= plan.evidence).then_some(())?;
+        self.shows_enough(vote, &plan).then_some(())?;
         let window = vote.terms.map_or(request.window, |t| t.window);
         Window::new(window.start, window.end)?;
         let agreed = if vote.verdict == Verdict::Approve { Some(self.agreed(n, window, now)?) } else { None };
@@ -229,7 +236,7 @@ impl Reference {
         let plan = request.lines[line].levels.get(level)?.clone();
         request.owes(line, level, &plan).then_some(())?;
         let whose = self.right(n, &plan.authority, vote.approver, now)?;
-        (vote.evidence >= plan.evidence).then_some(())?;
+        self.shows_enough(vote, &plan).then_some(())?;
         let said = Said { line, level, who: vote.approver, whose, verdict: vote.verdict, window: request.window };
         self.requests[n].reviews.push(said);
         let request = &self.requests[n];

@@ -200,7 +200,8 @@ impl Reference {
     /// What can be seen now.
     #[must_use]
     pub fn seen(&self, now: Timestamp) -> Seen {
-        let people: Vec<PersonId> = self.setting.directory.people.keys().copied().collect();
+        let directory = &self.setting.directory;
+        let people: Vec<PersonId> = directory.people.keys().chain(directory.contacts.keys()).copied().collect();
         let placed = |n: usize| people.iter().map(|p| self.place_of(n, *p, now)).collect();
         let open = (0..self.sessions.len()).filter(|n| !self.sessions[*n].closed);
         Seen {
@@ -212,6 +213,11 @@ impl Reference {
 
     fn here(&self, person: PersonId) -> bool {
         self.setting.directory.people.get(&person).is_some_and(|p| p.enabled)
+    }
+
+    /// Whether it is a contact who may be asked.
+    fn outside(&self, person: PersonId) -> bool {
+        self.setting.directory.contacts.get(&person).is_some_and(|c| c.enabled)
     }
 
     fn manages(&self, person: PersonId) -> bool {

@@ -274,6 +274,7 @@ impl Witness {
         })?;
         let strong = demanded.evidence == Evidence::SignedIn || *evidence == Evidence::SecondFactor;
         ensure(strong, 13, || format!("{person} votes on {id} without the evidence it demands"))?;
+        special::by_link(directory, authority, person, *evidence)?;
         track.ballots.push(Ballot { level: *level, person, behalf: *behalf, verdict: *verdict, terms: *terms });
         Ok(())
     }
@@ -354,7 +355,11 @@ impl Witness {
 
     fn revoked(&mut self, directory: &Directory, now: Timestamp, id: RequestId, by: PersonId) -> Held {
         self.settle(now, id, &[Status::Approved], Status::Revoked)?;
-        let may = self.may_take_away(directory, now, id, by)?;
+        // A contact revokes by the review of an emergency, and by nothing else.
+        let seen = known(self.requests.get(&id), "the request revoked")?;
+        let said = seen.reviews.last().is_some_and(|(_, b)| b.person == by && b.verdict == Verdict::Reject);
+        let reviewed = said && naive::outside(directory, by);
+        let may = reviewed || self.may_take_away(directory, now, id, by)?;
         ensure(may, 3, || format!("{by} revokes {id} and may not"))
     }
 

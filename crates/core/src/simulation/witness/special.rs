@@ -55,8 +55,8 @@ impl Witness {
                 .any(|d| d.to == p && d.covers(now) && self.holds(directory, authority, made, d.from))
         };
         let derived = self.one(p, made.person.id);
-        let enabled = p != made.person.id && naive::enabled(directory, p);
-        enabled && !derived && (self.holds(directory, authority, made, p) || lent())
+        let borrows = || naive::enabled(directory, p) && lent();
+        p != made.person.id && !derived && (self.holds(directory, authority, made, p) || borrows())
     }
 
     /// Whether a person holds an authority that does not come from the requester.
@@ -71,7 +71,7 @@ impl Witness {
         authority: &Authority,
         made: &RequestMade,
     ) -> BTreeSet<PersonId> {
-        directory.people.keys().copied().filter(|p| self.may(directory, now, authority, made, *p)).collect()
+        everybody(directory).filter(|p| self.may(directory, now, authority, made, *p)).collect()
     }
 
     /// Who may decide a level by its frozen authority; nobody for the level after the last.
@@ -123,7 +123,7 @@ impl Witness {
     /// Holders of an authority whose answer does not count yet.
     fn left(&self, directory: &Directory, authority: &Authority, seen: &Seen, hand: Option<PersonId>) -> usize {
         let counted: Vec<PersonId> = seen.counted().chain(hand).collect();
-        let holders = directory.people.keys().filter(|p| self.holds(directory, authority, &seen.made, **p));
+        let holders = everybody(directory).filter(|p| self.holds(directory, authority, &seen.made, *p));
         holders.filter(|p| !counted.contains(p)).count()
     }
 
@@ -294,10 +294,13 @@ impl Witness {
     }
 
     pub(super) fn reviewed(&mut self, directory: &Directory, now: Timestamp, event: &Event) -> Held {
-        let Event::Reviewed { request: id, track, level, approver, verdict, authority, digest, behalf, .. } = event
+        let Event::Reviewed {
+            request: id, track, level, approver, verdict, authority, digest, behalf, evidence, ..
+        } = event
         else {
             return Ok(());
         };
+        by_link(directory, authority, *approver, *evidence)?;
         self.entitled(directory, now, *id, authority, *approver, *behalf)?;
         let seen = known(self.requests.get_mut(id), "the request reviewed")?;
         ensure(seen.opened_early, 9, || format!("{id} is reviewed and was no emergency"))?;
@@ -440,6 +443,17 @@ impl Witness {
         }
         Ok(())
     }
+}
+
+/// People and contacts.
+fn everybody(directory: &Directory) -> impl Iterator<Item = PersonId> {
+    directory.people.keys().chain(directory.contacts.keys()).copied()
+}
+
+/// A contact decides by link, where contacts are named, and nobody else does either.
+pub(super) fn by_link(directory: &Directory, authority: &Authority, person: PersonId, evidence: Evidence) -> Held {
+    let contact = directory.contacts.contains_key(&person) && matches!(authority, Authority::Contacts(_));
+    ensure(contact == (evidence == Evidence::Link), 13, || format!("{person} decides by {evidence:?}"))
 }
 
 impl Seen {
