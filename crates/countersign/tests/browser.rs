@@ -2,7 +2,9 @@
 //! browsers at once, and every page at both sizes.
 
 use countersign_harness::countersign::Options;
-use countersign_harness::{Answer, Api, Countersign, Postgres, Psql, Terminal, browser, random_password, wait_until};
+use countersign_harness::{
+    Answer, Api, Countersign, MailSink, Postgres, Psql, Terminal, browser, random_password, wait_until,
+};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -95,6 +97,10 @@ struct Shop {
 
 impl Shop {
     fn open() -> Self {
+        Self::with(POLICY, Options::default())
+    }
+
+    fn with(policy: &str, options: Options) -> Self {
         let postgres = Postgres::shared();
         let password = random_password().expect("randomness");
         postgres.create_database("shop").expect("a database");
@@ -102,9 +108,9 @@ impl Shop {
         let sql = format!("ALTER SCHEMA public OWNER TO app_rw; SET ROLE app_rw; {TABLES}");
         postgres.psql("shop", &sql).expect("tables");
         let binary = Path::new(env!("CARGO_BIN_EXE_countersign"));
-        let server = Countersign::start(binary, Options::default()).unwrap_or_else(|error| panic!("{error}"));
+        let server = Countersign::start(binary, options).unwrap_or_else(|error| panic!("{error}"));
         let (port, ca) = (postgres.port(), postgres.ca_pem());
-        let mut policy = POLICY.to_owned();
+        let mut policy = policy.to_owned();
         let _ = write!(
             policy,
             "[[device]]\nname = \"prod-db\"\nhost = \"127.0.0.1\"\nport = {port}\ndatabase = \"shop\"\n\
@@ -120,9 +126,18 @@ impl Shop {
 
     /// Runs a browser script; what it prints belongs to the test's output.
     fn run(&self, script: &str) {
+        self.run_with(script, "");
+    }
+
+    /// The same, with the link of a mail.
+    fn run_with(&self, script: &str, link: &str) {
         let passwords: Value = PEOPLE.iter().map(|who| ((*who).to_owned(), json!(self.server.password(who)))).collect();
         let (address, passwords) = (self.server.page_address(), passwords.to_string());
-        let env = [("COUNTERSIGN_ADDRESS", address.as_str()), ("COUNTERSIGN_PASSWORDS", passwords.as_str())];
+        let env = [
+            ("COUNTERSIGN_ADDRESS", address.as_str()),
+            ("COUNTERSIGN_PASSWORDS", passwords.as_str()),
+            ("COUNTERSIGN_LINK", link),
+        ];
         let ran = browser::run_script(Path::new(script), &env).unwrap_or_else(|error| panic!("{script}: {error}"));
         println!("{}", ran.stdout);
         assert!(ran.succeeded(), "{script}:\n{}\n{}", ran.stdout, ran.stderr);
@@ -220,4 +235,27 @@ fn every_page_is_accessible_and_fits_both_sizes() {
         [("duration_max_minutes = 240", "duration_max_minutes = 60"), ("\"update\"", "\"insert\", \"update\"")];
     shop.propose(&an_hour, "Two hours were never needed; and orders were inserted by hand last week");
     shop.run("pages.mjs");
+}
+
+/// R11: what a contact sees, without signing in, and decides by keyboard.
+#[test]
+fn r11_a_contact_decides_in_a_browser() {
+    let mail = MailSink::start().expect("a mail server");
+    let outside = "[[contact]]\nname = \"Vera Vendor\"\nemail = \"vera@vendor.example\"\n\n[[workflow]]\nname = \"dba\"\n\
+                   [[workflow.level]]\ncontacts = [\"Vera Vendor\"]\n";
+    let members = "[[workflow]]\nname = \"dba\"\n[[workflow.level]]\nmembers_of = \"dba\"\n";
+    assert!(POLICY.contains(members));
+    let options = Options { mail_port: Some(mail.port()), ..Options::default() };
+    let shop = Shop::with(&POLICY.replace(members, outside), options);
+    let granted = shop.reserve("alice", 120, "Ticket 4711: wrong city for customer 2, reported by support");
+    shop.decide("mia", granted, "approve", "");
+    let mut alice = shop.terminal("alice");
+    alice.begin(DISGUISED).expect("psql reads");
+    let link = wait_until(SOON, || {
+        let told = mail.messages().ok()?.into_iter().find(|m| m.to == ["vera@vendor.example"])?;
+        told.text.split_whitespace().find(|w| w.contains("/answer/")).map(str::to_owned)
+    });
+    shop.run_with("contact.mjs", &link.expect("the contact is written to"));
+    let said = alice.end().expect("the statement is answered");
+    assert!(said.err.contains("Not with hidden characters in it."), "{}", said.err);
 }

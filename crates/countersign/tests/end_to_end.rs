@@ -6,6 +6,8 @@
 mod command;
 #[path = "end_to_end/connect.rs"]
 mod connect;
+#[path = "end_to_end/contact.rs"]
+mod contact;
 #[path = "end_to_end/decide.rs"]
 mod decide;
 #[path = "end_to_end/end.rs"]

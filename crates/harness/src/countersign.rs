@@ -87,6 +87,14 @@ impl Countersign {
         Ok(countersign)
     }
 
+    /// What a page answers somebody who is signed out, as (status, text); with fields, what it answers to the form.
+    ///
+    /// # Errors
+    /// [`HarnessError::Failed`] when no answer came.
+    pub fn page(&self, url: &str, fields: &[(&str, &str)]) -> Result<(u16, String), HarnessError> {
+        api::page(&self.page_address(), &self.ca_pem()?, url, fields)
+    }
+
     /// Runs the command line as a person, each with a home of their own.
     ///
     /// # Errors

@@ -98,8 +98,8 @@ macro_rules! routes {
 
 fn page_routes() -> Vec<Route> {
     use pages::{
-        access, approvals, audit, configuration, decide, delegations, editing, invitation, people, profile, request,
-        requests, roles, sessions, sign_in, why,
+        access, answer, approvals, audit, configuration, decide, delegations, editing, invitation, people, profile,
+        request, requests, roles, sessions, sign_in, why,
     };
     routes! { Surface::Page;
         GET "/sign-in" Anyone => sign_in::form;
@@ -107,6 +107,8 @@ fn page_routes() -> Vec<Route> {
         POST "/sign-out" SignedIn => sign_in::sign_out;
         GET "/invitation/{token}" Anyone => invitation::form;
         POST "/invitation/{token}" Anyone => invitation::submit;
+        GET "/answer/{token}" Anyone => answer::show;
+        POST "/answer/{token}" Anyone => answer::decide;
         GET "/" SignedIn => access::list;
         GET "/access/{account}/reserve" SignedIn => access::reserve;
         POST "/access/{account}/reserve" SignedIn => access::ask;

@@ -1,6 +1,6 @@
 //! Who may do what with a request, a session or the configuration, by page and by API: person × action, against a
-//! reviewed table (R87). The command line is a client of the API, and links in messages open the page: both have nothing of
-//! their own.
+//! reviewed table (R87). The command line is a client of the API, and links in messages to people open the page: both have
+//! nothing of their own. The link of a contact is tried in place of every address and as a credential.
 //!
 //! Every try has a request of its own at the stage the action needs. `2fa` is that a fresh second factor is all that is
 //! missing.
@@ -25,26 +25,31 @@ person = [
 ]
 group = [{ name = "dba", members = ["alice"], managers = ["bob"] }, { name = "oncall", members = ["eve"] }]
 role = [{ name = "helpdesk", permissions = ["PAM.Requests.Manage", "PAM.Sessions.Terminate"], people = ["hal"] }]
+contact = [{ name = "Vera", email = "vera@example.test" }]
 device = [{ name = "prod-db", host = "localhost", database = "shop", ca = "" }]
 account = [{ device = "prod-db", name = "app", owners = ["olga"] }, { device = "prod-db", name = "report" }]
 workflow = [
-  { name = "two", level = [{ managers_of = "dba", timeout = "30m", escalate_to_members_of = "oncall" }, { people = ["carol"] }] },
+  { name = "three", level = [{ managers_of = "dba", timeout = "30m", escalate_to_members_of = "oncall" }, { people = ["carol"] }, { contacts = ["Vera"] }] },
   { name = "dba-manager", level = [{ managers_of = "dba" }] },
 ]
 rule = [
-  { name = "prod", act = "connect", outcome = "approve", groups = ["dba"], accounts = ["app@prod-db"], workflow = "two", emergency = true },
+  { name = "prod", act = "connect", outcome = "approve", groups = ["dba"], accounts = ["app@prod-db"], workflow = "three", emergency = true },
   { name = "report", act = "connect", outcome = "allow", groups = ["dba"], accounts = ["report@prod-db"] },
   { name = "writes", act = "query", outcome = "approve", groups = ["dba"], kinds = ["update"], workflow = "dba-manager" },
 ]
 "#;
 
+/// The contact, who has the link of their mail and nothing else.
+const CONTACT: &str = "vera";
+
 /// Who tries, and what they are to Alice's request.
-const PEOPLE: [(&str, &str); 13] = [
+const PEOPLE: [(&str, &str); 14] = [
     ("", "signed out"),
     ("stan", "stranger"),
     ("alice", "requester"),
     ("bob", "approver, level 1"),
     ("carol", "approver, level 2"),
+    (CONTACT, "contact, level 3, by link"),
     ("dell", "delegate of level 1"),
     ("eve", "escalation target"),
     ("olga", "account owner"),
@@ -64,7 +69,9 @@ enum Stage {
     Escalated,
     /// Bob approved; level 2 is open.
     Second,
-    /// Both approved.
+    /// Bob and Carol approved; level 3 is open.
+    Third,
+    /// All approved.
     Approved,
 }
 
@@ -72,7 +79,7 @@ enum Stage {
 type Try = (&'static str, Stage, &'static str, &'static str, &'static str);
 
 const FIRST: &str = r#""position":{"track":0,"level":0,"epoch":0}"#;
-const TRIES: [Try; 12] = [
+const TRIES: [Try; 14] = [
     ("see, level 1 open", Stage::Pending, "", "", ""),
     (
         "approve level 1",
@@ -102,6 +109,14 @@ const TRIES: [Try; 12] = [
         "verdict=approve&track=0&level=1&epoch=0",
         r#"{"verdict":"approve","position":{"track":0,"level":1,"epoch":0}}"#,
     ),
+    ("see, level 3 open", Stage::Third, "", "", ""),
+    (
+        "approve level 3",
+        Stage::Third,
+        "/decision",
+        "verdict=approve&track=0&level=2&epoch=0",
+        r#"{"verdict":"approve","position":{"track":0,"level":2,"epoch":0}}"#,
+    ),
     ("withdraw", Stage::Pending, "/withdraw", "", ""),
     ("take approval back", Stage::Second, "/retract", "", ""),
     ("escalate", Stage::Pending, "/escalate", "track=0&level=0&epoch=0", "{P}"),
@@ -114,6 +129,8 @@ const TRIES: [Try; 12] = [
 struct Tries {
     scene: Scene,
     made: u64,
+    /// The latest link to the contact.
+    link: String,
 }
 
 impl Tries {
@@ -123,7 +140,7 @@ impl Tries {
         let (bob, now) = (scene.actor("bob").await, scene.control.now());
         let day = Window::new(now, now.plus(86_400)).expect("a day");
         scene.control.delegate(&bob, "dell", day).await.expect("lent");
-        Tries { scene, made: 0 }
+        Tries { scene, made: 0, link: String::new() }
     }
 
     /// A request of Alice's, unlike every other, at a stage.
@@ -143,15 +160,66 @@ impl Tries {
             Stage::Pending => {}
             Stage::Escalated => control.escalate(&self.scene.actor("root").await, id, at(0)).await.expect("escalated"),
             Stage::Second => approves("bob", 0).await,
-            Stage::Approved => {
+            Stage::Third => {
                 approves("bob", 0).await;
                 approves("carol", 1).await;
             }
+            Stage::Approved => {
+                approves("bob", 0).await;
+                approves("carol", 1).await;
+                let link = self.mailed(id).await;
+                assert_eq!(done(&self.scene.post(&link, "", "verdict=approve").await), "yes");
+            }
+        }
+        if stage == Stage::Third {
+            self.mailed(id).await;
         }
         id
     }
 
-    async fn page(&mut self, who: &str, (_, stage, suffix, form, _): Try) -> &'static str {
+    /// The link to the contact about a request whose third level is open.
+    async fn mailed(&mut self, id: RequestId) -> String {
+        let of = format!("/answer/{}.", id.0);
+        let links = self.scene.links_to("vera@example.test").await;
+        self.link = links.into_iter().find(|l| l.starts_with(&of)).expect("the contact is written to");
+        self.scene.sent().await;
+        self.link.clone()
+    }
+
+    /// What the contact can try with: the link, whose numbers they can change, and nothing else.
+    async fn by_link(&mut self, (_, stage, suffix, form, _): Try) -> &'static str {
+        if self.link.is_empty() {
+            self.request(Stage::Third).await;
+        }
+        let id = self.request(stage).await;
+        let mut numbers: Vec<&str> = self.link.trim_start_matches("/answer/").split('.').collect();
+        let (request, level) = (id.0.to_string(), form.split("level=").nth(1).map(|l| l[..1].to_owned()));
+        numbers[0] = &request;
+        numbers[2] = level.as_deref().unwrap_or(if stage == Stage::Third { "2" } else { "0" });
+        let token = numbers.join(".");
+        self.scene.carry(CONTACT, &token);
+        let link = format!("/answer/{token}");
+        let path = format!("/requests/{}{suffix}", id.0);
+        let (by_page, by_link) = match suffix {
+            "" => (self.scene.get(&path, CONTACT).await, self.scene.get(&link, "").await),
+            "/decision" => (self.scene.post(&path, CONTACT, form).await, self.scene.post(&link, "", form).await),
+            _ => {
+                let own = format!("{link}{suffix}");
+                (self.scene.post(&path, CONTACT, form).await, self.scene.post(&own, "", form).await)
+            }
+        };
+        assert!(by_page.location().starts_with("/sign-in"), "the link signs nobody in: {path}");
+        match suffix {
+            "" if by_link.text.contains("class=\"decide\"") => "yes",
+            _ => done(&by_link),
+        }
+    }
+
+    async fn page(&mut self, who: &str, tried: Try) -> &'static str {
+        if who == CONTACT {
+            return self.by_link(tried).await;
+        }
+        let (_, stage, suffix, form, _) = tried;
         let path = format!("/requests/{}{suffix}", self.request(stage).await.0);
         match suffix {
             "" => seen(&self.scene.get(&path, who).await),
@@ -170,6 +238,7 @@ impl Tries {
 fn done(answer: &Answer) -> &'static str {
     match answer.status {
         StatusCode::SEE_OTHER if answer.location().contains("done=") => "yes",
+        StatusCode::SEE_OTHER if answer.location().starts_with("/answer/") => "yes",
         _ => refused(answer),
     }
 }

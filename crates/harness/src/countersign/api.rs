@@ -111,6 +111,23 @@ pub(super) fn set_password(address: &str, ca_pem: &str, token: &str, password: &
     }
 }
 
+/// What a page answers somebody who is signed out, as (status, text); with fields, what it answers to the form.
+pub(super) fn page(
+    address: &str,
+    ca_pem: &str,
+    url: &str,
+    fields: &[(&str, &str)],
+) -> Result<(u16, String), HarnessError> {
+    let agent = agent(ca_pem)?;
+    let response = match fields {
+        [] => agent.get(url).call(),
+        some => agent.post(url).header("origin", address).send_form(some.iter().copied()),
+    };
+    let mut response = response.map_err(|error| failed("a page", error))?;
+    let text = response.body_mut().read_to_string().map_err(|error| failed("a page", error))?;
+    Ok((response.status().as_u16(), text))
+}
+
 fn agent(ca_pem: &str) -> Result<Agent, HarnessError> {
     let ca = Certificate::from_pem(ca_pem.as_bytes()).map_err(|error| failed("reading the root certificate", error))?;
     let tls = TlsConfig::builder()

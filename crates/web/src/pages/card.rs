@@ -20,6 +20,12 @@ pub(crate) struct Card<'p> {
     next: String,
     /// Whether it stands in a list, with a link to the whole.
     listed: bool,
+    /// Where the decision is posted.
+    post: String,
+    /// Whether the reader has nothing but this card: a contact, who decides as asked or not at all.
+    outside: bool,
+    /// The comment that was typed before.
+    typed: &'p str,
 }
 
 impl askama::filters::HtmlSafe for Card<'_> {}
@@ -27,12 +33,19 @@ impl askama::filters::HtmlSafe for Card<'_> {}
 impl<'p> Card<'p> {
     /// A card in a list that is returned to once decided.
     pub(crate) fn listed(r: &'p RequestView, reader: &'p Reader, next: &str) -> Card<'p> {
-        Card { r, shape: shape(r), reader, next: next.to_owned(), listed: true }
+        let post = format!("/requests/{}/decision", r.id.0);
+        Card { r, shape: shape(r), reader, next: next.to_owned(), listed: true, post, outside: false, typed: "" }
     }
 
     /// The card on the request's own page.
     pub(crate) fn alone(r: &'p RequestView, reader: &'p Reader) -> Card<'p> {
-        Card { r, shape: shape(r), reader, next: format!("/requests/{}", r.id.0), listed: false }
+        let next = format!("/requests/{}", r.id.0);
+        Card { next, listed: false, ..Card::listed(r, reader, "") }
+    }
+
+    /// The card a contact's link opens, with the form that goes back to it.
+    pub(crate) fn outside(r: &'p RequestView, reader: &'p Reader, post: &str, typed: &'p str) -> Card<'p> {
+        Card { post: post.to_owned(), outside: true, typed, ..Card::alone(r, reader) }
     }
 
     fn initials(&self) -> String {

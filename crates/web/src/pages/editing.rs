@@ -62,7 +62,7 @@ pub(crate) struct LevelForms {
 
 impl askama::filters::HtmlSafe for LevelForms {}
 
-const WHO: [(&str, &str); 7] = [
+const WHO: [(&str, &str); 8] = [
     ("members_of", "Members of a group"),
     ("managers_of", "Managers of a group"),
     ("people", "People, by handle"),
@@ -70,6 +70,7 @@ const WHO: [(&str, &str); 7] = [
     ("account_owners", "Owners of the account"),
     ("account_managers", "Managers of the account"),
     ("administrators", "Administrators"),
+    ("contacts", "Contacts outside, by name"),
 ];
 const THEN: [(&str, &str); 3] = [
     ("expire", "it expires"),

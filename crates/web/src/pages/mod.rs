@@ -1,6 +1,7 @@
 //! The pages. Each works without scripts: a form is posted, and the answer leads to a page that says what was done.
 
 pub(crate) mod access;
+pub(crate) mod answer;
 pub(crate) mod approvals;
 pub(crate) mod audit;
 pub(crate) mod card;

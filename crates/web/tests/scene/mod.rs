@@ -119,6 +119,11 @@ impl Scene {
         self.credentials.insert(handle.to_owned(), session.cookie.expose_secret().to_owned());
     }
 
+    /// Has somebody carry a credential that is no session.
+    pub fn carry(&mut self, handle: &str, credential: &str) {
+        self.credentials.insert(handle.to_owned(), credential.to_owned());
+    }
+
     /// The credential of a person's session.
     pub fn credential(&self, handle: &str) -> &str {
         &self.credentials[handle]
@@ -178,6 +183,20 @@ impl Scene {
         match self.credentials.get(handle) {
             Some(credential) => request.header(header::COOKIE, format!("zone=UTC; __Host-countersign={credential}")),
             None => request,
+        }
+    }
+
+    /// What the links in the mails to an address that are due now lead to, without what goes before; the latest last.
+    pub async fn links_to(&self, address: &str) -> Vec<String> {
+        let letters = self.control.letters().await.expect("readable");
+        let to = letters.iter().filter(|l| l.address == address).map(|l| l.link.expose());
+        to.map(|link| link.strip_prefix(ORIGIN).expect("our own").to_owned()).collect()
+    }
+
+    /// Everything that is due has left, so that what comes next is found among the first.
+    pub async fn sent(&self) {
+        for letter in self.control.letters().await.expect("readable") {
+            self.control.letter_sent(&letter).await.expect("noted");
         }
     }
 
