@@ -215,6 +215,8 @@ fn meanwhile(request: &Request, place: &Place, answered: bool) -> Vec<&'static s
         if !answered {
             told.push("Your level was reviewed already, or others have to.");
         }
+    } else if request.status == Status::Pending && request.emergency.as_ref().is_some_and(|e| e.stopped_by.is_none()) {
+        told.push("An emergency was declared. Open this link again once it has opened access, to review it.");
     } else if request.status == Status::Pending && !answered {
         told.extend(request.tracks.get(place.at.track as usize).map(|t| moved(t, place.at)));
     }

@@ -3,8 +3,8 @@
 use crate::directory::{Contact, Directory, Person, address};
 use crate::hours;
 use countersign_journal::{
-    ActMatch, Authority, Conditions, Evidence, GroupId, Hours, Level, Outcome, Parameters, PersonId, Policy, Recording, Rule,
-    Seconds, StatementMatch, Subjects, Targets, TimeoutAction, Workflow,
+    ActMatch, Authority, Conditions, Evidence, GroupId, Hours, Level, Outcome, Parameters, PersonId, Policy, Recording,
+    Rule, Seconds, StatementMatch, Subjects, Targets, TimeoutAction, Workflow,
 };
 use std::collections::BTreeSet;
 

@@ -4,8 +4,8 @@
 use crate::reference::{Reference, Seen, Setting};
 use crate::world::{update, with_reason};
 use countersign_core::{
-    Account, Ask, AskAct, Contact, Device, Directory, EmergencyCall, GrantKind, GrantStage, Group, Input, Person, Position,
-    Role, Roster, State, Vote, apply, decide, open_for,
+    Account, Ask, AskAct, Contact, Device, Directory, EmergencyCall, GrantKind, GrantStage, Group, Input, Person,
+    Position, Role, Roster, State, Vote, apply, decide, open_for,
 };
 use countersign_journal::{
     AccountId, ActMatch, Attempt, Authority, Commitment, Conditions, DelegationId, DeviceId, Digest, Emergency, Event,
@@ -339,7 +339,7 @@ fn next(rng: &mut Rng, state: &State, directory: &Roster, now: Timestamp) -> Inp
         },
         97 => Input::EndDelegation { delegation: DelegationId(one_of(rng, state.delegations.len())), by },
         98 => Input::Note(Note::PasswordSet { person: any(rng, &PEOPLE) }),
-        _ => Input::MakeLink { person: any(rng, &PEOPLE), by },
+        _ => Input::MakeLink { person: any(rng, &PEOPLE), by: any(rng, &PEOPLE) },
     }
 }
 

@@ -3,8 +3,8 @@
 use crate::law;
 use crate::node::Node;
 use countersign_core::{
-    Account, Ask, AskAct, Contact, Device, Directory, EmergencyCall, GrantKind, GrantStage, Group, Input, Person, Planned,
-    Position, Role, Roster, Rulebook, State, Vote, apply, decide, digest, wake_at,
+    Account, Ask, AskAct, Contact, Device, Directory, EmergencyCall, GrantKind, GrantStage, Group, Input, Person,
+    Planned, Position, Role, Roster, Rulebook, State, Vote, apply, decide, digest, wake_at,
 };
 use countersign_journal::{
     AccountId, ActMatch, ActionFacts, Attempt, Authority, Change, ChangePlan, Commitment, Conditions, DeviceId, Digest,

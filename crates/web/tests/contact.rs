@@ -300,6 +300,26 @@ async fn r39_a_contact_reviews_an_emergency_by_link() {
     closed(&scene.get(&walt, "").await, "You approved request");
 }
 
+/// A link about an emergency that still counts down is for the review that follows.
+#[tokio::test]
+async fn r39_the_link_of_a_later_level_waits_for_the_countdown() {
+    let counts = POLICY.replace("emergency = true", "emergency = true, emergency_countdown_s = 60");
+    let scene = Scene::start_with(&counts, &["alice", "bob"]).await;
+    let request = scene.ask("alice").await;
+    let alice = scene.actor("alice").await;
+    let confirmed = Actor { second_factor_at: Some(scene.control.now()), ..alice };
+    scene.control.emergency(&confirmed, request, "customers cannot pay").await.expect("declared");
+    let vera = link(&scene, VERA).await;
+    closed(&scene.get(&vera, "").await, "Open this link again once it has opened access");
+    assert_eq!(scene.post(&vera, "", "verdict=reject").await.status, StatusCode::CONFLICT);
+    scene.clock.advance(std::time::Duration::from_secs(61));
+    // Anything that is decided lets the engine look at the clock first.
+    scene.ask("alice").await;
+    assert!(scene.get(&vera, "").await.text.contains("class=\"decide\""), "it is theirs to review now");
+    assert_eq!(scene.post(&vera, "", "verdict=reject").await.status, StatusCode::SEE_OTHER);
+    assert_eq!(status(&scene, request).await, "Revoked");
+}
+
 /// R12, R83: contacts are named in the form, and chosen like others.
 #[tokio::test]
 async fn r11_contacts_are_named_in_the_form_and_may_be_chosen() {

@@ -284,6 +284,24 @@ async fn r11_a_contact_is_not_asked_what_is_no_longer_theirs() {
     assert_eq!(world.control.request(&world.root, request).await.expect("visible").status, "Pending");
 }
 
+/// R33: a mail that waited while the level was taken back does not leave; the one about the level begun anew does.
+#[tokio::test(flavor = "multi_thread")]
+async fn r11_r33_a_mail_to_a_contact_that_was_overtaken_does_not_leave() {
+    let people = "contact = [{ name = \"Vera\", email = \"vera@example.test\" }]\n";
+    let world = World::with(&(policy("{ managers_of = \"dba\" }, { contacts = [\"Vera\"] }", "") + people)).await;
+    let bob = world.person("bob").await;
+    let request = world.ask("restore").await;
+    world.decide(&bob, request, Verdict::Approve).await;
+    world.control.retract(&bob, request).await.expect("taken back");
+    let waits =
+        async || world.control.letters().await.expect("readable").into_iter().filter(|l| l.name == "Vera").count();
+    assert_eq!(waits().await, 0);
+    let failed = world.noted("notification_failed").await;
+    assert!(failed.ends_with("it asks nothing of them any more"), "{failed}");
+    world.decide(&bob, request, Verdict::Approve).await;
+    assert_eq!(waits().await, 1);
+}
+
 /// R39, R6: contacts of every level hear of an emergency and of what approved itself, as other approvers do.
 #[tokio::test(flavor = "multi_thread")]
 async fn r39_r6_contacts_hear_of_emergencies_and_of_what_approved_itself() {

@@ -11,8 +11,8 @@ mod plan;
 mod shown;
 
 use countersign_core::{
-    Account, Ask, AskAct, Contact, Device, Directory, EmergencyCall, GrantKind, Group, Input, Person, Position, Role, Roster,
-    Rulebook, State, Vote, apply, decide, digest, effects,
+    Account, Ask, AskAct, Contact, Device, Directory, EmergencyCall, GrantKind, Group, Input, Person, Position, Role,
+    Roster, Rulebook, State, Vote, apply, decide, digest, effects,
 };
 use countersign_journal::{
     AccountId, ActMatch, ActionFacts, Attempt, Authority, Automatic, Change, Commitment, Conditions, DelegationId,
