@@ -45,6 +45,10 @@ async function asker(browser) {
   await survey(page, 'my-access', SCHEMES.all);
   await page.goto(await linked(page, 'Reserve app_rw@prod-db'));
   await survey(page, 'reserve', SCHEMES.all);
+  await choose(page);
+  await page.goto(`${address}/devices`);
+  await survey(page, 'devices', SCHEMES.all);
+  assert.equal(await linked(page, 'Reservation of app_rw@prod-db'), await reserving(page));
   await page.goto(`${address}/my-requests`);
   await survey(page, 'my-requests');
   await page.goto(`${address}/`);
@@ -54,6 +58,71 @@ async function asker(browser) {
   await survey(page, 'connect');
   await page.goto(`${address}/profile`);
   await survey(page, 'profile');
+}
+
+/** Where one reserves what is on the page of one's access. */
+async function reserving(page) {
+  await page.goto(`${address}/`);
+  return linked(page, 'Reserve app_rw@prod-db');
+}
+
+/** A free stretch of the calendar fills in from and until, by key and by pointer, and what was typed stays. */
+async function choose(page) {
+  const [start, end] = [page.locator('#start'), page.locator('#end')];
+  await page.getByLabel('Reason').fill('kept while one looks for a time');
+  const last = page.locator('#calendar a[data-start]').last();
+  const given = { start: await last.getAttribute('data-start'), end: await last.getAttribute('data-end') };
+  await last.focus();
+  await page.keyboard.press('Enter');
+  await page.locator('#calendar tr:last-child .wanted').waitFor();
+  assert.deepEqual({ start: await start.inputValue(), end: await end.inputValue() }, given);
+  const whole = page.locator('#calendar a[data-start]').last();
+  const box = await whole.boundingBox();
+  await whole.click({ position: { x: box.width / 2, y: box.height / 2 } });
+  await page.waitForFunction((before) => document.querySelector('#start').value !== before, given.start);
+  assert.match(await start.inputValue(), /T(0|1)\d:(00|30)$/, 'half hours, where it was pressed');
+  await page.getByRole('link', { name: 'Later days' }).click();
+  await page.getByRole('link', { name: 'Earlier days' }).waitFor();
+  assert.equal(await page.getByLabel('Reason').inputValue(), 'kept while one looks for a time');
+}
+
+/** Whoever makes a rule sees what all of them would say together before anything is proposed. */
+async function ruler(browser) {
+  const page = await signIn(browser, 'ada', '/rules');
+  await survey(page, 'rules', SCHEMES.all);
+  await page.goto(`${address}/rules/edit?name=reserve-prod`);
+  await survey(page, 'rule', SCHEMES.all);
+  await page.locator('#together').getByText('The same.').waitFor();
+  await page.getByLabel('Demand').selectOption('deny');
+  await page.locator('#together .badge-bad').waitFor();
+  assert.equal(await page.locator('#workflow').isVisible(), false, 'nobody decides what is denied');
+  await survey(page, 'rule-combined', SCHEMES.all);
+  await page.goto(`${address}/rules/edit?name=customers-change`);
+  await page.getByLabel('Find and add: Groups', { exact: true }).fill('dba');
+  await page.keyboard.press('Enter');
+  assert.equal(await page.getByLabel('Groups', { exact: false }).first().inputValue(), 'developers\ndba');
+  await page.locator('#try_sql').fill('DROP TABLE customers');
+  await page.getByRole('button', { name: 'Explain' }).click();
+  await page.locator('#together').getByText('customers-change').first().waitFor();
+  await survey(page, 'rule-query', SCHEMES.all);
+  await page.getByRole('button', { name: 'Show what would change' }).click();
+  await page.getByText('~ rule customers-change').waitFor();
+}
+
+/** People, groups, devices and accounts, each as a list and as a form. */
+async function keeper(browser) {
+  const page = await signIn(browser, 'ada', '/people');
+  for (const [path, name] of [['/people', 'people'], ['/people?text=nobody', 'people-none'], ['/people/edit', 'person-new'],
+    ['/people/edit?name=alice', 'person'], ['/groups', 'groups'], ['/groups/edit?name=dba', 'group'], ['/devices', 'devices-all'],
+    ['/devices/edit?name=prod-db', 'device'], ['/device-groups/edit', 'device-group'], ['/devices/account?device=prod-db', 'account-new']]) {
+    await page.goto(address + path);
+    await survey(page, name, SCHEMES.all);
+  }
+  await page.goto(`${address}/groups/edit`);
+  await page.getByLabel('Name').fill('dba');
+  await page.getByRole('button', { name: 'Show what would change' }).click();
+  await page.getByText('There is a group `dba` already').waitFor();
+  await survey(page, 'group-wrong', SCHEMES.all);
 }
 
 /** Somebody who asks for a session with the statements to be run in it. */
@@ -110,7 +179,7 @@ async function administrator(browser) {
   await page.goto(address + rejected);
   assert.ok((await page.locator('.sql .t-hidden').count()) >= 2, 'hidden characters are visible');
   await survey(page, 'request-hidden', SCHEMES.all);
-  for (const [path, name] of [['/audit', 'audit'], ['/people', 'people'], ['/roles', 'roles'], ['/workflows', 'workflows'],
+  for (const [path, name] of [['/audit', 'audit'], ['/roles', 'roles'], ['/workflows', 'workflows'],
     ['/workflows/edit?name=dba', 'workflow'], ['/accounts', 'accounts'], ['/delegations', 'delegations'], ['/approvals', 'my-approvals-empty']]) {
     await page.goto(address + path);
     await survey(page, name);
@@ -142,7 +211,7 @@ async function secondAdministrator(browser) {
 
 const browser = await launch();
 try {
-  for (const part of [signedOut, asker, decider, picture, manager, administrator, secondAdministrator, planner]) {
+  for (const part of [signedOut, asker, decider, picture, manager, administrator, ruler, keeper, secondAdministrator, planner]) {
     const began = Date.now();
     await part(browser);
     console.log(`${part.name}: ${Date.now() - began} ms`);

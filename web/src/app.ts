@@ -11,6 +11,8 @@ import { followLive } from './live';
 import { copyOnRequest } from './copy';
 import { openBeside } from './beside';
 import { keepSearches } from './saved';
+import { findNames } from './names';
+import { chooseStretch } from './calendar';
 
 document.documentElement.classList.add('js');
 tellZone();
@@ -20,7 +22,9 @@ copyOnRequest();
 followLive();
 listenToKeys();
 openBeside();
+chooseStretch();
 document.addEventListener('DOMContentLoaded', keepSearches);
+document.addEventListener('DOMContentLoaded', findNames);
 document.addEventListener('htmx:afterSettle', focusNotice);
 document.addEventListener('DOMContentLoaded', focusNotice);
 void htmx;

@@ -7,7 +7,8 @@ use crate::fault::Fault;
 use crate::view::{AccessView, Explanation, LevelView, Preview, ReasonView};
 use countersign_core::ruling::Reason;
 use countersign_core::{
-    About, Asked, DIRECT_ACCESS_S, GrantStage, Permission, Refusal, Roster, Ruling, State, Status, approvers, rule,
+    About, Asked, DIRECT_ACCESS_S, GrantStage, Permission, Refusal, Roster, Rulebook, Ruling, State, Status, approvers,
+    rule,
 };
 use countersign_journal::{AccountId, Act, ActionFacts, Outcome, PersonId, TargetFacts, Window};
 use std::collections::BTreeSet;
@@ -127,19 +128,33 @@ impl Control {
             actor.require(Permission::ExplainOthers)?;
         }
         let directory = self.directory();
-        let who = directory.person_facts(person).ok_or(Fault::NotFound)?;
         let target = directory.target_facts(account, None).ok_or(Fault::NotFound)?;
+        let policy = self.state().policy.clone();
         let asked = facts.map_or(Asked::Connect, Asked::Run);
-        let ruling = rule(&self.state().policy, &who, &target, asked);
-        let (preview, reasons) = self.preview(&directory, About { requester: person, account }, ruling);
-        let act = facts.map_or_else(|| "connect".to_owned(), |f| crate::words::kinds(f.kinds()));
-        Ok(Explanation {
-            person: crate::view::person_view(&directory, person),
-            target: target.label(),
-            act,
-            preview,
-            reasons,
-        })
+        self.explained(&policy, &directory, person, &target, asked).ok_or(Fault::NotFound)
+    }
+
+    /// What a policy and a directory, in force or not, say of somebody; nothing when they do not know the person.
+    pub(crate) fn explained(
+        &self,
+        policy: &Rulebook,
+        directory: &Roster,
+        person: PersonId,
+        target: &TargetFacts,
+        asked: Asked<'_>,
+    ) -> Option<Explanation> {
+        let who = directory.person_facts(person)?;
+        let ruling = rule(policy, &who, target, asked);
+        let conditions = crate::view::ruling_words(&ruling);
+        let about = About { requester: person, account: target.account };
+        let (preview, reasons) = self.preview(directory, about, ruling);
+        let act = match asked {
+            Asked::Connect => "connect".to_owned(),
+            Asked::Run(facts) => crate::words::kinds(facts.kinds()),
+            Asked::Administer => "change the configuration".to_owned(),
+        };
+        let person = crate::view::person_view(directory, person);
+        Some(Explanation { person, target: target.label(), act, preview, reasons, conditions })
     }
 
     /// Who can decide a pending request now, by handle.

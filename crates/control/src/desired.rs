@@ -13,9 +13,14 @@ mod foresee;
 mod forms;
 mod render;
 mod resolve;
+mod rules;
 #[cfg(test)]
 mod tests;
+mod things;
 mod times;
+
+pub use rules::{Question, QuestionAct};
+pub use things::Thing;
 
 use crate::ask::Actor;
 use crate::control::Control;

@@ -10,6 +10,7 @@
 
 mod access;
 pub mod ask;
+mod calendar;
 pub mod clock;
 mod contact;
 mod control;
@@ -37,6 +38,7 @@ pub use ask::{Actor, Reservation};
 pub use clock::Clock;
 pub use contact::{Link, LinkView};
 pub use control::{Control, Settings};
+pub use desired::{Question, QuestionAct, Thing};
 pub use export::Export;
 pub use fault::{Fault, SignInRefusal, TicketRefusal};
 pub use gate::{Cleared, Gate, Hold, Judgement, Pass, Permit, Recorded, Release, Settled, TargetLogin, Unit};

@@ -309,6 +309,8 @@ impl Control {
                 role: person.role,
                 enabled: person.enabled,
                 email: person.email.clone(),
+                manager: person.manager.map(|m| crate::words::name(&directory, m)),
+                groups: directory.groups_of(*id).iter().map(|g| directory.groups[g].name.clone()).collect(),
                 has_password: login.as_ref().is_some_and(|l| l.password.is_some()),
                 has_second_factor: login.as_ref().is_some_and(|l| l.totp.is_some()),
             });

@@ -232,6 +232,13 @@ fn request_made(made: &RequestMade) -> String {
     format!("{} asks for {what}{plan} ({}){how}", made.person.handle, made.request)
 }
 
+/// A kind of statement as people write it: `COPY IN`.
+pub(crate) fn kind_word(kind: countersign_journal::StatementKind) -> String {
+    let name = format!("{kind:?}");
+    let spaced = name.char_indices().flat_map(|(n, c)| [(n > 0 && c.is_uppercase()).then_some(' '), Some(c)]);
+    spaced.flatten().collect::<String>().to_uppercase()
+}
+
 /// Kinds of statement in words.
 pub(crate) fn kinds(kinds: std::collections::BTreeSet<countersign_journal::StatementKind>) -> String {
     let words: Vec<String> = kinds.iter().map(|k| format!("{k:?}").to_uppercase()).collect();

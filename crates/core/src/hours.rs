@@ -47,6 +47,40 @@ pub fn covers(hours: &Hours, window: &Window) -> bool {
     false
 }
 
+/// The parts of `window` that all of these hours hold, in order, none touching the next; without hours it is all of it.
+#[must_use]
+pub fn open_within<'h>(all: impl IntoIterator<Item = &'h Hours>, window: &Window) -> Vec<Window> {
+    all.into_iter().fold(vec![*window], |left, hours| shared(&left, &spans_of(hours, window)))
+}
+
+/// Every opening of the hours that reaches into `window`, in order, those that touch joined.
+fn spans_of(hours: &Hours, window: &Window) -> Vec<Window> {
+    let day = |zone: &TimeZone, at: Timestamp| {
+        jiff::Timestamp::from_microsecond(at.0).ok().map(|t| t.to_zoned(zone.clone()).date())
+    };
+    let found = zone(&hours.zone).and_then(|zone| {
+        let (first, last) = (day(&zone, window.start)?.yesterday().ok()?, day(&zone, window.end)?);
+        let days = first.series(jiff::Span::new().days(1)).take_while(|d| *d <= last).take(OPENINGS_MAX);
+        let spans = days.flat_map(|d| hours.openings.iter().filter_map(|o| span(o, d, &zone)).collect::<Vec<_>>());
+        Some(spans.collect::<Vec<_>>())
+    });
+    let mut spans = found.unwrap_or_default();
+    spans.sort_by_key(|w| w.start);
+    let mut joined: Vec<Window> = Vec::new();
+    for next in spans {
+        match joined.last_mut() {
+            Some(last) if next.start <= last.end => last.end = last.end.max(next.end),
+            _ => joined.push(next),
+        }
+    }
+    joined
+}
+
+/// What two lists of windows have in common.
+fn shared(some: &[Window], others: &[Window]) -> Vec<Window> {
+    some.iter().flat_map(|a| others.iter().filter_map(move |b| a.intersection(b))).collect()
+}
+
 /// The window of one opening that starts on `day`, if it does on that weekday.
 fn span(opening: &Opening, day: Date, zone: &TimeZone) -> Option<Window> {
     let weekday = Weekday::ALL.get(usize::try_from(day.weekday().to_monday_zero_offset()).ok()?)?;
@@ -122,5 +156,25 @@ mod tests {
         let weekdays = hours("UTC", &Weekday::ALL[..5], 0, 1440);
         assert!(!covers(&weekdays, &week), "Saturday is not covered");
         assert!(!covers(&hours("Nowhere/Land", &Weekday::ALL, 0, 1440), &week), "an unknown zone covers nothing");
+    }
+
+    /// What a calendar shows as open is what a reservation is let in for, and nothing else is.
+    #[test]
+    fn what_is_open_within_a_window_is_what_the_hours_cover() {
+        let week = Window { start: moment("2026-10-22T10:00:00Z"), end: moment("2026-10-29T10:00:00Z") };
+        let office = hours("Europe/Berlin", &Weekday::ALL[..5], 9 * 60, 17 * 60);
+        let nights = hours("America/New_York", &Weekday::ALL, 22 * 60, 10 * 60);
+        let always = hours("UTC", &Weekday::ALL, 0, 1440);
+        assert_eq!(open_within([], &week), [week]);
+        assert_eq!(open_within([&always], &week), [week], "openings that touch are one");
+        assert_eq!(open_within([&hours("Nowhere/Land", &Weekday::ALL, 0, 1440)], &week), []);
+        for all in [vec![&office], vec![&office, &nights], vec![&nights, &always]] {
+            let open = open_within(all.iter().copied(), &week);
+            assert!(open.iter().all(|w| all.iter().all(|h| covers(h, w))), "{open:?}");
+            for minute in (week.start.0..week.end.0).step_by(900_000_000).map(Timestamp) {
+                let held = all.iter().all(|h| closes(h, minute).is_some());
+                assert_eq!(open.iter().any(|w| w.contains(minute)), held, "{minute:?}");
+            }
+        }
     }
 }

@@ -127,7 +127,13 @@ pub fn rule(book: &Rulebook, person: &PersonFacts, target: &TargetFacts, asked: 
 /// Whether the rule speaks of this person and this target at all.
 #[must_use]
 pub(crate) fn concerns(rule: &Rule, person: &PersonFacts, target: &TargetFacts) -> bool {
-    (rule.subjects.is_empty() || names(&rule.subjects, person)) && covers(&rule.targets, target)
+    speaks_of(rule, person) && covers(&rule.targets, target)
+}
+
+/// Whether the rule speaks of this person, on whatever target.
+#[must_use]
+pub fn speaks_of(rule: &Rule, person: &PersonFacts) -> bool {
+    rule.subjects.is_empty() || names(&rule.subjects, person)
 }
 
 /// The same as [`rule`] over rules already known to concern the person and target.
@@ -205,7 +211,8 @@ impl Match<'_> {
 }
 
 /// The levels of a rule's workflow, or of the default one.
-pub(crate) fn plan_of(policy: &Policy, rule: &Rule, workflow: Option<WorkflowId>) -> TrackPlan {
+#[must_use]
+pub fn plan_of(policy: &Policy, rule: &Rule, workflow: Option<WorkflowId>) -> TrackPlan {
     let levels = match workflow {
         Some(id) => policy.workflow(id).map(|w| w.levels.clone()).unwrap_or_default(),
         None => default_levels(&rule.subjects),
@@ -246,7 +253,9 @@ fn names(subjects: &Subjects, person: &PersonFacts) -> bool {
     subjects.persons.contains(&person.id) || !subjects.groups.is_disjoint(&person.groups)
 }
 
-pub(crate) fn covers(targets: &Targets, target: &TargetFacts) -> bool {
+/// Whether the target is one of these.
+#[must_use]
+pub fn covers(targets: &Targets, target: &TargetFacts) -> bool {
     targets.is_everything()
         || targets.devices.contains(&target.device)
         || targets.accounts.contains(&target.account)

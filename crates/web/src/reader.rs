@@ -121,6 +121,42 @@ impl Reader {
         Some(Timestamp(zoned.timestamp().as_microsecond()))
     }
 
+    /// The start of the reader's day that is `days` after that of the moment.
+    pub(crate) fn midnight(&self, moment: &Timestamp, days: i64) -> Timestamp {
+        let start = || {
+            let day = jiff::Timestamp::from_microsecond(moment.0).ok()?.to_zoned(self.zone.clone()).date();
+            let day = day.checked_add(jiff::Span::new().try_days(days).ok()?).ok()?;
+            day.to_zoned(self.zone.clone()).ok()
+        };
+        start().map_or(*moment, |day| Timestamp(day.timestamp().as_microsecond()))
+    }
+
+    /// How many minutes the reader's day is old; the end of a day is the start of the next.
+    pub(crate) fn minute(&self, moment: &Timestamp) -> usize {
+        let number = |format: &str| self.written(*moment, format).parse::<usize>().unwrap_or_default();
+        number("%H") * 60 + number("%M")
+    }
+
+    /// `Sun 22 Nov`
+    pub(crate) fn day(&self, moment: &Timestamp) -> String {
+        self.written(*moment, "%a %-d %b")
+    }
+
+    /// `14:05`
+    pub(crate) fn clock(&self, moment: &Timestamp) -> String {
+        self.written(*moment, "%H:%M")
+    }
+
+    /// `2026-11-22`
+    pub(crate) fn date(&self, moment: &Timestamp) -> String {
+        self.written(*moment, "%F")
+    }
+
+    /// The start of the day a date names in the reader's zone.
+    pub(crate) fn read_date(&self, text: &str) -> Option<Timestamp> {
+        self.read(&format!("{}T00:00", text.trim()))
+    }
+
     fn written(&self, moment: Timestamp, format: &str) -> String {
         match jiff::Timestamp::from_microsecond(moment.0) {
             Ok(t) => t.to_zoned(self.zone.clone()).strftime(format).to_string(),

@@ -99,7 +99,7 @@ macro_rules! routes {
 fn page_routes() -> Vec<Route> {
     use pages::{
         access, answer, approvals, audit, configuration, decide, delegations, editing, invitation, people, profile,
-        request, requests, roles, sessions, sign_in, why,
+        request, requests, roles, rules, sessions, sign_in, things, why,
     };
     routes! { Surface::Page;
         GET "/sign-in" Anyone => sign_in::form;
@@ -137,16 +137,31 @@ fn page_routes() -> Vec<Route> {
         GET "/configuration" ReadConfiguration => configuration::show;
         POST "/configuration" ProposeChanges => configuration::propose;
         GET "/configuration/versions/{id}" ReadConfiguration => configuration::version;
+        GET "/rules" ReadConfiguration => rules::list;
+        GET "/rules/edit" ProposeChanges => rules::edit;
+        POST "/rules" ProposeChanges => rules::change;
         GET "/workflows" ReadConfiguration => editing::workflows;
         GET "/workflows/edit" ProposeChanges => editing::workflow;
         POST "/workflows" ProposeChanges => editing::change_workflow;
         POST "/parameters" ProposeChanges => editing::change_parameters;
         GET "/accounts" ReadConfiguration => editing::accounts;
+        POST "/accounts" ProposeChanges => things::add_account;
         GET "/accounts/{account}" ProposeChanges => editing::account;
         POST "/accounts/{account}" ProposeChanges => editing::change_account;
         GET "/roles" SignedIn => roles::show;
         GET "/people" InvitePeople => people::list;
         POST "/people/{handle}/invitation" InvitePeople => people::invite;
+        GET "/people/edit" ProposeChanges => things::person;
+        POST "/people" ProposeChanges => things::change_person;
+        GET "/groups" ReadConfiguration => things::groups;
+        GET "/groups/edit" ProposeChanges => things::group;
+        POST "/groups" ProposeChanges => things::change_group;
+        GET "/devices" SignedIn => things::devices;
+        GET "/devices/edit" ProposeChanges => things::device;
+        POST "/devices" ProposeChanges => things::change_device;
+        GET "/devices/account" ProposeChanges => things::new_account;
+        GET "/device-groups/edit" ProposeChanges => things::device_group;
+        POST "/device-groups" ProposeChanges => things::change_device_group;
         GET "/delegations" SignedIn => delegations::list;
         POST "/delegations" SignedIn => delegations::lend;
         POST "/delegations/{id}/end" SignedIn => delegations::end;
@@ -170,6 +185,7 @@ fn api_routes() -> Vec<Route> {
         POST "/api/v1/second-factor/confirm" SignedIn => session::confirm;
         GET "/api/v1/access" SignedIn => access::list;
         GET "/api/v1/access/{target}/preview" SignedIn => access::preview;
+        GET "/api/v1/access/{target}/calendar" SignedIn => access::calendar;
         POST "/api/v1/tokens" SignedIn => access::token;
         POST "/api/v1/requests" SignedIn => requests::ask;
         GET "/api/v1/requests" SignedIn => requests::list;

@@ -7,7 +7,7 @@ use crate::ask::Actor;
 use crate::control::Control;
 use crate::fault::Fault;
 use crate::view::{AccountView, LevelFields, LevelToday, WorkflowView, authority_words, person_view, then_words};
-use countersign_core::{About, Directory, Permission, approvers};
+use countersign_core::{About, Directory, Permission, Roster, approvers};
 use countersign_journal::{AccountId, Authority, Level, NoticeScope, PersonId};
 
 impl Control {
@@ -120,7 +120,7 @@ impl Control {
         Ok(file.text())
     }
 
-    fn file(&self, actor: &Actor, permission: Permission) -> Result<File, Fault> {
+    pub(super) fn file(&self, actor: &Actor, permission: Permission) -> Result<File, Fault> {
         actor.require(permission)?;
         let text = render(&self.directory(), &self.state().policy);
         toml::from_str(&text).map_err(Fault::trouble)
@@ -128,23 +128,28 @@ impl Control {
 
     /// The levels of a workflow in force, with who could decide each today.
     fn today(&self, name: &str) -> Vec<LevelToday> {
-        let (directory, state, now) = (self.directory(), self.state(), self.now());
-        let found = state.policy.workflows.values().find(|w| w.name == name);
+        let found = self.state().policy.workflows.values().find(|w| w.name == name).map(|w| w.levels.clone());
+        self.levels_today(&self.directory(), &found.unwrap_or_default())
+    }
+
+    /// Levels in words, with who could decide each today.
+    pub(super) fn levels_today(&self, directory: &Roster, levels: &[Level]) -> Vec<LevelToday> {
+        let (state, now) = (self.state(), self.now());
         let about = About { requester: PersonId(0), account: AccountId(0) };
         let people = |authority: &Authority| match authority {
             Authority::LineManager | Authority::AccountOwners | Authority::AccountManagers => None,
             known => {
-                let able = approvers(&state, &directory, now, known, about);
-                Some(able.into_iter().map(|p| person_view(&directory, p)).collect())
+                let able = approvers(&state, directory, now, known, about);
+                Some(able.into_iter().map(|p| person_view(directory, p)).collect())
             }
         };
         let level = |level: &Level| LevelToday {
-            authority: authority_words(&directory, &level.authority),
+            authority: authority_words(directory, &level.authority),
             people: people(&level.authority),
             approvals: level.approvals,
-            time: time(&directory, level),
+            time: time(directory, level),
         };
-        found.map(|w| w.levels.iter().map(level).collect()).unwrap_or_default()
+        levels.iter().map(level).collect()
     }
 }
 

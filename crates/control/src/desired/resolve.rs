@@ -54,7 +54,7 @@ impl Ids {
     }
 }
 
-fn check_name(what: &str, name: &str) -> Result<(), Fault> {
+pub(super) fn check_name(what: &str, name: &str) -> Result<(), Fault> {
     let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if !name.is_empty() && name.len() <= 64 && name.chars().all(fine) {
         return Ok(());

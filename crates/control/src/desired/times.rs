@@ -71,6 +71,11 @@ fn openings(zone: &str, open: &[String], what: &str) -> Result<Hours, Fault> {
     Ok(Hours { zone: zone.to_owned(), openings: open.iter().map(opening).collect::<Result<_, _>>()? })
 }
 
+/// Whether a line names days and times.
+pub(super) fn is_opening(text: &str) -> bool {
+    read(text).is_some()
+}
+
 fn read(text: &str) -> Option<Opening> {
     let (days, times) = text.trim().split_once(' ')?;
     let (from, until) = times.trim().split_once('-')?;

@@ -2,20 +2,30 @@
 //! actor at one moment. Pages and API serialise these and nothing else.
 
 mod build;
+mod calendar;
 mod change;
 mod editing;
-mod eye;
+pub(crate) mod eye;
 mod levels;
 mod roles;
+mod rules;
+mod things;
+mod typed;
 mod values;
 
 pub(crate) use build::{connect_request, grant_view, person_view, what};
 pub(crate) use change::difference;
 pub(crate) use levels::{authority_words, then_words};
 
+pub use calendar::{CalendarView, ReservedView};
 pub use change::{Base, ChangeView, Configuration, DiffLine, PastView, Plan, Proposed, VersionView};
 pub use editing::{AccountView, LevelFields, LevelToday, WorkflowView};
 pub use roles::{PermissionView, RoleView, RolesView};
+pub(crate) use rules::ruling_words;
+pub use rules::{Combined, Draft, RuleQuery, RuleView};
+pub use things::{DeviceView, GroupView, LoginView};
+pub(crate) use typed::Reading;
+pub use typed::{Known, Typed, Wrongs};
 
 use countersign_core::{Position, Role};
 use countersign_journal::{
@@ -454,6 +464,8 @@ pub struct Explanation {
     pub preview: Preview,
     /// Each rule with what it demands of this person here.
     pub reasons: Vec<ReasonView>,
+    /// Their conditions together, in words.
+    pub conditions: Vec<String>,
 }
 
 /// One rule's part in a ruling.
@@ -497,6 +509,10 @@ pub struct PersonRow {
     pub enabled: bool,
     /// Where messages go.
     pub email: Option<String>,
+    /// Their line manager's handle.
+    pub manager: Option<String>,
+    /// The groups they are in, through others too.
+    pub groups: Vec<String>,
     /// Whether a password is set.
     pub has_password: bool,
     /// Whether a second factor is set.

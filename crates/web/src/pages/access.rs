@@ -1,5 +1,6 @@
 //! My access: what one may reach, asking for it, and connecting.
 
+use super::calendar::{Calendar, DAYS};
 use super::card::Card;
 use super::{DoneParams, Notice, Page, Shell, Visit, ok, page, see};
 use crate::fault::{sentence, status_of};
@@ -9,7 +10,7 @@ use askama::Template;
 use axum::Form;
 use axum::extract::{Path, Query};
 use axum::http::StatusCode;
-use countersign_control::view::{AccessView, Preview, RequestQuery, RequestView, Scope, TokenView};
+use countersign_control::view::{AccessView, CalendarView, Preview, RequestQuery, RequestView, Scope, TokenView};
 use countersign_control::{Fault, Reservation};
 use countersign_core::Refusal;
 use countersign_journal::{AccountId, Outcome, Timestamp, Window};
@@ -123,13 +124,24 @@ struct Wrong {
 #[template(path = "reserve.html")]
 struct ReservePage {
     shell: Shell,
+    reader: Reader,
     line: AccessView,
     preview: Preview,
     form: ReserveForm,
     wrong: Wrong,
+    days: CalendarView,
 }
 
 impl ReservePage {
+    fn calendar(&self) -> Calendar<'_> {
+        let moment = |text: &str| self.reader.read(text);
+        let wanted =
+            moment(&self.form.start).zip(moment(&self.form.end)).and_then(|(start, end)| Window::new(start, end));
+        let lasts = usual_s(&self.preview);
+        let page = format!("/access/{}/reserve", self.line.account.0);
+        Calendar::of(&self.days, &self.reader, page, wanted, lasts)
+    }
+
     fn longest(&self) -> Option<String> {
         self.preview.duration_max_s.map(span)
     }
@@ -145,23 +157,56 @@ fn line_of(visit: &Visit, account: &str) -> Result<AccessView, Fault> {
     all.find(|line| line.account == account).ok_or(Fault::NotFound)
 }
 
+/// What a link to the page may fill in.
+#[derive(Deserialize, Default)]
+pub(crate) struct ReserveParams {
+    /// From which day on the calendar is shown.
+    #[serde(default)]
+    from: String,
+    #[serde(default)]
+    start: String,
+    #[serde(default)]
+    end: String,
+}
+
+/// How long a reservation is at first.
+fn usual_s(preview: &Preview) -> u64 {
+    preview.duration_max_s.map_or(USUAL_S, |most| most.min(USUAL_S))
+}
+
 /// `GET /access/{account}/reserve`
-pub(crate) async fn reserve(visit: Visit, Path(account): Path<String>) -> Page {
+pub(crate) async fn reserve(visit: Visit, Path(account): Path<String>, Query(params): Query<ReserveParams>) -> Page {
     let line = line_of(&visit, &account)?;
     let preview = visit.site.control.preview_connect(visit.actor(), line.account)?;
-    let seconds = preview.duration_max_s.map_or(USUAL_S, |most| most.min(USUAL_S));
-    let reader = &visit.reader;
+    let (reader, seconds) = (visit.reader.clone(), usual_s(&preview));
+    let filled = |text: &str, else_at: Timestamp| reader.field(&reader.read(text).unwrap_or(else_at));
     let form = ReserveForm {
         database: line.database.clone(),
-        start: reader.field(&reader.now),
-        end: reader.field(&reader.now.plus(seconds)),
+        start: filled(&params.start, reader.now),
+        end: filled(&params.end, reader.now.plus(seconds)),
         zone: reader.zone_name.clone(),
         ..ReserveForm::default()
     };
     let mut shell = visit.shell(format!("Reserve {}", line.target), "access");
     // Nobody's typing is disturbed, and the preview says when it was made.
     shell.refresh = None;
-    ok(&ReservePage { shell, line, preview, form, wrong: Wrong::default() })
+    let days = days_around(&visit, &line, &reader, &params.from, &form.start).await?;
+    ok(&ReservePage { shell, reader, line, preview, form, wrong: Wrong::default(), days })
+}
+
+/// What is reserved in the days from `from` on, or around the wanted start.
+async fn days_around(
+    visit: &Visit,
+    line: &AccessView,
+    reader: &Reader,
+    from: &str,
+    start: &str,
+) -> Result<CalendarView, Fault> {
+    let today = reader.midnight(&reader.now, 0);
+    let around = || reader.read(start).map(|start| reader.midnight(&start, -1));
+    let from = reader.read_date(from).or_else(around).unwrap_or(today).max(today);
+    let window = Window::new(from, reader.midnight(&from, DAYS)).ok_or(Refusal::NoPeriod)?;
+    visit.site.control.calendar(visit.actor(), line.account, window).await
 }
 
 /// `POST /access/{account}/reserve`
@@ -174,7 +219,9 @@ pub(crate) async fn ask(visit: Visit, Path(account): Path<String>, Form(form): F
     let preview = visit.site.control.preview_connect(visit.actor(), line.account)?;
     let status = fault.as_ref().map_or(StatusCode::UNPROCESSABLE_ENTITY, |f| status_of(f).0);
     let shell = visit.shell(format!("Reserve {}", line.target), "access").saying(fault.as_ref().map(Notice::bad));
-    page(status, &ReservePage { shell, line, preview, form, wrong })
+    let reader = Reader::new(visit.reader.now, &form.zone);
+    let days = days_around(&visit, &line, &reader, "", &form.start).await?;
+    page(status, &ReservePage { shell, reader, line, preview, form, wrong, days })
 }
 
 async fn try_ask(visit: &Visit, line: &AccessView, form: &ReserveForm) -> Result<String, (Wrong, Option<Fault>)> {

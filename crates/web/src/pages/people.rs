@@ -1,9 +1,10 @@
 //! Who is there, and one-time links for those who come.
 
+use super::things::{TextParams, found};
 use super::{Notice, Page, Shell, Visit, page};
 use crate::fault::status_of;
 use askama::Template;
-use axum::extract::Path;
+use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use countersign_control::view::PersonRow;
 use countersign_core::Role;
@@ -13,6 +14,7 @@ use countersign_core::Role;
 struct PeoplePage {
     shell: Shell,
     people: Vec<PersonRow>,
+    text: String,
     /// For whom a link was just made, and the link.
     link: Option<(String, String)>,
 }
@@ -29,19 +31,29 @@ impl PeoplePage {
 }
 
 /// `GET /people`
-pub(crate) async fn list(visit: Visit) -> Page {
-    render(&visit, StatusCode::OK, None, None).await
+pub(crate) async fn list(visit: Visit, Query(TextParams { text }): Query<TextParams>) -> Page {
+    render(&visit, StatusCode::OK, text, None, None).await
 }
 
-async fn render(visit: &Visit, status: StatusCode, notice: Option<Notice>, link: Option<(String, String)>) -> Page {
-    let people = visit.site.control.people(visit.actor()).await?;
-    page(status, &PeoplePage { shell: visit.shell("People", "people").saying(notice), people, link })
+async fn render(
+    visit: &Visit,
+    status: StatusCode,
+    text: String,
+    notice: Option<Notice>,
+    link: Option<(String, String)>,
+) -> Page {
+    let mut people = visit.site.control.people(visit.actor()).await?;
+    people.retain(|row| {
+        let person = [row.person.name.as_str(), row.person.handle.as_str(), row.email.as_deref().unwrap_or_default()];
+        found(&text, person.into_iter().chain(row.groups.iter().map(String::as_str)))
+    });
+    page(status, &PeoplePage { shell: visit.shell("People", "people").saying(notice), people, text, link })
 }
 
 /// `POST /people/{handle}/invitation`
 pub(crate) async fn invite(visit: Visit, Path(handle): Path<String>) -> Page {
     match visit.site.control.invite(visit.actor(), &handle).await {
-        Ok(link) => render(&visit, StatusCode::OK, None, Some((handle, link))).await,
-        Err(fault) => render(&visit, status_of(&fault).0, Some(Notice::bad(&fault)), None).await,
+        Ok(link) => render(&visit, StatusCode::OK, String::new(), None, Some((handle, link))).await,
+        Err(fault) => render(&visit, status_of(&fault).0, String::new(), Some(Notice::bad(&fault)), None).await,
     }
 }

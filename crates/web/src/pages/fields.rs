@@ -1,0 +1,159 @@
+//! Forms that make a file: their fields, drawn alike, each with what is wrong beside it, and what becomes of them.
+
+use super::configuration::planned;
+use super::{Notice, Page, Visit};
+use crate::fault::status_of;
+use askama::Template;
+use axum::http::StatusCode;
+use countersign_control::Fault;
+use countersign_control::view::{Draft, Known, Typed, Wrongs};
+
+/// A form as it was typed, with what is wrong with it.
+#[derive(Default)]
+pub(crate) struct Filled {
+    /// What stands in it.
+    pub(crate) typed: Typed,
+    /// What is wrong, by field.
+    pub(crate) wrongs: Wrongs,
+}
+
+/// One field.
+#[derive(Template)]
+#[template(path = "field.html")]
+pub(crate) struct Field<'f> {
+    shape: Shape<'f>,
+    name: &'f str,
+    label: &'f str,
+    hint: &'f str,
+    value: &'f str,
+    wrong: Option<&'f str>,
+    /// The list of names it takes, by what they are of.
+    names: &'f str,
+    required: bool,
+}
+
+impl askama::filters::HtmlSafe for Field<'_> {}
+
+enum Shape<'f> {
+    Line,
+    Number,
+    Area,
+    Box,
+    Choice(Vec<(&'f str, &'f str)>),
+}
+
+impl Filled {
+    fn field<'f>(&'f self, shape: Shape<'f>, name: &'f str, label: &'f str, hint: &'f str) -> Field<'f> {
+        let (value, wrong) = (self.typed.text(name), self.wrongs.get(name).map(String::as_str));
+        Field { shape, name, label, hint, value, wrong, names: "", required: false }
+    }
+
+    /// One line.
+    pub(crate) fn line<'f>(&'f self, name: &'f str, label: &'f str, hint: &'f str) -> Field<'f> {
+        self.field(Shape::Line, name, label, hint)
+    }
+
+    /// A whole number.
+    pub(crate) fn number<'f>(&'f self, name: &'f str, label: &'f str, hint: &'f str) -> Field<'f> {
+        self.field(Shape::Number, name, label, hint)
+    }
+
+    /// Several lines.
+    pub(crate) fn area<'f>(&'f self, name: &'f str, label: &'f str, hint: &'f str) -> Field<'f> {
+        self.field(Shape::Area, name, label, hint)
+    }
+
+    /// Yes or no.
+    pub(crate) fn check<'f>(&'f self, name: &'f str, label: &'f str) -> Field<'f> {
+        self.field(Shape::Box, name, label, "")
+    }
+
+    /// One of these, each with the word for it.
+    pub(crate) fn choice<'f>(
+        &'f self,
+        name: &'f str,
+        label: &'f str,
+        hint: &'f str,
+        of: &'f [(&'f str, &'f str)],
+    ) -> Field<'f> {
+        self.field(Shape::Choice(of.to_vec()), name, label, hint)
+    }
+
+    /// One of these names, or none.
+    pub(crate) fn one_of<'f>(
+        &'f self,
+        name: &'f str,
+        label: &'f str,
+        none: &'f str,
+        of: &'f std::collections::BTreeSet<String>,
+    ) -> Field<'f> {
+        let names = of.iter().map(|n| (n.as_str(), n.as_str()));
+        self.field(Shape::Choice([("", none)].into_iter().chain(names).collect()), name, label, "")
+    }
+
+    /// Whether a fold that holds these fields stands open: something is typed there, or wrong.
+    pub(crate) fn open(&self, fields: &[&str]) -> bool {
+        self.typed.any(fields) || fields.iter().any(|f| self.wrongs.contains_key(f))
+    }
+}
+
+impl<'f> Field<'f> {
+    /// The same, with names to choose from.
+    pub(crate) fn naming(mut self, names: &'f str) -> Field<'f> {
+        self.names = names;
+        self
+    }
+
+    /// The same, never empty.
+    pub(crate) fn needed(mut self) -> Field<'f> {
+        self.required = true;
+        self
+    }
+
+    fn described(&self) -> String {
+        let hint = (!self.hint.is_empty()).then(|| format!("{}-hint", self.name));
+        let wrong = self.wrong.map(|_| format!("{}-wrong", self.name));
+        hint.into_iter().chain(wrong).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// Lists of names that fields choose from.
+#[derive(Template)]
+#[template(path = "known.html")]
+pub(crate) struct Names<'k> {
+    pub(crate) known: &'k Known,
+}
+
+impl askama::filters::HtmlSafe for Names<'_> {}
+
+/// Why a form is shown again.
+pub(crate) struct Again {
+    /// With what status.
+    pub(crate) status: StatusCode,
+    /// What is wrong, by field.
+    pub(crate) wrongs: Wrongs,
+    /// What is wrong with all of it.
+    pub(crate) notice: Option<Notice>,
+}
+
+impl Again {
+    pub(crate) fn said(fault: &Fault) -> Again {
+        Again { status: status_of(fault).0, wrongs: Wrongs::new(), notice: Some(Notice::bad(fault)) }
+    }
+
+    pub(crate) fn wrong(wrongs: Wrongs) -> Again {
+        Again { status: StatusCode::UNPROCESSABLE_ENTITY, wrongs, notice: None }
+    }
+}
+
+/// What a form leads to: the page that says what proposing its file would change, or the form again with what is wrong.
+pub(crate) async fn proposed(visit: &Visit, made: Result<Draft, Fault>) -> Result<Page, Again> {
+    let file = match made {
+        Ok(Draft::File(file)) => file,
+        Ok(Draft::Wrong(wrongs)) => return Err(Again::wrong(wrongs)),
+        Err(fault) => return Err(Again::said(&fault)),
+    };
+    // What cannot be put in force is said beside the form, where it is put right.
+    visit.site.control.plan(visit.actor(), &file).await.map_err(|fault| Again::said(&fault))?;
+    Ok(planned(visit, Ok(file)).await)
+}

@@ -1,0 +1,214 @@
+//! Rules through the pages: read, searched, made, changed and removed in a form, with what all of them together say.
+
+mod scene;
+
+use axum::http::StatusCode;
+use scene::Scene;
+
+/// The parts of a form, escaped.
+fn form(fields: &[(&str, &str)]) -> String {
+    let escaped = |text: &str| {
+        let one = |byte: u8| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        };
+        text.bytes().map(one).collect::<String>()
+    };
+    fields.iter().map(|(name, text)| format!("{}={}", escaped(name), escaped(text))).collect::<Vec<_>>().join("&")
+}
+
+/// The file a page's editor holds, read back from the page.
+fn edited(page: &str) -> String {
+    let (_, rest) = page.split_once("wrap=\"off\">\n").unwrap_or_else(|| panic!("no editor: {page}"));
+    let text = rest.split("</textarea>").next().unwrap_or_default();
+    text.replace("&#34;", "\"").replace("&#39;", "'").replace("&#60;", "<").replace("&#62;", ">").replace("&#38;", "&")
+}
+
+async fn put_in_force(scene: &Scene, planned: &str) {
+    let root = scene.actor("root").await;
+    let base = scene.control.configuration(&root).expect("an administrator reads it").base.to_string();
+    let fields = [("act", "propose"), ("base", base.as_str()), ("file", &edited(planned))];
+    let done = scene.post("/configuration", "root", &form(&fields)).await;
+    assert!(done.location().contains("?done=applied"), "{}", done.text);
+}
+
+/// Every key of a rule.
+const WHOLE: [(&str, &str); 33] = [
+    ("do", "plan"),
+    ("known", ""),
+    ("name", "night work"),
+    ("act", "query"),
+    ("outcome", "approve"),
+    ("people", "Carol, bob"),
+    ("groups", "dba"),
+    ("devices", "prod-db"),
+    ("accounts", "app@prod-db\r\nreport@prod-db"),
+    ("kinds", "update"),
+    ("kinds", "copy_in"),
+    ("tables", "customers\r\nbilling.*"),
+    ("functions", "pg_sleep"),
+    ("workflow", "two"),
+    ("unknown", "dba-manager"),
+    ("exclude_people", "audrey"),
+    ("exclude_groups", "dba"),
+    ("duration_max_minutes", "90"),
+    ("ahead_max_minutes", "1440"),
+    ("hours_zone", "Europe/Berlin"),
+    ("hours_open", "Mon-Fri 07:00-19:00\r\nSat 22:00-02:00"),
+    ("reason_chars_min", "12"),
+    ("reasons", "repair\r\nrelease"),
+    ("ticket", "true"),
+    ("exclusive", "true"),
+    ("sessions_max", "2"),
+    ("reset_after_use", "true"),
+    ("second_factor", "true"),
+    ("recording", "strict"),
+    ("automatic_zone", "UTC"),
+    ("automatic_open", "Mon 09:00-10:00"),
+    ("automatic_any_start", "true"),
+    ("emergency", "true"),
+];
+
+const REST: [(&str, &str); 3] =
+    [("emergency_countdown_s", "60"), ("transaction_hold_max_s", "30"), ("same_session", "true")];
+
+/// R2, R83: every key of a rule is in the form, and the form shows again what it was given.
+#[tokio::test]
+async fn r2_r83_a_rule_is_made_changed_and_removed_in_a_form() {
+    let scene = Scene::start().await;
+    let whole: Vec<_> = WHOLE.iter().chain(&REST).copied().collect();
+    let planned = scene.post("/rules", "root", &form(&whole)).await.text;
+    assert!(planned.contains("+ rule night work"), "{planned}");
+    let file = edited(&planned);
+    for line in [
+        "people = [\"carol\", \"bob\"]",
+        "accounts = [\"app@prod-db\", \"report@prod-db\"]",
+        "kinds = [\"update\", \"copy_in\"]",
+        "tables = [\"customers\", \"billing.*\"]",
+        "functions = [\"pg_sleep\"]",
+        "unknown = \"dba-manager\"",
+        "exclude_people = [\"audrey\"]",
+        "duration_max_minutes = 90",
+        "reason_chars_min = 12",
+        "exclusive = true",
+        "emergency = true",
+        "emergency_countdown_s = 60",
+        "ahead_max_minutes = 1440",
+        "reasons = [\"release\", \"repair\"]",
+        "ticket = true",
+        "reset_after_use = true",
+        "sessions_max = 2",
+        "second_factor = true",
+        "recording = \"strict\"",
+        "transaction_hold_max_s = 30",
+        "same_session = true",
+        "any_start = true",
+    ] {
+        assert!(file.contains(line), "{line}: {file}");
+    }
+    put_in_force(&scene, &planned).await;
+    let again = scene.get("/rules/edit?name=night%20work", "root").await.text;
+    for words in ["value=\"90\"", "Sat 22:00-02:00</textarea>", "value=\"copy_in\" checked", "billing.*</textarea>"] {
+        assert!(again.contains(words), "{words}: {again}");
+    }
+    let shorter = form(&[("known", "night work"), ("name", "night work"), ("act", "connect"), ("outcome", "deny")]);
+    let planned = scene.post("/rules", "root", &shorter).await.text;
+    assert!(planned.contains("~ rule night work"), "{planned}");
+    let gone = scene.post("/rules", "root", &form(&[("known", "night work"), ("do", "remove")])).await.text;
+    assert!(gone.contains("- rule night work"), "{gone}");
+    put_in_force(&scene, &gone).await;
+    assert_eq!(scene.get("/rules/edit?name=night%20work", "root").await.status, StatusCode::NOT_FOUND);
+}
+
+/// What is wrong stands beside its field, and what was typed is kept; nothing of it can be proposed.
+#[tokio::test]
+async fn r83_what_is_wrong_with_a_rule_is_said_beside_its_field() {
+    let scene = Scene::start().await;
+    let wrong = async |field: &str, text: &str, words: &str| {
+        let typed =
+            form(&[("name", "odd"), ("act", "query"), ("outcome", "approve"), ("workflow", "two"), (field, text)]);
+        let answer = scene.post("/rules", "root", &typed).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{field}");
+        let beside = format!("id=\"{field}-wrong\"");
+        assert!(answer.text.contains(&beside) || field == "kinds", "{field}: {}", answer.text);
+        assert!(answer.text.contains(words) && answer.text.contains(text), "{words}: {}", answer.text);
+    };
+    wrong("people", "nobody", "Nobody signs in as `nobody`").await;
+    wrong("groups", "ghosts", "Nothing is called `ghosts`").await;
+    wrong("accounts", "app@nowhere", "Nothing is called `app@nowhere`").await;
+    wrong("duration_max_minutes", "long", "is not a whole number").await;
+    wrong("hours_open", "Monday", "write them as `Mon-Fri 09:00-17:00`").await;
+    wrong("unknown", "three", "There is no workflow `three`").await;
+    wrong("kinds", "rewrite", "is no kind of statement").await;
+    let nameless = scene.post("/rules", "root", &form(&[("name", " "), ("act", "connect"), ("outcome", "deny")])).await;
+    assert!(nameless.text.contains("id=\"name-wrong\""), "{}", nameless.text);
+    let taken = form(&[("name", "prod needs two"), ("act", "connect"), ("outcome", "deny")]);
+    assert!(scene.post("/rules", "root", &taken).await.text.contains("There is a rule `prod needs two` already"));
+    // What only the whole of it shows is said above the form, which is kept.
+    let managers = form(&[("name", "whose"), ("act", "connect"), ("outcome", "approve"), ("reason_chars_min", "77")]);
+    let answer = scene.post("/rules", "root", &managers).await;
+    assert!(answer.text.contains("name a workflow") && answer.text.contains("value=\"77\""), "{}", answer.text);
+    assert_eq!(scene.post("/rules", "audrey", &managers).await.status, StatusCode::FORBIDDEN);
+}
+
+/// R93: the ruling as it is and as the draft would have it, by the function that decides.
+#[tokio::test]
+async fn r83_r93_the_combined_result_is_explained_with_the_draft() {
+    let scene = Scene::start().await;
+    let asked = [("do", "explain"), ("try_person", "alice"), ("try_target", "app@prod-db"), ("try_act", "connect")];
+    let with = |more: &[(&str, &str)]| form(&asked.iter().chain(more).copied().collect::<Vec<_>>());
+    let draft = with(&[("act", "connect"), ("outcome", "deny"), ("groups", "dba"), ("accounts", "app@prod-db")]);
+    let page = scene.post("/rules", "root", &draft).await.text;
+    let (now, then) = page.split_once("With this draft").expect("both are shown");
+    let now = now.split_once("In force").expect("both are shown").1;
+    for words in ["Approval first", "prod needs two", "managers of dba", "Bob Brandt", "for at most 4 h"] {
+        assert!(now.contains(words), "{words}: {now}");
+    }
+    assert!(then.contains("badge-bad") && then.contains("(this draft)") && then.contains("prod needs two"), "{then}");
+    assert!(!then.contains("managers of dba"), "nobody decides what is denied: {then}");
+    let milder = with(&[("name", "milder"), ("act", "connect"), ("outcome", "allow"), ("groups", "dba")]);
+    let page = scene.post("/rules", "root", &milder).await.text;
+    let then = page.split_once("With this draft").expect("both are shown").1;
+    assert!(then.contains("milder") && then.contains("Approval first"), "the strictest still holds: {then}");
+    let held = form(&[
+        ("do", "explain"),
+        ("known", "writes are held"),
+        ("name", "writes are held"),
+        ("act", "query"),
+        ("outcome", "deny"),
+        ("groups", "dba"),
+        ("kinds", "update"),
+        ("try_person", "alice"),
+        ("try_target", "app@prod-db"),
+        ("try_act", "query"),
+        ("try_sql", "update customers set city = 'x'"),
+    ]);
+    let page = scene.post("/rules", "root", &held).await.text;
+    let then = page.split_once("With this draft").expect("both are shown").1;
+    assert!(then.contains("badge-bad") && page.contains("managers of dba"), "{page}");
+    let other = page.replace('\n', " ");
+    assert!(!other.contains("The same."), "{page}");
+    let stranger = scene.post("/rules", "root", &draft.replace("alice", "nobody")).await.text;
+    assert!(stranger.contains("There is no person `nobody`"), "{stranger}");
+}
+
+/// R82: the list says who may do what and what it takes, and finds what speaks of somebody.
+#[tokio::test]
+async fn r82_rules_are_read_and_searched() {
+    let scene = Scene::start().await;
+    let all = scene.get("/rules", "audrey").await.text;
+    for words in
+        ["prod needs two", "members of dba", "on app@prod-db", "run UPDATE, DELETE", "managers of dba", "workflow two"]
+    {
+        assert!(all.contains(words), "{words}: {all}");
+    }
+    assert!(!all.contains("New rule"), "an auditor makes none");
+    let found = scene.get("/rules?target=report%40prod-db&act=connect", "root").await.text;
+    assert!(found.contains("reports are open") && !found.contains("prod needs two"), "{found}");
+    let carol = scene.get("/rules?person=carol", "root").await.text;
+    assert!(carol.contains("No rule speaks of that"), "she is in no group: {carol}");
+    assert!(scene.get("/rules?person=Alice", "root").await.text.contains("writes are held"));
+    let nobody = scene.get("/rules?person=nobody", "root").await;
+    assert!(nobody.status == StatusCode::BAD_REQUEST && nobody.text.contains("nobody"), "{}", nobody.text);
+    assert_eq!(scene.get("/rules", "alice").await.status, StatusCode::FORBIDDEN);
+}
