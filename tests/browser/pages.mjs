@@ -119,7 +119,7 @@ async function keeper(browser) {
     await survey(page, name, SCHEMES.all);
   }
   await page.goto(`${address}/groups/edit`);
-  await page.getByLabel('Name').fill('dba');
+  await page.locator('#name').fill('dba');
   await page.getByRole('button', { name: 'Show what would change' }).click();
   await page.getByText('There is a group `dba` already').waitFor();
   await survey(page, 'group-wrong', SCHEMES.all);

@@ -98,8 +98,8 @@ macro_rules! routes {
 
 fn page_routes() -> Vec<Route> {
     use pages::{
-        access, answer, approvals, audit, configuration, decide, delegations, editing, invitation, people, profile,
-        request, requests, roles, rules, sessions, sign_in, things, why,
+        access, answer, approvals, audit, decide, delegations, invitation, profile, request, requests, sessions, sign_in,
+        why,
     };
     routes! { Surface::Page;
         GET "/sign-in" Anyone => sign_in::form;
@@ -134,6 +134,21 @@ fn page_routes() -> Vec<Route> {
         GET "/audit" ListReports => audit::list;
         GET "/audit/export" ExportJournal => audit::export;
         GET "/why" SignedIn => why::explain;
+        GET "/delegations" SignedIn => delegations::list;
+        POST "/delegations" SignedIn => delegations::lend;
+        POST "/delegations/{id}/end" SignedIn => delegations::end;
+        GET "/profile" SignedIn => profile::show;
+        POST "/profile/second-factor" SignedIn => profile::begin;
+        POST "/profile/second-factor/finish" SignedIn => profile::finish;
+        POST "/profile/second-factor/confirm" SignedIn => profile::confirm;
+        GET "/live" SignedIn => live::follow;
+    }
+}
+
+/// The pages of what is in force, and the forms that change it.
+fn configuration_routes() -> Vec<Route> {
+    use pages::{configuration, editing, people, roles, rules, things};
+    routes! { Surface::Page;
         GET "/configuration" ReadConfiguration => configuration::show;
         POST "/configuration" ProposeChanges => configuration::propose;
         GET "/configuration/versions/{id}" ReadConfiguration => configuration::version;
@@ -162,14 +177,6 @@ fn page_routes() -> Vec<Route> {
         GET "/devices/account" ProposeChanges => things::new_account;
         GET "/device-groups/edit" ProposeChanges => things::device_group;
         POST "/device-groups" ProposeChanges => things::change_device_group;
-        GET "/delegations" SignedIn => delegations::list;
-        POST "/delegations" SignedIn => delegations::lend;
-        POST "/delegations/{id}/end" SignedIn => delegations::end;
-        GET "/profile" SignedIn => profile::show;
-        POST "/profile/second-factor" SignedIn => profile::begin;
-        POST "/profile/second-factor/finish" SignedIn => profile::finish;
-        POST "/profile/second-factor/confirm" SignedIn => profile::confirm;
-        GET "/live" SignedIn => live::follow;
     }
 }
 
@@ -225,7 +232,7 @@ fn table() -> Vec<Route> {
         GET "/assets/{name}" Anyone => assets::serve;
         GET "/ca.pem" Anyone => assets::authority;
     };
-    [page_routes(), api_routes(), assets].into_iter().flatten().collect()
+    [page_routes(), configuration_routes(), api_routes(), assets].into_iter().flatten().collect()
 }
 
 /// The table, for tests and documentation.

@@ -161,8 +161,11 @@ fn emergency_words(emergency: Emergency) -> String {
     }
 }
 
-/// What comes with a ruling besides its levels, in words.
+/// What comes with a ruling besides its levels, in words; nothing comes with a no.
 pub(crate) fn ruling_words(ruling: &Ruling) -> Vec<String> {
+    if ruling.outcome == Outcome::Deny {
+        return Vec::new();
+    }
     let mut said = condition_words(&ruling.conditions);
     said.extend(ruling.automatic.iter().flatten().map(automatic_words));
     said.extend(ruling.emergency.filter(|_| ruling.outcome == Outcome::Approve).map(emergency_words));
