@@ -32,83 +32,97 @@ async fn put_in_force(scene: &Scene, planned: &str) {
     assert!(done.location().contains("?done=applied"), "{}", done.text);
 }
 
-/// Every key of a rule.
-const WHOLE: [(&str, &str); 33] = [
+/// Every key of a rule that both kinds have.
+const BOTH: [(&str, &str); 18] = [
     ("do", "plan"),
     ("known", ""),
     ("name", "night work"),
-    ("act", "query"),
     ("outcome", "approve"),
     ("people", "Carol, bob"),
     ("groups", "dba"),
     ("devices", "prod-db"),
     ("accounts", "app@prod-db\r\nreport@prod-db"),
-    ("kinds", "update"),
-    ("kinds", "copy_in"),
-    ("tables", "customers\r\nbilling.*"),
-    ("functions", "pg_sleep"),
     ("workflow", "two"),
-    ("unknown", "dba-manager"),
     ("exclude_people", "audrey"),
     ("exclude_groups", "dba"),
-    ("duration_max_minutes", "90"),
-    ("ahead_max_minutes", "1440"),
-    ("hours_zone", "Europe/Berlin"),
-    ("hours_open", "Mon-Fri 07:00-19:00\r\nSat 22:00-02:00"),
-    ("reason_chars_min", "12"),
-    ("reasons", "repair\r\nrelease"),
-    ("ticket", "true"),
-    ("exclusive", "true"),
-    ("sessions_max", "2"),
-    ("reset_after_use", "true"),
     ("second_factor", "true"),
-    ("recording", "strict"),
     ("automatic_zone", "UTC"),
     ("automatic_open", "Mon 09:00-10:00"),
     ("automatic_any_start", "true"),
     ("emergency", "true"),
+    ("emergency_countdown_s", "60"),
+    ("device_groups", ""),
 ];
 
-const REST: [(&str, &str); 3] =
-    [("emergency_countdown_s", "60"), ("transaction_hold_max_s", "30"), ("same_session", "true")];
+/// Those of a connection, and what the file says of each.
+const CONNECT: [(&str, &str, &str); 12] = [
+    ("duration_max_minutes", "90", "duration_max_minutes = 90"),
+    ("ahead_max_minutes", "1440", "ahead_max_minutes = 1440"),
+    ("hours_zone", "Europe/Berlin", "zone = \"Europe/Berlin\""),
+    ("hours_open", "Mon-Fri 07:00-19:00\r\nSat 22:00-02:00", "\"Sat 22:00-02:00\""),
+    ("reason_chars_min", "12", "reason_chars_min = 12"),
+    ("reasons", "repair\r\nrelease", "reasons = [\"release\", \"repair\"]"),
+    ("ticket", "true", "ticket = true"),
+    ("exclusive", "false", "exclusive = false"),
+    ("sessions_max", "2", "sessions_max = 2"),
+    ("reset_after_use", "true", "reset_after_use = true"),
+    ("recording", "strict", "recording = \"strict\""),
+    ("act", "connect", "act = \"connect\""),
+];
 
-/// R2, R83: every key of a rule is in the form, and the form shows again what it was given.
+/// Those of a statement.
+const QUERY: [(&str, &str, &str); 8] = [
+    ("kinds", "update", "kinds = [\"update\", \"copy_in\"]"),
+    ("kinds", "copy_in", "kinds = [\"update\", \"copy_in\"]"),
+    ("tables", "customers\r\nbilling.*", "tables = [\"customers\", \"billing.*\"]"),
+    ("functions", "pg_sleep", "functions = [\"pg_sleep\"]"),
+    ("unknown", "dba-manager", "unknown = \"dba-manager\""),
+    ("transaction_hold_max_s", "30", "transaction_hold_max_s = 30"),
+    ("same_session", "true", "same_session = true"),
+    ("act", "query", "act = \"query\""),
+];
+
+/// What the file says of the keys of both.
+const SAID: [&str; 7] = [
+    "people = [\"carol\", \"bob\"]",
+    "accounts = [\"app@prod-db\", \"report@prod-db\"]",
+    "exclude_people = [\"audrey\"]",
+    "second_factor = true",
+    "any_start = true",
+    "emergency = true",
+    "emergency_countdown_s = 60",
+];
+
+/// R2, R83: every key of a rule is in the form, what means nothing for its act is left out, and the form shows again what
+/// it was given.
 #[tokio::test]
 async fn r2_r83_a_rule_is_made_changed_and_removed_in_a_form() {
     let scene = Scene::start().await;
-    let whole: Vec<_> = WHOLE.iter().chain(&REST).copied().collect();
-    let planned = scene.post("/rules", "root", &form(&whole)).await.text;
+    let pair = |(field, text, _): &(&'static str, &'static str, &'static str)| (*field, *text);
+    let (connect, query): (Vec<_>, Vec<_>) = (CONNECT.iter().map(pair).collect(), QUERY.iter().map(pair).collect());
+    let with = |first: &[(&'static str, &'static str)], rest: &[(&'static str, &'static str)]| {
+        // The act that comes first is the one that is meant.
+        let rest = rest.iter().filter(|(field, _)| *field != "act");
+        form(&BOTH.iter().chain(first).chain(rest).copied().collect::<Vec<_>>())
+    };
+    let planned = scene.post("/rules", "root", &with(&connect, &query)).await.text;
+    let file = edited(&planned);
+    let made = file.split("name = \"night work\"").nth(1).unwrap_or_else(|| panic!("it is made: {file}"));
+    for line in SAID.into_iter().chain(CONNECT.map(|(_, _, line)| line)) {
+        assert!(made.contains(line), "{line}: {made}");
+    }
+    assert!(!made.contains("tables") && !made.contains("same_session"), "a connection has no tables: {made}");
+    let planned = scene.post("/rules", "root", &with(&query, &connect)).await.text;
     assert!(planned.contains("+ rule night work"), "{planned}");
     let file = edited(&planned);
-    for line in [
-        "people = [\"carol\", \"bob\"]",
-        "accounts = [\"app@prod-db\", \"report@prod-db\"]",
-        "kinds = [\"update\", \"copy_in\"]",
-        "tables = [\"customers\", \"billing.*\"]",
-        "functions = [\"pg_sleep\"]",
-        "unknown = \"dba-manager\"",
-        "exclude_people = [\"audrey\"]",
-        "duration_max_minutes = 90",
-        "reason_chars_min = 12",
-        "exclusive = true",
-        "emergency = true",
-        "emergency_countdown_s = 60",
-        "ahead_max_minutes = 1440",
-        "reasons = [\"release\", \"repair\"]",
-        "ticket = true",
-        "reset_after_use = true",
-        "sessions_max = 2",
-        "second_factor = true",
-        "recording = \"strict\"",
-        "transaction_hold_max_s = 30",
-        "same_session = true",
-        "any_start = true",
-    ] {
-        assert!(file.contains(line), "{line}: {file}");
+    let made = file.split("name = \"night work\"").nth(1).unwrap_or_else(|| panic!("it is made: {file}"));
+    for line in SAID.into_iter().chain(QUERY.map(|(_, _, line)| line)) {
+        assert!(made.contains(line), "{line}: {made}");
     }
+    assert!(!made.contains("ticket") && !made.contains("duration"), "a statement has no ticket: {made}");
     put_in_force(&scene, &planned).await;
     let again = scene.get("/rules/edit?name=night%20work", "root").await.text;
-    for words in ["value=\"90\"", "Sat 22:00-02:00</textarea>", "value=\"copy_in\" checked", "billing.*</textarea>"] {
+    for words in ["value=\"30\"", "Mon 09:00-10:00</textarea>", "value=\"copy_in\" checked", "billing.*</textarea>"] {
         assert!(again.contains(words), "{words}: {again}");
     }
     let shorter = form(&[("known", "night work"), ("name", "night work"), ("act", "connect"), ("outcome", "deny")]);
@@ -125,8 +139,8 @@ async fn r2_r83_a_rule_is_made_changed_and_removed_in_a_form() {
 async fn r83_what_is_wrong_with_a_rule_is_said_beside_its_field() {
     let scene = Scene::start().await;
     let wrong = async |field: &str, text: &str, words: &str| {
-        let typed =
-            form(&[("name", "odd"), ("act", "query"), ("outcome", "approve"), ("workflow", "two"), (field, text)]);
+        let act = if matches!(field, "kinds" | "unknown") { "query" } else { "connect" };
+        let typed = form(&[("name", "odd"), ("act", act), ("outcome", "approve"), ("workflow", "two"), (field, text)]);
         let answer = scene.post("/rules", "root", &typed).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{field}");
         let beside = format!("id=\"{field}-wrong\"");
@@ -140,6 +154,17 @@ async fn r83_what_is_wrong_with_a_rule_is_said_beside_its_field() {
     wrong("hours_open", "Monday", "write them as `Mon-Fri 09:00-17:00`").await;
     wrong("unknown", "three", "There is no workflow `three`").await;
     wrong("kinds", "rewrite", "is no kind of statement").await;
+    let reason = form(&[("name", "why"), ("act", "query"), ("outcome", "justify"), ("groups", "dba")]);
+    assert!(scene.post("/rules", "root", &reason).await.text.contains("id=\"outcome-wrong\""), "a connection's reason");
+    // What means nothing for the act is out of sight, and in nobody's way.
+    let hidden = form(&[
+        ("name", "odd"),
+        ("act", "query"),
+        ("outcome", "deny"),
+        ("hours_open", "Monday"),
+        ("sessions_max", "x"),
+    ]);
+    assert!(scene.post("/rules", "root", &hidden).await.text.contains("+ rule odd"));
     let nameless = scene.post("/rules", "root", &form(&[("name", " "), ("act", "connect"), ("outcome", "deny")])).await;
     assert!(nameless.text.contains("id=\"name-wrong\""), "{}", nameless.text);
     let taken = form(&[("name", "prod needs two"), ("act", "connect"), ("outcome", "deny")]);

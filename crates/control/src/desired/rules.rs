@@ -10,7 +10,7 @@ use crate::fault::Fault;
 use crate::view::{Combined, Draft, Explanation, Known, Reading, RuleQuery, RuleView, Typed};
 use countersign_core::ruling::{covers, speaks_of};
 use countersign_core::{Asked, Permission, Roster, Rulebook};
-use countersign_journal::{AccountId, ActMatch, ActionFacts, Outcome, Rule, TargetFacts};
+use countersign_journal::{AccountId, ActMatch, ActionFacts, Outcome, Recording, Rule, TargetFacts};
 use std::collections::BTreeSet;
 
 impl Control {
@@ -215,12 +215,18 @@ impl File {
     }
 }
 
-/// A form of a rule as an entry of the file. What does not apply to its act or outcome is left out.
+/// A form of a rule as an entry of the file. What means nothing for its act or outcome is left out.
 fn entry(form: &mut Reading<'_>, known: &Known) -> RuleEntry {
     let act = form.choice("act", "act").unwrap_or(ActEntry::Connect);
     let outcome = form.choice("outcome", "outcome").unwrap_or(Outcome::Approve);
-    let (query, approves) = (act == ActEntry::Query, outcome == Outcome::Approve);
-    let of_targets = act != ActEntry::Administer;
+    let (connect, query) = (act == ActEntry::Connect, act == ActEntry::Query);
+    let (of_targets, approves) = (act != ActEntry::Administer, outcome == Outcome::Approve);
+    if query && outcome == Outcome::Justify {
+        form.wrong(
+            "outcome",
+            "A statement is asked for under its connection's reason; demand a reason of those who connect.",
+        );
+    }
     let emergency = form.set("emergency") && approves && of_targets;
     let reasons: BTreeSet<String> = form.lines("reasons").into_iter().collect();
     let mut names = |field, all: &BTreeSet<String>| if of_targets { form.names(field, all) } else { Vec::new() };
@@ -238,27 +244,29 @@ fn entry(form: &mut Reading<'_>, known: &Known) -> RuleEntry {
         kinds: if query { form.choices("kinds", "kind of statement") } else { BTreeSet::new() },
         tables: if query { form.lines("tables") } else { Vec::new() },
         functions: if query { form.lines("functions") } else { Vec::new() },
-        workflow: workflow(form, "workflow", known).filter(|_| approves),
-        unknown: workflow(form, "unknown", known).filter(|_| query),
+        workflow: approves.then(|| workflow(form, "workflow", known)).flatten(),
+        unknown: query.then(|| workflow(form, "unknown", known)).flatten(),
         exclude_people: form.people("exclude_people", known),
         exclude_groups: form.names("exclude_groups", &known.groups),
-        duration_max_minutes: form.number("duration_max_minutes"),
-        reason_chars_min: form.number("reason_chars_min"),
-        exclusive: form.given("exclusive").map(|text| text == "true"),
-        hours: hours(form, "hours_zone", "hours_open"),
-        automatic: hours(form, "automatic_zone", "automatic_open")
-            .filter(|_| approves && of_targets)
-            .map(|h| AutomaticEntry { zone: h.zone, open: h.open, any_start: form.set("automatic_any_start") }),
+        duration_max_minutes: connect.then(|| form.number("duration_max_minutes")).flatten(),
+        reason_chars_min: (!query).then(|| form.number("reason_chars_min")).flatten(),
+        exclusive: form.given("exclusive").map(|text| text == "true").filter(|_| connect),
+        hours: connect.then(|| hours(form, "hours_zone", "hours_open")).flatten(),
+        automatic: (approves && of_targets).then(|| automatic(form)).flatten(),
         emergency,
-        emergency_countdown_s: form.number("emergency_countdown_s").filter(|_| emergency),
-        ahead_max_minutes: form.number("ahead_max_minutes"),
-        reasons: (!reasons.is_empty()).then_some(reasons),
-        ticket: form.set("ticket"),
-        reset_after_use: form.set("reset_after_use"),
-        sessions_max: form.number("sessions_max"),
+        emergency_countdown_s: emergency.then(|| form.number("emergency_countdown_s")).flatten(),
+        ahead_max_minutes: connect.then(|| form.number("ahead_max_minutes")).flatten(),
+        reasons: (!reasons.is_empty() && !query).then_some(reasons),
+        ticket: form.set("ticket") && !query,
+        reset_after_use: form.set("reset_after_use") && connect,
+        sessions_max: connect.then(|| form.number("sessions_max")).flatten(),
         second_factor: form.set("second_factor"),
-        recording: form.choice("recording", "way of recording").unwrap_or_default(),
-        transaction_hold_max_s: form.number("transaction_hold_max_s").filter(|_| query),
+        recording: if connect {
+            form.choice("recording", "way of recording").unwrap_or_default()
+        } else {
+            Recording::Normal
+        },
+        transaction_hold_max_s: query.then(|| form.number("transaction_hold_max_s")).flatten(),
         same_session: form.set("same_session") && query,
     }
 }
@@ -269,6 +277,11 @@ fn workflow(form: &mut Reading<'_>, field: &'static str, known: &Known) -> Optio
         form.wrong(field, format!("There is no workflow `{name}`; choose one of the list."));
     }
     Some(name)
+}
+
+fn automatic(form: &mut Reading<'_>) -> Option<AutomaticEntry> {
+    let HoursEntry { zone, open } = hours(form, "automatic_zone", "automatic_open")?;
+    Some(AutomaticEntry { zone, open, any_start: form.set("automatic_any_start") })
 }
 
 /// Hours, where any are given; what they look like is checked beside their field.
