@@ -54,6 +54,7 @@ fn directory() -> Directory {
         handle: format!("person-{n}"),
         name: format!("Person {n}"),
         email: Some(format!("person-{n}@example.org")),
+        former_emails: [].into(),
         enabled: true,
         role: Role::Member,
         manager: None,

@@ -228,7 +228,8 @@ impl Control {
         })
     }
 
-    /// Sets a password through a one-time link; every session of the person ends, and a second factor is cleared.
+    /// Sets a password through a one-time link; every session, access token and other link
+    /// of the person ends, what they lent and borrowed too, and a second factor is cleared.
     ///
     /// # Errors
     /// When the link is over, the password too short or too long, or trouble.
@@ -250,7 +251,8 @@ impl Control {
             failures: 0,
             locked_until: Timestamp(0),
         };
-        let rows = vec![Row::Login(login), Row::InvitationsEnded { person }, Row::WebSessionsEnded { person }];
+        let ended = [Row::InvitationsEnded { person }, Row::WebSessionsEnded { person }, Row::TokensEnded { person }];
+        let rows = [Row::Login(login)].into_iter().chain(ended).collect();
         self.note(Note::PasswordSet { person }, rows).await
     }
 

@@ -85,10 +85,10 @@ impl Request {
         self.votes.values().filter(|b| (b.track, b.level, b.verdict) == (track, level, verdict)).count()
     }
 
-    /// Whether a person's answer counts already, in their own name or by a right they lent.
-    pub(crate) fn counts(&self, person: PersonId) -> bool {
-        let mut all = self.votes.iter().chain(&self.reviews);
-        all.any(|(voter, ballot)| *voter == person || ballot.behalf == Some(person))
+    /// Everyone whose answer counts already, in their own name or by a right they lent.
+    pub(crate) fn counted(&self) -> impl Iterator<Item = PersonId> {
+        let all = self.votes.iter().chain(&self.reviews);
+        all.flat_map(|(voter, ballot)| [Some(*voter), ballot.behalf]).flatten()
     }
 
     pub(crate) fn plan(&self, track: u32) -> Result<&[Level], Wrong> {
@@ -222,6 +222,9 @@ impl Ledger {
             return Ok(());
         };
         self.may_decide(at, *id, *approver, *behalf)?;
+        let people = self.links.keys().chain(self.unopened.keys());
+        let known: BTreeMap<PersonId, BTreeSet<PersonId>> = people.map(|p| (*p, self.behind(*p))).collect();
+        let behind = |p: PersonId| known.get(&p).cloned().unwrap_or_else(|| [p].into());
         let request = self.request_mut(*id)?;
         request.ensure_pending(&format!("`{approver}` decides"))?;
         let escalated = match request.track(*track)? {
@@ -240,7 +243,9 @@ impl Ledger {
             format!("`{approver}` decides `{id}` with weaker evidence than level {n} demands")
         })?;
         let (decides, hand) = escalated.flatten().unwrap_or((level.authority.clone(), None));
-        ensure(hand.is_none_or(|by| by != *approver && Some(by) != *behalf), || {
+        let behind_hand: BTreeSet<PersonId> = hand.iter().flat_map(|by| behind(*by)).collect();
+        let deciding = [Some(*approver), *behalf].into_iter().flatten();
+        ensure(deciding.into_iter().all(|p| behind(p).is_disjoint(&behind_hand)), || {
             format!("`{approver}` escalated level {n} of `{id}` and decides it")
         })?;
         ensure(*authority == decides && is_named(authority, behalf.unwrap_or(*approver)), || {

@@ -78,14 +78,17 @@ impl Ledger {
         let requesters = self.behind(requester);
         let derived = [Some(person), behalf].into_iter().flatten().any(|p| !self.behind(p).is_disjoint(&requesters));
         ensure(!derived, || format!("`{person}` decides `{id}` and may be its requester, by links to passwords"))?;
-        let again = request.counts(person) || behalf.is_some_and(|p| request.counts(p));
+        let again = [Some(person), behalf].into_iter().flatten().any(|p| {
+            let behind = self.behind(p);
+            request.counted().any(|other| !self.behind(other).is_disjoint(&behind))
+        });
         ensure(!again, || format!("`{person}`, or whose right they use, decides `{id}` a second time"))?;
         let lent = behalf.is_none_or(|from| self.borrowers(at).contains(&(from, person)));
         ensure(lent, || format!("`{person}` decides `{id}` by a right that was not lent to them"))
     }
 
     /// Everyone who could be acting as a person.
-    fn behind(&self, person: PersonId) -> BTreeSet<PersonId> {
+    pub(crate) fn behind(&self, person: PersonId) -> BTreeSet<PersonId> {
         let both = [self.links.get(&person), self.unopened.get(&person)].into_iter().flatten().flatten();
         both.copied().chain([person]).collect()
     }
@@ -211,6 +214,9 @@ impl Ledger {
         let (terms, rejections) = (request.made.terms, least(level.rejections));
         let ballot = Ballot { track: *track, level: *n, verdict: *verdict, terms, behalf: *behalf };
         request.reviews.insert(*approver, ballot);
+        if *verdict == Verdict::Reject {
+            request.refused_at = Some(at);
+        }
         let said = request.reviews.values().filter(|b| (b.track, b.level, b.verdict) == (*track, *n, Verdict::Reject));
         let rejected = *verdict == Verdict::Reject && said.count() >= rejections;
         let (live, grant) = (request.status == Status::Approved, request.grant);

@@ -1,10 +1,11 @@
 //! Who is calling, and whether the route is for them. Objects are checked by the control plane at each call.
 
 use crate::cookie;
-use crate::fault::{ApiFault, PageFault, api_error};
+use crate::fault::{ApiFault, PageFault, api_error, error_page};
 use crate::origin::bearer;
 use crate::routes::{Surface, Who};
 use crate::site::Site;
+use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -38,6 +39,8 @@ pub(crate) struct Gate {
     pub(crate) who: Who,
     /// Whether it answers people or programs.
     pub(crate) surface: Surface,
+    /// Most bytes a body may have.
+    pub(crate) body_bytes_max: usize,
 }
 
 /// Finds out who is calling, and lets them through or not.
@@ -45,7 +48,15 @@ pub(crate) async fn admit(State(gate): State<Gate>, mut request: Request, next: 
     if gate.who == Who::Anyone {
         return next.run(request).await;
     }
-    let Some(signed) = signed(&gate, request.headers()).await else { return sign_in_first(&gate, &request) };
+    let Some(mut signed) = signed(&gate, request.headers()).await else { return sign_in_first(&gate, &request) };
+    if !request.method().is_safe() {
+        // A body may take its time: who is calling is asked again once all of it is there.
+        let (parts, body) = request.into_parts();
+        let Ok(whole) = to_bytes(body, gate.body_bytes_max).await else { return too_large(&gate) };
+        request = Request::from_parts(parts, Body::from(whole));
+        let Some(still) = self::signed(&gate, request.headers()).await else { return sign_in_first(&gate, &request) };
+        signed = still;
+    }
     if matches!(gate.who, Who::May(permission) if !signed.actor.may(permission)) {
         return match gate.surface {
             Surface::Api => ApiFault(Fault::NotPermitted).into_response(),
@@ -54,6 +65,14 @@ pub(crate) async fn admit(State(gate): State<Gate>, mut request: Request, next: 
     }
     request.extensions_mut().insert(signed);
     next.run(request).await
+}
+
+fn too_large(gate: &Gate) -> Response {
+    let text = format!("at most {} bytes are taken here; send less", gate.body_bytes_max);
+    match gate.surface {
+        Surface::Api => api_error(StatusCode::PAYLOAD_TOO_LARGE, "too_large", &text),
+        Surface::Page | Surface::Asset => error_page(StatusCode::PAYLOAD_TOO_LARGE, "Too much", &text),
+    }
 }
 
 async fn signed(gate: &Gate, headers: &HeaderMap) -> Option<Signed> {

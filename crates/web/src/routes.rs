@@ -14,12 +14,14 @@ use countersign_core::Permission;
 use std::time::Duration;
 use tower_http::timeout::TimeoutLayer;
 
-/// Most bytes a form or API call may carry.
+/// Most bytes a form or API call may carry, where nothing else is said.
 pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Largest body of a request that may bring a change plan, whose text is at most 1 MiB before it is encoded.
 const PLAN_BODY_BYTES_MAX: usize = 4 << 20;
 /// Where such a body may come.
 const BRINGS_PLAN: [&str; 2] = ["/access/{account}/reserve", "/api/v1/requests"];
+/// Where a policy file may come, in a form encoded with up to three bytes for each of its own.
+const BRINGS_POLICY: [&str; 3] = ["/configuration", "/api/v1/plan", "/api/v1/apply"];
 /// Most bytes of a policy file.
 pub(crate) const POLICY_BYTES_MAX: usize = 1024 * 1024;
 /// Longest a request may take; streams only need to begin within it.
@@ -98,8 +100,8 @@ macro_rules! routes {
 
 fn page_routes() -> Vec<Route> {
     use pages::{
-        access, answer, approvals, audit, decide, delegations, invitation, profile, request, requests, sessions, sign_in,
-        why,
+        access, answer, approvals, audit, decide, delegations, invitation, profile, request, requests, sessions,
+        sign_in, why,
     };
     routes! { Surface::Page;
         GET "/sign-in" Anyone => sign_in::form;
@@ -245,8 +247,12 @@ pub fn table_lines() -> Vec<RouteLine> {
 pub fn router(control: Control) -> Router {
     let site = Site::new(control);
     let routes = table().into_iter().fold(Router::new(), |router, Route { line, answer }| {
-        let gate = Gate { site: site.clone(), who: line.who, surface: line.surface };
-        let most = if BRINGS_PLAN.contains(&line.path) { PLAN_BODY_BYTES_MAX } else { BODY_BYTES_MAX };
+        let most = match line.path {
+            path if BRINGS_PLAN.contains(&path) => PLAN_BODY_BYTES_MAX,
+            path if BRINGS_POLICY.contains(&path) => 3 * POLICY_BYTES_MAX,
+            _ => BODY_BYTES_MAX,
+        };
+        let gate = Gate { site: site.clone(), who: line.who, surface: line.surface, body_bytes_max: most };
         let answer = answer.layer(DefaultBodyLimit::max(most));
         router.route(line.path, answer.route_layer(from_fn_with_state(gate, admit)))
     });

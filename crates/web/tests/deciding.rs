@@ -311,3 +311,26 @@ async fn r12_the_page_offers_whom_to_ask() {
         scene.post(&format!("/access/{account}/reserve"), "alice", &nobody).await.text.contains("Nobody is called")
     );
 }
+
+/// Who sends the head of a request and leaves decides nothing with its body.
+#[tokio::test]
+async fn who_leaves_before_the_body_is_there_decides_nothing() {
+    let scene = Scene::start().await;
+    let account = scene.account("app@prod-db").0;
+    let form = scene.get(&format!("/access/{account}/reserve"), "alice").await;
+    let (start, end) = (hidden_input(&form.text, "start"), hidden_input(&form.text, "end"));
+    let wanted = format!("reason=price+fix%2C+ticket+4711&start={start}&end={end}&zone=UTC&database=shop");
+    let asked = scene.post(&format!("/access/{account}/reserve"), "alice", &wanted).await;
+    assert_eq!(asked.location(), "/requests/2?done=asked&on=2", "{}", asked.text);
+    let body = decision(&scene.get("/requests/2", "bob").await.text, "approve");
+    let (control, credential) = (scene.control.clone(), scene.credentials["bob"].clone());
+    let late = futures_util::stream::once(async move {
+        control.sign_out(&credential).await.expect("signed out");
+        Ok::<_, std::io::Error>(body)
+    });
+    let request = scene.browser(Method::POST, "/requests/2/decision", "bob").header("sec-fetch-site", "same-origin");
+    let request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    let answer = scene.send(request.body(Body::from_stream(late)).expect("a request")).await;
+    assert_eq!(answer.location(), "/sign-in");
+    assert!(scene.get("/requests/2", "alice").await.text.contains("Pending"));
+}

@@ -21,6 +21,7 @@ pub enum Row {
     WebSessionEnded { token: String },
     WebSessionsEnded { person: PersonId },
     Token(StoredToken),
+    TokensEnded { person: PersonId },
     Secret { account: AccountId, version: u64, sealed: Vec<u8> },
 }
 
@@ -107,6 +108,7 @@ pub(super) fn query(row: &Row) -> Query {
             web_session_query(token, *person, *expires_at, *second_factor_at)
         }
         Row::WebSessionEnded { token } => delete("DELETE FROM web_sessions WHERE token = $1", token),
+        Row::TokensEnded { person } => sqlx::query("DELETE FROM tokens WHERE person = $1").bind(big(person.0)),
         Row::WebSessionsEnded { person } => {
             sqlx::query("DELETE FROM web_sessions WHERE person = $1").bind(big(person.0))
         }

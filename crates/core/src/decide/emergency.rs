@@ -65,7 +65,7 @@ fn allowed(world: &World<'_>, request: &Request) -> Result<Seconds, Refusal> {
 }
 
 /// Whether approvers said no lately to the same person on the same account for the same act, whichever statement or
-/// database it was: a request was disapproved, an emergency stopped, or one that was opened taken away.
+/// database it was: a request was disapproved, an emergency stopped, rejected in its review, or taken away.
 fn refused_lately(world: &World<'_>, request: &Request) -> bool {
     let same = |r: &&Request| {
         let act = matches!((&r.act, &request.act), (Act::Connect, Act::Connect) | (Act::Run(_), Act::Run(_)));
@@ -75,7 +75,8 @@ fn refused_lately(world: &World<'_>, request: &Request) -> bool {
     let refused = |r: &Request| {
         let stopped = r.emergency.as_ref().is_some_and(|e| e.stopped_by.is_some() && lately(e.opens_at));
         let ended = r.status == Status::Disapproved || (r.status == Status::Revoked && r.was_emergency());
-        stopped || (ended && r.settled_at.is_some_and(lately))
+        let rejected = r.reviews.iter().any(|v| v.verdict == Verdict::Reject && lately(v.at));
+        stopped || rejected || (ended && r.settled_at.is_some_and(lately))
     };
     world.state.requests.values().rev().filter(same).any(refused)
 }

@@ -1,7 +1,7 @@
 //! Levels in time: opened, escalated, blocked, freed, timed out (R15–R19). A level nobody can decide is never skipped.
 
 use super::World;
-use super::who::{able, holders, votes_left};
+use super::who::{able, holders, is_one_of, votes_left};
 use crate::apply;
 use crate::directory::About;
 use crate::input::Position;
@@ -66,7 +66,7 @@ fn others(
     let level = track.open()?;
     let counted: BTreeSet<PersonId> = request.counted().chain(by).collect();
     let holders = holders(world, &to, request.about());
-    let free = holders.difference(&counted).count();
+    let free = holders.iter().filter(|p| !is_one_of(world, **p, &counted)).count();
     let enough = free >= missing(track, level) as usize || planted::is(Fault::EscalatesToNobody);
     if Some(&to) == track.authority() || !enough {
         return None;

@@ -3,7 +3,7 @@
 use super::World;
 use super::ask::check_period;
 use super::level::{self, At};
-use super::who::{Standing, check_evidence, standing};
+use super::who::{check_evidence, is_one_of, standing};
 use super::{emergency, ending};
 use crate::input::Vote;
 use crate::planted::{self, Fault};
@@ -21,9 +21,9 @@ pub(super) fn vote(world: &World<'_>, vote: Vote) -> Result<Vec<Event>, Refusal>
     let request = pending(world, known)?;
     let (track, level) = open_level(request, &vote)?;
     let authority = deciding(world, track).ok_or(Refusal::LevelMoved)?;
-    let Standing { behalf } = standing(world, request, authority, vote.approver)?;
+    let standing = standing(world, request, authority, vote.approver)?;
     let escalator = track.escalated.as_ref().and_then(|e| e.by).filter(|_| !planted::is(Fault::EscalatorDecides));
-    if escalator.is_some_and(|by| by == vote.approver || Some(by) == behalf) {
+    if standing.of(vote.approver).any(|p| is_one_of(world, p, &escalator)) {
         return Err(Refusal::EscalatedByYou);
     }
     check_evidence(world, &vote, level.evidence)?;
@@ -40,7 +40,7 @@ pub(super) fn vote(world: &World<'_>, vote: Vote) -> Result<Vec<Event>, Refusal>
         evidence: vote.evidence,
         authority: authority.clone(),
         digest: request.digest,
-        behalf,
+        behalf: standing.behalf,
     }];
     let count = track.votes_on(vote.position.level, vote.verdict).count() + 1;
     match vote.verdict {

@@ -67,16 +67,31 @@ pub(super) fn able(world: &World<'_>, authority: &Authority, about: About) -> BT
 /// is the lender's one vote.
 pub(super) fn votes_left(world: &World<'_>, request: &Request, track: &Track, authority: &Authority) -> usize {
     let mut holders = holders(world, authority, request.about());
-    for person in request.counted().chain(track.escalated.as_ref().and_then(|e| e.by)) {
-        holders.remove(&person);
-    }
+    let spoken: Vec<PersonId> = request.counted().chain(track.escalated.as_ref().and_then(|e| e.by)).collect();
+    holders.retain(|p| !is_one_of(world, *p, &spoken));
     holders.len()
+}
+
+/// Whether a person is one of these, or may be one with one of them by links to passwords.
+pub(super) fn is_one_of<'p>(
+    world: &World<'_>,
+    person: PersonId,
+    these: impl IntoIterator<Item = &'p PersonId>,
+) -> bool {
+    these.into_iter().any(|p| *p == person || world.state.links.may_be_one(*p, person))
 }
 
 /// By what right somebody decides.
 pub(super) struct Standing {
     /// The lender, when the right was lent.
     pub(super) behalf: Option<PersonId>,
+}
+
+impl Standing {
+    /// Whose word it is: theirs who decides, and the lender's.
+    pub(super) fn of(&self, person: PersonId) -> impl Iterator<Item = PersonId> + use<> {
+        [Some(person), self.behalf].into_iter().flatten()
+    }
 }
 
 /// The right by which `person` may decide under `authority`: their own before a lent one, and never one whose holder
@@ -102,7 +117,7 @@ pub(super) fn standing(
     let voters = || request.tracks.iter().flat_map(|t| &t.votes).map(|v| v.approver);
     let counted: BTreeSet<PersonId> =
         if planted::is(Fault::LenderCountsToo) { voters().collect() } else { request.counted().collect() };
-    let counts_already = |p: &PersonId| counted.contains(p) && !planted::is(Fault::OnePersonCountsTwice);
+    let counts_already = |p: &PersonId| is_one_of(world, *p, &counted) && !planted::is(Fault::OnePersonCountsTwice);
     if holders.contains(&person) {
         return if counts_already(&person) { Err(Refusal::AlreadyCounted) } else { Ok(Standing { behalf: None }) };
     }
@@ -204,5 +219,5 @@ fn stands_at(world: &World<'_>, request: &Request, at: Position, person: PersonI
     let Some(authority) = reviewed.or_else(|| track.authority()) else { return false };
     let escalated_it = track.escalated.as_ref().and_then(|e| e.by).filter(|_| !request.was_emergency());
     standing(world, request, authority, person)
-        .is_ok_and(|stands| escalated_it.is_none_or(|by| by != person && stands.behalf != Some(by)))
+        .is_ok_and(|stands| !stands.of(person).any(|p| is_one_of(world, p, &escalated_it)))
 }

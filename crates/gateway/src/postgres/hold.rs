@@ -7,7 +7,7 @@ use super::message::{self, Frontend, Malformed, Severity, put, report};
 use super::pipeline::{Expect, For, Statement};
 use super::plan::Now;
 use super::prepared::{Anew, prepared_before};
-use super::relay::{AHEAD_BYTES_MAX, End, FIRST_OWN_TYPE, FLUSH, MISREAD, Relay, Turn, simple_part};
+use super::relay::{AHEAD_BYTES_MAX, End, FLUSH, MISREAD, Relay, Turn, simple_part};
 use super::unit::may_hold;
 use bytes::{Bytes, BytesMut};
 use countersign_control::clock::monotonic;
@@ -28,23 +28,23 @@ const UNIT_MESSAGES_MAX: usize = 10_000;
 const NO_STATEMENT: &str = "COUNTERSIGN REFUSED";
 
 /// A unit waiting to be judged.
-struct Waiting {
+pub(super) struct Waiting {
     /// What would be sent.
-    messages: Vec<Bytes>,
-    parts: Vec<UnitPart>,
-    facts: ActionFacts,
-    simple: bool,
+    pub(super) messages: Vec<Bytes>,
+    pub(super) parts: Vec<UnitPart>,
+    pub(super) facts: ActionFacts,
+    pub(super) simple: bool,
 }
 
 /// A no, for the client.
-struct No {
-    code: &'static str,
-    words: String,
-    hint: String,
+pub(super) struct No {
+    pub(super) code: &'static str,
+    pub(super) words: String,
+    pub(super) hint: String,
 }
 
 impl No {
-    fn privilege(words: impl Into<String>) -> No {
+    pub(super) fn privilege(words: impl Into<String>) -> No {
         No { code: "42501", words: words.into(), hint: String::new() }
     }
 
@@ -168,59 +168,6 @@ impl Relay {
         waiting.facts = ActionFacts::joined(read.chain([own]));
     }
 
-    /// Whether the target may run code when it only prepares a text: it reads literals of types of the user's own then,
-    /// and their checks with them.
-    pub(super) fn may_run_when_parsed(&mut self, sql: &[u8]) -> bool {
-        if !self.gate.restricts() {
-            return false;
-        }
-        let facts = self.facts(sql);
-        let unread = facts.statements.is_empty() && !facts.unknown.is_empty();
-        unread || facts.statements.iter().any(|s| s.composite_literals)
-    }
-
-    /// The same for a prepared statement that is described: the target may prepare it anew for that.
-    pub(super) fn may_run_when_described(&mut self, name: &[u8]) -> Option<(Arc<[u8]>, Arc<[u32]>)> {
-        self.pipeline.meaning(name).into_iter().find_map(|statement| match statement {
-            Statement::Known(sql, types) if self.may_run_when_parsed(&sql) => Some((sql, types)),
-            _ => None,
-        })
-    }
-
-    /// A Parse that may run code goes only once the session has said that it does not, and only if nothing about it is in
-    /// doubt: functions and operators may take types of the user's own too. Returns whether it may.
-    pub(super) async fn slow_parse(&mut self, bytes: &Bytes, sql: &[u8], types: &[u32]) -> Result<bool, End> {
-        self.quiesce().await?;
-        if self.pipeline.has_failed() {
-            return Ok(true); // the target skips it
-        }
-        let facts = (*self.facts(sql)).clone();
-        let declared = types.iter().any(|oid| *oid >= FIRST_OWN_TYPE);
-        let certain = match self.meaning_of(&facts).await? {
-            Ok(answers) => answers.refine(&facts, &Names::of(&facts)).unknown.is_empty(),
-            Err(_) => false,
-        };
-        if certain && !declared {
-            return Ok(true);
-        }
-        let words = "preparing this may already run code of a type of your own; send it as a simple query";
-        self.refuse_parse(bytes, sql, No::privilege(words)).await?;
-        Ok(false)
-    }
-
-    /// A session may not prepare more: the gateway keeps every text.
-    pub(super) async fn refuse_more_statements(&mut self, bytes: &Bytes, sql: &[u8]) -> Result<(), End> {
-        self.quiesce().await?;
-        let words = "too many or too long prepared statements in this session; close some".to_owned();
-        self.refuse_parse(bytes, sql, No { code: "53400", words, hint: String::new() }).await
-    }
-
-    async fn refuse_parse(&mut self, bytes: &Bytes, sql: &[u8], no: No) -> Result<(), End> {
-        let facts = ActionFacts::default();
-        let waiting = Waiting { messages: vec![bytes.clone()], parts: vec![simple_part(sql)], facts, simple: false };
-        self.refuse(waiting, no).await
-    }
-
     /// Waits until the target owes nothing.
     pub(super) async fn quiesce(&mut self) -> Result<(), End> {
         if !self.pipeline.is_idle() {
@@ -242,7 +189,7 @@ impl Relay {
     }
 
     /// What the unit's names mean now, asked in the session itself.
-    async fn meaning_of(&mut self, facts: &ActionFacts) -> Result<Result<Arc<Answers>, String>, End> {
+    pub(super) async fn meaning_of(&mut self, facts: &ActionFacts) -> Result<Result<Arc<Answers>, String>, End> {
         let names = Names::of(facts);
         if let Some(known) = self.known_meaning(&names) {
             return Ok(Ok(known));
@@ -523,7 +470,7 @@ impl Relay {
 
     /// Tells the client no. Client and target end up in the same transaction state: where a transaction is open, the
     /// target's is made to fail too.
-    async fn refuse(&mut self, waiting: Waiting, no: No) -> Result<(), End> {
+    pub(super) async fn refuse(&mut self, waiting: Waiting, no: No) -> Result<(), End> {
         self.gate.refused(self.number, waiting.parts, &no.words).await?;
         let mut error = BytesMut::new();
         report(Severity::Error, no.code, &no.words, &no.hint, &mut error);

@@ -1,11 +1,17 @@
-//! Prepared statements that are parsed again before they are released. The target reads the literals of a text by the
-//! settings of the moment it is parsed; those that were approved are those of its release.
+//! Prepared statements: what preparing and describing them may already run, and their parsing again before they are
+//! released. The target reads the literals of a text by the settings of the moment it is parsed; those that were approved
+//! are those of its release.
 
+use super::catalogue::Names;
+use super::hold::{No, Waiting};
 use super::message::{self, Frontend, Malformed, put};
-use super::pipeline::{Expect, For, Pipeline};
+use super::pipeline::{Expect, For, Pipeline, Statement};
+use super::relay::{End, FIRST_OWN_TYPE, Relay, simple_part};
 use bytes::{BufMut, Bytes, BytesMut};
 use countersign_core::digest::UnitPart;
+use countersign_journal::ActionFacts;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 /// A prepared statement to be parsed again, under its own name.
 pub(super) struct Anew {
@@ -49,5 +55,60 @@ impl Anew {
         let parsed = pipeline.parsed(sql, types);
         pipeline.expect(Expect::CloseStatement(name.clone()), For::Us);
         pipeline.expect(Expect::Parse(name.clone(), parsed), For::Us);
+    }
+}
+
+impl Relay {
+    /// Whether the target may run code when it only prepares a text: it reads literals of types of the user's own then,
+    /// and their checks with them.
+    pub(super) fn may_run_when_parsed(&mut self, sql: &[u8]) -> bool {
+        if !self.gate.restricts() {
+            return false;
+        }
+        let facts = self.facts(sql);
+        let unread = facts.statements.is_empty() && !facts.unknown.is_empty();
+        unread || facts.statements.iter().any(|s| s.composite_literals)
+    }
+
+    /// The same for a prepared statement that is described: the target may prepare it anew for that.
+    pub(super) fn may_run_when_described(&mut self, name: &[u8]) -> Option<(Arc<[u8]>, Arc<[u32]>)> {
+        self.pipeline.meaning(name).into_iter().find_map(|statement| match statement {
+            Statement::Known(sql, types) if self.may_run_when_parsed(&sql) => Some((sql, types)),
+            _ => None,
+        })
+    }
+
+    /// A Parse that may run code goes only once the session has said that it does not, and only if nothing about it is in
+    /// doubt: functions and operators may take types of the user's own too. Returns whether it may.
+    pub(super) async fn slow_parse(&mut self, bytes: &Bytes, sql: &[u8], types: &[u32]) -> Result<bool, End> {
+        self.quiesce().await?;
+        if self.pipeline.has_failed() {
+            return Ok(true); // the target skips it
+        }
+        let facts = (*self.facts(sql)).clone();
+        let declared = types.iter().any(|oid| *oid >= FIRST_OWN_TYPE);
+        let certain = match self.meaning_of(&facts).await? {
+            Ok(answers) => answers.refine(&facts, &Names::of(&facts)).unknown.is_empty(),
+            Err(_) => false,
+        };
+        if certain && !declared {
+            return Ok(true);
+        }
+        let words = "preparing this may already run code of a type of your own; send it as a simple query";
+        self.refuse_parse(bytes, sql, No::privilege(words)).await?;
+        Ok(false)
+    }
+
+    /// A session may not prepare more: the gateway keeps every text.
+    pub(super) async fn refuse_more_statements(&mut self, bytes: &Bytes, sql: &[u8]) -> Result<(), End> {
+        self.quiesce().await?;
+        let words = "too many or too long prepared statements in this session; close some".to_owned();
+        self.refuse_parse(bytes, sql, No { code: "53400", words, hint: String::new() }).await
+    }
+
+    async fn refuse_parse(&mut self, bytes: &Bytes, sql: &[u8], no: No) -> Result<(), End> {
+        let facts = ActionFacts::default();
+        let waiting = Waiting { messages: vec![bytes.clone()], parts: vec![simple_part(sql)], facts, simple: false };
+        self.refuse(waiting, no).await
     }
 }

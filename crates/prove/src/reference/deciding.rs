@@ -97,6 +97,13 @@ impl Reference {
         }
     }
 
+    /// Everyone who may be this person, as far as links tell.
+    fn one_with(&self, person: PersonId) -> BTreeSet<PersonId> {
+        let behind = self.behind(person);
+        let known = self.setting.directory.people.keys().copied();
+        known.filter(|p| !self.behind(*p).is_disjoint(&behind)).chain([person]).collect()
+    }
+
     fn fit(&self, person: PersonId, requester: PersonId) -> bool {
         self.here(person) && self.behind(person).is_disjoint(&self.behind(requester))
     }
@@ -132,7 +139,8 @@ impl Reference {
     fn right(&self, n: usize, who: &Authority, person: PersonId, now: Timestamp) -> Option<Option<PersonId>> {
         let request = &self.requests[n];
         (self.outside(person) || self.fit(person, request.who)).then_some(())?;
-        let (own, spoken) = (self.own_right(who, request.who, request.account), request.spoken());
+        let own = self.own_right(who, request.who, request.account);
+        let spoken: BTreeSet<PersonId> = request.spoken().into_iter().flat_map(|p| self.one_with(p)).collect();
         if own.contains(&person) {
             return (!spoken.contains(&person)).then_some(None);
         }
@@ -154,7 +162,8 @@ impl Reference {
             }
             let right = known.decides().and_then(|who| self.right(n, &who, person, now));
             let escalator = known.instead.as_ref().and_then(|(_, by)| *by);
-            let own = |whose: Option<PersonId>| escalator.is_some_and(|by| by == person || whose == Some(by));
+            let hand = escalator.map(|by| self.one_with(by)).unwrap_or_default();
+            let own = |whose: Option<PersonId>| [Some(person), whose].into_iter().flatten().any(|p| hand.contains(&p));
             if request.status == Status::Pending && right.is_some_and(|whose| !own(whose)) {
                 return Some(position(known.at));
             }
@@ -175,7 +184,8 @@ impl Reference {
         let plan = known.open()?.clone();
         let whose = self.right(n, &known.decides()?, vote.approver, now)?;
         let escalator = known.instead.as_ref().and_then(|(_, by)| *by);
-        (escalator.is_none() || (escalator != Some(vote.approver) && escalator != whose)).then_some(())?;
+        let hand = escalator.map(|by| self.one_with(by)).unwrap_or_default();
+        ([Some(vote.approver), whose].into_iter().flatten().all(|p| !hand.contains(&p))).then_some(())?;
         self.shows_enough(vote, &plan).then_some(())?;
         let window = vote.terms.map_or(request.window, |t| t.window);
         Window::new(window.start, window.end)?;
@@ -238,6 +248,9 @@ impl Reference {
         let whose = self.right(n, &plan.authority, vote.approver, now)?;
         self.shows_enough(vote, &plan).then_some(())?;
         let said = Said { line, level, who: vote.approver, whose, verdict: vote.verdict, window: request.window };
+        if vote.verdict == Verdict::Reject {
+            self.requests[n].review_said_no = Some(now);
+        }
         self.requests[n].reviews.push(said);
         let request = &self.requests[n];
         let rejected = request.reviews.iter().filter(|s| s.line == line && s.level == level);
@@ -252,9 +265,11 @@ impl Reference {
 
     /// How many more could still speak on an open level.
     pub(super) fn left(&self, n: usize, who: &Authority, besides: Option<PersonId>) -> usize {
-        let (request, spoken) = (&self.requests[n], self.requests[n].spoken());
+        let request = &self.requests[n];
         let own = self.own_right(who, request.who, request.account);
-        own.iter().filter(|p| !spoken.contains(p) && Some(**p) != besides).count()
+        let spoken: BTreeSet<PersonId> =
+            request.spoken().into_iter().chain(besides).flat_map(|p| self.one_with(p)).collect();
+        own.iter().filter(|p| !spoken.contains(p)).count()
     }
 
     fn lacks(&self, n: usize, line: usize) -> usize {
@@ -345,7 +360,7 @@ impl Reference {
         let lately = |at| now.seconds_since(at) < DAY_S;
         let ended = |r: &Asked| r.status == Status::Disapproved || (r.status == Status::Revoked && r.opened_urgently);
         let stopped = |r: &Asked| r.urgent.is_some_and(|(opens, stopped)| stopped && lately(opens));
-        let no = |r: &Asked| stopped(r) || (ended(r) && lately(r.settled));
+        let no = |r: &Asked| stopped(r) || r.review_said_no.is_some_and(lately) || (ended(r) && lately(r.settled));
         (!self.requests.iter().filter(same).any(no)).then_some(())?;
         self.requests[n].urgent = Some((now.plus(countdown), false));
         if countdown == 0 {

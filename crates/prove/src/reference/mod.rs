@@ -61,6 +61,7 @@ struct Asked {
     urgent: Option<(Timestamp, bool)>,
     opened_urgently: bool,
     reviews: Vec<Said>,
+    review_said_no: Option<Timestamp>,
 }
 
 /// The levels of one track.

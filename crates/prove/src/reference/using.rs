@@ -90,6 +90,7 @@ impl Reference {
             urgent: None,
             opened_urgently: false,
             reviews: Vec::new(),
+            review_said_no: None,
         });
         let n = self.requests.len() - 1;
         let enough = |first: &Level| self.left(n, &first.authority, None) >= first.approvals as usize;

@@ -4,10 +4,9 @@ use super::{DoneParams, Notice, Page, Shell, Visit, page, see};
 use crate::api::request_id;
 use crate::fault::{PageFault, status_of};
 use crate::reader::Reader;
-use crate::routes::POLICY_BYTES_MAX;
 use askama::Template;
 use axum::Form;
-use axum::extract::{DefaultBodyLimit, FromRequest, Path, Query, Request};
+use axum::extract::{FromRequest, Path, Query, Request};
 use axum::http::StatusCode;
 use countersign_control::Fault;
 use countersign_control::view::{Base, Configuration, DiffLine, Plan, Proposed, VersionView};
@@ -87,9 +86,7 @@ pub(crate) async fn show(visit: Visit, Query(done): Query<DoneParams>) -> Page {
 }
 
 /// `POST /configuration`
-pub(crate) async fn propose(visit: Visit, mut request: Request) -> Page {
-    // A form escapes much of what a file has: up to three bytes for one.
-    DefaultBodyLimit::max(3 * POLICY_BYTES_MAX).apply(&mut request);
+pub(crate) async fn propose(visit: Visit, request: Request) -> Page {
     let read = Form::<ProposalForm>::from_request(request, &visit.site).await;
     let Form(form) = read.map_err(|e| PageFault::from(Fault::Input(format!("the form cannot be read: {e}"))))?;
     let (file, base) = (form.file.replace("\r\n", "\n"), form.base.parse::<Base>()?);

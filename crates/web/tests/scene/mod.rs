@@ -49,7 +49,7 @@ pub struct Scene {
     pub clock: Clock,
     /// What answers.
     pub router: Router,
-    credentials: BTreeMap<String, String>,
+    pub credentials: BTreeMap<String, String>,
     folder: tempfile::TempDir,
 }
 

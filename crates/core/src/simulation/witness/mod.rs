@@ -43,6 +43,8 @@ struct Seen {
     /// Whether access was opened by the emergency, before every level had its approvals.
     opened_early: bool,
     reviews: Vec<(u32, Ballot)>,
+    /// When a review last rejected its emergency.
+    rejected_at: Option<Timestamp>,
     grant: Option<GrantId>,
 }
 
@@ -199,6 +201,7 @@ impl Witness {
             emergency: None,
             opened_early: false,
             reviews: Vec::new(),
+            rejected_at: None,
             grant: None,
         };
         self.requests.insert(id, seen);
@@ -256,6 +259,12 @@ impl Witness {
             return Ok(());
         };
         self.entitled(directory, now, *id, authority, *approver, *behalf)?;
+        let seen = self.requests.get(id).and_then(|s| s.tracks.get(*n as usize));
+        let hand = seen.and_then(|t| t.escalated.as_ref()).and_then(|(_, by)| *by);
+        let deciding = || [Some(*approver), *behalf].into_iter().flatten();
+        ensure(!hand.is_some_and(|by| deciding().any(|p| self.one(by, p))), 3, || {
+            format!("{approver} escalated a level of {id}, or may be who did, and decides it")
+        })?;
         let person = *approver;
         let seen = known(self.requests.get_mut(id), "the request voted on")?;
         ensure(seen.status == Status::Pending, 11, || format!("{person} votes on {id}, which is {:?}", seen.status))?;
@@ -265,12 +274,9 @@ impl Witness {
             format!("{person} votes on level {level} of {id} in epoch {epoch}, which is not open")
         })?;
         let demanded = known(plan.levels.get(*level as usize), "the level")?;
-        let (now_decides, by) = track.escalated.clone().unwrap_or((demanded.authority.clone(), None));
+        let (now_decides, _) = track.escalated.clone().unwrap_or((demanded.authority.clone(), None));
         ensure(*authority == now_decides && *digest == seen.made.digest, 5, || {
             format!("a vote on {id} names another authority or digest than the request")
-        })?;
-        ensure(by.is_none_or(|by| by != person && Some(by) != *behalf), 3, || {
-            format!("{person} escalated a level of {id} and decides it")
         })?;
         let strong = demanded.evidence == Evidence::SignedIn || *evidence == Evidence::SecondFactor;
         ensure(strong, 13, || format!("{person} votes on {id} without the evidence it demands"))?;

@@ -33,7 +33,7 @@ impl Witness {
     }
 
     /// Whether two may be one by links.
-    fn one(&self, a: PersonId, b: PersonId) -> bool {
+    pub(super) fn one(&self, a: PersonId, b: PersonId) -> bool {
         let pairs = || self.links.union(&self.unopened);
         let could = |who, whom| who == whom || pairs().any(|pair| *pair == (whom, who));
         let all = pairs().map(|(_, by)| *by).chain([a, b]);
@@ -106,7 +106,7 @@ impl Witness {
         let derived = [Some(person), behalf].into_iter().flatten().any(|p| self.one(p, requester));
         ensure(!derived, 3, || format!("{person} decides {id} and may be the requester"))?;
         let counted: Vec<PersonId> = seen.counted().collect();
-        let twice = counted.contains(&person) || behalf.is_some_and(|p| counted.contains(&p));
+        let twice = [Some(person), behalf].into_iter().flatten().any(|p| counted.iter().any(|c| self.one(*c, p)));
         ensure(!twice, 3, || format!("{person} or whom they stand for counts twice on {id}"))?;
         let right = match behalf {
             None => self.holds(directory, authority, &seen.made, person),
@@ -124,7 +124,7 @@ impl Witness {
     fn left(&self, directory: &Directory, authority: &Authority, seen: &Seen, hand: Option<PersonId>) -> usize {
         let counted: Vec<PersonId> = seen.counted().chain(hand).collect();
         let holders = everybody(directory).filter(|p| self.holds(directory, authority, &seen.made, *p));
-        holders.filter(|p| !counted.contains(p)).count()
+        holders.filter(|p| !counted.iter().any(|c| self.one(*c, *p))).count()
     }
 
     pub(super) fn escalated(&mut self, directory: &Directory, now: Timestamp, event: &Event) -> Held {
@@ -246,7 +246,7 @@ impl Witness {
             let within = |at: Timestamp| now.0 - at.0 < DAY;
             let ended = r.status == Status::Disapproved || (r.status == Status::Revoked && r.opened_early);
             let stopped = r.emergency.as_ref().is_some_and(|e| e.stopped && within(e.opens_at));
-            same && (stopped || (ended && r.settled_at.is_some_and(within)))
+            same && (stopped || r.rejected_at.is_some_and(within) || (ended && r.settled_at.is_some_and(within)))
         });
         ensure(!lately, 9, || format!("{id} is an emergency for what was said no to within a day"))?;
         let seen = known(self.requests.get_mut(id), "the request declared")?;
@@ -310,6 +310,7 @@ impl Witness {
             format!("a review of {id} names another authority or digest")
         })?;
         let terms = seen.made.terms;
+        seen.rejected_at = if *verdict == Verdict::Reject { Some(now) } else { seen.rejected_at };
         seen.reviews
             .push((*track, Ballot { level: *level, person: *approver, behalf: *behalf, verdict: *verdict, terms }));
         Ok(())
