@@ -11,7 +11,6 @@ use bytes::{BufMut, Bytes, BytesMut};
 use countersign_core::digest::UnitPart;
 use countersign_journal::ActionFacts;
 use std::collections::HashSet;
-use std::sync::Arc;
 
 /// A prepared statement to be parsed again, under its own name.
 pub(super) struct Anew {
@@ -71,11 +70,9 @@ impl Relay {
     }
 
     /// The same for a prepared statement that is described: the target may prepare it anew for that.
-    pub(super) fn may_run_when_described(&mut self, name: &[u8]) -> Option<(Arc<[u8]>, Arc<[u32]>)> {
-        self.pipeline.meaning(name).into_iter().find_map(|statement| match statement {
-            Statement::Known(sql, types) if self.may_run_when_parsed(&sql) => Some((sql, types)),
-            _ => None,
-        })
+    pub(super) fn may_run_when_described(&mut self, name: &[u8]) -> Option<Statement> {
+        let meant = self.pipeline.meaning(name);
+        meant.into_iter().find(|s| matches!(s, Statement::Known(sql, _) if self.may_run_when_parsed(sql)))
     }
 
     /// A Parse that may run code goes only once the session has said that it does not, and only if nothing about it is in

@@ -297,7 +297,7 @@ impl Relay {
                 self.expect_and_frame(Expect::Parse(name.to_vec(), statement), &bytes);
             }
             Frontend::DescribeStatement(name) => {
-                if let Some((sql, types)) = self.may_run_when_described(name)
+                if let Some(Statement::Known(sql, types)) = self.may_run_when_described(name)
                     && !self.slow_parse(&bytes, &sql, &types).await?
                 {
                     return Ok(());
