@@ -65,7 +65,9 @@ impl Relay {
             return false;
         }
         let facts = self.facts(sql);
-        let unread = facts.statements.is_empty() && !facts.unknown.is_empty();
+        // A text that cannot be read may hold such a literal wherever it has a quotation.
+        let quotes = sql.iter().any(|b| matches!(b, b'\'' | b'$'));
+        let unread = facts.statements.is_empty() && !facts.unknown.is_empty() && quotes;
         unread || facts.statements.iter().any(|s| s.composite_literals)
     }
 
@@ -91,7 +93,12 @@ impl Relay {
         if certain && !declared {
             return Ok(true);
         }
-        let words = "preparing this may already run code of a type of your own; send it as a simple query";
+        let words = match facts.statements.is_empty() {
+            true => {
+                "this cannot be read, and preparing it may already run code; correct it, or send it as a simple query"
+            }
+            false => "preparing this may already run code of a type of your own; send it as a simple query",
+        };
         self.refuse_parse(bytes, sql, No::privilege(words)).await?;
         Ok(false)
     }
