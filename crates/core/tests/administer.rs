@@ -350,3 +350,63 @@ fn r38_links_are_followed_to_whoever_could_stand_behind_them() {
         ",
     );
 }
+
+/// One human behind two approvers is one vote, and decides no level they escalated.
+#[test]
+fn r38_two_approvers_who_may_be_one_are_one_vote() {
+    check(
+        "
+        rule connect approve by dba*2
+        apply
+        root links bob
+          root can become bob
+        root links carol
+          root can become carol
+        alice asks 09:00-12:00
+          #1 made, approve
+          level 1 waits for bob, carol
+        bob approves #1
+          bob approves level 1
+          level 1 blocked
+          administrators are alarmed
+        carol approves #1
+          no: your decision on this request already counts; one person counts once
+        ",
+    );
+    check(
+        "
+        rule connect approve by dba>30:members:sec
+        apply
+        root links erin
+          root can become erin
+        alice asks 09:00-12:00
+          #1 made, approve
+          level 1 waits for bob, carol
+        root escalates #1
+          no: nobody can decide this: the escalation group; an administrator must name an approver
+        ",
+    );
+}
+
+/// What was lent under a password ends with it.
+#[test]
+fn r42_a_new_password_ends_what_was_lent_under_the_old_one() {
+    check(
+        "
+        rule connect approve by bob
+        apply
+        bob lends to zoe 09:00-12:00
+          delegation 1: zoe for bob, 09:00-12:00
+        bob sets a password
+        alice asks 09:00-12:00
+          #1 made, approve
+          level 1 waits for bob, zoe
+        root links bob
+          root can become bob
+        bob sets a password
+          delegation 1 ended by bob
+        zoe approves #1
+          no: you are not an approver of the open level of request #1
+        ",
+    );
+}
