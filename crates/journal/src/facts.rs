@@ -90,7 +90,8 @@ pub struct StatementFacts {
     /// as soon as the text is prepared.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub composite_literals: bool,
-    /// Whether it plans, and does not run, a change of what it names (`EXPLAIN UPDATE …`).
+    /// Whether it plans a change of what it names without running it (`EXPLAIN UPDATE …`), or copies what such a change
+    /// would run (`LIKE … INCLUDING DEFAULTS`).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub plans_change: bool,
 }

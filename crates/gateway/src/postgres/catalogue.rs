@@ -56,158 +56,14 @@ const SETTINGS: &str = "SELECT pg_catalog.array_to_string(pg_catalog.current_sch
     pg_catalog.current_setting('timezone_abbreviations'), pg_catalog.current_setting('default_text_search_config'), \
     pg_catalog.current_setting('check_function_bodies'), pg_catalog.set_config('jit', 'off', true)";
 
-/// Resolves relations ($1 schemas, $2 names, $3 whether written), follows views, inheritance, indexes to their tables, row
-/// types to the tables with such columns (for changes of the schema, $9) and, for writes, cascading
-/// keys (marked where they follow deletions only; a partition's follow an UPDATE too, which deletes the row it moves to
-/// another); finds functions ($4) and operators ($5) of the same name outside pg_catalog, functions and types that names
-/// behind dots may mean ($6, and those of the server's own that do more than compute, $12), temporary types that hide the
-/// server's own, triggers and policies, functions of the user's own that defaults, checks, indexes, partition keys,
-/// extended statistics, column types and policies call, the texts behind the names of prepared statements ($7) and cursors ($8), event
-/// triggers for changes of the schema ($9), and, when a unit is held or released ($10), all settings, what tables, named
-/// types ($11) and operators consist of, and which settings differ from the server's own.
-///
-/// An unqualified name also reaches every relation of that name along the search path: which of them the target means
-/// can change by an object made or dropped between our question and its own look.
-///
-/// Every type is qualified: a temporary type of the same name would come first, before `pg_catalog`. So is every
-/// operator, in [`catalogue`]: one of the session's own must not run in our question.
-const CATALOGUE: &str = "WITH RECURSIVE asked AS MATERIALIZED ( \
-  SELECT a.s, a.n, a.w, a.ord FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[]), \
-    pg_catalog.unnest($3::pg_catalog.bool[])) WITH ORDINALITY AS a(s, n, w, ord) \
-), wanted AS MATERIALIZED ( \
-  SELECT w.ord, w.w, pg_catalog.to_regclass(CASE WHEN w.s = '' THEN pg_catalog.quote_ident(w.n) \
-    ELSE pg_catalog.quote_ident(w.s) || '.' || pg_catalog.quote_ident(w.n) END)::pg_catalog.oid AS oid FROM asked w \
-), reach(ord, w, oid, del) AS ( \
-  (SELECT ord, w, oid, false FROM wanted WHERE oid IS NOT NULL \
-   UNION SELECT w.ord, w.w, c.oid, false FROM asked w \
-    JOIN pg_catalog.pg_class c ON c.relname = w.n::pg_catalog.name \
-    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-    WHERE w.s = '' AND n.nspname = ANY (pg_catalog.current_schemas(true))) \
-  UNION SELECT r.ord, r.w, x.oid, r.del OR x.del FROM reach r CROSS JOIN LATERAL ( \
-    SELECT d.refobjid AS oid, false AS del FROM pg_catalog.pg_rewrite w JOIN pg_catalog.pg_depend d \
-      ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = w.oid \
-      AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid <> r.oid WHERE w.ev_class = r.oid \
-    UNION ALL SELECT i.inhrelid, false FROM pg_catalog.pg_inherits i WHERE i.inhparent = r.oid \
-    UNION ALL SELECT i.inhparent, false FROM pg_catalog.pg_inherits i WHERE i.inhrelid = r.oid \
-    UNION ALL SELECT i.indrelid, false FROM pg_catalog.pg_index i WHERE i.indexrelid = r.oid \
-    UNION ALL SELECT c.conrelid, NOT (c.confupdtype = ANY (ARRAY['c', 'n', 'd']::pg_catalog.\"char\"[]) OR t.relispartition) \
-      FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_class t ON t.oid = c.confrelid WHERE r.w AND c.confrelid = r.oid AND c.contype = 'f' \
-      AND (c.confdeltype = ANY (ARRAY['c', 'n', 'd']::pg_catalog.\"char\"[]) OR c.confupdtype = ANY (ARRAY['c', 'n', 'd']::pg_catalog.\"char\"[])) \
-  ) x \
-), found AS MATERIALIZED ( \
-  SELECT r.oid, pg_catalog.bool_or(r.w) AS w, n.nspname, c.relname, c.relkind FROM reach r \
-  JOIN pg_catalog.pg_class c ON c.oid = r.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-  GROUP BY r.oid, n.nspname, c.relname, c.relkind \
-), typed(rel, oid) AS ( \
-  SELECT f.oid, a.atttypid FROM found f JOIN pg_catalog.pg_attribute a ON a.attrelid = f.oid \
-    WHERE NOT a.attisdropped AND a.atttypid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid \
-  UNION SELECT p.rel, x.oid FROM typed p JOIN pg_catalog.pg_type t ON t.oid = p.oid CROSS JOIN LATERAL ( \
-    SELECT t.typbasetype AS oid UNION ALL SELECT t.typelem \
-    UNION ALL SELECT a.atttypid FROM pg_catalog.pg_attribute a WHERE a.attrelid = t.typrelid AND NOT a.attisdropped \
-    UNION ALL SELECT g.rngsubtype FROM pg_catalog.pg_range g WHERE g.rngtypid = t.oid OR g.rngmultitypid = t.oid \
-  ) x WHERE x.oid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid \
-) \
-SELECT 'name', w.ord::pg_catalog.text, f.nspname::pg_catalog.text, f.relname::pg_catalog.text, f.relkind::pg_catalog.text FROM wanted w JOIN found f ON f.oid = w.oid \
-UNION ALL SELECT 'reach', r.ord::pg_catalog.text, f.nspname::pg_catalog.text, f.relname::pg_catalog.text, CASE WHEN r.del THEN 'delete' ELSE '' END \
-  FROM (SELECT ord, oid, pg_catalog.bool_and(del) AS del FROM reach GROUP BY ord, oid) r JOIN found f ON f.oid = r.oid \
-UNION ALL SELECT 'reach', w.ord::pg_catalog.text, n.nspname::pg_catalog.text, c.relname::pg_catalog.text, '' \
-  FROM wanted w JOIN pg_catalog.pg_class k ON k.oid = w.oid JOIN pg_catalog.pg_type t ON t.oid = k.reltype \
-  JOIN pg_catalog.pg_attribute a ON a.atttypid = ANY (ARRAY[t.oid, t.typarray]) JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
-  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE $9::pg_catalog.bool AND w.w AND NOT a.attisdropped \
-UNION ALL SELECT 'relation', '', f.nspname::pg_catalog.text, f.relname::pg_catalog.text, f.relkind::pg_catalog.text || ' ' || f.oid::pg_catalog.text || ' ' || \
-  coalesce(pg_catalog.md5(CASE WHEN f.relkind = ANY (ARRAY['v', 'm']::pg_catalog.\"char\"[]) THEN pg_catalog.pg_get_viewdef(f.oid) END), '') || \
-  CASE WHEN $10::pg_catalog.bool THEN ' ' || ( \
-    SELECT pg_catalog.md5(pg_catalog.concat(c.relowner, c.relrowsecurity, c.relforcerowsecurity, c.reloptions, c.relam, \
-      (SELECT pg_catalog.string_agg(pg_catalog.concat(a.attnum, ' ', a.attname, ' ', a.atttypid, ' ', a.atttypmod, ' ', a.attnotnull, ' ', \
-        a.attcollation, ' ', a.attidentity, ' ', a.attgenerated, ' ', a.attisdropped), ',' ORDER BY a.attnum) \
-        FROM pg_catalog.pg_attribute a WHERE a.attrelid = f.oid), \
-      (SELECT pg_catalog.string_agg(pg_catalog.concat(a.adnum, ' ', pg_catalog.pg_get_expr(a.adbin, a.adrelid)), ',' ORDER BY a.adnum) \
-        FROM pg_catalog.pg_attrdef a WHERE a.adrelid = f.oid), \
-      (SELECT pg_catalog.string_agg(pg_catalog.concat(a.attnum, ' ', e.enumsortorder, ' ', e.enumlabel), ',' ORDER BY a.attnum, e.enumsortorder) \
-        FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_enum e ON e.enumtypid = a.atttypid WHERE a.attrelid = f.oid), \
-      (SELECT pg_catalog.string_agg(k::pg_catalog.text, ',' ORDER BY k.oid) \
-        FROM pg_catalog.pg_constraint k WHERE k.conrelid = f.oid OR k.confrelid = f.oid))) \
-    FROM pg_catalog.pg_class c WHERE c.oid = f.oid) ELSE '' END FROM found f \
-UNION ALL SELECT 'rule', w.rulename::pg_catalog.text, f.nspname::pg_catalog.text, f.relname::pg_catalog.text, pg_catalog.md5(pg_catalog.pg_get_ruledef(w.oid)) \
-  FROM pg_catalog.pg_rewrite w JOIN found f ON f.oid = w.ev_class WHERE w.rulename <> '_RETURN' \
-UNION ALL SELECT 'trigger', t.tgname::pg_catalog.text, f.nspname::pg_catalog.text, f.relname::pg_catalog.text, \
-  pg_catalog.md5(pg_catalog.pg_get_triggerdef(t.oid) || p::pg_catalog.text) \
-  FROM pg_catalog.pg_trigger t JOIN found f ON f.oid = t.tgrelid JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid \
-  WHERE f.w AND NOT t.tgisinternal AND t.tgenabled <> 'D' \
-UNION ALL SELECT 'policy', o.polname::pg_catalog.text, f.nspname::pg_catalog.text, f.relname::pg_catalog.text, pg_catalog.md5(o::pg_catalog.text) \
-  FROM pg_catalog.pg_policy o JOIN found f ON f.oid = o.polrelid \
-UNION ALL SELECT 'function', '', n.nspname::pg_catalog.text, p.proname::pg_catalog.text, pg_catalog.md5(p::pg_catalog.text) \
-  FROM pg_catalog.pg_rewrite w JOIN found f ON f.oid = w.ev_class JOIN pg_catalog.pg_depend d \
-  ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = w.oid AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass \
-  JOIN pg_catalog.pg_proc p ON p.oid = d.refobjid JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
-  WHERE n.nspname <> 'pg_catalog' \
-UNION ALL SELECT 'function', '', n.nspname::pg_catalog.text, p.proname::pg_catalog.text, pg_catalog.md5(p::pg_catalog.text) \
-  FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
-  WHERE p.proname = ANY ($4::pg_catalog.text[]) AND n.nspname = ANY (pg_catalog.current_schemas(true)) AND n.nspname <> 'pg_catalog' \
-UNION ALL SELECT 'function', '', n.nspname::pg_catalog.text, p.proname::pg_catalog.text, pg_catalog.md5(p::pg_catalog.text) \
-  FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
-  WHERE p.proname = ANY ($6::pg_catalog.text[]) AND n.nspname = ANY (pg_catalog.current_schemas(true)) AND n.nspname <> 'pg_catalog' \
-  AND p.pronargs OPERATOR(pg_catalog.-) p.pronargdefaults OPERATOR(pg_catalog.<=) 1 AND p.pronargs OPERATOR(pg_catalog.>=) 1 \
-UNION ALL SELECT 'dotted', '', n.nspname::pg_catalog.text, p.proname::pg_catalog.text, '' \
-  FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
-  WHERE p.proname = ANY ($12::pg_catalog.text[]) AND n.nspname = 'pg_catalog' \
-  AND p.pronargs OPERATOR(pg_catalog.-) p.pronargdefaults OPERATOR(pg_catalog.<=) 1 AND p.pronargs OPERATOR(pg_catalog.>=) 1 \
-UNION ALL SELECT 'conversion', '', n.nspname::pg_catalog.text, t.typname::pg_catalog.text, pg_catalog.md5(t::pg_catalog.text) \
-  FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace \
-  WHERE t.typname = ANY ($6::pg_catalog.text[]) AND n.nspname = ANY (pg_catalog.current_schemas(true)) AND n.nspname <> 'pg_catalog' \
-UNION ALL SELECT 'temporary type', '', n.nspname::pg_catalog.text, t.typname::pg_catalog.text, '' \
-  FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace \
-  WHERE pg_catalog.pg_my_temp_schema() <> 0::pg_catalog.oid AND t.typnamespace = pg_catalog.pg_my_temp_schema() \
-  AND EXISTS (SELECT FROM pg_catalog.pg_type b WHERE b.typname = t.typname AND b.typnamespace = 'pg_catalog'::pg_catalog.regnamespace::pg_catalog.oid) \
-UNION ALL SELECT 'body', '', n.nspname::pg_catalog.text, p.proname::pg_catalog.text, pg_catalog.md5(p::pg_catalog.text) \
-  FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
-  WHERE p.proname = ANY ($4::pg_catalog.text[]) AND n.nspname <> 'pg_catalog' \
-UNION ALL SELECT 'called', '', n.nspname::pg_catalog.text, p.proname::pg_catalog.text, pg_catalog.md5(p::pg_catalog.text) \
-  FROM ( \
-    SELECT 'pg_catalog.pg_attrdef'::pg_catalog.regclass AS class, a.oid FROM found f JOIN pg_catalog.pg_attrdef a ON a.adrelid = f.oid WHERE f.w \
-    UNION ALL SELECT 'pg_catalog.pg_constraint'::pg_catalog.regclass, c.oid FROM found f JOIN pg_catalog.pg_constraint c ON c.conrelid = f.oid WHERE f.w \
-    UNION ALL SELECT 'pg_catalog.pg_constraint'::pg_catalog.regclass, c.oid FROM typed y JOIN pg_catalog.pg_constraint c ON c.contypid = y.oid \
-    UNION ALL SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, i.indexrelid FROM found f JOIN pg_catalog.pg_index i ON i.indrelid = f.oid WHERE f.w \
-    UNION ALL SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, f.oid FROM found f WHERE f.w \
-    UNION ALL SELECT 'pg_catalog.pg_policy'::pg_catalog.regclass, o.oid FROM found f JOIN pg_catalog.pg_policy o ON o.polrelid = f.oid \
-    UNION ALL SELECT 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass, s.oid FROM found f JOIN pg_catalog.pg_statistic_ext s ON s.stxrelid = f.oid WHERE f.w \
-  ) x JOIN pg_catalog.pg_depend d ON d.classid = x.class AND d.objid = x.oid AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass \
-  JOIN pg_catalog.pg_proc p ON p.oid = d.refobjid JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
-  JOIN pg_catalog.pg_language l ON l.oid = p.prolang \
-  WHERE n.nspname <> 'pg_catalog' AND l.lanname <> ALL (ARRAY['internal', 'c']::pg_catalog.name[]) \
-UNION ALL SELECT 'prepared', '', NULL, p.name, pg_catalog.left(p.statement, 4000) || ' ' || pg_catalog.md5(p.statement) \
-  || ' ' || p.parameter_types::pg_catalog.text FROM pg_catalog.pg_prepared_statements p WHERE p.name = ANY ($7::pg_catalog.text[]) \
-UNION ALL SELECT 'cursor', c.creation_time::pg_catalog.text, NULL, c.name, c.statement FROM pg_catalog.pg_cursors c WHERE c.name = ANY ($8::pg_catalog.text[]) \
-UNION ALL SELECT 'event trigger', '', NULL, e.evtname::pg_catalog.text, pg_catalog.md5(e::pg_catalog.text || p::pg_catalog.text) \
-  FROM pg_catalog.pg_event_trigger e JOIN pg_catalog.pg_proc p ON p.oid = e.evtfoid WHERE $9::pg_catalog.bool AND e.evtenabled <> 'D' \
-UNION ALL SELECT 'setting', '', NULL, 'all others', pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat(s.name, ' ', s.setting), ',' ORDER BY s.name)) \
-  FROM pg_catalog.pg_settings s WHERE $10::pg_catalog.bool AND s.context = ANY (ARRAY['user', 'superuser']::pg_catalog.text[]) \
-  AND s.name <> ALL (ARRAY['statement_timeout', 'lock_timeout', 'client_min_messages']::pg_catalog.text[]) HAVING $10::pg_catalog.bool \
-UNION ALL SELECT 'own', '', NULL, s.name, s.source FROM pg_catalog.pg_settings s \
-  WHERE $10::pg_catalog.bool AND s.context = ANY (ARRAY['user', 'superuser']::pg_catalog.text[]) \
-  AND s.source = ANY (ARRAY['client', 'session', 'user', 'database', 'database user', 'interactive']::pg_catalog.text[]) \
-  AND s.name <> ALL (ARRAY['statement_timeout', 'lock_timeout', 'client_min_messages', 'application_name', 'client_encoding', 'jit', \
-    'idle_session_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout']::pg_catalog.text[]) \
-UNION ALL SELECT 'type', '', n.nspname::pg_catalog.text, t.typname::pg_catalog.text, pg_catalog.md5(pg_catalog.concat(t::pg_catalog.text, \
-  (SELECT pg_catalog.string_agg(k::pg_catalog.text, ',' ORDER BY k.oid) FROM pg_catalog.pg_constraint k WHERE k.contypid = t.oid))) \
-  FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace \
-  WHERE $10::pg_catalog.bool AND t.typname = ANY ($11::pg_catalog.text[]) \
-UNION ALL SELECT 'operator', '', n.nspname::pg_catalog.text, o.oprname::pg_catalog.text, pg_catalog.md5(o::pg_catalog.text || coalesce(p::pg_catalog.text, '')) \
-  FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace LEFT JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode \
-  WHERE n.nspname <> 'pg_catalog' AND ((o.oprname = ANY ($5::pg_catalog.text[]) AND n.nspname = ANY (pg_catalog.current_schemas(true))) \
-    OR n.nspname::pg_catalog.text || '.' || o.oprname::pg_catalog.text = ANY ($5::pg_catalog.text[])) \
-ORDER BY 1, 3, 4, 2";
-
-/// [`CATALOGUE`] with every operator qualified.
-fn catalogue() -> &'static str {
-    static QUALIFIED: LazyLock<String> = LazyLock::new(|| {
-        let qualified = |sql: String, operator: &str| {
-            sql.replace(&format!(" {operator} "), &format!(" OPERATOR(pg_catalog.{operator}) "))
-        };
-        ["=", "<>", "||"].into_iter().fold(CATALOGUE.to_owned(), qualified)
-    });
-    &QUALIFIED
-}
+/// Looks names up. In one line, without the file's comments and with every operator qualified.
+static CATALOGUE: LazyLock<String> = LazyLock::new(|| {
+    let code = include_str!("catalogue.sql").lines().filter(|line| !line.starts_with("--")).map(str::trim);
+    let sql = code.collect::<Vec<_>>().join(" ");
+    ["=", "<>", "<", "<=", ">=", "-", "||"]
+        .into_iter()
+        .fold(sql, |sql, operator| sql.replace(&format!(" {operator} "), &format!(" OPERATOR(pg_catalog.{operator}) ")))
+});
 
 /// What a unit names, to be looked up.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
@@ -270,8 +126,8 @@ impl Names {
         use StatementKind::{Alter, CopyOut, Create, Drop, Explain, Grant, Maintain, Select};
         let mut relations: BTreeMap<Name, bool> = BTreeMap::new();
         for (statement, used) in facts.statements.iter().flat_map(|s| s.relations.iter().map(move |u| (s, u))) {
-            // Planning a change may run what the change would.
-            let reads = matches!(used.kind, Select | CopyOut) || (used.kind == Explain && !statement.plans_change);
+            // Planning a change may run what the change would, and copying that puts it under another name.
+            let reads = matches!(used.kind, Select | CopyOut | Explain) && !statement.plans_change;
             *relations.entry(used.relation.clone()).or_default() |= !reads;
         }
         fn all<'f>(names: impl Iterator<Item = &'f String>) -> Vec<String> {
@@ -313,7 +169,7 @@ impl Names {
         ];
         vec![
             Question { name: "_countersign_settings", sql: SETTINGS, parameters: Vec::new() },
-            Question { name: "_countersign_catalogue", sql: catalogue(), parameters },
+            Question { name: "_countersign_catalogue", sql: &CATALOGUE, parameters },
         ]
     }
 }
@@ -379,8 +235,6 @@ pub(super) struct Answers {
     reached: HashMap<usize, Vec<(Name, bool)>>,
     /// The texts of cursors that are moved or stood on.
     pub(super) cursors: Vec<String>,
-    /// Whether anything a value is read by runs code of its own.
-    pub(super) calls: bool,
     doubts: BTreeSet<String>,
 }
 
@@ -401,7 +255,6 @@ impl Answers {
             resolved: HashMap::new(),
             reached: HashMap::new(),
             cursors: Vec::new(),
-            calls: false,
         };
         for row in rest {
             let [kind, what, schema, name, detail] = <&[Option<String>; 5]>::try_from(row.as_slice()).ok()?;
@@ -416,6 +269,7 @@ impl Answers {
             "name" => drop(self.resolved.entry(what.parse().ok()?).or_insert(name)),
             "reach" => self.reached.entry(what.parse().ok()?).or_default().push((name, detail == "delete")),
             "own" => self.own.push(name.name),
+            "own function" => self.own_function(what, &name),
             "setting" => self.settings.push((name.name, detail)),
             "relation" => {
                 if detail.starts_with("f ") {
@@ -427,14 +281,17 @@ impl Answers {
                 let subject =
                     if what.is_empty() { format!("{kind} {name}") } else { format!("{kind} {what} on {name}") };
                 match kind {
-                    "policy" | "body" | "prepared" | "type" => {}
+                    "policy" | "body" | "prepared" | "type" | "view" => {}
                     "dotted" => {
                         self.doubts.insert(format!("`.{}` may call {name}, whose effects are not known", name.name));
                     }
                     "cursor" => self.cursors.push(detail.clone()),
                     "called" => {
-                        self.calls = true;
-                        self.doubts.insert(format!("{name} is called by a default, check, index, type or policy"));
+                        self.doubts
+                            .insert(format!("{name} is called by a default, check, index, type, policy or view"));
+                    }
+                    "viewed" => {
+                        self.doubts.insert(format!("{name} is called by a view"));
                     }
                     "trigger" | "rule" | "event trigger" => {
                         self.doubts.insert(format!("{subject} runs code of its own"));
@@ -447,6 +304,14 @@ impl Answers {
             }
         }
         Some(())
+    }
+
+    /// A stored expression calls one of the server's own functions. Columns that number themselves may do so.
+    fn own_function(&mut self, place: &str, name: &Name) {
+        let numbers_itself = place == "default" && name.name == "nextval";
+        if !numbers_itself && !is_pure_function(&name.name) {
+            self.doubts.insert(format!("a {place} calls {name}, whose effects are not known"));
+        }
     }
 
     /// The facts with every name resolved, everything reached added, and every doubt written down.

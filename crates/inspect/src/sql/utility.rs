@@ -35,11 +35,20 @@ impl Walk {
             None => {}
         }
         self.children_as(kind, node);
-        // A default or check that is written as a value of the user's own type is read as one at once.
-        if node.name == "CreateStmt" && self.facts.composite_literals {
-            for column in node.list("table_elts").iter().filter_map(Value::node).filter(|n| n.name == "ColumnDef") {
-                self.converts(column.node("type_name"));
-            }
+        if node.name == "CreateStmt" {
+            let columns = node.list("table_elts").iter().filter_map(Value::node).filter(|n| n.name == "ColumnDef");
+            columns.for_each(|column| self.column(column));
+        }
+    }
+
+    /// A new column: what its type runs is for the catalogue to say. But a default or check that is written as a value of
+    /// the user's own type is read as one at once.
+    fn column(&mut self, column: &Node) {
+        let named = column.node("type_name");
+        if self.facts.composite_literals {
+            self.converts(named);
+        } else if let Some(name) = named.and_then(|t| name_of(t.list("names"))) {
+            self.facts.types.insert(name);
         }
     }
 

@@ -171,7 +171,10 @@ impl Walk {
     fn other(&mut self, node: &Node) {
         match node.name {
             "AlterTableCmd" => self.alter_table_command(node),
-            "TableLikeClause" => self.children_as(K::Select, node),
+            "TableLikeClause" => {
+                self.facts.plans_change |= node.number("options") != 0;
+                self.children_as(K::Select, node);
+            }
             "Constraint" => self.constraint(node),
             unknown => {
                 self.doubt(format!("uses {}, which is not known here", quoted(unknown)));
