@@ -20,6 +20,7 @@ pub(crate) fn run(ask: &Ask, format: Format) -> Result<(), Failure> {
         Ask::Logout => (logout()?, show::signed_out),
         Ask::Access => (get("/access", &[])?, show::access),
         Ask::Token { target, reason } => return token(target, reason, format),
+        Ask::Calendar { target, from, days } => (calendar(target, from.as_deref(), *days)?, show::calendar),
         Ask::Request(new) => (request(new)?, show::request_made),
         Ask::Requests(list) => (requests(list)?, show::requests),
         Ask::Show { number } => (get(&format!("/requests/{number}"), &[])?, show::request),
@@ -61,7 +62,13 @@ pub(crate) fn run(ask: &Ask, format: Format) -> Result<(), Failure> {
         Ask::People => (get("/people", &[])?, show::people),
         Ask::Audit(list) => (audit(list)?, show::audit),
         Ask::Export { path } => return export(path, format),
-        Ask::Explain { person, target, act } => (explain(person, target, act)?, show::explanation),
+        Ask::Explain { person, target, act, with: None } => {
+            (get("/explain", &about(person, target, act))?, show::explanation)
+        }
+        Ask::Explain { person, target, act, with: Some(file) } => {
+            let (query, file) = (about(person, target, act), policy_file::read(file)?);
+            (Client::signed_in()?.call("POST", "/explain", &query, Load::Toml(&file))?, show::combined)
+        }
     };
     match format {
         Format::Human => say(&shown(&answer)),
@@ -198,12 +205,19 @@ fn audit(list: &AuditList) -> Result<Value, Failure> {
     get("/audit", &query)
 }
 
-fn explain(person: &str, target: &str, act: &str) -> Result<Value, Failure> {
+/// What `explain` is asked about.
+fn about(person: &str, target: &str, act: &str) -> Vec<(&'static str, String)> {
     let mut query = vec![("person", person.to_owned()), ("target", target.to_owned())];
     if act != "connect" {
         query.push(("sql", act.to_owned()));
     }
-    get("/explain", &query)
+    query
+}
+
+fn calendar(target: &str, from: Option<&str>, days: u64) -> Result<Value, Failure> {
+    let mut query = vec![("days", days.to_string())];
+    query.extend(from.map(|from| ("from", from.to_owned())));
+    get(&format!("/access/{}/calendar", encoded(target)), &query)
 }
 
 /// Copies the journal into a file that does not exist yet. Half a copy is not left behind.

@@ -134,6 +134,17 @@ pub(crate) enum Ask {
         #[arg(long, default_value = "")]
         reason: String,
     },
+    /// What is reserved on a target over some days, when the rules let you in, and what of that is free.
+    Calendar {
+        /// `account@device`, or a device with only one account.
+        target: String,
+        /// The first moment: a day (its start in UTC), or a moment with its zone [default: now].
+        #[arg(long)]
+        from: Option<String>,
+        /// How many days, 1 to 31.
+        #[arg(long, default_value_t = 7)]
+        days: u64,
+    },
     /// Ask for a session.
     Request(NewRequest),
     /// List requests, the latest first.
@@ -238,6 +249,9 @@ pub(crate) enum Ask {
         target: String,
         /// `connect`, or an SQL text.
         act: String,
+        /// A policy file: says beside it what would be demanded were the file in force.
+        #[arg(long)]
+        with: Option<PathBuf>,
     },
 }
 

@@ -124,6 +124,32 @@ pub(crate) fn access(answer: &Value) -> String {
     table(&["TARGET", "DATABASE", "NEEDS", "NOW"], rows(answer, row), "No rule lets you reach anything.")
 }
 
+/// What is free first: that is what one looks for.
+pub(crate) fn calendar(answer: &Value) -> String {
+    let free = list(&answer["free"]).iter().map(|w| format!("Free      {}", window(w)));
+    let row = |one: &Value| {
+        let who = match (&one["mine"], &one["person"]) {
+            (Value::Bool(true), _) => "you".to_owned(),
+            (_, Value::Null) => "somebody".to_owned(),
+            (_, known) => person(known),
+        };
+        let number = one["request"].as_u64().map(|n| format!("#{n}")).unwrap_or_default();
+        vec![window(&one["window"]), who, text(one, "status"), number, text(one, "reason")]
+    };
+    let alone = if answer["exclusive"] == true { "One at a time." } else { "Several may be in at once." };
+    let mut said = vec![format!("{}, {}. {alone}", text(answer, "target"), window(&answer["window"]))];
+    said.extend(free);
+    if said.len() == 1 {
+        said.push("Nothing is free.".to_owned());
+    }
+    said.push(table(
+        &["RESERVED", "WHO", "STATUS", "NUMBER", "WHY"],
+        rows(&answer["reserved"], row),
+        "Nothing is reserved.",
+    ));
+    said.join("\n")
+}
+
 pub(crate) fn requests(answer: &Value) -> String {
     let row = |one: &Value| {
         vec![
@@ -445,6 +471,15 @@ pub(crate) fn explanation(answer: &Value) -> String {
         said.extend(self::levels(track, list(&preview["tracks"]).len(), levels));
     }
     said.join("\n")
+}
+
+/// As it is, beside what it would be under another file.
+pub(crate) fn combined(answer: &Value) -> String {
+    let one = |key: &str| match &answer[key] {
+        Value::Null => "There is no such person or target.".to_owned(),
+        known => explanation(known),
+    };
+    format!("NOW\n{}\n\nWITH THE FILE\n{}", one("now"), one("then"))
 }
 
 /// What rules demand besides approval, and what they allow instead of it; only what is so.

@@ -223,6 +223,7 @@ fn api_routes() -> Vec<Route> {
         GET "/api/v1/configuration/versions/{id}" ReadConfiguration => policy::version;
         GET "/api/v1/configuration/compare" ReadConfiguration => policy::compare;
         GET "/api/v1/explain" SignedIn => policy::explain;
+        POST "/api/v1/explain" ProposeChanges => policy::explain_with;
         GET "/api/v1/roles" SignedIn => policy::roles;
         GET "/api/v1/people" InvitePeople => policy::people;
         POST "/api/v1/people/{handle}/invitation" InvitePeople => policy::invite;

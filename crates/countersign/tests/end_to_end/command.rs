@@ -89,6 +89,30 @@ fn r85_r37_r42_terms_are_edited_and_rights_lent_from_a_terminal() {
     has(&done(&world, "alice", &format!("show {request}")), "After use the password is changed");
 }
 
+/// R82, R85, R93: what is free, and what a draft of the rules would say, from a terminal.
+#[test]
+fn r85_r82_r93_the_calendar_and_a_draft_are_read_from_a_terminal() {
+    let world = World::new(&[CONNECT_APPROVED]);
+    let request = world.reserve("alice");
+    world.approve("mia", request);
+    let days = done(&world, "alice", "calendar prod-db --days 2");
+    for line in ["@prod-db, ", "Free      ", "you", "To be used", &format!("#{request}")] {
+        has(&days, line);
+    }
+    refused(&world, "alice", "calendar prod-db --days 32", "a calendar shows 1 to 31");
+    refused(&world, "dora", "calendar prod-db", "there is no such thing here");
+
+    let draft = tempfile::NamedTempFile::new().expect("a file");
+    let file = world.file(&[CONNECT_APPROVED]).replace("outcome = \"approve\"", "outcome = \"justify\"");
+    std::fs::write(draft.path(), file).expect("the draft is written");
+    let ask = format!("explain alice prod-db connect --with {}", draft.path().display());
+    let both = done(&world, "ada", &ask);
+    let (now, then) = both.split_once("WITH THE FILE").expect("both");
+    has(now, "@prod-db needs approval for");
+    has(then, "@prod-db needs a reason for");
+    refused(&world, "alice", &ask, "your role does not include this");
+}
+
 /// R2, R10, R84: an account's own set-up decides whom its connections ask.
 #[test]
 fn r2_r10_r84_an_account_decides_whom_its_connections_ask() {

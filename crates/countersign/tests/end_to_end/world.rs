@@ -112,14 +112,19 @@ impl World {
 
     /// Puts other rules and workflows in force; people and device stay.
     pub fn apply(&self, rules: &[&str]) {
-        let file = self.directory() + &rules.concat();
+        let file = self.file(rules);
         self.server.apply(&file).unwrap_or_else(|error| panic!("{error}\n{file}"));
     }
 
     /// Why rules cannot be put in force.
     pub fn refused(&self, rules: &[&str]) -> String {
-        let answer = self.server.apply(&(self.directory() + &rules.concat()));
+        let answer = self.server.apply(&self.file(rules));
         answer.err().map(|error| error.to_string()).expect("these rules are refused")
+    }
+
+    /// The world with these rules, as a policy file.
+    pub fn file(&self, rules: &[&str]) -> String {
+        self.directory() + &rules.concat()
     }
 
     fn directory(&self) -> String {

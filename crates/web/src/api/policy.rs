@@ -8,10 +8,10 @@ use crate::site::Site;
 use axum::Json;
 use axum::body::to_bytes;
 use axum::extract::{Path, Request, State};
-use countersign_control::Fault;
 use countersign_control::view::{
-    Configuration, DiffLine, Explanation, PersonRow, Plan, Proposed, RolesView, VersionView,
+    Combined, Configuration, DiffLine, Explanation, PersonRow, Plan, Proposed, RolesView, VersionView,
 };
+use countersign_control::{Fault, Question, QuestionAct};
 use countersign_inspect::sql;
 use countersign_journal::RequestId;
 use serde::{Deserialize, Serialize};
@@ -104,6 +104,21 @@ pub(crate) async fn explain(
     let facts = params.sql.as_deref().filter(|s| !s.trim().is_empty()).map(sql::facts);
     let account = account(&site, &params.target)?;
     Ok(Json(site.control.explain(&signed.actor, person, account, facts.as_ref())?))
+}
+
+/// `POST /explain`
+pub(crate) async fn explain_with(
+    State(site): State<Site>,
+    signed: Signed,
+    Params(params): Params<ExplainParams>,
+    request: Request,
+) -> Answer<Combined> {
+    let file = file_of(request).await?;
+    let facts = params.sql.as_deref().filter(|s| !s.trim().is_empty()).map(sql::facts);
+    let act = facts.as_ref().map_or(QuestionAct::Connect, QuestionAct::Query);
+    let person = params.person.as_deref().filter(|p| !p.is_empty()).unwrap_or(&signed.actor.handle);
+    let question = Question { person, target: &params.target, act };
+    Ok(Json(site.control.combined(&signed.actor, &file, &question)?))
 }
 
 /// `GET /roles`
