@@ -17,7 +17,7 @@ use countersign_core::ruling::rule_among;
 use countersign_core::{Answer, Ask, AskAct, Asked, Device, GrantKind, Input, Planned, Status, covered};
 use countersign_journal::{
     AccountId, ActMatch, ActionFacts, Attempt, ChangePlan, DeviceGroupId, GrantId, Note, Outcome, PersonFacts,
-    PersonId, Policy, RequestId, RunOutcome, Seconds, SessionEnd, SessionId, TargetFacts, canonical,
+    PersonId, Policy, RequestId, RunOutcome, Seconds, SessionEnd, SessionId, StepOrder, TargetFacts, canonical,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -40,6 +40,8 @@ pub struct Gate {
     compiled: Compiled,
     recorder: Recorder,
     cut: Cut,
+    /// Whether a statement of the plan was taken back in this session.
+    taken_back: bool,
 }
 
 /// The statement rules that concern this person and target, as of one epoch of the policy.
@@ -201,7 +203,18 @@ impl Control {
         recorder.add(0, Recorded::Note(format!("session of {} on {}", person.handle, target.label())));
         let compiled = Compiled { epoch: u64::MAX, policy: Policy::default(), restricts: true };
         let groups = target.device_groups.clone();
-        Ok(Gate { control: self.clone(), session, grant, person, target, groups, compiled, recorder, cut })
+        Ok(Gate {
+            control: self.clone(),
+            session,
+            grant,
+            person,
+            target,
+            groups,
+            compiled,
+            recorder,
+            cut,
+            taken_back: false,
+        })
     }
 }
 
@@ -418,7 +431,10 @@ impl Gate {
     pub fn planned(&self, unit: &Unit, facts: &ActionFacts) -> Option<Result<Permit, String>> {
         let state = self.control.state();
         let request = state.grants.get(&self.grant).and_then(|g| state.requests.get(&g.request))?;
-        request.plan.as_ref()?;
+        let plan = request.plan.as_ref()?;
+        if self.taken_back && plan.order == StepOrder::Listed {
+            return Some(Err(uncovered("a statement of it was taken back in this session")));
+        }
         let exact = |p: &UnitPart| p.parameters.is_empty() && p.parameter_types.is_empty();
         let [part] = unit.parts.as_slice() else { return Some(Err(uncovered("it was not sent alone"))) };
         if !exact(part) || part.row_limits.iter().any(|most| *most != 0) {
@@ -444,6 +460,11 @@ impl Gate {
     pub async fn ran(&self, release: Release, outcome: RunOutcome) -> Result<(), Fault> {
         let Release { grant, step } = release;
         self.control.submit(Input::Ran { grant, step, outcome }, Vec::new()).await.map(|_| ())
+    }
+
+    /// What a released unit did was taken back with its transaction: what a plan has behind it would stand alone.
+    pub fn taken_back(&mut self, release: Release) {
+        self.taken_back |= release.step.is_some();
     }
 
     /// Notes in the journal that a unit was refused without a request.

@@ -271,8 +271,10 @@ fn selects(wanted: &StatementMatch, statement: &StatementFacts) -> bool {
     let named = |u: &RelationUse| wanted.relations.iter().any(|p| fits(p, &u.relation));
     let by_relation =
         wanted.relations.is_empty() || statement.relations.iter().any(|u| (around || kind(&u.kind)) && named(u));
-    let by_function =
-        wanted.functions.is_empty() || statement.functions.iter().any(|f| wanted.functions.iter().any(|p| fits(p, f)));
+    // A name behind a dot may be a function applied to what stands before it.
+    let dotted = statement.dotted.iter().map(|name| Name { schema: None, name: name.clone() });
+    let mut functions = statement.functions.iter().cloned().chain(dotted);
+    let by_function = wanted.functions.is_empty() || functions.any(|f| wanted.functions.iter().any(|p| fits(p, &f)));
     by_kind && by_relation && by_function
 }
 

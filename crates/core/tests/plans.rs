@@ -53,6 +53,42 @@ fn a_plan_is_approved_by_all_its_statements_need_and_runs_once_in_order() {
     );
 }
 
+/// What is to come in order comes in one session, behind what came before it; what failed does not count as done.
+#[test]
+fn in_order_nothing_stands_alone() {
+    check(
+        "
+        rule connect allow
+        rule update approve by sec
+        apply
+        alice asks 09:00-12:00 plan:a,b,c
+          #1 made, approve
+          level 1 waits for erin
+        erin approves #1
+          erin approves level 1
+          #1 approved, grant 1 09:00-12:00
+        alice opens
+          session 1 opened under grant 1, first use
+        alice opens
+          session 2 opened under grant 1
+        planned a in 1
+          grant 1: statement 1 used in session 1
+        planned b in 1
+          no: the approved plan does not cover this: it is not the turn of this statement
+        ran 1 of 1
+          grant 1: statement 1 ran, completed { rows: 1 }
+        planned b in 2
+          no: the approved plan does not cover this: it is to run in its order, and others of it ran in another session
+        planned b in 1
+          grant 1: statement 2 used in session 1
+        failed 2 of 1
+          grant 1: statement 2 ran, failed { code: \"22012\" }
+        planned c in 1
+          no: the approved plan does not cover this: it is not the turn of this statement
+        ",
+    );
+}
+
 #[test]
 fn in_any_order_each_statement_still_runs_once() {
     check(
@@ -258,12 +294,12 @@ fn a_plan_ends_with_its_grant_and_is_no_other_plan() {
         rule connect approve by dba
         rule update approve by dba with same-session
         apply
-        alice asks 09:00-12:00 plan:a,b
+        alice asks 09:00-12:00 plan:a+b
           #1 made, approve
           level 1 waits for bob, carol
-        alice asks 09:00-12:00 plan:a,b
+        alice asks 09:00-12:00 plan:a+b
           nothing new: Request(RequestId(1))
-        alice asks 09:00-12:00 plan:b,a
+        alice asks 09:00-12:00 plan:b+a
           #2 made, approve
           level 1 waits for bob, carol
         alice asks 09:00-12:00

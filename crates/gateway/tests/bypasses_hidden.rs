@@ -4,9 +4,7 @@
 mod support;
 
 use countersign_journal::Verdict;
-use support::{RULES, Raw, World, bind_to, close, execute, parse, query, sync};
-
-const UNHARMED: &str = "SELECT count(*) FROM ONLY customers WHERE visits = 0";
+use support::{RULES, UNHARMED, World, bind_to, close, execute, is_stopped, message, parse, query, sync};
 
 /// What lies about on the target: functions of the user's own that change customers, and what calls them.
 const SETUP: &str = "CREATE FUNCTION wipe(int) RETURNS int LANGUAGE sql AS 'UPDATE public.customers SET visits = 99 RETURNING 1'; \
@@ -36,32 +34,6 @@ async fn world_with(rules: &str) -> World {
     world
 }
 
-async fn one(client: &mut Raw, sql: &str) -> String {
-    client.push(&query(sql)).await;
-    client.verdict().await
-}
-
-fn is_stopped(verdict: &str) -> bool {
-    matches!(verdict, "held" | "refused" | "closed")
-}
-
-/// Tries each in a session of its own; the last statement, or one before it, must be stopped, and nothing be harmed.
-async fn none_harms(world: &World, attempts: &[&[&str]]) {
-    for attempt in attempts {
-        let mut alice = world.raw(&world.alice).await;
-        let mut seen = Vec::new();
-        for sql in *attempt {
-            seen.push(one(&mut alice, sql).await);
-            if is_stopped(&seen[seen.len() - 1]) {
-                break;
-            }
-        }
-        assert_eq!(world.truth(UNHARMED), "10", "{attempt:?}: {seen:?}");
-        assert!(seen.last().is_some_and(|last| is_stopped(last)), "{attempt:?}: {seen:?}");
-    }
-    world.others_live().await;
-}
-
 /// The target cuts names of statements and portals at 63 bytes: two that differ behind that are one there.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn names_the_target_would_cut_are_not_taken() {
@@ -89,9 +61,7 @@ async fn names_the_target_would_cut_are_not_taken() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_written_as_columns_are_calls() {
     let world = world_with(RULES).await;
-    none_harms(
-        &world,
-        &[
+    world.none_harms(&[
             &["SELECT (1).wipe"],
             &["SELECT (o.id).wipe FROM orders o"],
             &["SELECT ((ARRAY[1])[1]).wipe"],
@@ -110,7 +80,7 @@ async fn calls_written_as_columns_are_calls() {
         "SELECT o.id, (o).customer, public.orders.customer FROM orders o, public.orders WHERE o.id = 1",
         "SELECT (1.5).floor",
     ] {
-        let verdict = one(&mut alice, harmless).await;
+        let verdict = alice.one(harmless).await;
         assert!(verdict.starts_with("SELECT ") || verdict.starts_with("E 4"), "{harmless}: {verdict}");
     }
 }
@@ -119,9 +89,8 @@ async fn calls_written_as_columns_are_calls() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_written_as_newer_syntax_are_calls() {
     let world = world_with(RULES).await;
-    none_harms(
-        &world,
-        &[
+    world
+        .none_harms(&[
             &["SELECT json_value('x', 'y')"],
             &["SELECT json_query('x', 'y')"],
             &["SELECT json_exists('x', 'y')"],
@@ -130,9 +99,8 @@ async fn calls_written_as_newer_syntax_are_calls() {
             &["SELECT json_array(1, 2)"],
             &["SELECT json_arrayagg(1)"],
             &["SELECT merge_action()"],
-        ],
-    )
-    .await;
+        ])
+        .await;
 }
 
 /// What only plans, reads or keeps in order may run code of the table it is about all the same.
@@ -143,9 +111,7 @@ async fn planning_reading_and_keeping_in_order_run_code_too() {
         "CREATE FUNCTION on_ddl() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM public.wipe(1); END'; \
          CREATE EVENT TRIGGER watching ON ddl_command_start WHEN TAG IN ('REFRESH MATERIALIZED VIEW') EXECUTE FUNCTION on_ddl()",
     );
-    none_harms(
-        &world,
-        &[
+    world.none_harms(&[
             &["EXPLAIN INSERT INTO listed VALUES (1, '{5}')"],
             &["EXPLAIN INSERT INTO folded DEFAULT VALUES"],
             &["SELECT * FROM listed WHERE a = '{5}'"],
@@ -159,111 +125,7 @@ async fn planning_reading_and_keeping_in_order_run_code_too() {
     )
     .await;
     let mut alice = world.raw(&world.alice).await;
-    assert_eq!(one(&mut alice, "EXPLAIN SELECT * FROM folded").await, "EXPLAIN, Z I", "reading calls no default");
-}
-
-/// What a table's owner keeps in the schema, each kind of it reaching code by another way.
-const STORED: &str = "CREATE SCHEMA ways; GRANT USAGE ON SCHEMA ways TO public; \
-     CREATE FUNCTION ways.wiped(int, int) RETURNS int LANGUAGE plpgsql AS 'BEGIN PERFORM public.wipe(1); RETURN 1; END'; \
-     CREATE OPERATOR ways.+# (FUNCTION = ways.wiped, LEFTARG = int, RIGHTARG = int); \
-     CREATE AGGREGATE ways.added(int) (SFUNC = ways.wiped, STYPE = int, INITCOND = '0'); \
-     CREATE DOMAIN ways.adding AS int CHECK (VALUE OPERATOR(ways.+#) 1 > 0); \
-     CREATE DOMAIN ways.filled AS int DEFAULT (1 OPERATOR(ways.+#) 1); \
-     CREATE TYPE ways.pair AS (a ways.adding); \
-     CREATE TABLE by_operator (k int, x int DEFAULT (1 OPERATOR(ways.+#) 1)); \
-     CREATE TABLE by_check (k int CHECK (k OPERATOR(ways.+#) 1 > 0)); \
-     CREATE TABLE by_conversion (k int, x int DEFAULT (1::ways.adding)); \
-     CREATE TABLE by_text (k int, x text DEFAULT (('(1)'::text)::ways.pair)::text); \
-     CREATE TABLE by_domain (k int, x ways.filled); \
-     CREATE TABLE by_server (k int, x text DEFAULT set_config('search_path', 'ways', false)); \
-     CREATE TABLE ended (k int CHECK (pg_terminate_backend(k))); \
-     CREATE TABLE guarded (k int); ALTER TABLE guarded ENABLE ROW LEVEL SECURITY; \
-     CREATE POLICY guard ON guarded USING (k OPERATOR(ways.+#) 1 > 0); INSERT INTO guarded VALUES (1); \
-     CREATE TABLE asked (k int); ALTER TABLE asked ENABLE ROW LEVEL SECURITY; \
-     CREATE POLICY ask ON asked USING (set_config('search_path', 'ways', false) IS NOT NULL); \
-     CREATE VIEW seen_operator AS SELECT 1 OPERATOR(ways.+#) 1 AS x; \
-     CREATE VIEW seen_domain AS SELECT '1'::ways.adding AS x; \
-     CREATE VIEW seen_aggregate AS SELECT ways.added(1); \
-     CREATE VIEW seen_server AS SELECT set_config('search_path', 'ways', false); \
-     CREATE TABLE nested (k int); ALTER TABLE nested ENABLE ROW LEVEL SECURITY; \
-     CREATE POLICY nest ON nested USING (EXISTS (SELECT FROM seen_operator)); INSERT INTO nested VALUES (1); \
-     CREATE TABLE nested_server (k int); ALTER TABLE nested_server ENABLE ROW LEVEL SECURITY; \
-     CREATE POLICY nest ON nested_server USING (EXISTS (SELECT FROM seen_server)); \
-     CREATE TABLE ruled (k int, at timestamptz DEFAULT now()); CREATE RULE quiet AS ON DELETE TO ruled DO INSTEAD SELECT wipe(1); \
-     CREATE DOMAIN full_text AS text DEFAULT lower('X') CHECK (VALUE <> ''); CREATE TYPE mood AS ENUM ('good', 'bad'); \
-     CREATE TABLE plain (k serial PRIMARY KEY, x full_text DEFAULT upper('x'), m mood, at timestamptz DEFAULT now(), \
-         who name DEFAULT current_setting('role'), CHECK (length(x) < 9)); \
-     CREATE VIEW counted AS SELECT count(*), max(lower(x)) FROM plain; \
-     GRANT ALL ON ALL TABLES IN SCHEMA public TO \"{0}\"; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO \"{0}\"";
-
-/// Defaults, checks, policies, domains and views reach code by operators, conversions and the server's own functions.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_stored_expressions_reach_is_seen() {
-    let world = world_with(RULES).await;
-    world.truth(&STORED.replace("{0}", &world.database));
-    world.truth("UPDATE customers SET visits = 0");
-    let stopped = |sql: &'static str| [sql];
-    let attempts = [
-        "INSERT INTO by_operator (k) VALUES (1)",
-        "INSERT INTO by_check VALUES (1)",
-        "INSERT INTO by_conversion (k) VALUES (1)",
-        "INSERT INTO by_text (k) VALUES (1)",
-        "INSERT INTO by_domain (k) VALUES (1)",
-        "INSERT INTO by_server (k) VALUES (1)",
-        "INSERT INTO ended VALUES (1)",
-        "SELECT * FROM guarded",
-        "SELECT * FROM asked",
-        "SELECT * FROM nested",
-        "SELECT * FROM nested_server",
-        "SELECT * FROM seen_operator",
-        "SELECT * FROM seen_domain",
-        "SELECT * FROM seen_aggregate",
-        "SELECT * FROM seen_server",
-        "CREATE TEMP TABLE made (k ways.adding)",
-        "CREATE TEMP TABLE made (k ways.pair[])",
-        "CREATE TEMP TABLE made OF ways.pair",
-        "CREATE TEMP TABLE made (LIKE by_domain)",
-        "CREATE TEMP TABLE made (LIKE by_check INCLUDING ALL)",
-    ]
-    .map(stopped);
-    none_harms(&world, &attempts.each_ref().map(<[_; 1]>::as_slice)).await;
-    let mut alice = world.raw(&world.alice).await;
-    for sql in [
-        "INSERT INTO plain (m) VALUES ('good')",
-        "SELECT * FROM plain",
-        "SELECT * FROM counted",
-        "SELECT * FROM ruled",
-        "SELECT count(*) FROM information_schema.columns",
-        "SELECT count(*) FROM pg_settings",
-        "CREATE TEMP TABLE made (m mood, x full_text)",
-    ] {
-        assert!(one(&mut alice, sql).await.ends_with(", Z I"), "{sql} is nothing special");
-    }
-}
-
-/// What an approval rests on goes as deep as what is looked through.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_stored_expressions_reach_is_part_of_an_approval() {
-    let world = world_with(RULES).await;
-    world.truth(&STORED.replace("{0}", &world.database));
-    let other = "CREATE OR REPLACE FUNCTION ways.wiped(int, int) RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 2; END'";
-    for (sql, change) in [
-        ("INSERT INTO by_operator (k) VALUES (1)", other),
-        ("UPDATE customers SET visits = 99", "ALTER DOMAIN deep DROP CONSTRAINT deep_check"),
-        ("DELETE FROM customers WHERE visits = 99", "CREATE OR REPLACE VIEW allowing AS SELECT 2 AS x"),
-    ] {
-        world.truth("DROP DOMAIN IF EXISTS deep CASCADE; CREATE DOMAIN deep AS int CHECK (VALUE > 0); CREATE DOMAIN top AS deep");
-        world.truth("ALTER TABLE customers ADD COLUMN depth top; CREATE OR REPLACE VIEW allowing AS SELECT 1 AS x");
-        world.truth("DROP POLICY IF EXISTS guard ON customers; CREATE POLICY guard ON customers USING (EXISTS (SELECT FROM allowing))");
-        let mut alice = world.raw(&world.alice).await;
-        alice.push(&query(sql)).await;
-        let request = alice.held().await;
-        world.truth(change);
-        world.decide(&world.dora, request, Verdict::Approve, "").await;
-        assert_eq!(alice.verdict().await, "refused", "{sql}");
-    }
-    assert_eq!(world.truth("SELECT count(*) FROM customers WHERE visits = 99"), "0");
-    assert_eq!(world.truth("SELECT count(*) FROM by_operator"), "0");
+    assert_eq!(alice.one("EXPLAIN SELECT * FROM folded").await, "EXPLAIN, Z I", "reading calls no default");
 }
 
 /// Orders may be changed and never read.
@@ -285,7 +147,8 @@ tables = ["customers"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reading_inside_changes_is_reading() {
     let world = world_with(UNREAD).await;
-    world.truth("ANALYZE customers");
+    world.truth("ANALYZE customers; CREATE VIEW guesses AS SELECT most_common_vals::text FROM pg_stats WHERE tablename = 'customers'");
+    world.truth("GRANT SELECT ON guesses TO PUBLIC");
     for attempt in [
         "UPDATE orders o SET customer = customer FROM customers c WHERE o.id = 1 RETURNING c.*",
         "DELETE FROM orders o USING customers c WHERE o.id = c.id RETURNING c.*",
@@ -297,13 +160,60 @@ async fn reading_inside_changes_is_reading() {
         "DECLARE c CURSOR WITH HOLD FOR SELECT * FROM customers",
         "SELECT histogram_bounds, most_common_vals FROM pg_stats WHERE tablename = 'customers'",
         "COPY customers TO STDOUT",
+        "DELETE FROM customers WHERE (name || id)::int = 1",
+        "UPDATE customers SET visits = (name || id)::int",
+        "INSERT INTO customers VALUES (1, 'x') ON CONFLICT (id) DO UPDATE SET visits = (customers.name || 1)::int",
+        "CREATE INDEX ON customers (((name || id)::int))",
+        "CREATE UNIQUE INDEX ON customers (visits)",
+        "CREATE STATISTICS guess ON ((name || id)::int), id FROM customers",
+        "ALTER TABLE customers ADD CHECK ((name || id)::int = 1)",
+        "ALTER TABLE customers ADD UNIQUE (visits)",
+        "ALTER TABLE customers ALTER name TYPE int USING (name || id)::int",
+        "ALTER TABLE customers ADD told int GENERATED ALWAYS AS ((name || id)::int) STORED",
+        "SELECT * FROM guesses",
     ] {
-        let verdict = one(&mut world.raw(&world.alice).await, attempt).await;
+        let verdict = world.raw(&world.alice).await.one(attempt).await;
         assert!(is_stopped(&verdict), "{attempt}: {verdict}");
     }
     let mut alice = world.raw(&world.alice).await;
-    assert_eq!(one(&mut alice, "UPDATE customers SET visits = 0 WHERE id = 1").await, "UPDATE 1, Z I");
+    assert_eq!(alice.one("UPDATE customers SET visits = 0").await, "UPDATE 10, Z I");
+    let sets = "INSERT INTO customers VALUES (1, 'x') ON CONFLICT (id) DO UPDATE SET name = excluded.name";
+    assert_eq!(alice.one(sets).await, "INSERT 0 1, Z I");
     world.others_live().await;
+}
+
+/// Describing what SQL prepared may prepare it anew, and run the checks of its literals once more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_prepared_unseen_is_not_described() {
+    let world = world_with(RULES).await;
+    let mut alice = world.raw(&world.alice).await;
+    alice.push(&query("PREPARE s AS SELECT '5'::watched")).await;
+    let request = alice.held().await;
+    world.decide(&world.dora, request, Verdict::Approve, "").await;
+    alice.verdict().await;
+    world.truth("UPDATE customers SET visits = 0");
+    alice.push(&[message(b'D', b"Ss\0"), sync()].concat()).await;
+    assert_eq!(alice.verdict().await, "refused");
+    assert_eq!(alice.answer().await, ["Z I"]);
+    alice.send(&[parse("t", "SELECT 1"), message(b'D', b"St\0"), sync()]).await;
+    assert_eq!(alice.answer().await, ["1", "t", "T", "Z I"], "what is parsed here is described");
+    assert_eq!(world.truth(UNHARMED), "10");
+}
+
+/// A rule by functions speaks of calls, however they are written.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_function_called_as_a_column_is_that_function() {
+    let rules = UNREAD.replace("kinds = [\"select\"]\ntables = [\"customers\"]", "functions = [\"pg_sleep\"]");
+    let world = World::start_with(&rules).await;
+    for attempt in [
+        "SELECT pg_sleep(0)",
+        "SELECT (0::float8).pg_sleep",
+        "SELECT d.x.pg_sleep FROM (SELECT 0::float8 AS x) d",
+        "SELECT (d.x).pg_sleep FROM (SELECT 0::float8 AS x) d",
+    ] {
+        assert_eq!(world.raw(&world.alice).await.one(attempt).await, "refused", "{attempt}");
+    }
+    assert_eq!(world.raw(&world.alice).await.one("SELECT 1").await, "SELECT 1, Z I");
 }
 
 /// The target reads the literals of a text by the settings of the moment it is parsed: what is released is parsed again
@@ -314,7 +224,7 @@ async fn what_is_released_is_read_under_the_settings_that_were_shown() {
     let harm = "UPDATE customers SET visits = 99 WHERE date '2026-02-01' = '01/02/2026'";
     for name in ["s", ""] {
         let mut alice = world.raw(&world.alice).await;
-        assert_eq!(one(&mut alice, "SET datestyle = 'ISO, DMY'").await, "SET, Z I");
+        assert_eq!(alice.one("SET datestyle = 'ISO, DMY'").await, "SET, Z I");
         alice.send(&[parse(name, harm), sync()]).await;
         assert_eq!(alice.answer().await, ["1", "Z I"]);
         alice.send(&[parse("back", "SET datestyle = 'ISO, MDY'"), bind_to("", "back", &[]), execute(""), sync()]).await;
@@ -380,7 +290,7 @@ async fn changes_beside_the_table_reach_it() {
         &format!("REVOKE USAGE ON SCHEMA rep FROM \"{login}\""),
         &format!("ALTER SCHEMA rep OWNER TO \"more_{login}\""),
     ] {
-        let verdict = one(&mut world.raw(&world.alice).await, attempt).await;
+        let verdict = world.raw(&world.alice).await.one(attempt).await;
         assert!(is_stopped(&verdict), "{attempt}: {verdict}");
         assert_eq!(world.truth(held), before, "{attempt}");
     }
@@ -388,7 +298,7 @@ async fn changes_beside_the_table_reach_it() {
     for harmless in
         ["ALTER TYPE grade ADD VALUE 'gold'", "CREATE TABLE mine (id int)", "ALTER TABLE mine ADD name text"]
     {
-        let verdict = one(&mut alice, harmless).await;
+        let verdict = alice.one(harmless).await;
         assert!(!is_stopped(&verdict) && !verdict.starts_with('E'), "{harmless}: {verdict}");
     }
     world.others_live().await;
@@ -413,13 +323,13 @@ async fn labels_renamed_while_a_statement_waits_refuse_it() {
 async fn what_an_approved_statement_sets_behind_its_text_is_noticed() {
     let world = World::start().await;
     let mut alice = world.raw(&world.alice).await;
-    assert_eq!(one(&mut alice, "SELECT 1").await, "SELECT 1, Z I");
+    assert_eq!(alice.one("SELECT 1").await, "SELECT 1, Z I");
     alice.send(&[query("UPDATE pg_settings SET setting = 'off' WHERE name = 'standard_conforming_strings'")]).await;
     let request = alice.held().await;
     world.decide(&world.dora, request, Verdict::Approve, "").await;
     let answer = alice.answer().await;
     assert_eq!(answer.last().map(String::as_str), Some("Z I"), "{answer:?}");
-    let verdict = one(&mut alice, r"SELECT '\'' ; UPDATE customers SET visits = 99 ; SELECT 1 --'").await;
+    let verdict = alice.one(r"SELECT '\'' ; UPDATE customers SET visits = 99 ; SELECT 1 --'").await;
     assert!(is_stopped(&verdict), "{verdict}");
     assert_eq!(world.truth(UNHARMED), "10");
 }
@@ -495,7 +405,7 @@ async fn preparing_and_describing_run_no_code_by_any_way() {
     world.truth(
         &"DROP TABLE lit; CREATE TABLE lit (c watched[]); GRANT ALL ON lit TO \"{0}\"".replace("{0}", &world.database),
     );
-    assert_eq!(one(&mut alice, "SET work_mem = '5MB'").await, "SET, Z I", "what was remembered is forgotten");
+    assert_eq!(alice.one("SET work_mem = '5MB'").await, "SET, Z I", "what was remembered is forgotten");
     alice.push(&[support::message(b'D', b"Sd\0"), sync()].concat()).await;
     assert_eq!(alice.verdict().await, "refused");
     assert_eq!(world.truth(UNHARMED), "10");

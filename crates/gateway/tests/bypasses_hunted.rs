@@ -5,9 +5,7 @@
 mod support;
 
 use countersign_journal::Verdict;
-use support::{RULES, Raw, World, bind_to, execute, message, parse, query, sync};
-
-const UNHARMED: &str = "SELECT count(*) FROM ONLY customers WHERE visits = 0";
+use support::{RULES, UNHARMED, World, bind_to, execute, message, parse, query, sync};
 
 /// What an administrator of the target may have left lying about; the account owns more than it should.
 const SETUP: &str = "CREATE SCHEMA a; CREATE SCHEMA b; CREATE SCHEMA mine; CREATE SCHEMA evil; \
@@ -41,58 +39,37 @@ async fn world_with(rules: &str) -> World {
     world
 }
 
-async fn one(client: &mut Raw, sql: &str) -> String {
-    client.push(&query(sql)).await;
-    client.verdict().await
-}
-
-/// Tries each in a session of its own; the last statement, or one before it, must be stopped, and nothing be harmed.
-async fn none_harms(attempts: &[&[&str]]) {
-    let world = world_with(RULES).await;
-    let rows = world.truth("SELECT count(*) FROM customers");
-    for attempt in attempts {
-        let mut alice = world.raw(&world.alice).await;
-        let mut seen = Vec::new();
-        for sql in *attempt {
-            seen.push(one(&mut alice, sql).await);
-            if matches!(seen.last().map(String::as_str), Some("held" | "refused" | "closed")) {
-                break;
-            }
-        }
-        let left = (world.truth(UNHARMED), world.truth("SELECT count(*) FROM customers"));
-        assert_eq!(left, ("10".to_owned(), rows.clone()), "{attempt:?}: {seen:?}");
-        let stopped = matches!(seen.last().map(String::as_str), Some("held" | "refused"));
-        assert!(stopped, "{attempt:?}: {seen:?}");
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reading_a_table_does_not_hide_that_it_is_written_under_another_name() {
-    none_harms(&[
-        &["UPDATE seen SET visits = 99"],
-        &["UPDATE seen SET visits = 99 FROM customers c WHERE c.id = seen.id"],
-        &["UPDATE seen SET visits = 99 WHERE EXISTS (SELECT 1 FROM customers)"],
-        &["DELETE FROM parent USING customers c WHERE c.id = parent.id"],
-        &["INSERT INTO only_ids SELECT id + 100 FROM customers"],
-        &["DELETE FROM owner WHERE id IN (SELECT owner FROM customers)"],
-        &["WITH x AS (UPDATE seen SET visits = 99 RETURNING 1) SELECT count(*) FROM x, customers"],
-    ])
-    .await;
+    world_with(RULES)
+        .await
+        .none_harms(&[
+            &["UPDATE seen SET visits = 99"],
+            &["UPDATE seen SET visits = 99 FROM customers c WHERE c.id = seen.id"],
+            &["UPDATE seen SET visits = 99 WHERE EXISTS (SELECT 1 FROM customers)"],
+            &["DELETE FROM parent USING customers c WHERE c.id = parent.id"],
+            &["INSERT INTO only_ids SELECT id + 100 FROM customers"],
+            &["DELETE FROM owner WHERE id IN (SELECT owner FROM customers)"],
+            &["WITH x AS (UPDATE seen SET visits = 99 RETURNING 1) SELECT count(*) FROM x, customers"],
+        ])
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn code_behind_types_and_columns_is_seen() {
-    none_harms(&[
-        &["INSERT INTO w VALUES (1)"],
-        &["CREATE TEMP TABLE w2 (x watched)", "INSERT INTO w2 VALUES (1)"],
-        &["ALTER TABLE mine ALTER visits TYPE watched"],
-        &["CREATE TABLE w3 (y int, x watched DEFAULT 1)", "INSERT INTO w3 (y) VALUES (1)"],
-        &["SELECT c.wipe_row FROM customers c"],
-        &["SELECT (c).wipe_row FROM customers c"],
-        &["INSERT INTO mine SELECT 50, 'x', c.wipe_row FROM customers c LIMIT 1"],
-        &["INSERT INTO split VALUES (1)"],
-    ])
-    .await;
+    world_with(RULES)
+        .await
+        .none_harms(&[
+            &["INSERT INTO w VALUES (1)"],
+            &["CREATE TEMP TABLE w2 (x watched)", "INSERT INTO w2 VALUES (1)"],
+            &["ALTER TABLE mine ALTER visits TYPE watched"],
+            &["CREATE TABLE w3 (y int, x watched DEFAULT 1)", "INSERT INTO w3 (y) VALUES (1)"],
+            &["SELECT c.wipe_row FROM customers c"],
+            &["SELECT (c).wipe_row FROM customers c"],
+            &["INSERT INTO mine SELECT 50, 'x', c.wipe_row FROM customers c LIMIT 1"],
+            &["INSERT INTO split VALUES (1)"],
+        ])
+        .await;
 }
 
 const RUNNING: &str = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(60)%' AND state = 'active' AND pid <> pg_backend_pid()";
@@ -112,21 +89,23 @@ async fn until(holds: impl Fn() -> bool) {
 /// Each gives a text that names nothing new another meaning, for this session or another.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn changes_of_the_schema_that_give_other_texts_a_meaning_are_stopped() {
-    none_harms(&[
-        &["CREATE OPERATOR evil.= (FUNCTION = note, LEFTARG = text, RIGHTARG = text)"],
-        &["CREATE OPERATOR public.+ (FUNCTION = pg_catalog.ts_stat, RIGHTARG = text)"],
-        &["ALTER SCHEMA a RENAME TO old"],
-        &["ALTER TABLE mine RENAME TO yours"],
-        &["ALTER TABLE mine SET SCHEMA a"],
-        &["CREATE TABLE child () INHERITS (customers)"],
-        &["CREATE TABLE child (id int, name text, visits int)", "ALTER TABLE child INHERIT mine"],
-        &["ALTER TABLE mine ENABLE TRIGGER ALL"],
-        &["ALTER TABLE mine DISABLE ROW LEVEL SECURITY"],
-        &["CREATE DOMAIN d AS int CHECK (checked(VALUE))"],
-        &["CREATE CAST (int AS text) WITH INOUT AS IMPLICIT"],
-        &["ALTER ROLE CURRENT_USER SET local_preload_libraries = 'nope'"],
-    ])
-    .await;
+    world_with(RULES)
+        .await
+        .none_harms(&[
+            &["CREATE OPERATOR evil.= (FUNCTION = note, LEFTARG = text, RIGHTARG = text)"],
+            &["CREATE OPERATOR public.+ (FUNCTION = pg_catalog.ts_stat, RIGHTARG = text)"],
+            &["ALTER SCHEMA a RENAME TO old"],
+            &["ALTER TABLE mine RENAME TO yours"],
+            &["ALTER TABLE mine SET SCHEMA a"],
+            &["CREATE TABLE child () INHERITS (customers)"],
+            &["CREATE TABLE child (id int, name text, visits int)", "ALTER TABLE child INHERIT mine"],
+            &["ALTER TABLE mine ENABLE TRIGGER ALL"],
+            &["ALTER TABLE mine DISABLE ROW LEVEL SECURITY"],
+            &["CREATE DOMAIN d AS int CHECK (checked(VALUE))"],
+            &["CREATE CAST (int AS text) WITH INOUT AS IMPLICIT"],
+            &["ALTER ROLE CURRENT_USER SET local_preload_libraries = 'nope'"],
+        ])
+        .await;
 }
 
 /// The gateway's own question once ran operators the session put before those of `pg_catalog`.
@@ -135,8 +114,8 @@ async fn our_own_question_runs_nothing_of_the_sessions() {
     let world = world_with(RULES).await;
     world.truth("CREATE OPERATOR evil.= (FUNCTION = note, LEFTARG = text, RIGHTARG = text)");
     let mut alice = world.raw(&world.alice).await;
-    one(&mut alice, "SET search_path = evil, pg_catalog").await;
-    one(&mut alice, "SELECT * FROM public.mine").await;
+    alice.one("SET search_path = evil, pg_catalog").await;
+    alice.one("SELECT * FROM public.mine").await;
     assert_eq!(world.truth(UNHARMED), "10");
 }
 
@@ -168,8 +147,8 @@ async fn an_old_snapshot_answers_no_question() {
     let world = world_with(RULES).await;
     for level in ["REPEATABLE READ", "SERIALIZABLE"] {
         let mut alice = world.raw(&world.alice).await;
-        assert_eq!(one(&mut alice, &format!("BEGIN ISOLATION LEVEL {level}")).await, "BEGIN, Z T");
-        assert_eq!(one(&mut alice, "INSERT INTO mine VALUES (60, 'x', 0)").await, "held");
+        assert_eq!(alice.one(&format!("BEGIN ISOLATION LEVEL {level}")).await, "BEGIN, Z T");
+        assert_eq!(alice.one("INSERT INTO mine VALUES (60, 'x', 0)").await, "held");
     }
 }
 
@@ -183,7 +162,7 @@ async fn names_beyond_ascii_are_read_in_utf8_only() {
     ));
     for encoding in ["UTF8", "LATIN1", "WIN1252", "LATIN9"] {
         let mut alice = world.raw_with(&world.alice, &[("client_encoding", encoding)]).await;
-        let seen = one(&mut alice, "UPDATE k SET n = 99").await;
+        let seen = alice.one("UPDATE k SET n = 99").await;
         assert!(matches!(seen.as_str(), "held" | "refused"), "{encoding}: {seen}");
         assert_eq!(world.truth("SELECT n FROM \"kündigungen\""), "1", "{encoding}");
     }
@@ -194,14 +173,14 @@ async fn moving_a_cursor_runs_its_query() {
     let open = RULES.split("[[rule]]\nname = \"customers\"").next().expect("rules").to_owned();
     let world = world_with(&open).await;
     let mut alice = world.raw(&world.alice).await;
-    one(&mut alice, "BEGIN").await;
-    one(&mut alice, "DECLARE c CURSOR FOR SELECT wipe()").await;
+    alice.one("BEGIN").await;
+    alice.one("DECLARE c CURSOR FOR SELECT wipe()").await;
     alice
         .push(&[parse("s", "UPDATE customers SET visits = 99 RETURNING id"), bind_to("p", "s", &[]), sync()].concat())
         .await;
     assert_eq!(alice.verdict().await, "Z T");
     world.control.propose(&world.ada, &world.file(RULES), "", None).await.expect("applied");
-    assert_eq!(one(&mut alice, "FETCH ALL FROM p").await, "held");
+    assert_eq!(alice.one("FETCH ALL FROM p").await, "held");
     assert_eq!(world.truth(UNHARMED), "10");
 }
 
@@ -212,9 +191,9 @@ async fn a_device_that_joins_a_group_is_ruled_by_it_at_once() {
     let file = |devices: &str| format!("[[device_group]]\nname = \"production\"\ndevices = [{devices}]\n{grouped}");
     let world = World::start_with(&file("")).await;
     let mut alice = world.raw(&world.alice).await;
-    assert_eq!(one(&mut alice, "SELECT 1").await, "SELECT 1, Z I");
+    assert_eq!(alice.one("SELECT 1").await, "SELECT 1, Z I");
     world.control.propose(&world.ada, &world.file(&file("\"prod-db\"")), "", None).await.expect("applied");
-    assert_eq!(one(&mut alice, "UPDATE customers SET visits = 98").await, "held");
+    assert_eq!(alice.one("UPDATE customers SET visits = 98").await, "held");
 }
 
 /// One batch is on its way at a time: what is queued behind a cut statement never begins.
@@ -222,8 +201,8 @@ async fn a_device_that_joins_a_group_is_ruled_by_it_at_once() {
 async fn nothing_queued_behind_a_cut_statement_begins() {
     let world = World::start().await;
     let mut alice = world.raw(&world.alice).await;
-    one(&mut alice, "SELECT pg_sleep(0)").await;
-    one(&mut alice, "INSERT INTO orders VALUES (80, 1)").await;
+    alice.one("SELECT pg_sleep(0)").await;
+    alice.one("INSERT INTO orders VALUES (80, 1)").await;
     alice.push(&[query("SELECT pg_sleep(60)"), query("INSERT INTO orders VALUES (81, 1)")].concat()).await;
     until(|| world.truth(RUNNING) != "0").await;
     for session in world.control.sessions(&world.ada, true).await.expect("sessions") {
@@ -275,7 +254,7 @@ async fn an_approval_rests_on_columns_defaults_keys_policies_and_settings() {
         plain.push(&query(sql)).await;
         let request = plain.held().await;
         let mut other = world.raw(&world.alice).await;
-        one(&mut other, set).await;
+        other.one(set).await;
         other.push(&query(sql)).await;
         assert_ne!(other.held().await, request, "{set}");
     }
@@ -304,6 +283,6 @@ async fn an_update_that_moves_a_row_between_partitions_deletes_what_hangs_on_it(
         world.decide(&world.dora, request, Verdict::Reject, "no").await;
         assert_eq!(alice.answer().await, ["E 42501", "Z I"], "{sql}");
     }
-    assert_eq!(one(&mut alice, "UPDATE plain SET place = 2").await, "UPDATE 1, Z I");
+    assert_eq!(alice.one("UPDATE plain SET place = 2").await, "UPDATE 1, Z I");
     assert_eq!(world.truth("SELECT count(*) FROM customers"), "10");
 }

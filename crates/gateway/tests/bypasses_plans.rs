@@ -68,6 +68,36 @@ async fn a_planned_statement_runs_as_written_once_and_in_its_turn() {
     assert_eq!(visits(&world), "1", "what was rolled back was used");
 }
 
+/// What a plan has in order never runs without what was to come before it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_failed_or_was_taken_back_ends_the_plan() {
+    let fails = "UPDATE customers SET visits = 1 / 0;";
+    for (before, runs_first) in [
+        (&["BEGIN", FIRST, "ROLLBACK"][..], FIRST),
+        (&["BEGIN", "SAVEPOINT s", FIRST, "ROLLBACK TO s"], FIRST),
+        (&["BEGIN", FIRST, "SELECT 1 / 0", "COMMIT"], FIRST),
+        (&[fails], fails),
+    ] {
+        let world = World::start().await;
+        approved(&world, &[runs_first, SECOND], StepOrder::Listed).await;
+        let mut alice = world.raw(&world.alice).await;
+        for sql in before {
+            alice.send(&[query(sql)]).await;
+            alice.answer().await;
+        }
+        held(&world, &mut alice, &[query(SECOND)]).await;
+        let mut other = world.raw(&world.alice).await;
+        held(&world, &mut other, &[query(SECOND)]).await;
+        assert_eq!(visits(&world), "0", "{before:?}");
+    }
+    let world = World::start().await;
+    approved(&world, &[FIRST, SECOND], StepOrder::Any).await;
+    let mut alice = world.raw(&world.alice).await;
+    for (sql, tag) in [("BEGIN", "BEGIN"), (FIRST, "UPDATE 1"), ("ROLLBACK", "ROLLBACK"), (SECOND, "UPDATE 1")] {
+        runs(&mut alice, sql, tag).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plan_covers_nothing_under_other_settings() {
     let world = World::start().await;

@@ -56,6 +56,26 @@ async fn names_of_a_command_mean_at_execute_what_was_judged() {
     world.others_live().await;
 }
 
+/// What a name stands for is looked up under the rules of its Bind, also by the first message after they changed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_given_under_other_rules_stands_for_nothing() {
+    let world = world().await;
+    let none = "[[rule]]\nname = \"developers connect\"\nact = \"connect\"\noutcome = \"allow\"\n\
+                groups = [\"developers\"]\n";
+    world.control.propose(&world.ada, &world.file(none), "", None).await.expect("applied");
+    let mut alice = world.raw(&world.alice).await;
+    alice.send(&[parse("s", "BEGIN"), sync()]).await;
+    assert_eq!(alice.answer().await, ["1", "Z I"]);
+    for sql in ["DEALLOCATE s", "PREPARE s AS UPDATE customers SET visits = 99"] {
+        alice.send(&[query(sql)]).await;
+        alice.answer().await;
+    }
+    world.control.propose(&world.ada, &world.file(RULES), "", None).await.expect("applied");
+    alice.push(&[bind_to("", "s", &[]), execute(""), sync()].concat()).await;
+    assert_eq!(alice.verdict().await, "held");
+    assert_eq!(world.truth(UNHARMED), "10");
+}
+
 /// A held unit runs nothing that its approver does not see.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_held_unit_executes_no_portal_made_before_it() {

@@ -378,3 +378,14 @@ async fn copying_still_works() {
         .await;
     assert_eq!(alice.answer().await, ["G", "COPY 2", "G", "COPY 0", "T", "D", "SELECT 1", "Z I"]);
 }
+
+/// Who asks and leaves in one breath is answered first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_asked_before_leaving_is_answered() {
+    let world = World::start().await;
+    for _ in 0..10 {
+        let mut alice = world.raw(&world.alice).await;
+        alice.push(&[query("SELECT 1"), message(b'X', &[])].concat()).await;
+        assert_eq!(alice.answer().await, ["T", "D", "SELECT 1", "Z I"]);
+    }
+}

@@ -1,7 +1,7 @@
 //! What must hold, said once more and otherwise than the engine says it (DESIGN §10; the numbers are those).
 
 use countersign_core::{GrantStage, Input, Request, State, Status, invariant, wake_at};
-use countersign_journal::{Act, Authority, Event, Evidence, PersonId, Verdict};
+use countersign_journal::{Act, Authority, Event, Evidence, PersonId, RunOutcome, Verdict};
 use std::collections::BTreeSet;
 
 use crate::Node;
@@ -48,12 +48,14 @@ fn happened(before: &Node, event: &Event, after: &Node) -> Result<(), String> {
             let same = matches!(&request.act, Act::Run(run) if run.attempt == *attempt);
             ensure(once.used_in.is_none() && same, || format!("6: {grant} is used again, or for something else"))
         }
-        Event::PlanUsed { grant, step, sql, .. } => {
+        Event::PlanUsed { grant, session, step, sql, .. } => {
             let granted = before.state.grants.get(grant).ok_or("6: a planned use without a grant")?;
             let plan = before.state.requests.get(&granted.request).and_then(|r| r.plan.as_ref());
             let steps = &plan.ok_or("6: a planned use without a plan")?.steps;
             let same = steps.get(*step as usize).is_some_and(|s| s.sql == *sql);
-            let in_order = (0..*step).all(|earlier| granted.steps.contains_key(&earlier));
+            let done =
+                |n| granted.steps.get(&n).is_some_and(|u| matches!(u.outcome, Some(RunOutcome::Completed { .. })));
+            let in_order = (0..*step).all(done) && granted.steps.values().all(|u| u.session == *session);
             let once = !granted.steps.contains_key(step);
             ensure(same && in_order && once, || format!("6: step {step} under {grant} is not the next of the plan"))?;
             let live = !matches!(granted.stage, GrantStage::Ended(_)) && after.now < granted.terms.window.end;

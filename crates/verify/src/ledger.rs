@@ -174,7 +174,7 @@ impl Ledger {
                 self.released += 1;
                 self.plan_used(at, &event)
             }
-            Event::PlanRan { grant, step, .. } => self.plan_ran(grant, step),
+            Event::PlanRan { grant, step, outcome } => self.plan_ran(grant, step, &outcome),
             Event::Noted(Note::PasswordSet { person }) => {
                 self.password_set(person);
                 Ok(())

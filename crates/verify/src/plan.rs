@@ -2,14 +2,23 @@
 
 use crate::ledger::{Ledger, Wrong, ensure};
 use countersign_journal::{
-    Act, ChangePlan, Event, GrantId, Outcome, PLAN_STEPS_MAX, PlanStep, RequestMade, StepOrder, Timestamp,
+    Act, ChangePlan, Event, GrantId, Outcome, PLAN_STEPS_MAX, PlanStep, RequestMade, RunOutcome, SessionId, StepOrder,
+    Timestamp,
 };
 
 /// How far the use of a planned statement is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Used {
+enum Used {
     Running,
-    Reported,
+    Completed,
+    Stopped,
+}
+
+/// One use of a planned statement.
+#[derive(Clone, Copy)]
+pub(crate) struct StepUse {
+    session: SessionId,
+    used: Used,
 }
 
 /// A plan belongs to a session, and what others must approve of it never opens without them.
@@ -42,24 +51,31 @@ impl Ledger {
         ensure(facts.unknown.is_empty() || !signed.facts.unknown.is_empty(), || {
             format!("statement {step} of `{id}` was not understood and its approvers were not told")
         })?;
-        self.in_turn(*id, plan, *step)?;
-        self.grant_mut(*id)?.steps.insert(*step, Used::Running);
+        self.in_turn(*id, plan, *session, *step)?;
+        self.grant_mut(*id)?.steps.insert(*step, StepUse { session: *session, used: Used::Running });
         Ok(())
     }
 
-    fn in_turn(&self, id: GrantId, plan: &ChangePlan, step: u32) -> Result<(), Wrong> {
+    fn in_turn(&self, id: GrantId, plan: &ChangePlan, session: SessionId, step: u32) -> Result<(), Wrong> {
         let used = &self.grant(id)?.steps;
         ensure(!used.contains_key(&step), || format!("statement {step} of `{id}` is used a second time"))?;
-        let owed = |(n, s): (u32, &PlanStep)| n < step && s.held && !used.contains_key(&n);
+        if plan.order == StepOrder::Any {
+            return Ok(());
+        }
+        let done = |n: &u32| used.get(n).is_some_and(|u| u.used == Used::Completed);
+        let owed = |(n, s): (u32, &PlanStep)| n < step && s.held && !done(&n);
         let out = used.keys().any(|n| *n > step) || (0..).zip(&plan.steps).any(owed);
-        ensure(plan.order == StepOrder::Any || !out, || format!("statement {step} of `{id}` is used out of turn"))
+        ensure(!out, || format!("statement {step} of `{id}` is used out of turn"))?;
+        ensure(used.values().all(|u| u.session == session), || {
+            format!("statements of `{id}`, to be run in order, are used in several sessions")
+        })
     }
 
-    pub(crate) fn plan_ran(&mut self, id: GrantId, step: u32) -> Result<(), Wrong> {
-        match self.grant_mut(id)?.steps.insert(step, Used::Reported) {
-            Some(Used::Running) => Ok(()),
-            Some(Used::Reported) => Err(format!("statement {step} of `{id}` has a second outcome")),
-            None => Err(format!("statement {step} of `{id}` has an outcome and was never used")),
-        }
+    pub(crate) fn plan_ran(&mut self, id: GrantId, step: u32, outcome: &RunOutcome) -> Result<(), Wrong> {
+        let never = || format!("statement {step} of `{id}` has an outcome and was never used");
+        let used = self.grant_mut(id)?.steps.get_mut(&step).ok_or_else(never)?;
+        ensure(used.used == Used::Running, || format!("statement {step} of `{id}` has a second outcome"))?;
+        used.used = if matches!(outcome, RunOutcome::Completed { .. }) { Used::Completed } else { Used::Stopped };
+        Ok(())
     }
 }

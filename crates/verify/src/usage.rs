@@ -1,7 +1,7 @@
 //! Grants and sessions: what is used was granted, to the byte and the moment, and nothing starts after an end.
 
 use crate::ledger::{Ledger, Wrong, ensure, ensure_next};
-use crate::plan::Used;
+use crate::plan::StepUse;
 use crate::request::{Status, inside};
 use countersign_journal::{
     AccountId, Act, Attempt, GrantEnd, GrantId, RequestId, RequestMade, Run, SessionId, TargetFacts, Terms, Timestamp,
@@ -18,7 +18,7 @@ pub(crate) struct Grant {
     /// What is known of its one use; of no meaning under a connect grant.
     run: Release,
     /// Statements of its plan that were used.
-    pub(crate) steps: BTreeMap<u32, Used>,
+    pub(crate) steps: BTreeMap<u32, StepUse>,
 }
 
 /// How far a grant is.

@@ -9,8 +9,8 @@ use crate::roster::Roster;
 use crate::ruling::{Asked, Ruling, rule};
 use crate::state::{Grant, GrantKind, Request, Session, State, Status, StepUse, same_target};
 use countersign_journal::{
-    ActionFacts, ChangePlan, Event, Name, Outcome, PLAN_STEPS_MAX, PersonFacts, PlanStep, RelationUse, StatementFacts,
-    StepOrder, TargetFacts, Timestamp,
+    ActionFacts, ChangePlan, Event, Name, Outcome, PLAN_STEPS_MAX, PersonFacts, PlanStep, RelationUse, RunOutcome,
+    StatementFacts, StepOrder, TargetFacts, Timestamp,
 };
 use std::collections::BTreeMap;
 
@@ -66,6 +66,9 @@ pub fn covered(state: &State, directory: &Roster, planned: &Planned, now: Timest
         return Err(Refusal::NotPlanned("the rules demand other approvers for it now"));
     }
     let elsewhere = grant.steps.values().any(|used| used.session != planned.session);
+    if plan.order == StepOrder::Listed && elsewhere {
+        return Err(Refusal::NotPlanned("it is to run in its order, and others of it ran in another session"));
+    }
     if ruling.conditions.same_session && elsewhere {
         return Err(Refusal::NotPlanned("the rules keep it to one session, and others of it ran in another"));
     }
@@ -94,9 +97,11 @@ fn next(plan: &ChangePlan, used: &BTreeMap<u32, StepUse>, now: &Planned) -> Resu
     if left.peek().is_none() {
         return Err(Refusal::NotPlanned("this statement of it was used"));
     }
+    // One that failed, or of which nobody knows what became, was to come first and did not.
+    let done = |n: &u32| used.get(n).is_some_and(|u| matches!(u.outcome, Some(RunOutcome::Completed { .. })));
     let in_turn = |n: &u32| {
         let passed = used.keys().any(|later| later > n);
-        let owed = places().any(|(before, step)| before < *n && step.held && !used.contains_key(&before));
+        let owed = places().any(|(before, step)| before < *n && step.held && !done(&before));
         again || !(passed || owed)
     };
     match plan.order {

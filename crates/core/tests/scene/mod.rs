@@ -125,6 +125,11 @@ impl Stage {
                 step: Some(number(step) as u32 - 1),
                 outcome: RunOutcome::Completed { rows: 1 },
             },
+            ["failed", step, "of", grant] => Input::Ran {
+                grant: GrantId(number(grant)),
+                step: Some(number(step) as u32 - 1),
+                outcome: RunOutcome::Failed { code: "22012".into() },
+            },
             ["planned", unit, rest @ ..] => plan::used(unit, rest),
             [who, "sets", "a", "password"] => Input::Note(Note::PasswordSet { person: person(who) }),
             ["the", "operator", "links", who] => Input::MakeLink { person: person(who), by: PersonId::OPERATOR },

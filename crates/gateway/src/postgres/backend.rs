@@ -25,6 +25,8 @@ pub(super) enum Happened {
     Failed(u64, String, String),
     /// A released unit is over.
     ReleaseEnded(Release, RunOutcome),
+    /// What a released unit did was taken back with its transaction, or with a part of it.
+    TakenBack(Release),
 }
 
 /// Reads the target's stream.
@@ -45,6 +47,10 @@ pub(super) struct Backend {
     pub(super) happened: Vec<Happened>,
     /// The target reported an error that was not for us.
     pub(super) errored: bool,
+    /// Released units that completed in a transaction whose end is not known yet.
+    open: Vec<Release>,
+    /// Whether something in it was taken back, or an error will take all of it back.
+    rolled_back: bool,
 }
 
 impl Backend {
@@ -138,7 +144,19 @@ impl Backend {
         if let Some(owed) = pipeline.answered(tag) {
             self.settled(&owed);
         }
+        if tag == b'Z' && pipeline.transaction != b'E' {
+            self.transaction_moves(pipeline.transaction == b'I');
+        }
         Ok(if to == For::Us { Fate::Keep } else { Fate::Forward })
+    }
+
+    /// The target is ready, and no error stands: what was taken back is known, and at its end that the rest stays.
+    fn transaction_moves(&mut self, ended: bool) {
+        if std::mem::take(&mut self.rolled_back) {
+            self.happened.extend(self.open.drain(..).map(Happened::TakenBack));
+        } else if ended {
+            self.open.clear();
+        }
     }
 
     fn error(&mut self, body: &[u8], to: For, pipeline: &mut Pipeline) -> Fate {
@@ -147,6 +165,7 @@ impl Backend {
         let simple = matches!(pipeline.front(), Some(Owed { what: Expect::Query(_), .. }));
         let unanswered = pipeline.errored();
         self.errored |= to != For::Us;
+        self.rolled_back = true;
         if simple {
             self.failure = Some(code.clone());
         }
@@ -173,6 +192,7 @@ impl Backend {
         let tag = String::from_utf8_lossy(body.strip_suffix(b"\0").unwrap_or(body)).into_owned();
         let rows = tag.rsplit(' ').next().and_then(|n| n.parse::<u64>().ok()).unwrap_or(0);
         self.rows = self.rows.saturating_add(rows);
+        self.rolled_back |= tag == "ROLLBACK";
         if let Some(number) = front.and_then(|o| number(&o.what)) {
             self.happened.push(Happened::Finished(number, tag));
         }
@@ -182,7 +202,10 @@ impl Backend {
         if let Some(release) = owed.ends_release {
             let outcome = match self.failure.take() {
                 Some(code) => RunOutcome::Failed { code },
-                None => RunOutcome::Completed { rows: self.rows },
+                None => {
+                    self.open.push(release);
+                    RunOutcome::Completed { rows: self.rows }
+                }
             };
             self.happened.push(Happened::ReleaseEnded(release, outcome));
         }

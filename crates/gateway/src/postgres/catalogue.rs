@@ -231,11 +231,43 @@ pub(super) struct Answers {
     own: Vec<String>,
     /// What each name means, by its place in the question.
     resolved: HashMap<usize, Name>,
-    /// What each name leads to, by its place in the question, and whether only deleting reaches it.
-    reached: HashMap<usize, Vec<(Name, bool)>>,
+    /// What each name leads to, by its place in the question, and along what.
+    reached: HashMap<usize, Vec<(Name, Along)>>,
     /// The texts of cursors that are moved or stood on.
     pub(super) cursors: Vec<String>,
     doubts: BTreeSet<String>,
+}
+
+/// By what one relation leads to another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Along {
+    /// Another name for it, or for a part of it.
+    Names,
+    /// A key that follows changes.
+    Changes,
+    /// A key that follows deletions only.
+    Deletions,
+}
+
+impl Along {
+    fn read(word: &str) -> Option<Along> {
+        Some(match word {
+            "" => Along::Names,
+            "changes" => Along::Changes,
+            "deletions" => Along::Deletions,
+            _ => return None,
+        })
+    }
+
+    /// Whether what is done to the one is done to the other.
+    fn carry(self, kind: StatementKind) -> bool {
+        use StatementKind::{CopyOut, Insert, Select, Update};
+        match self {
+            Along::Names => true,
+            Along::Changes => !matches!(kind, Select | CopyOut),
+            Along::Deletions => !matches!(kind, Select | CopyOut | Insert | Update),
+        }
+    }
 }
 
 impl Answers {
@@ -267,13 +299,15 @@ impl Answers {
     fn row(&mut self, kind: &str, what: &str, name: Name, detail: String) -> Option<()> {
         match kind {
             "name" => drop(self.resolved.entry(what.parse().ok()?).or_insert(name)),
-            "reach" => self.reached.entry(what.parse().ok()?).or_default().push((name, detail == "delete")),
+            "reach" => self.reached.entry(what.parse().ok()?).or_default().push((name, Along::read(&detail)?)),
             "own" => self.own.push(name.name),
             "own function" => self.own_function(what, &name),
             "setting" => self.settings.push((name.name, detail)),
             "relation" => {
-                if detail.starts_with("f ") {
-                    self.doubts.insert(format!("{name} lies on another server"));
+                match detail.get(..2) {
+                    Some("f ") => drop(self.doubts.insert(format!("{name} lies on another server"))),
+                    Some("t ") => drop(self.doubts.insert(format!("{name} holds values of another table"))),
+                    _ => {}
                 }
                 self.objects.push((name.to_string(), detail));
             }
@@ -289,6 +323,12 @@ impl Answers {
                     "called" => {
                         self.doubts
                             .insert(format!("{name} is called by a default, check, index, type, policy or view"));
+                    }
+                    "catalogue" => {
+                        self.doubts.insert(format!("changes {name}, which the server itself goes by"));
+                    }
+                    "statistics" => {
+                        self.doubts.insert(format!("a view reads {name}, which holds values of any table"));
                     }
                     "viewed" => {
                         self.doubts.insert(format!("{name} is called by a view"));
@@ -325,10 +365,7 @@ impl Answers {
                 // A name that means nothing yet: the statement makes it, or fails.
                 let meant = self.resolved.get(&at).unwrap_or(&used.relation).clone();
                 uses.insert(RelationUse { kind: used.kind, relation: meant });
-                // Whatever is done to a name is done to all it leads to, except that a key which only follows deletions
-                // carries no other change on.
-                let stays = matches!(used.kind, StatementKind::Insert | StatementKind::Update);
-                let reached = self.reached.get(&at).into_iter().flatten().filter(|(_, deleting)| !(stays && *deleting));
+                let reached = self.reached.get(&at).into_iter().flatten().filter(|(_, along)| along.carry(used.kind));
                 uses.extend(reached.map(|(name, _)| RelationUse { kind: used.kind, relation: name.clone() }));
             }
             statement.relations = uses;

@@ -13,24 +13,28 @@ WITH RECURSIVE asked AS MATERIALIZED (
 ), wanted AS MATERIALIZED (
   SELECT w.ord, w.w, pg_catalog.to_regclass(CASE WHEN w.s = '' THEN pg_catalog.quote_ident(w.n)
     ELSE pg_catalog.quote_ident(w.s) || '.' || pg_catalog.quote_ident(w.n) END)::pg_catalog.oid AS oid FROM asked w
--- Follows views, inheritance, indexes to their tables and, for writes, cascading keys (marked where they follow deletions
+-- Follows views, inheritance, indexes and the sequences of columns to their tables and, for writes, cascading keys (marked, and where they follow deletions
 -- only; a partition's follow an UPDATE too, which deletes the row it moves to another). An unqualified name also reaches
 -- every relation of that name along the search path: which of them the target means can change by an object made or
 -- dropped between our question and its own look.
-), reach(ord, w, oid, del) AS (
-  (SELECT ord, w, oid, false FROM wanted WHERE oid IS NOT NULL
-   UNION SELECT w.ord, w.w, c.oid, false FROM asked w
+), reach(ord, w, oid, del, key) AS (
+  (SELECT ord, w, oid, false, false FROM wanted WHERE oid IS NOT NULL
+   UNION SELECT w.ord, w.w, c.oid, false, false FROM asked w
     JOIN pg_catalog.pg_class c ON c.relname = w.n::pg_catalog.name
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE w.s = '' AND n.nspname = ANY (pg_catalog.current_schemas(true)))
-  UNION SELECT r.ord, r.w, x.oid, r.del OR x.del FROM reach r CROSS JOIN LATERAL (
-    SELECT d.refobjid AS oid, false AS del FROM pg_catalog.pg_rewrite w JOIN pg_catalog.pg_depend d
+  UNION SELECT r.ord, r.w, x.oid, r.del OR x.del, r.key OR x.key FROM reach r CROSS JOIN LATERAL (
+    SELECT d.refobjid AS oid, false AS del, false AS key FROM pg_catalog.pg_rewrite w JOIN pg_catalog.pg_depend d
       ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = w.oid
       AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid <> r.oid WHERE w.ev_class = r.oid
-    UNION ALL SELECT i.inhrelid, false FROM pg_catalog.pg_inherits i WHERE i.inhparent = r.oid
-    UNION ALL SELECT i.inhparent, false FROM pg_catalog.pg_inherits i WHERE i.inhrelid = r.oid
-    UNION ALL SELECT i.indrelid, false FROM pg_catalog.pg_index i WHERE i.indexrelid = r.oid
-    UNION ALL SELECT c.conrelid, NOT (c.confupdtype = ANY (ARRAY['c', 'n', 'd']::pg_catalog."char"[]) OR t.relispartition)
+    UNION ALL SELECT i.inhrelid, false, false FROM pg_catalog.pg_inherits i WHERE i.inhparent = r.oid
+    UNION ALL SELECT i.inhparent, false, false FROM pg_catalog.pg_inherits i WHERE i.inhrelid = r.oid
+    UNION ALL SELECT i.indrelid, false, false FROM pg_catalog.pg_index i WHERE i.indexrelid = r.oid
+    UNION ALL SELECT d.refobjid, false, false FROM pg_catalog.pg_class s JOIN pg_catalog.pg_depend d
+      ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = s.oid
+      AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype = ANY (ARRAY['a', 'i']::pg_catalog."char"[])
+      WHERE s.oid = r.oid AND s.relkind = 'S'
+    UNION ALL SELECT c.conrelid, NOT (c.confupdtype = ANY (ARRAY['c', 'n', 'd']::pg_catalog."char"[]) OR t.relispartition), true
       FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_class t ON t.oid = c.confrelid WHERE r.w AND c.confrelid = r.oid AND c.contype = 'f'
       AND (c.confdeltype = ANY (ARRAY['c', 'n', 'd']::pg_catalog."char"[]) OR c.confupdtype = ANY (ARRAY['c', 'n', 'd']::pg_catalog."char"[]))
   ) x
@@ -58,6 +62,8 @@ WITH RECURSIVE asked AS MATERIALIZED (
       AND (d.refclassid = ANY (ARRAY['pg_catalog.pg_proc', 'pg_catalog.pg_operator', 'pg_catalog.pg_type']::pg_catalog.regclass[]::pg_catalog.oid[])
         OR d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
           AND b.class = ANY (ARRAY['pg_catalog.pg_rewrite', 'pg_catalog.pg_policy']::pg_catalog.regclass[]::pg_catalog.oid[]))
+    UNION ALL SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, c.castfunc FROM pg_catalog.pg_cast c
+      WHERE b.class = 'pg_catalog.pg_type'::pg_catalog.regclass AND b.oid = ANY (ARRAY[c.castsource, c.casttarget])
     UNION ALL SELECT 'pg_catalog.pg_rewrite'::pg_catalog.regclass, w.oid FROM pg_catalog.pg_rewrite w
       WHERE b.class = 'pg_catalog.pg_class'::pg_catalog.regclass AND w.ev_class = b.oid AND w.ev_type = '1'
         AND w.ev_class >= 16384::pg_catalog.oid
@@ -90,8 +96,8 @@ WITH RECURSIVE asked AS MATERIALIZED (
     WHERE b.class = 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass
 )
 SELECT 'name', w.ord::pg_catalog.text, f.nspname::pg_catalog.text, f.relname::pg_catalog.text, f.relkind::pg_catalog.text FROM wanted w JOIN found f ON f.oid = w.oid
-UNION ALL SELECT 'reach', r.ord::pg_catalog.text, f.nspname::pg_catalog.text, f.relname::pg_catalog.text, CASE WHEN r.del THEN 'delete' ELSE '' END
-  FROM (SELECT ord, oid, pg_catalog.bool_and(del) AS del FROM reach GROUP BY ord, oid) r JOIN found f ON f.oid = r.oid
+UNION ALL SELECT 'reach', r.ord::pg_catalog.text, f.nspname::pg_catalog.text, f.relname::pg_catalog.text, CASE WHEN r.del THEN 'deletions' WHEN r.key THEN 'changes' ELSE '' END
+  FROM (SELECT ord, oid, pg_catalog.bool_and(del) AS del, pg_catalog.bool_and(key) AS key FROM reach GROUP BY ord, oid) r JOIN found f ON f.oid = r.oid
 UNION ALL SELECT 'reach', w.ord::pg_catalog.text, n.nspname::pg_catalog.text, c.relname::pg_catalog.text, ''
   FROM wanted w JOIN pg_catalog.pg_class k ON k.oid = w.oid JOIN pg_catalog.pg_type t ON t.oid = k.reltype
   JOIN pg_catalog.pg_attribute a ON a.atttypid = ANY (ARRAY[t.oid, t.typarray]) JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
@@ -107,6 +113,9 @@ UNION ALL SELECT 'relation', '', f.nspname::pg_catalog.text, f.relname::pg_catal
         FROM pg_catalog.pg_attrdef a WHERE a.adrelid = f.oid),
       (SELECT pg_catalog.string_agg(pg_catalog.concat(a.attnum, ' ', e.enumsortorder, ' ', e.enumlabel), ',' ORDER BY a.attnum, e.enumsortorder)
         FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_enum e ON e.enumtypid = a.atttypid WHERE a.attrelid = f.oid),
+      (SELECT pg_catalog.string_agg(d.objid::pg_catalog.text, ',' ORDER BY d.objid) FROM pg_catalog.pg_depend d
+        WHERE d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = f.oid
+        AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype = ANY (ARRAY['a', 'i']::pg_catalog."char"[])),
       (SELECT pg_catalog.string_agg(k::pg_catalog.text, ',' ORDER BY k.oid)
         FROM pg_catalog.pg_constraint k WHERE k.conrelid = f.oid OR k.confrelid = f.oid)))
     FROM pg_catalog.pg_class c WHERE c.oid = f.oid) ELSE '' END FROM found f
@@ -153,6 +162,13 @@ UNION ALL SELECT DISTINCT 'own function', t.place, n.nspname::pg_catalog.text, p
   FROM trees t CROSS JOIN LATERAL pg_catalog.regexp_matches(t.tree, ':(?:funcid|aggfnoid|winfnoid) ([0-9]+)', 'g') m(oids)
   JOIN pg_catalog.pg_proc p ON p.oid = (m.oids)[1]::pg_catalog.oid JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
   WHERE p.oid < 16384::pg_catalog.oid
+UNION ALL SELECT DISTINCT 'statistics', '', n.nspname::pg_catalog.text, c.relname::pg_catalog.text, ''
+  FROM trees t CROSS JOIN LATERAL pg_catalog.regexp_matches(t.tree, ':relid ([0-9]+)', 'g') m(oids)
+  JOIN pg_catalog.pg_class c ON c.oid = (m.oids)[1]::pg_catalog.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.oid < 16384::pg_catalog.oid AND c.relname = ANY (ARRAY['pg_statistic', 'pg_statistic_ext_data', 'pg_stats',
+    'pg_stats_ext', 'pg_stats_ext_exprs']::pg_catalog.name[])
+UNION ALL SELECT 'catalogue', '', f.nspname::pg_catalog.text, f.relname::pg_catalog.text, '' FROM found f
+  WHERE f.w AND f.oid < 16384::pg_catalog.oid
 UNION ALL SELECT 'view', '', n.nspname::pg_catalog.text, c.relname::pg_catalog.text, pg_catalog.md5(pg_catalog.pg_get_viewdef(c.oid))
   FROM behind b JOIN pg_catalog.pg_rewrite w ON w.oid = b.oid JOIN pg_catalog.pg_class c ON c.oid = w.ev_class
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -171,7 +187,11 @@ UNION ALL SELECT 'own', '', NULL, s.name, s.source FROM pg_catalog.pg_settings s
   AND s.name <> ALL (ARRAY['statement_timeout', 'lock_timeout', 'client_min_messages', 'application_name', 'client_encoding', 'jit',
     'idle_session_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout']::pg_catalog.text[])
 UNION ALL SELECT 'type', '', n.nspname::pg_catalog.text, t.typname::pg_catalog.text, pg_catalog.md5(pg_catalog.concat(t::pg_catalog.text,
-  (SELECT pg_catalog.string_agg(k::pg_catalog.text, ',' ORDER BY k.oid) FROM pg_catalog.pg_constraint k WHERE k.contypid = t.oid)))
+  (SELECT pg_catalog.string_agg(k::pg_catalog.text, ',' ORDER BY k.oid) FROM pg_catalog.pg_constraint k WHERE k.contypid = t.oid),
+  (SELECT pg_catalog.string_agg(pg_catalog.concat(e.enumsortorder, ' ', e.enumlabel), ',' ORDER BY e.enumsortorder)
+    FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid),
+  (SELECT pg_catalog.string_agg(pg_catalog.concat(a.attname, ' ', a.atttypid), ',' ORDER BY a.attnum)
+    FROM pg_catalog.pg_attribute a WHERE a.attrelid = t.typrelid AND NOT a.attisdropped)))
   FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
   WHERE $10::pg_catalog.bool AND (t.typname = ANY ($11::pg_catalog.text[]) OR t.oid = ANY (ARRAY(SELECT b.oid FROM behind b
     WHERE b.class = 'pg_catalog.pg_type'::pg_catalog.regclass)))

@@ -124,10 +124,11 @@ impl Relay {
     }
 }
 
-/// Says a last word to the client and closes its connection.
+/// Gives the client the answers that are still owed, says a last word, and closes its connection.
 async fn say(client: &mut Wire<tokio_rustls::server::TlsStream<TcpStream>>, last_word: Option<LastWord>) {
-    let Some((code, words)) = last_word else { return };
-    report(Severity::Fatal, code, &words, "", &mut client.output);
+    if let Some((code, words)) = last_word {
+        report(Severity::Fatal, code, &words, "", &mut client.output);
+    }
     let said = async {
         client.stream.write_all(&client.output).await?;
         client.stream.shutdown().await

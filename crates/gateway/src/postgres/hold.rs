@@ -168,13 +168,15 @@ impl Relay {
         waiting.facts = ActionFacts::joined(read.chain([own]));
     }
 
-    /// Waits until the target owes nothing.
+    /// Waits until the target owes nothing. What comes next is judged by the rules of that moment.
     pub(super) async fn quiesce(&mut self) -> Result<(), End> {
         if !self.pipeline.is_idle() {
             self.frame(FLUSH);
         }
         self.hand_over().await?;
-        self.drain().await
+        self.drain().await?;
+        self.notice_rules();
+        Ok(())
     }
 
     async fn drain(&mut self) -> Result<(), End> {

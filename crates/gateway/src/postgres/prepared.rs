@@ -61,7 +61,7 @@ impl Relay {
     /// Whether the target may run code when it only prepares a text: it reads literals of types of the user's own then,
     /// and their checks with them.
     pub(super) fn may_run_when_parsed(&mut self, sql: &[u8]) -> bool {
-        if !self.gate.restricts() {
+        if !self.restricted {
             return false;
         }
         let facts = self.facts(sql);
@@ -74,7 +74,21 @@ impl Relay {
     /// The same for a prepared statement that is described: the target may prepare it anew for that.
     pub(super) fn may_run_when_described(&mut self, name: &[u8]) -> Option<Statement> {
         let meant = self.pipeline.meaning(name);
-        meant.into_iter().find(|s| matches!(s, Statement::Known(sql, _) if self.may_run_when_parsed(sql)))
+        meant.into_iter().find(|statement| match statement {
+            Statement::Known(sql, _) => self.may_run_when_parsed(sql),
+            Statement::Opaque | Statement::Misread => self.restricted,
+        })
+    }
+
+    /// What nobody saw may run code when it is described, unless the target skips that. Returns whether it may go.
+    pub(super) async fn refuse_unseen(&mut self, bytes: &Bytes) -> Result<bool, End> {
+        self.quiesce().await?;
+        if self.pipeline.has_failed() {
+            return Ok(true);
+        }
+        let words = "what this statement is was not seen, and describing it may run code; prepare it again";
+        self.refuse_parse(bytes, b"", No::privilege(words)).await?;
+        Ok(false)
     }
 
     /// A Parse that may run code goes only once the session has said that it does not, and only if nothing about it is in

@@ -77,7 +77,8 @@ pub(super) struct Relay {
     changes: u64,
     /// Counts Syncs and queries: what was sent between two of them fails or stands together.
     batch: u64,
-    restricted: bool,
+    /// Whether a rule spoke of statements when this message was taken.
+    pub(super) restricted: bool,
     unread: Arc<ActionFacts>,
     cut: Cut,
     cancel: Registered,
@@ -218,6 +219,7 @@ impl Relay {
                     self.gate.record(number, Recorded::Outcome(format!("error {code}: {words}")));
                 }
                 Happened::ReleaseEnded(release, outcome) => self.gate.ran(release, outcome).await?,
+                Happened::TakenBack(release) => self.gate.taken_back(release),
             }
         }
         if std::mem::take(&mut self.backend.errored) {
@@ -257,6 +259,7 @@ impl Relay {
     }
 
     async fn take(&mut self, bytes: Bytes) -> Result<(), End> {
+        self.notice_rules();
         let read = message::frontend(&bytes)?;
         if matches!(read, Frontend::Terminate) {
             return Err(End::ClientLeft);
@@ -297,9 +300,12 @@ impl Relay {
                 self.expect_and_frame(Expect::Parse(name.to_vec(), statement), &bytes);
             }
             Frontend::DescribeStatement(name) => {
-                if let Some(Statement::Known(sql, types)) = self.may_run_when_described(name)
-                    && !self.slow_parse(&bytes, &sql, &types).await?
-                {
+                let goes = match self.may_run_when_described(name) {
+                    None => true,
+                    Some(Statement::Known(sql, types)) => self.slow_parse(&bytes, &sql, &types).await?,
+                    Some(_) => self.refuse_unseen(&bytes).await?,
+                };
+                if !goes {
                     return Ok(());
                 }
                 self.expect_and_frame(Expect::Describe, &bytes);
@@ -334,7 +340,7 @@ impl Relay {
     fn may_execute_now(&mut self, portal: &[u8]) -> bool {
         let now = self.moment();
         let same = |p: &Portal| p.read && p.batch == self.batch && p.moment == now;
-        !self.gate.restricts() || self.portals.get(portal).is_some_and(same)
+        !self.restricted || self.portals.get(portal).is_some_and(same)
     }
 
     /// Whether a portal may still be executed; the target owes nothing, so that what is known of it is so. The target
@@ -460,10 +466,11 @@ impl Relay {
         }
     }
 
-    pub(super) fn facts(&mut self, sql: &[u8]) -> Arc<ActionFacts> {
+    /// Whether a rule speaks of statements by now. Comes before any name is looked up: what was prepared, set or bound
+    /// while nothing was read is not known.
+    pub(super) fn notice_rules(&mut self) {
         let restricts = self.gate.restricts();
         if restricts && !self.restricted {
-            // Until now nothing was read: what is prepared and set in the session is not known.
             self.pipeline.forget_statements();
             self.memory.forget_meanings();
             self.unsettled = true;
@@ -472,7 +479,10 @@ impl Relay {
             }
         }
         self.restricted = restricts;
-        if restricts { self.memory.facts(sql) } else { self.unread.clone() }
+    }
+
+    pub(super) fn facts(&mut self, sql: &[u8]) -> Arc<ActionFacts> {
+        if self.restricted { self.memory.facts(sql) } else { self.unread.clone() }
     }
 
     /// What the rules say, if everything the text names is known; nothing when the session must be asked first.

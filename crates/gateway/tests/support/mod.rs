@@ -22,6 +22,14 @@ use tokio::net::TcpStream;
 /// Longest wait for anything in a test.
 pub const WAIT: Duration = Duration::from_secs(20);
 
+/// Says 10 as long as nobody changed customers.
+pub const UNHARMED: &str = "SELECT count(*) FROM ONLY customers WHERE visits = 0";
+
+/// Whether a statement did not run.
+pub fn is_stopped(verdict: &str) -> bool {
+    matches!(verdict, "held" | "refused" | "closed")
+}
+
 /// The rules most tests run under: alice may connect; what touches customers needs dora, unknowns too.
 pub const RULES: &str = r#"
 [[workflow]]
@@ -211,6 +219,25 @@ impl World {
         self.postgres.psql(&self.database, sql).expect("the target answers").trim().to_owned()
     }
 
+    /// Tries each in a session of its own; the last statement, or one before it, must be stopped, and nothing be harmed.
+    pub async fn none_harms(&self, attempts: &[&[&str]]) {
+        let all = "SELECT count(*) FROM customers";
+        let rows = self.truth(all);
+        for attempt in attempts {
+            let mut alice = self.raw(&self.alice).await;
+            let mut seen = Vec::new();
+            for sql in *attempt {
+                seen.push(alice.one(sql).await);
+                if is_stopped(&seen[seen.len() - 1]) {
+                    break;
+                }
+            }
+            assert_eq!((&*self.truth(UNHARMED), self.truth(all)), ("10", rows.clone()), "{attempt:?}: {seen:?}");
+            assert!(seen.last().is_some_and(|last| is_stopped(last)), "{attempt:?}: {seen:?}");
+        }
+        self.others_live().await;
+    }
+
     /// The oldest request that waits for a person, as soon as there is one.
     pub async fn waiting(&self, who: &Actor) -> RequestView {
         let query = RequestQuery { scope: Scope::ForMe, limit: 10, ..RequestQuery::default() };
@@ -324,6 +351,12 @@ impl Raw {
     }
 
     /// Sends bytes even to someone who hung up.
+    /// Sends one simple query and says what came of it.
+    pub async fn one(&mut self, sql: &str) -> String {
+        self.push(&query(sql)).await;
+        self.verdict().await
+    }
+
     pub async fn push(&mut self, bytes: &[u8]) {
         let _ = self.connected.stream.write_all(bytes).await;
         let _ = self.connected.stream.flush().await;

@@ -35,6 +35,16 @@ impl Walk {
             None => {}
         }
         self.children_as(kind, node);
+        for kind in take(&mut self.follows) {
+            self.target(kind, node.node("relation"));
+        }
+        // Both compute with what the table holds, and errors tell what that is.
+        if matches!(node.name, "IndexStmt" | "CreateStatsStmt") {
+            self.children_as(K::Select, node);
+        }
+        if node.name == "AlterTableStmt" && node.list("cmds").iter().filter_map(Value::node).any(looks_at_rows) {
+            self.target(K::Select, node.node("relation"));
+        }
         if node.name == "CreateStmt" {
             let columns = node.list("table_elts").iter().filter_map(Value::node).filter(|n| n.name == "ColumnDef");
             columns.for_each(|column| self.column(column));
@@ -96,8 +106,15 @@ impl Walk {
         self.children(node);
     }
 
-    /// A table or column constraint: the table a foreign key points at is read.
+    /// A table or column constraint: the table a foreign key points at is read, and changes of it may change this one.
     pub(super) fn constraint(&mut self, node: &Node) {
+        for (action, deleting) in [("fk_del_action", true), ("fk_upd_action", false)] {
+            match node.text(action) {
+                "c" if deleting => drop(self.follows.insert(K::Delete)),
+                "c" | "n" | "d" => drop(self.follows.insert(K::Update)),
+                _ => {}
+            }
+        }
         self.target(K::Select, node.node("pktable"));
         node.fields().filter(|(field, _)| *field != "pktable").for_each(|(_, value)| self.visit(value));
     }
@@ -175,6 +192,15 @@ impl Walk {
             self.uses(kind, name);
         }
     }
+}
+
+/// Whether one action of `ALTER TABLE` computes with what the table holds, or compares it.
+fn looks_at_rows(command: &Node) -> bool {
+    use AlterTableType as T;
+    let looks = [T::AtAlterColumnType, T::AtAddConstraint, T::AtReAddConstraint, T::AtValidateConstraint];
+    let generates = |column: &Node| !column.list("constraints").is_empty();
+    looks.iter().any(|kind| command.number("subtype") == *kind as i64)
+        || command.node("def").is_some_and(|def| def.name == "ColumnDef" && generates(def))
 }
 
 /// A change of the schema after which a text that names nothing new may do something else.
@@ -268,6 +294,7 @@ fn doubt_of(node: &Node) -> Option<String> {
         }
         // Which schemas a name is looked up in, and whose rights a session has.
         "GrantRoleStmt" => NEW_MEANINGS.to_owned(),
+        "AlterDefaultPrivilegesStmt" => "changes what is granted on everything made from now on".to_owned(),
         "GrantStmt" if node.number("objtype") == ObjectType::ObjectSchema as i64 => NEW_MEANINGS.to_owned(),
         "VacuumStmt" if node.list("rels").is_empty() => "covers every table of the database".to_owned(),
         "ClusterStmt" if node.node("relation").is_none() => "covers every clustered table of the database".to_owned(),

@@ -22,6 +22,8 @@ pub(super) fn facts(root: &Value) -> ActionFacts {
             doubts: take(&mut facts.unknown),
             role: K::Other,
             in_scope: Vec::new(),
+            columns: 0,
+            follows: BTreeSet::new(),
         };
         walk.visit(statement);
         if walk.facts.kinds.is_empty() {
@@ -46,6 +48,10 @@ pub(super) struct Walk {
     doubts: BTreeSet<String>,
     role: K,
     in_scope: Vec<String>,
+    /// Counts the columns that were read.
+    pub(super) columns: usize,
+    /// What the foreign keys of this statement do to the table they stand on when the other one changes.
+    pub(super) follows: BTreeSet<K>,
 }
 
 impl Walk {
@@ -81,6 +87,9 @@ impl Walk {
 
     /// Notes the use of a relation by name.
     pub(super) fn uses(&mut self, kind: K, relation: Name) {
+        if STATISTICS.contains(&relation.name.as_str()) {
+            self.doubt("reads the server's statistics, which hold values of any table");
+        }
         self.facts.relations.insert(RelationUse { kind, relation });
     }
 
@@ -133,7 +142,10 @@ impl Walk {
                 self.calls(node.list("funcname"));
                 self.children(node);
             }
-            "ColumnRef" => self.dotted(node.list("fields").get(1..).and_then(<[Value]>::last)),
+            "ColumnRef" => {
+                self.columns += usize::from(!is_new_row(node));
+                self.dotted(node.list("fields").get(1..).and_then(<[Value]>::last));
+            }
             "AIndirection" => {
                 self.dotted(node.list("indirection"));
                 self.children(node);
@@ -217,6 +229,7 @@ impl Walk {
                     ("with_clause" | "relation", _) => {}
                     // Rows given in place read nothing by themselves.
                     ("select_stmt", Some(rows)) if !rows.list("values_lists").is_empty() => walk.query(rows),
+                    ("on_conflict_clause", _) => walk.reads_target(node, |walk| walk.visit(value)),
                     _ => walk.visit(value),
                 }
             }
@@ -246,17 +259,29 @@ impl Walk {
         self.returns(node);
         let outer = replace(&mut self.role, K::Select);
         self.scoped(node, |walk| {
-            for (field, value) in node.fields() {
-                match field {
-                    "with_clause" | "relation" => {}
-                    "merge_when_clauses" => {
-                        value.items().iter().filter_map(Value::node).for_each(|clause| walk.children(clause));
+            walk.reads_target(node, |walk| {
+                for (field, value) in node.fields() {
+                    match field {
+                        "with_clause" | "relation" => {}
+                        "merge_when_clauses" => {
+                            value.items().iter().filter_map(Value::node).for_each(|clause| walk.children(clause));
+                        }
+                        _ => walk.visit(value),
                     }
-                    _ => walk.visit(value),
                 }
-            }
+            });
         });
         self.role = outer;
+    }
+
+    /// A change that looks at columns reads its target: errors tell what they hold (PostgreSQL manual, "Privileges",
+    /// demands SELECT for it).
+    pub(super) fn reads_target(&mut self, node: &Node, within: impl FnOnce(&mut Walk)) {
+        let before = self.columns;
+        within(self);
+        if self.columns > before {
+            self.target(K::Select, node.node("relation"));
+        }
     }
 
     /// What a change gives back is read.
@@ -291,9 +316,6 @@ impl Walk {
         let name = range_name(node);
         if self.role == K::Select && name.schema.is_none() && self.in_scope.contains(&name.name) {
             return;
-        }
-        if STATISTICS.contains(&name.name.as_str()) {
-            self.doubt("reads the server's statistics, which hold values of any table");
         }
         self.uses(self.role, name);
     }
@@ -376,6 +398,11 @@ impl Walk {
 /// Where the server keeps samples of what tables hold.
 const STATISTICS: [&str; 5] =
     ["pg_statistic", "pg_statistic_ext_data", "pg_stats", "pg_stats_ext", "pg_stats_ext_exprs"];
+
+/// `excluded.column`, the row that an `ON CONFLICT` could not insert.
+fn is_new_row(column: &Node) -> bool {
+    matches!(column.list("fields"), [table, _] if table.word() == Some("excluded"))
+}
 
 /// The name a `RangeVar` holds.
 fn range_name(node: &Node) -> Name {

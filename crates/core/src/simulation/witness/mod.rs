@@ -93,8 +93,8 @@ struct SeenGrant {
     opened: bool,
     uses: u32,
     reports: u32,
-    /// Statements of its plan that were used, each with how often it was reported on.
-    steps: BTreeMap<u32, u32>,
+    /// Statements of its plan that were used.
+    steps: BTreeMap<u32, plan::Step>,
     ended: bool,
 }
 

@@ -4,8 +4,16 @@ use super::{Held, Witness, ensure, known};
 use crate::simulation::naive;
 use crate::{Asked, Directory};
 use countersign_journal::{
-    ActionFacts, ChangePlan, Event, GrantId, Outcome, PersonFacts, RequestMade, StepOrder, Timestamp, TrackPlan,
+    ActionFacts, ChangePlan, Event, GrantId, Outcome, PersonFacts, RequestMade, RunOutcome, SessionId, StepOrder,
+    Timestamp, TrackPlan,
 };
+
+/// A planned statement that was used.
+pub(super) struct Step {
+    session: SessionId,
+    reports: u32,
+    completed: bool,
+}
 
 impl Witness {
     /// What a request with a plan demands: as much as its session and each of its statements.
@@ -44,21 +52,24 @@ impl Witness {
                 ensure(!grant.steps.contains_key(step), 6, || format!("statement {step} of {id} is used twice"))?;
                 if plan.order == StepOrder::Listed {
                     let later = grant.steps.keys().any(|used| used > step);
-                    let owed =
-                        (0..).zip(&plan.steps).any(|(n, s)| n < *step && s.held && !grant.steps.contains_key(&n));
+                    let done = |n: &u32| grant.steps.get(n).is_some_and(|s| s.completed);
+                    let owed = (0..).zip(&plan.steps).any(|(n, s)| n < *step && s.held && !done(&n));
                     ensure(!later && !owed, 6, || format!("statement {step} of {id} is not the next"))?;
+                    let elsewhere = grant.steps.values().any(|s| s.session != *session);
+                    ensure(!elsewhere, 6, || format!("statements of {id} in order are used in several sessions"))?;
                 }
                 let beforehand = seen.made.automatic.is_none() && !seen.opened_early;
                 ensure(beforehand, 9, || format!("{id} runs a plan that nobody approved beforehand"))?;
                 self.still_demanded(directory, *id, facts)?;
                 let grant = known(self.grants.get_mut(id), "the grant of the plan")?;
-                grant.steps.insert(*step, 0);
+                grant.steps.insert(*step, Step { session: *session, reports: 0, completed: false });
             }
-            Event::PlanRan { grant, step, .. } => {
+            Event::PlanRan { grant, step, outcome } => {
                 let grant = known(self.grants.get_mut(grant), "the grant of the plan")?;
-                let reports = known(grant.steps.get_mut(step), "the use of the statement that ran")?;
-                *reports += 1;
-                ensure(*reports == 1, 6, || "a planned statement has two outcomes".into())?;
+                let used = known(grant.steps.get_mut(step), "the use of the statement that ran")?;
+                used.reports += 1;
+                used.completed = matches!(outcome, RunOutcome::Completed { .. });
+                ensure(used.reports == 1, 6, || "a planned statement has two outcomes".into())?;
             }
             _ => {}
         }
