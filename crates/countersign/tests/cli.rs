@@ -205,8 +205,9 @@ fn verify_names_what_is_wrong() {
     refused(&place.run(&["verify", "none"]), 2, &["`none` cannot be read"]);
     refused(&place.run(&["verify", "garbage", "--expect", "12"]), 2, &["is not a head", "LENGTH:HASH"]);
     fs::write(place.path("empty"), "countersign journal v1\n").expect("written");
-    let ran = place.run(&["verify", "empty"]);
-    assert!(ran.succeeded() && ran.stdout.starts_with("the journal verifies: 0 entries"), "{ran:?}");
+    refused(&place.run(&["verify", "empty"]), 1, &["the journal has no entries"]);
+    fs::write(place.path("nothing"), "").expect("written");
+    refused(&place.run(&["verify", "nothing"]), 1, &["this is not an export"]);
 }
 
 #[test]
@@ -273,6 +274,9 @@ fn from_login_to_a_verified_export() {
     assert_eq!(mode(&place.path("journal")), 0o600);
     let verified = place.run(&["verify", "journal", "--expect", head]);
     assert!(verified.succeeded() && verified.stdout.contains("the journal verifies"), "{verified:?}");
+    assert!(!verified.stdout.contains("no head was compared"), "{verified:?}");
+    let alone = place.run(&["verify", "journal"]);
+    assert!(alone.succeeded() && alone.stdout.contains("no head was compared"), "{alone:?}");
     refused(&place.run(&["export", "journal"]), 1, &["exists", "choose another name"]);
 
     assert_eq!(place.run(&["logout"]).stdout, "Signed out.\n");

@@ -20,6 +20,9 @@ pub enum Fault {
         "this is not an export: its first line is not `countersign journal v1`; give a file made by `countersign export`"
     )]
     NotAnExport,
+    /// Somebody who removed everything: a server writes its first entry before it serves.
+    #[error("the journal has no entries, and no server writes such a one: they were removed; export it again")]
+    Empty,
     /// The copy, or somebody who cut it: the file ends in the middle of an entry.
     #[error("the file ends inside entry {seq}; copy the export again, or find out who cut it")]
     Truncated {
@@ -66,7 +69,7 @@ impl Fault {
     #[must_use]
     pub fn entry(&self) -> Option<u64> {
         match self {
-            Fault::NotAnExport | Fault::Shorter { .. } => None,
+            Fault::NotAnExport | Fault::Empty | Fault::Shorter { .. } => None,
             Fault::Trouble { seq, .. }
             | Fault::Truncated { seq }
             | Fault::TooLong { seq, .. }

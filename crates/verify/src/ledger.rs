@@ -25,6 +25,8 @@ pub(crate) struct Ledger {
     pub(crate) open: BTreeSet<SessionId>,
     /// Requests that are pending or whose one use is still to come, by the connect grant they hang on.
     pub(crate) hanging: BTreeMap<GrantId, BTreeSet<RequestId>>,
+    /// What was released in each session and has no outcome yet; the number is that of a plan's statement.
+    pub(crate) running: BTreeMap<SessionId, BTreeSet<(GrantId, Option<u32>)>>,
     /// Accounts in exclusive use.
     pub(crate) held: BTreeMap<AccountId, GrantId>,
     /// Who may act as whom, because they could open the link with which the password was set.
@@ -104,7 +106,7 @@ impl Ledger {
     }
 
     /// What was read, up to `head`.
-    pub(crate) fn report(&self, head: Head) -> Report {
+    pub(crate) fn report(&self, head: Head, expected: Option<Head>) -> Report {
         Report {
             head,
             entries: head.len,
@@ -113,6 +115,8 @@ impl Ledger {
             released: self.released,
             sessions: self.sessions.len() as u64,
             sessions_open: self.open.len() as u64,
+            unreported: self.running.values().map(|all| all.len() as u64).sum(),
+            expected,
         }
     }
 

@@ -58,16 +58,30 @@ pub struct Report {
     pub sessions: u64,
     /// Sessions still open where the journal ends.
     pub sessions_open: u64,
+    /// Released statements whose outcome is still to come, all of them in sessions still open.
+    pub unreported: u64,
+    /// The head kept apart that it was compared with.
+    pub expected: Option<Head>,
 }
+
+/// What a journal that was compared with nothing kept apart does not prove, and what to do about it.
+const NOT_COMPARED: &str = "\
+no head was compared: a journal whose latest entries were removed, or one made up as a whole, looks the same.
+Keep a head apart each time (`countersign export PATH` prints it, the Audit page shows it), and give an earlier one
+with `--expect HEAD`.";
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "the journal verifies: {} entries", self.entries)?;
         writeln!(f, "requests   {}", self.requests)?;
         writeln!(f, "decisions  {}", self.decisions)?;
-        writeln!(f, "released   {}", self.released)?;
+        writeln!(f, "released   {}, {} still without an outcome", self.released, self.unreported)?;
         writeln!(f, "sessions   {}, {} still open", self.sessions, self.sessions_open)?;
-        write!(f, "head       {}", self.head)
+        writeln!(f, "head       {}", self.head)?;
+        match self.expected {
+            Some(head) if head.len > 0 => write!(f, "it begins with the {} entries of the head you gave", head.len),
+            _ => f.write_str(NOT_COMPARED),
+        }
     }
 }
 
@@ -89,7 +103,8 @@ pub fn verify(reader: impl Read, expect: Option<Head>) -> Result<Report, Fault> 
     let head = chain.head();
     match expect {
         Some(expect) if head.len < expect.len => Err(Fault::Shorter { expected: expect.len, found: head.len }),
-        _ => Ok(ledger.report(head)),
+        _ if head.len == 0 => Err(Fault::Empty),
+        _ => Ok(ledger.report(head, expect)),
     }
 }
 

@@ -53,6 +53,7 @@ impl Ledger {
         })?;
         self.in_turn(*id, plan, *session, *step)?;
         self.grant_mut(*id)?.steps.insert(*step, StepUse { session: *session, used: Used::Running });
+        self.released(*session, (*id, Some(*step)));
         Ok(())
     }
 
@@ -76,6 +77,7 @@ impl Ledger {
         let used = self.grant_mut(id)?.steps.get_mut(&step).ok_or_else(never)?;
         ensure(used.used == Used::Running, || format!("statement {step} of `{id}` has a second outcome"))?;
         used.used = if matches!(outcome, RunOutcome::Completed { .. }) { Used::Completed } else { Used::Stopped };
+        self.reported((id, Some(step)));
         Ok(())
     }
 }

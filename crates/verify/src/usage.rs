@@ -138,7 +138,25 @@ impl Ledger {
 
     pub(crate) fn closed(&mut self, id: SessionId) -> Result<(), Wrong> {
         ensure(self.sessions.contains_key(&id), || format!("`{id}` closes and was never opened"))?;
-        ensure(self.open.remove(&id), || format!("`{id}` closes a second time"))
+        ensure(self.open.remove(&id), || format!("`{id}` closes a second time"))?;
+        let left = self.running.remove(&id).and_then(|all| all.first().copied());
+        match left {
+            Some((grant, _)) => Err(format!("`{id}` closes and what it ran under `{grant}` has no outcome")),
+            None => Ok(()),
+        }
+    }
+
+    /// A statement was released in a session, which may not close before its outcome is written down.
+    pub(crate) fn released(&mut self, session: SessionId, what: (GrantId, Option<u32>)) {
+        self.running.entry(session).or_default().insert(what);
+    }
+
+    /// Its outcome is there.
+    pub(crate) fn reported(&mut self, what: (GrantId, Option<u32>)) {
+        self.running.retain(|_, all| {
+            all.remove(&what);
+            !all.is_empty()
+        });
     }
 
     pub(crate) fn used(
@@ -159,6 +177,7 @@ impl Ledger {
         })?;
         self.live(at, session, run.grant)?;
         self.grant_mut(id)?.run = Release::Used;
+        self.released(session, (id, None));
         Ok(())
     }
 
@@ -169,6 +188,7 @@ impl Ledger {
             Release::Reported => Err(format!("`{id}` has a second outcome")),
             Release::Used => {
                 grant.run = Release::Reported;
+                self.reported((id, None));
                 Ok(())
             }
         }

@@ -67,7 +67,7 @@ fn r61_a_plan_of_five_statements_runs_without_further_approval() {
     alice.told("FATAL");
     let export = folder.path().join("journal").display().to_string();
     said(&world, "ada", &["export", &export]);
-    has(&said(&world, "ada", &["verify", &export]), "released   4");
+    has(&said(&world, "ada", &["verify", &export]), "released   4,");
 }
 
 /// In any order, by the API; what a rule denies cannot be planned.

@@ -69,6 +69,7 @@ fn a_file_that_is_no_whole_export_is_refused() {
     });
     check("half a first line", None, "not an export", |_| MAGIC[..5].to_vec());
     check("an empty file", None, "not an export", |_| Vec::new());
+    check("a file without entries", None, "the journal has no entries", |_| file(&[]));
 }
 
 /// Nested deeper than any entry: reading must end with a fault, not with the stack.

@@ -409,6 +409,10 @@ fn forged_uses() {
         d.lines[seq].0 = 900;
         seq
     });
+    check("without an outcome when its session closes", day, "has no outcome", |d| {
+        d.remove(d.find(0, |e| matches!(e, Event::Ran { .. })));
+        d.find(1, closing)
+    });
     check("an outcome without a use", day, "was never used", |d| d.insert(d.find(0, usage), ran(2)));
     check("a second outcome", day, "a second outcome", |d| d.insert(d.find(1, end), ran(2)));
 }

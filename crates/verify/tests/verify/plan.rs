@@ -88,6 +88,9 @@ fn forged_uses_of_a_plan() {
         })
     });
     check("a second outcome", a_plan, "a second outcome", |d| d.insert(d.find(1, usage), plan_ran(0)));
+    check("without an outcome when its session closes", a_plan, "has no outcome", |d| {
+        d.remove(d.find(1, |e| matches!(e, Event::PlanRan { .. })))
+    });
     check("an outcome of nothing", a_plan, "was never used", |d| d.insert(d.find(1, usage), plan_ran(1)));
 }
 

@@ -27,6 +27,7 @@ struct AuditPage<'p> {
     reader: &'p Reader,
     lines: Vec<AuditLine>,
     params: ListParams,
+    head: String,
 }
 
 impl AuditPage<'_> {
@@ -42,7 +43,8 @@ pub(crate) async fn list(visit: Visit, Query(params): Query<ListParams>) -> Page
     let (text, kind) = (params.text.trim().to_owned(), params.kind.trim().to_owned());
     let query = AuditQuery { text, kind, before: params.before, limit: LINES };
     let lines = visit.site.control.audit(visit.actor(), &query).await?;
-    ok(&AuditPage { shell: visit.shell("Audit", "audit"), reader: &visit.reader, lines, params })
+    let head = visit.site.control.head().to_string();
+    ok(&AuditPage { shell: visit.shell("Audit", "audit"), reader: &visit.reader, lines, params, head })
 }
 
 /// `GET /audit/export`
