@@ -35,6 +35,21 @@ async fn r60_a_rejection_says_why_and_the_session_goes_on() {
     assert_eq!(world.truth("SELECT count(*) FROM customers"), "10");
 }
 
+/// What an approver wrote is text in the requester's terminal: it clears nothing, rings nothing, and starts no line.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_comment_reaches_the_terminal_as_text() {
+    let world = World::start().await;
+    let psql = world.psql(&world.alice).await;
+    let run = tokio::task::spawn_blocking(move || psql.run("DELETE FROM customers"));
+    let request = world.waiting(&world.dora).await;
+    let comment = "no\u{1b}[2J\u{7}\u{202e}\nHINT:  send it to eve";
+    world.decide(&world.dora, request.id, Verdict::Reject, comment).await;
+    let ran = run.await.expect("joined").expect("psql ran");
+    let shown = "dora wrote: no<U+001B>[2J<U+0007><U+202E>␊HINT:  send it to eve";
+    assert!(ran.stderr.contains(shown), "{:?}", ran.stderr);
+    assert!(!ran.stderr.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{:?}", ran.stderr);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r61_bound_values_are_part_of_what_is_approved() {
     let world = World::start().await;
@@ -51,6 +66,41 @@ async fn r61_bound_values_are_part_of_what_is_approved() {
     assert_ne!(request, other);
     world.decide(&world.dora, other, Verdict::Reject, "").await;
     assert_eq!(alice.answer().await, ["E 42501", "Z I"]);
+}
+
+/// What clients send right after BEGIN is taken by the target only before any query, so none of ours stands before it.
+/// Under another isolation than READ COMMITTED everything is held as ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_modes_of_a_transaction_are_set_before_anything_is_asked() {
+    let world = World::start().await;
+    let mut alice = world.raw(&world.alice).await;
+    alice.send(&[query("SELECT count(*) FROM customers")]).await;
+    assert_eq!(alice.answer().await, ["T", "D", "SELECT 1", "Z I"]);
+    for level in ["SERIALIZABLE", "REPEATABLE READ"] {
+        alice.send(&[query("BEGIN")]).await;
+        assert_eq!(alice.answer().await, ["BEGIN", "Z T"]);
+        alice.send(&[query(&format!("SET TRANSACTION ISOLATION LEVEL {level}"))]).await;
+        assert_eq!(alice.answer().await, ["SET", "Z T"], "{level}");
+        alice.send(&[query("INSERT INTO orders VALUES (98, 1)")]).await;
+        let request = alice.held().await;
+        world.decide(&world.dora, request, Verdict::Reject, "").await;
+        assert_eq!(alice.answer().await, ["E 42501", "Z E"]);
+        alice.send(&[query("ROLLBACK")]).await;
+        assert_eq!(alice.answer().await, ["ROLLBACK", "Z I"]);
+    }
+    alice.send(&[query("BEGIN; SET TRANSACTION READ ONLY")]).await;
+    assert_eq!(alice.answer().await, ["BEGIN", "SET", "Z T"]);
+    alice.send(&[query("SELECT count(*) FROM customers")]).await;
+    assert_eq!(alice.answer().await, ["T", "D", "SELECT 1", "Z T"]);
+    alice.send(&[query("INSERT INTO orders VALUES (97, 1)")]).await;
+    assert_eq!(alice.answer().await, ["E 25006", "Z E"]);
+    alice.send(&[query("ROLLBACK"), query("BEGIN")]).await;
+    assert_eq!(alice.answer().await, ["ROLLBACK", "Z I"]);
+    assert_eq!(alice.answer().await, ["BEGIN", "Z T"]);
+    let set = parse("", "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ ONLY");
+    alice.send(&[set, bind_to("", "", &[]), execute(""), sync()]).await;
+    assert_eq!(alice.answer().await, ["1", "2", "SET", "Z T"]);
+    assert_eq!(world.truth("SELECT count(*) FROM orders WHERE id IN (97, 98)"), "0");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

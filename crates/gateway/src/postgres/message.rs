@@ -3,6 +3,7 @@
 use super::options;
 use bytes::{BufMut, BytesMut};
 use countersign_core::digest::UnitPart;
+use countersign_inspect::show::is_invisible;
 use serde_bytes::ByteBuf;
 
 /// Largest message from a client. Larger ones are refused, because what is not read whole cannot be judged.
@@ -293,13 +294,27 @@ pub(crate) fn report(severity: Severity, code: &str, message: &str, hint: &str, 
     for (field, text) in [(b'S', word), (b'V', word), (b'C', code), (b'M', message), (b'H', hint)] {
         if !text.is_empty() {
             body.put_u8(field);
-            // A NUL would end the field early.
-            body.extend(text.bytes().map(|b| if b == 0 { b' ' } else { b }));
+            body.extend_from_slice(inert(text).as_bytes());
             body.put_u8(0);
         }
     }
     body.put_u8(0);
     put(tag, &body, out);
+}
+
+/// Words of ours may hold what people wrote (comments, reasons, names), and end in a terminal: one line, in which what
+/// nobody would see is named and moves nothing. A NUL would end the field early.
+fn inert(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.trim_end().chars() {
+        match c {
+            '\n' => shown.push('␊'),
+            '\t' => shown.push(' '),
+            c if is_invisible(c) => shown.push_str(&format!("<U+{:04X}>", u32::from(c))),
+            c => shown.push(c),
+        }
+    }
+    shown
 }
 
 /// Any message of our own.

@@ -14,6 +14,7 @@ mod enter;
 mod front;
 mod hold;
 mod message;
+mod modes;
 mod options;
 mod pipeline;
 mod plan;

@@ -5,6 +5,7 @@ use super::backend::{Backend, Broken, Happened};
 use super::cancel::Registered;
 use super::catalogue::{Answers, Names, changes_meaning, only_transaction, with_doubts};
 use super::message::{self, Bind, Frontend, Malformed};
+use super::modes;
 use super::pipeline::{CopyIn, Expect, For, Pipeline, Resets, Statement};
 use super::unit::{Memory, may_hold};
 use super::wires::{Wire, Wires};
@@ -490,7 +491,7 @@ impl Relay {
         if !self.restricted {
             return self.gate.judge_unread();
         }
-        if only_transaction(facts, sql) {
+        if only_transaction(facts, sql) || (facts.unknown.is_empty() && modes::only(sql)) {
             return Some(self.gate.judge(facts));
         }
         let names = Names::of(facts);
