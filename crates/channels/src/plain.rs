@@ -1,6 +1,8 @@
 //! Text from people, made safe to put into a header or a body: nothing that a reader would not see, nothing that could
 //! pass for a line of ours.
 
+use countersign_control::is_unseen;
+
 /// One line: line breaks and every other control or invisible character are shown, not obeyed.
 pub(crate) fn line(text: &str) -> String {
     shown(text, "␊")
@@ -18,20 +20,11 @@ fn shown(text: &str, line_break: &str) -> String {
             '\n' => shown.push_str(line_break),
             '\0'..='\u{1f}' => shown.push(char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}')),
             '\u{7f}' => shown.push('␡'),
-            c if is_invisible(c) => shown.push_str(&format!("<U+{:04X}>", u32::from(c))),
+            c if is_unseen(c) => shown.push_str(&format!("<U+{:04X}>", u32::from(c))),
             c => shown.push(c),
         }
     }
     shown
-}
-
-/// Controls beyond ASCII, bidirectional controls, zero-width and filling characters, tags.
-fn is_invisible(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180b}'..='\u{180e}' | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
-            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Text for the inside of an HTML element or a quoted attribute.

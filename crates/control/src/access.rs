@@ -51,6 +51,27 @@ impl Control {
         }
     }
 
+    /// The account that a label stands for: one that a rule speaks of for the actor, or any for whoever may ask why for
+    /// others. All that is said of the rest is what is said of labels that stand for nothing.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn account_for(&self, actor: &Actor, label: &str) -> Result<AccountId, Fault> {
+        let mut found = self.accounts_by_label(label.trim()).into_iter().filter(|a| self.knows(actor, *a));
+        let first = found.next().filter(|_| found.next().is_none());
+        first.ok_or(Fault::Refused(Refusal::NoSuchTarget))
+    }
+
+    fn knows(&self, actor: &Actor, account: AccountId) -> bool {
+        let directory = self.directory();
+        let facts = directory.person_facts(actor.person).zip(directory.target_facts(account, None));
+        let spoken_of = |(person, target)| {
+            let ruling = rule(&self.state().policy, &person, &target, Asked::Connect);
+            !ruling.reasons.is_empty()
+        };
+        actor.may(Permission::ExplainOthers) || facts.is_some_and(spoken_of)
+    }
+
     /// Where to give the reason that is all a connection still needs: none when the rules want more than that, or nothing.
     #[must_use]
     pub fn only_a_reason(&self, person: PersonId, account: AccountId) -> Option<String> {
@@ -123,10 +144,11 @@ impl Control {
         account: AccountId,
         facts: Option<&ActionFacts>,
     ) -> Result<Explanation, Fault> {
-        let person = self.person_by_handle(handle).ok_or(Fault::NotFound)?;
-        if person != actor.person {
+        // Asked before anybody looks whether there is such a person.
+        if handle != actor.handle {
             actor.require(Permission::ExplainOthers)?;
         }
+        let person = self.person_by_handle(handle).ok_or(Fault::NotFound)?;
         let directory = self.directory();
         let target = directory.target_facts(account, None).ok_or(Fault::NotFound)?;
         let policy = self.state().policy.clone();
@@ -173,6 +195,21 @@ impl Control {
         handles
     }
 
+    /// Whom the rules let this person choose among, when they ask for a connection.
+    pub(crate) fn choices(&self, person: PersonId, account: AccountId) -> BTreeSet<PersonId> {
+        let directory = self.directory();
+        let facts = directory.person_facts(person).zip(directory.target_facts(account, None));
+        let Some((who, target)) = facts else { return BTreeSet::new() };
+        let ruling = rule(&self.state().policy, &who, &target, Asked::Connect);
+        self.choose(&directory, About { requester: person, account }, &ruling)
+    }
+
+    fn choose(&self, directory: &Roster, about: About, ruling: &Ruling) -> BTreeSet<PersonId> {
+        let (state, now) = (self.state(), self.now());
+        let left = ruling.tracks.iter().flat_map(|t| &t.levels).filter(|l| l.choose);
+        left.flat_map(|l| approvers(&state, directory, now, &l.authority, about)).collect()
+    }
+
     fn preview(&self, directory: &Roster, about: About, ruling: Ruling) -> (Preview, Vec<ReasonView>) {
         let (state, now) = (self.state(), self.now());
         let level = |level: &countersign_journal::Level| LevelView {
@@ -190,9 +227,7 @@ impl Control {
             escalated: String::new(),
             votes: Vec::new(),
         };
-        let left = ruling.tracks.iter().flat_map(|t| &t.levels).filter(|l| l.choose);
-        let choose: BTreeSet<PersonId> =
-            left.flat_map(|l| approvers(&state, directory, now, &l.authority, about)).collect();
+        let choose = self.choose(directory, about, &ruling);
         let conditions = &ruling.conditions;
         let preview = Preview {
             choose: choose.into_iter().map(|p| crate::view::person_view(directory, p)).collect(),

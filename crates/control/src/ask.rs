@@ -5,6 +5,7 @@ use crate::dice;
 use crate::fault::Fault;
 use crate::plan::Script;
 use crate::store::Row;
+use crate::view::eye::Eye;
 use countersign_core::{
     Answer, Ask, AskAct, EmergencyCall, Input, Permission, Position, Refusal, Role, Vote, is_ticket,
 };
@@ -130,11 +131,8 @@ impl Control {
             rows.push(texts);
             Box::new(plan)
         });
+        let chosen = self.chosen(person, wanted.account, &wanted.ask_whom)?;
         let given = |text: &str| Some(text.trim().to_owned()).filter(|t| !t.is_empty());
-        let find = |handle: &String| {
-            let found = self.person_by_handle(handle).or_else(|| self.contact_by_address(handle));
-            found.ok_or_else(|| Fault::Input(format!("nobody is called `{handle}`")))
-        };
         let act = AskAct::Connect { account: wanted.account, database: wanted.database, window: wanted.window };
         let ask = Ask {
             person,
@@ -143,7 +141,7 @@ impl Control {
             reason_chars,
             choice: given(&wanted.choice),
             ticket: ticket.map(str::to_owned),
-            chosen: wanted.ask_whom.iter().map(find).collect::<Result<BTreeSet<_>, _>>()?,
+            chosen,
             plan,
             nonce: dice::bytes()?,
         };
@@ -151,6 +149,29 @@ impl Control {
             Answer::Request(request) => Ok(request),
             _ => Err(Fault::trouble("the engine answered another question")),
         }
+    }
+
+    /// Whom the requester chose to ask, among those they may choose (R12). Nobody learns by it who else there is.
+    fn chosen(&self, person: PersonId, account: AccountId, whom: &[String]) -> Result<BTreeSet<PersonId>, Fault> {
+        if whom.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let among = self.choices(person, account);
+        let find = |handle: &String| {
+            let found = self.person_by_handle(handle).or_else(|| self.contact_by_address(handle));
+            let nobody =
+                || format!("`{handle}` is nobody you can choose to ask here; leave it out, and everybody is asked");
+            found.filter(|p| among.contains(p)).ok_or_else(|| Fault::Input(nobody()))
+        };
+        whom.iter().map(find).collect()
+    }
+
+    /// Insists that the actor may see a request; who may not is told what is told of one that was never made.
+    fn seen(&self, actor: &Actor, id: RequestId) -> Result<(), Fault> {
+        let (state, directory, now) = (self.state(), self.directory(), self.now());
+        let eye = Eye { state: &state, directory: &directory, now, actor };
+        let seen = state.requests.get(&id).is_some_and(|r| eye.may_see(r));
+        if seen { Ok(()) } else { Err(Fault::NotFound) }
     }
 
     /// Decides on the level the actor saw (R31, R32), or reviews an emergency there (R39). Terms are as asked unless given.
@@ -166,6 +187,7 @@ impl Control {
         terms: Option<Terms>,
         comment: &str,
     ) -> Result<(), Fault> {
+        self.seen(actor, request)?;
         let (comment, rows) = self.comment(comment)?;
         let (approver, evidence) = (actor.person, actor.evidence(self.now()));
         self.vote(Vote { request, position, approver, verdict, terms, comment, evidence }, rows).await
@@ -189,6 +211,7 @@ impl Control {
     /// # Errors
     /// A refusal, or trouble.
     pub async fn withdraw(&self, actor: &Actor, request: RequestId) -> Result<(), Fault> {
+        self.seen(actor, request)?;
         self.submit(Input::Withdraw { request, by: actor.person }, Vec::new()).await.map(|_| ())
     }
 
@@ -197,6 +220,7 @@ impl Control {
     /// # Errors
     /// A refusal, or trouble.
     pub async fn retract(&self, actor: &Actor, request: RequestId) -> Result<(), Fault> {
+        self.seen(actor, request)?;
         self.submit(Input::Retract { request, by: actor.person }, Vec::new()).await.map(|_| ())
     }
 
@@ -205,6 +229,7 @@ impl Control {
     /// # Errors
     /// A refusal, or trouble.
     pub async fn surrender(&self, actor: &Actor, request: RequestId) -> Result<(), Fault> {
+        self.seen(actor, request)?;
         let grant = self.state().requests.get(&request).and_then(|r| r.grant).ok_or(Fault::NotFound)?;
         self.submit(Input::Surrender { grant, by: actor.person }, Vec::new()).await.map(|_| ())
     }
@@ -214,6 +239,7 @@ impl Control {
     /// # Errors
     /// A refusal, or trouble.
     pub async fn revoke(&self, actor: &Actor, request: RequestId, reason: &str) -> Result<(), Fault> {
+        self.seen(actor, request)?;
         let (reason, rows) = match self.words(reason)? {
             Some((commitment, _, row)) => (Some(commitment), vec![row]),
             None => return Err(Fault::Input("say why you revoke; the requester will read it".into())),
@@ -226,6 +252,7 @@ impl Control {
     /// # Errors
     /// A refusal, or trouble.
     pub async fn edit(&self, actor: &Actor, request: RequestId, terms: Terms, reason: &str) -> Result<(), Fault> {
+        self.seen(actor, request)?;
         let (reason, rows) = self.comment(reason)?;
         self.submit(Input::Edit { request, by: actor.person, terms, reason }, rows).await.map(|_| ())
     }
@@ -235,6 +262,7 @@ impl Control {
     /// # Errors
     /// A refusal, or trouble.
     pub async fn escalate(&self, actor: &Actor, request: RequestId, position: Position) -> Result<(), Fault> {
+        self.seen(actor, request)?;
         self.submit(Input::Escalate { request, position, by: actor.person }, Vec::new()).await.map(|_| ())
     }
 
@@ -243,6 +271,7 @@ impl Control {
     /// # Errors
     /// A refusal, or trouble.
     pub async fn emergency(&self, actor: &Actor, request: RequestId, reason: &str) -> Result<(), Fault> {
+        self.seen(actor, request)?;
         let (reason, rows) = self.comment(reason)?;
         let evidence = actor.evidence(self.now());
         let call = EmergencyCall { request, by: actor.person, reason, evidence };
@@ -254,6 +283,7 @@ impl Control {
     /// # Errors
     /// A refusal, or trouble.
     pub async fn stop_emergency(&self, actor: &Actor, request: RequestId, comment: &str) -> Result<(), Fault> {
+        self.seen(actor, request)?;
         let (comment, rows) = self.comment(comment)?;
         self.submit(Input::StopEmergency { request, by: actor.person, comment }, rows).await.map(|_| ())
     }

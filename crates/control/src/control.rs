@@ -5,6 +5,8 @@ use crate::dice;
 use crate::fault::Fault;
 use crate::live::Live;
 use crate::store::{Row, Store};
+use crate::turns::Turns;
+use crate::unseen::seen_chars;
 use crate::vault::{self, Purpose, RootKey, Vault};
 use crate::writer::{Command, Published, QUEUE_MAX, Writer, fold};
 use countersign_core::{Answer, Input, Roster, State};
@@ -15,6 +17,10 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, RwLockReadGuard};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
+/// Passwords hashed at the same time, as many as a small server has cores.
+const HASHING_AT_ONCE: usize = 2;
+/// Passwords that wait for that.
+pub(crate) const HASHING_WAITING_MAX: usize = 64;
 /// Longest reason or comment, in characters.
 pub const REASON_CHARS_MAX: usize = 4_000;
 /// Changes a slow listener may fall behind by before it is told to look at everything.
@@ -52,7 +58,8 @@ pub(crate) struct Inner {
     /// Held while what was approved is put in force.
     pub(crate) applying: tokio::sync::Mutex<()>,
     pub(crate) sign_in_gate: tokio::sync::Mutex<()>,
-    pub(crate) hashing: tokio::sync::Semaphore,
+    /// Turns at hashing a password, which takes 19 MiB and a core.
+    pub(crate) hashing: Turns,
     pub(crate) tickets: std::sync::OnceLock<crate::tickets::Asked>,
     pub(crate) mock_key: [u8; 32],
 }
@@ -110,7 +117,7 @@ impl Control {
             settled,
             applying: tokio::sync::Mutex::new(()),
             sign_in_gate: tokio::sync::Mutex::new(()),
-            hashing: tokio::sync::Semaphore::new(2),
+            hashing: Turns::new(HASHING_AT_ONCE, HASHING_WAITING_MAX),
             tickets: std::sync::OnceLock::new(),
             mock_key: dice::bytes()?,
         }));
@@ -261,17 +268,18 @@ impl Control {
         Ok(Some(text.to_vec()))
     }
 
-    /// A reason or comment, trimmed; `None` when empty.
+    /// A reason or comment, trimmed, and how many of its characters can be seen; `None` when there are none.
     pub(crate) fn words(&self, text: &str) -> Result<Option<(Commitment, u32, Row)>, Fault> {
         let text = text.trim();
         let chars = text.chars().count();
         if chars > REASON_CHARS_MAX {
             return Err(Fault::Input(format!("at most {REASON_CHARS_MAX} characters are kept; this has {chars}")));
         }
-        if text.is_empty() {
+        let seen = seen_chars(text);
+        if seen == 0 {
             return Ok(None);
         }
         let (commitment, row) = self.commit_text(text.as_bytes())?;
-        Ok(Some((commitment, u32::try_from(chars).unwrap_or(u32::MAX), row)))
+        Ok(Some((commitment, u32::try_from(seen).unwrap_or(u32::MAX), row)))
     }
 }

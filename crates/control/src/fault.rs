@@ -23,6 +23,9 @@ pub enum Fault {
     /// What was sent cannot be used.
     #[error("{0}")]
     Input(String),
+    /// So many ask for it at once that one more would only wait.
+    #[error("too many ask for this at once; wait a few seconds, then try again")]
+    Busy,
     /// The world failed; nothing was changed. The text is for the log.
     #[error("the server could not do this; nothing was changed, try again or ask an administrator")]
     Trouble(String),

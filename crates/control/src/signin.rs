@@ -89,7 +89,7 @@ impl Control {
         };
         match step {
             Some(step) => self.signed_in(login, step, from).await,
-            None => self.sign_in_failed(login, handle, from).await,
+            None => Err(self.sign_in_failed(login, handle, from).await),
         }
     }
 
@@ -111,14 +111,17 @@ impl Control {
         Ok(NewSession { cookie: cookie.into(), expires_at })
     }
 
-    async fn sign_in_failed(&self, login: Login, handle: String, from: &str) -> Result<NewSession, Fault> {
+    /// Counts a failure, and says what it led to.
+    async fn sign_in_failed(&self, login: Login, handle: String, from: &str) -> Fault {
         let failures = login.failures + 1;
         let locked = failures >= FAILURES_MAX;
         let locked_until = if locked { self.now().plus(LOCK_S) } else { login.locked_until };
         let failures = if locked { 0 } else { failures };
         let rows = vec![Row::Login(Login { failures, locked_until, ..login })];
-        self.note(Note::SignInFailed { handle, from: from.to_owned() }, rows).await?;
-        Err(if locked { SignInRefusal::Locked } else { SignInRefusal::Wrong }.into())
+        match self.note(Note::SignInFailed { handle, from: from.to_owned() }, rows).await {
+            Ok(()) => if locked { SignInRefusal::Locked } else { SignInRefusal::Wrong }.into(),
+            Err(trouble) => trouble,
+        }
     }
 
     /// The time step a code belongs to, if it is right and newer than the last one used.
@@ -174,7 +177,7 @@ impl Control {
         }
         let Some(totp_step) = self.code_step(&login, code.trim())? else {
             let handle = crate::words::name(&self.directory(), person);
-            return self.sign_in_failed(login, handle, "page").await.map(|_| ());
+            return Err(self.sign_in_failed(login, handle, "page").await);
         };
         let second_factor_at = Some(self.now());
         let rows = vec![
@@ -184,13 +187,22 @@ impl Control {
         self.note(Note::SignedIn { person, from: "page".into(), second_factor: true }, rows).await
     }
 
-    /// Begins to set a second factor; it counts once [`Control::finish_second_factor`] confirmed it.
+    /// Begins to set a second factor; it counts once [`Control::finish_second_factor`] confirmed it. A session is not
+    /// enough: whoever found one open would make it theirs for good.
     ///
     /// # Errors
-    /// Trouble, or when a second factor is set already.
-    pub async fn begin_second_factor(&self, actor: &Actor) -> Result<SecondFactorSetup, Fault> {
+    /// When the password is wrong, which counts as a failed sign-in, or a second factor is set already; trouble.
+    pub async fn begin_second_factor(&self, actor: &Actor, password: SecretString) -> Result<SecondFactorSetup, Fault> {
+        let login = self.0.store.login(actor.person).await?.ok_or(Fault::NotFound)?;
+        let right = self.password_matches(login.password, password).await?;
         let _gate = self.0.sign_in_gate.lock().await;
         let login = self.0.store.login(actor.person).await?.ok_or(Fault::NotFound)?;
+        if self.now() < login.locked_until {
+            return Err(SignInRefusal::Locked.into());
+        }
+        if !right {
+            return Err(self.sign_in_failed(login, actor.handle.clone(), "page").await);
+        }
         if login.totp.is_some() {
             return Err(Fault::Input(
                 "a second factor is set already; an administrator can make a new link to replace it".into(),
@@ -351,7 +363,7 @@ impl Control {
     }
 
     async fn hash_password(&self, password: SecretString, salt: [u8; 16]) -> Result<String, Fault> {
-        let _turn = self.0.hashing.acquire().await.map_err(Fault::trouble)?;
+        let _turn = self.0.hashing.take().await.ok_or(Fault::Busy)?;
         let hashed = tokio::task::spawn_blocking(move || {
             let (memory, passes, lanes) = PASSWORD_COST;
             let params = argon2::Params::new(memory, passes, lanes, Some(32))?;
@@ -388,4 +400,48 @@ fn row(person: PersonId) -> String {
 
 fn totp(secret: &[u8]) -> Result<totp_rs::Totp, Fault> {
     totp_rs::Builder::new().with_secret(secret.to_vec()).build().map_err(Fault::trouble)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Clock, RootKey, Settings, install};
+
+    const PASSWORD: &str = "correct horse battery";
+
+    /// Whoever floods the sign-in fills the line; the next is told to come again, and the line empties.
+    #[tokio::test]
+    async fn a_flood_of_passwords_fills_a_line_and_no_more() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().join("data");
+        let settings = Settings {
+            ca_file: data.join("ca.pem"),
+            data,
+            page_address: "https://countersign.test".into(),
+            postgres_address: ("localhost".into(), 5432),
+        };
+        let (root, hosts) = (RootKey::File(folder.path().join("key")), ["localhost".to_owned()]);
+        let installed = install(settings, &root, Clock::default(), &hosts, "ada").await.expect("installed");
+        let control = installed.control;
+        let link = installed.invitation.rsplit('/').next().expect("a token").to_owned();
+        control.accept_invitation(&link, PASSWORD.into()).await.expect("set");
+        let running =
+            [control.0.hashing.take().await.expect("a turn"), control.0.hashing.take().await.expect("a turn")];
+        let flood = |n: usize| {
+            let control = control.clone();
+            tokio::spawn(async move { control.sign_in(&format!("nobody{n}"), "wrong".into(), None, "test").await })
+        };
+        let waiting: Vec<_> = (0..crate::control::HASHING_WAITING_MAX).map(flood).collect();
+        while control.0.hashing.places_left() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let told = control.sign_in("ada", PASSWORD.into(), None, "test").await;
+        assert!(matches!(told, Err(Fault::Busy)), "{told:?}");
+        for one in waiting {
+            one.abort();
+            assert!(one.await.is_err(), "it waits while others have their turns");
+        }
+        drop(running);
+        control.sign_in("ada", PASSWORD.into(), None, "test").await.expect("signed in");
+    }
 }

@@ -93,16 +93,21 @@ impl Control {
     /// The account meant by `account@device`, or by a device with only one account.
     #[must_use]
     pub fn account_by_label(&self, label: &str) -> Option<AccountId> {
+        let mut found = self.accounts_by_label(label).into_iter();
+        found.next().filter(|_| found.next().is_none())
+    }
+
+    /// The accounts that a label can stand for.
+    pub(crate) fn accounts_by_label(&self, label: &str) -> Vec<AccountId> {
         let directory = self.directory();
         let (account, device) = match label.rsplit_once('@') {
             Some((account, device)) => (Some(account), device),
             None => (None, label),
         };
-        let mut found = directory.accounts.iter().filter(|(_, a)| {
+        let found = directory.accounts.iter().filter(|(_, a)| {
             directory.devices.get(&a.device).is_some_and(|d| d.name == device) && account.is_none_or(|n| a.name == n)
         });
-        let first = found.next().map(|(id, _)| *id);
-        first.filter(|_| found.next().is_none())
+        found.map(|(id, _)| *id).collect()
     }
 }
 

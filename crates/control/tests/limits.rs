@@ -1,6 +1,7 @@
 //! What people write has a limit, and goes in with an event or not at all.
 
 use countersign_control::{Clock, Fault, Reservation, RootKey, Settings, install};
+use countersign_core::Refusal;
 use countersign_journal::{AccountId, Window};
 use secrecy::ExposeSecret;
 
@@ -26,7 +27,7 @@ async fn a_reason_has_at_most_four_thousand_characters() {
     let file = "[[person]]\nhandle = \"ada\"\nrole = \"administrator\"\n\
         [[device]]\nname = \"db\"\nhost = \"127.0.0.1\"\ndatabase = \"d\"\nca = \"\"\n\
         [[account]]\ndevice = \"db\"\nname = \"app\"\n\
-        [[rule]]\nname = \"with a reason\"\nact = \"connect\"\noutcome = \"justify\"\n";
+        [[rule]]\nname = \"with a reason\"\nact = \"connect\"\noutcome = \"justify\"\nreason_chars_min = 5\n";
     control.propose(&ada, file, "", None).await.expect("applied");
     let account: AccountId = control.account_by_label("app@db").expect("an account");
     let window = Window::new(control.now(), control.now().plus(60)).expect("a minute");
@@ -34,5 +35,10 @@ async fn a_reason_has_at_most_four_thousand_characters() {
     let long = control.reserve(&ada, Reservation::plain(account, window, "ü".repeat(4_001))).await;
     assert!(matches!(long, Err(Fault::Input(_))), "{long:?}");
     assert_eq!(control.head(), head, "nothing was written down");
+    for (reason, seen) in [("\u{200b}".repeat(20), 0), (format!("a{}b", " \u{2800}".repeat(20)), 3)] {
+        let unseen = control.reserve(&ada, Reservation::plain(account, window, reason)).await;
+        let short = Refusal::ReasonTooShort { least: 5, found: seen };
+        assert!(matches!(&unseen, Err(Fault::Refused(no)) if *no == short), "what nobody sees counts: {unseen:?}");
+    }
     control.reserve(&ada, Reservation::plain(account, window, "ü".repeat(4_000))).await.expect("asked");
 }

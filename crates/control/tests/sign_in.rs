@@ -88,7 +88,9 @@ async fn a_link_grows_old() {
 async fn a_code_counts_once() {
     let scene = Scene::with_password().await;
     let ada = scene.try_in("ada", PASSWORD, None).await.expect("signed in");
-    let setup = scene.control.begin_second_factor(&ada).await.expect("begun");
+    let wrong = scene.control.begin_second_factor(&ada, "incorrect horse battery".into()).await;
+    assert!(matches!(wrong, Err(Fault::SignIn(SignInRefusal::Wrong))), "a session alone is not enough: {wrong:?}");
+    let setup = scene.control.begin_second_factor(&ada, PASSWORD.into()).await.expect("begun");
     let wrong = scene.control.finish_second_factor(&ada, "000000").await;
     let first = scene.code(&setup.secret);
     assert!(wrong.is_err() || first == "000000");

@@ -9,7 +9,10 @@ use countersign_journal::{DelegationId, GrantId, PLAN_STEPS_MAX, RequestId, Time
 pub enum Refusal {
     #[error("this person is unknown or disabled; an administrator can enable them")]
     NobodyThere,
-    #[error("no such account or device; check the name, or ask an administrator what you may reach")]
+    /// Also when there is one and no rule speaks of it for this person: from a refusal nobody learns what there is.
+    #[error(
+        "there is no such account or device, or no rule allows this to you; check the name, or ask an administrator what you may reach"
+    )]
     NoSuchTarget,
     #[error("request {0} does not exist")]
     NoSuchRequest(RequestId),
@@ -43,6 +46,10 @@ pub enum Refusal {
     NoCommonPeriod,
     #[error("the period is wider than what was asked for; approve what was asked or less")]
     WiderThanAsked,
+    #[error(
+        "{most} {what} of yours wait already, as many as one person may have; withdraw one, or wait for a decision"
+    )]
+    TooManyPending { most: usize, what: &'static str },
     #[error("nobody can decide this: {what}; an administrator must name an approver")]
     NobodyCanDecide { what: String },
     #[error("request {request} is no longer pending: it is {status}", status = status_word(.status))]

@@ -72,7 +72,7 @@ pub(crate) fn run(ask: &Ask, format: Format) -> Result<(), Failure> {
     };
     match format {
         Format::Human => say(&shown(&answer)),
-        Format::Json => say(&answer.to_string()),
+        Format::Json => say(&show::json(&answer)),
     }
     Ok(())
 }
@@ -90,7 +90,10 @@ pub(crate) fn post(path: &str, load: Load) -> Result<Value, Failure> {
 fn second_factor(act: &SecondFactor) -> Result<Value, Failure> {
     let with = |code: &String| Load::Json(json!({ "code": code }));
     match act {
-        SecondFactor::Begin => post("/second-factor", Load::Nothing),
+        SecondFactor::Begin { password_file } => {
+            let password = password(password_file.as_deref(), "your account")?;
+            post("/second-factor", Load::Json(json!({ "password": password.expose_secret() })))
+        }
         SecondFactor::Finish { code } => post("/second-factor/finish", with(code)),
         SecondFactor::Confirm { code } => post("/second-factor/confirm", with(code)),
     }
@@ -147,9 +150,9 @@ fn logout() -> Result<Value, Failure> {
 fn token(target: &str, reason: &str, format: Format) -> Result<(), Failure> {
     let answer = post("/tokens", Load::Json(json!({ "target": target, "reason": reason })))?;
     match format {
-        Format::Json => say(&answer.to_string()),
+        Format::Json => say(&show::json(&answer)),
         Format::Human => {
-            eprintln!("{}", show::token_use(&answer));
+            eprintln!("{}", show::plain(&show::token_use(&answer)));
             say(&show::token(&answer));
         }
     }

@@ -295,8 +295,12 @@ pub(crate) struct NewRequest {
 /// What is done with a second factor.
 #[derive(Subcommand)]
 pub(crate) enum SecondFactor {
-    /// Begin: prints a link for your authenticator, once.
-    Begin,
+    /// Begin: asks for your password again, and prints a link for your authenticator, once.
+    Begin {
+        /// File whose first line is the password [default: asked for].
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+    },
     /// Finish: the new second factor counts from now on.
     Finish { code: String },
     /// Confirm: this session's second factor is fresh for five minutes.

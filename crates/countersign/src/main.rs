@@ -39,15 +39,15 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("countersign: {failure}");
+            eprintln!("countersign: {}", show::plain(&failure.to_string()));
             failure.exit_code()
         }
     }
 }
 
-/// Writes to standard output; who closed it early wants no more.
+/// Writes to standard output, and nothing that moves a cursor; who closed it early wants no more.
 pub(crate) fn say(text: &str) {
-    let mut out = std::io::stdout().lock();
+    let (text, mut out) = (show::plain(text), std::io::stdout().lock());
     let _ = out.write_all(text.as_bytes());
     if !text.ends_with('\n') {
         let _ = out.write_all(b"\n");

@@ -1,6 +1,7 @@
 //! `replay`: tells an export again, entry by entry, without a server.
 
 use crate::failure::Failure;
+use crate::show::line;
 use crate::verify::{judged, opened};
 use countersign_control::Replay;
 use countersign_journal::RequestId;
@@ -25,9 +26,9 @@ pub(crate) fn replay(path: &Path, wanted: &Wanted) -> Result<(), Failure> {
         }
         let at = jiff::Timestamp::from_microsecond(step.at.0).map(|t| format!("{t:.0}")).unwrap_or_default();
         // Who closed standard output early wants no more.
-        let _ = writeln!(out, "{:>6}  {at}  {}", step.seq, step.sentence);
+        let _ = writeln!(out, "{:>6}  {at}  {}", step.seq, line(&step.sentence));
         for change in step.changes {
-            let _ = writeln!(out, "{:>28}  - {change}", "");
+            let _ = writeln!(out, "{:>28}  - {}", "", line(&change));
         }
     });
     let _ = out.flush();

@@ -10,7 +10,7 @@ pub(crate) fn plain(text: &str) -> String {
 }
 
 /// The same on one line.
-fn line(text: &str) -> String {
+pub(crate) fn line(text: &str) -> String {
     shown(text.trim_end(), '␊')
 }
 
@@ -22,6 +22,20 @@ fn shown(text: &str, line_break: char) -> String {
             '\t' => shown.push_str("    "),
             c if countersign_inspect::show::is_invisible(c) => shown.push_str(&format!("<U+{:04X}>", u32::from(c))),
             c => shown.push(c),
+        }
+    }
+    shown
+}
+
+/// An answer as it is, for programs. What nobody would see is escaped, which to them is the same (RFC 8259 §7).
+pub(crate) fn json(answer: &Value) -> String {
+    let mut shown = String::new();
+    for c in answer.to_string().chars() {
+        if countersign_inspect::show::is_invisible(c) {
+            let escaped = |unit: &u16| format!("\\u{unit:04x}");
+            shown.extend(c.encode_utf16(&mut [0; 2]).iter().map(escaped));
+        } else {
+            shown.push(c);
         }
     }
     shown
@@ -517,6 +531,10 @@ mod tests {
         assert_eq!(plain("a\u{1b}[2Jb\rc\n\td\u{202e}"), "a<U+001B>[2Jb<U+000D>c\n    d<U+202E>");
         let answer = json!([{ "seq": 3, "at": null, "sentence": "two\nlines\u{7}" }]);
         assert!(audit(&answer).contains("two␊lines<U+0007>"));
+        let odd = json!({ "name": "a\u{202e}b\u{9b}\u{e0041}\u{1b}c ü" });
+        let shown = super::json(&odd);
+        assert_eq!(shown, r#"{"name":"a\u202eb\u009b\udb40\udc41\u001bc ü"}"#);
+        assert_eq!(serde_json::from_str::<Value>(&shown).expect("still JSON"), odd);
     }
 
     #[test]

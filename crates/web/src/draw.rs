@@ -19,24 +19,52 @@ pub(crate) fn icon(name: &str) -> Markup {
     Markup(format!(r#"<svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">{drawing}</svg>"#))
 }
 
-/// What people wrote, as text: escaped, and with every character that nobody would see by its name.
-pub(crate) fn said(text: &str) -> Markup {
-    let mut shown = String::with_capacity(text.len());
-    // Forms end their lines with both.
-    for c in text.replace("\r\n", "\n").chars() {
-        match c {
-            '&' => shown.push_str("&amp;"),
-            '<' => shown.push_str("&lt;"),
-            '>' => shown.push_str("&gt;"),
-            '"' => shown.push_str("&quot;"),
-            '\'' => shown.push_str("&#39;"),
-            hidden if is_invisible(hidden) => {
-                shown.push_str(&format!(r#"<span class="t-hidden">U+{:04X}</span>"#, u32::from(hidden)));
-            }
-            seen => shown.push(seen),
+/// A rendered page in which nothing stays hidden: every character that nobody would see is named in its place. Every page
+/// passes here, so that what people wrote is shown wherever a template prints it. Markup is ours and stays as it is; fields
+/// keep what they hold, to be sent again.
+pub(crate) fn seen(page: &str) -> String {
+    let mut shown = String::with_capacity(page.len());
+    let (mut place, mut tag) = (Place::Text, false);
+    for (at, c) in page.char_indices() {
+        if c == '<' {
+            tag = true;
+            place = place.entered(&page[at..]);
+        }
+        match place {
+            _ if tag || !is_invisible(c) => shown.push(c),
+            Place::Field => shown.push(c),
+            // Forms end their lines with both.
+            _ if page[at..].starts_with("\r\n") => {}
+            Place::Words => shown.push_str(&format!("U+{:04X}", u32::from(c))),
+            Place::Text => shown.push_str(&format!(r#"<span class="t-hidden">U+{:04X}</span>"#, u32::from(c))),
+        }
+        tag &= c != '>';
+    }
+    shown
+}
+
+/// Where in a page a character stands.
+#[derive(Clone, Copy)]
+enum Place {
+    /// Between markup.
+    Text,
+    /// Where no markup may stand.
+    Words,
+    /// In a field of several lines.
+    Field,
+}
+
+impl Place {
+    /// Where it is after a tag.
+    fn entered(self, markup: &str) -> Place {
+        match markup {
+            _ if markup.starts_with("<textarea") => Place::Field,
+            _ if markup.starts_with("<title") || markup.starts_with("<option") => Place::Words,
+            _ if markup.starts_with("</textarea") || markup.starts_with("</title") => Place::Text,
+            _ if markup.starts_with("</option") => Place::Text,
+            _ => self,
         }
     }
-    Markup(shown)
 }
 
 /// A status: word, shape and colour, each sufficient alone.
@@ -126,18 +154,32 @@ pub(crate) fn initials(name: &str) -> String {
 mod tests {
     use super::*;
 
-    /// What people write is inert and hides nothing.
+    /// What a template printed as text hides nothing; markup and fields stay as they are.
     #[test]
-    fn what_people_wrote_is_text_with_nothing_hidden() {
-        let text = said("<b>\"it's\"</b> & \u{202e}evil\u{200b}\nnext\r\n\r").to_string();
+    fn nothing_on_a_page_is_hidden() {
         let hidden = |name: &str| format!(r#"<span class="t-hidden">{name}</span>"#);
-        let expected = format!(
-            "&lt;b&gt;&quot;it&#39;s&quot;&lt;/b&gt; &amp; {}evil{}\nnext\n{}",
-            hidden("U+202E"),
-            hidden("U+200B"),
-            hidden("U+000D")
-        );
-        assert_eq!(text, expected);
+        for (page, expected) in [
+            (
+                "<p>a\u{202e}b\u{200b}\nnext\r\n\r</p>",
+                format!("<p>a{}b{}\nnext\n{}</p>", hidden("U+202E"), hidden("U+200B"), hidden("U+000D")),
+            ),
+            ("<input value=\"a\u{ad}\"><b>\u{ad}</b>", format!("<input value=\"a\u{ad}\"><b>{}</b>", hidden("U+00AD"))),
+            (
+                "<textarea name=\"x\">\u{a0}\r\n</textarea>\u{a0}",
+                format!("<textarea name=\"x\">\u{a0}\r\n</textarea>{}", hidden("U+00A0")),
+            ),
+            ("<title>\u{7}</title><option>\u{7}</option>", "<title>U+0007</title><option>U+0007</option>".to_owned()),
+            ("&lt;b&gt; größe", "&lt;b&gt; größe".to_owned()),
+        ] {
+            assert_eq!(seen(page), expected);
+        }
+    }
+
+    /// What does not count in a reason is what pages show by name.
+    #[test]
+    fn what_does_not_count_is_what_is_named() {
+        let differ = |c: &char| is_invisible(*c) != countersign_control::is_unseen(*c);
+        assert_eq!(('\0'..=char::MAX).find(differ), None);
     }
 
     fn shown(text: &str) -> String {

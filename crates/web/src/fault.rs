@@ -5,11 +5,13 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use countersign_control::{Fault, TicketRefusal};
+use countersign_core::Refusal;
 use serde::Serialize;
 
 /// The status and the API's word for a fault.
 pub(crate) fn status_of(fault: &Fault) -> (StatusCode, &'static str) {
     match fault {
+        Fault::Refused(Refusal::NoSuchTarget) => (StatusCode::NOT_FOUND, "not_found"),
         Fault::Refused(_) => (StatusCode::CONFLICT, "refused"),
         Fault::NotPermitted => (StatusCode::FORBIDDEN, "not_permitted"),
         Fault::NotFound => (StatusCode::NOT_FOUND, "not_found"),
@@ -17,6 +19,7 @@ pub(crate) fn status_of(fault: &Fault) -> (StatusCode, &'static str) {
         Fault::Ticket(TicketRefusal::NotKnown(_)) => (StatusCode::CONFLICT, "refused"),
         Fault::Ticket(TicketRefusal::NoAnswer) => (StatusCode::SERVICE_UNAVAILABLE, "ticket_unchecked"),
         Fault::Input(_) => (StatusCode::BAD_REQUEST, "bad_input"),
+        Fault::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
         Fault::Trouble(_) => (StatusCode::SERVICE_UNAVAILABLE, "trouble"),
     }
 }
@@ -73,6 +76,7 @@ impl IntoResponse for PageFault {
             Fault::NotFound => "Nothing here",
             Fault::SignIn(_) => "Sign in first",
             Fault::Input(_) => "This cannot be used",
+            Fault::Busy => "Too many at once",
             Fault::Trouble(_) => "The server could not do this",
         };
         error_page(status_of(&self.0).0, title, &self.0.to_string())
@@ -97,7 +101,7 @@ pub(crate) fn error_page(status: StatusCode, title: &str, text: &str) -> Respons
         js: crate::assets::address("app.js"),
     };
     match page.render() {
-        Ok(html) => (status, Html(html)).into_response(),
+        Ok(html) => (status, Html(crate::draw::seen(&html))).into_response(),
         Err(_) => status.into_response(),
     }
 }

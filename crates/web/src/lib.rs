@@ -23,6 +23,7 @@ mod routes;
 mod script;
 mod serve;
 mod site;
+mod turn;
 
 pub use routes::{RouteLine, Surface, Who, router, table_lines};
 pub use serve::{Bound, WebConfig, WebError, bind};

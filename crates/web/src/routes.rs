@@ -2,7 +2,7 @@
 
 use crate::guard::{Gate, admit};
 use crate::site::Site;
-use crate::{api, assets, headers, live, origin, pages};
+use crate::{api, assets, headers, live, origin, pages, turn};
 use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
 use axum::http::{Method, StatusCode};
@@ -247,6 +247,7 @@ pub fn table_lines() -> Vec<RouteLine> {
 /// Everything that answers over HTTP.
 pub fn router(control: Control) -> Router {
     let site = Site::new(control);
+    let turns = turn::line();
     let routes = table().into_iter().fold(Router::new(), |router, Route { line, answer }| {
         let most = match line.path {
             path if BRINGS_PLAN.contains(&path) => PLAN_BODY_BYTES_MAX,
@@ -254,7 +255,8 @@ pub fn router(control: Control) -> Router {
             _ => BODY_BYTES_MAX,
         };
         let gate = Gate { site: site.clone(), who: line.who, surface: line.surface, body_bytes_max: most };
-        let answer = answer.layer(DefaultBodyLimit::max(most));
+        let answer =
+            answer.route_layer(from_fn_with_state(turns.clone(), turn::take)).layer(DefaultBodyLimit::max(most));
         router.route(line.path, answer.route_layer(from_fn_with_state(gate, admit)))
     });
     routes

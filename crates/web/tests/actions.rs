@@ -129,6 +129,8 @@ const TRIES: [Try; 14] = [
 struct Tries {
     scene: Scene,
     made: u64,
+    /// The latest request, which makes room for the next.
+    latest: Option<RequestId>,
     /// The latest link to the contact.
     link: String,
 }
@@ -140,7 +142,7 @@ impl Tries {
         let (bob, now) = (scene.actor("bob").await, scene.control.now());
         let day = Window::new(now, now.plus(86_400)).expect("a day");
         scene.control.delegate(&bob, "dell", day).await.expect("lent");
-        Tries { scene, made: 0, link: String::new() }
+        Tries { scene, made: 0, latest: None, link: String::new() }
     }
 
     /// A request of Alice's, unlike every other, at a stage.
@@ -150,7 +152,12 @@ impl Tries {
         let window = Window::new(now, now.plus(3_600 + self.made)).expect("an hour");
         let alice = self.scene.actor("alice").await;
         let wanted = Reservation::plain(self.scene.account("app@prod-db"), window, "a reason");
+        if let Some(latest) = self.latest.take() {
+            // Whatever became of it.
+            let _ = control.withdraw(&alice, latest).await;
+        }
         let id = control.reserve(&alice, wanted).await.expect("asked");
+        self.latest = Some(id);
         let at = |level| Position { track: 0, level, epoch: 0 };
         let approves = async |who: &str, level| {
             let actor: Actor = self.scene.actor(who).await;

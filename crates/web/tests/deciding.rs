@@ -308,7 +308,11 @@ async fn r12_the_page_offers_whom_to_ask() {
     assert_eq!(view["status"], "Pending", "{view}");
     let nobody = ask.replace("ask.bob", "ask.nobody");
     assert!(
-        scene.post(&format!("/access/{account}/reserve"), "alice", &nobody).await.text.contains("Nobody is called")
+        scene
+            .post(&format!("/access/{account}/reserve"), "alice", &nobody)
+            .await
+            .text
+            .contains("is nobody you can choose to ask")
     );
 }
 

@@ -96,7 +96,15 @@ async fn the_stream_follows_changes_and_ends_with_the_session() {
 #[tokio::test]
 async fn a_second_factor_counts_only_when_a_code_proves_it() {
     let scene = Scene::start().await;
-    let begun = scene.post("/profile/second-factor", "bob", "").await;
+    for without in ["", "password=", "password=incorrect+horse+battery"] {
+        let told = scene.post("/profile/second-factor", "bob", without).await;
+        assert_eq!(told.status, StatusCode::UNPROCESSABLE_ENTITY, "a session alone: {without}");
+        assert!(told.text.contains("This password is not right") && !told.text.contains("otpauth://"), "{}", told.text);
+    }
+    let by_api = scene.api(Method::POST, "/second-factor", "bob", r#"{"password":"incorrect horse battery"}"#).await;
+    assert_eq!(by_api.status, StatusCode::UNAUTHORIZED, "{}", by_api.text);
+    assert_eq!(scene.api(Method::POST, "/second-factor", "bob", "").await.status, StatusCode::BAD_REQUEST);
+    let begun = scene.post("/profile/second-factor", "bob", "password=correct+horse+battery").await;
     assert!(begun.text.contains("otpauth://") && begun.text.contains("id=\"secret\""), "{}", begun.text);
     let wrong = scene.post("/profile/second-factor/finish", "bob", "code=000+000").await;
     assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);

@@ -104,7 +104,7 @@ async fn r18_a_group_is_told_and_asked_nothing() {
     let control = &post.world.control;
     let position = control.request(&bob, request).await.expect("visible").position.expect("decidable").into();
     let refused = control.decide(&sam, request, position, Verdict::Approve, None, "").await;
-    assert!(matches!(refused, Err(Fault::Refused(_))), "{refused:?}");
+    assert!(matches!(refused, Err(Fault::NotFound)), "{refused:?}");
     assert_eq!(control.waiting_for(&sam), 0);
 
     post.world.decide(&bob, request, Verdict::Approve).await;

@@ -11,8 +11,8 @@ use crate::refusal::Refusal;
 use crate::ruling::{Asked, Ruling, rule};
 use crate::state::{GrantKind, Request, Status, remaining, same_target};
 use countersign_journal::{
-    Act, ChangePlan, Conditions, Event, Outcome, PersonFacts, RequestMade, RulingRecord, Run, Seconds, TargetFacts,
-    Terms, Window,
+    Act, ChangePlan, Conditions, Event, Outcome, PersonFacts, PersonId, RequestMade, RulingRecord, Run, Seconds,
+    TargetFacts, Terms, Window,
 };
 
 pub(super) fn ask(world: &World<'_>, ask: Ask) -> Result<Decision, Refusal> {
@@ -49,12 +49,24 @@ fn connect(
     database: Option<&str>,
     window: &Window,
 ) -> Result<Wanted, Refusal> {
-    let target = world.directory.target_facts(account, database).ok_or(Refusal::NoSuchTarget)?;
+    let (target, ruling) = reached(world, person, account, database)?;
     let window = remaining(window, world.now).ok_or(Refusal::NoPeriod)?;
-    let ruling = rule(&world.state.policy, person, &target, Asked::Connect);
     check_period(world, &window, &ruling.conditions)?;
     let terms = Terms { window, reset_after_use: ruling.conditions.reset_after_use };
     Ok(Wanted { target, act: Act::Connect, terms, ruling, plan: None })
+}
+
+/// The target, and what the rules say of a session on it. A target no rule speaks of for this person is none: they learn
+/// from no refusal that it is there.
+pub(super) fn reached(
+    world: &World<'_>,
+    person: &PersonFacts,
+    account: countersign_journal::AccountId,
+    database: Option<&str>,
+) -> Result<(TargetFacts, Ruling), Refusal> {
+    let target = world.directory.target_facts(account, database).ok_or(Refusal::NoSuchTarget)?;
+    let ruling = rule(&world.state.policy, person, &target, Asked::Connect);
+    if ruling.reasons.is_empty() { Err(Refusal::NoSuchTarget) } else { Ok((target, ruling)) }
 }
 
 /// A session with the statements to be run in it.
@@ -183,6 +195,23 @@ const TICKET_CHARS_MAX: usize = 64;
 /// What a ticket id may consist of: printable ASCII without space.
 const TICKET_CHARS: std::ops::RangeInclusive<char> = '!'..='~';
 
+/// Most requests of one person that wait at once, the statements held for them included.
+pub const PENDING_MAX: usize = 100;
+/// Most of these that bring a change plan, whose texts have up to 1 MiB each.
+pub const PENDING_PLANS_MAX: usize = 10;
+
+/// Whether one more request of a person may wait.
+fn room(world: &World<'_>, person: PersonId, with_plan: bool) -> Result<(), Refusal> {
+    let waiting = || world.state.waiting().filter(|r| r.person.id == person);
+    if waiting().count() >= PENDING_MAX {
+        return Err(Refusal::TooManyPending { most: PENDING_MAX, what: "requests" });
+    }
+    if with_plan && waiting().filter(|r| r.plan.is_some()).count() >= PENDING_PLANS_MAX {
+        return Err(Refusal::TooManyPending { most: PENDING_PLANS_MAX, what: "requests with a plan" });
+    }
+    Ok(())
+}
+
 /// The events of a new request: made, and then approved at once or its first levels opened.
 pub(super) fn make(world: &World<'_>, person: PersonFacts, wanted: Wanted, ask: &Ask) -> Result<Vec<Event>, Refusal> {
     if wanted.ruling.outcome == Outcome::Deny {
@@ -209,6 +238,9 @@ pub(super) fn make(world: &World<'_>, person: PersonFacts, wanted: Wanted, ask: 
     let mut opened = Vec::new();
     for (track, plan) in (0..).zip(&wanted.ruling.tracks).filter(|_| !automatic) {
         opened.push(level::first(world, At { request, track, level: 0, epoch: 0 }, plan, about)?);
+    }
+    if !opened.is_empty() {
+        room(world, person.id, wanted.plan.is_some())?;
     }
     let levels = wanted.ruling.tracks.iter().flat_map(|t| &t.levels);
     let approvers = || levels.flat_map(|l| able(world, &l.authority, about)).collect();

@@ -12,7 +12,7 @@ mod vote;
 mod who;
 
 pub use administer::{may_change, stays_changeable};
-pub use ask::is_ticket;
+pub use ask::{PENDING_MAX, PENDING_PLANS_MAX, is_ticket};
 pub use lend::DELEGATION_S_MAX;
 pub use level::can_escalate;
 pub use plan::covered;

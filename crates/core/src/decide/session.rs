@@ -1,12 +1,12 @@
 //! Using a grant (R50, R53, R54, R61): open, clear, ran, close.
 
 use super::World;
-use super::ask::{Wanted, make};
+use super::ask::{Wanted, make, reached};
 use crate::hours;
 use crate::input::{Answer, Ask, AskAct, Decision};
 use crate::planted::{self, Fault};
 use crate::refusal::Refusal;
-use crate::ruling::{Asked, Ruling, rule};
+use crate::ruling::Ruling;
 use crate::state::{Grant, GrantKind, GrantStage, Status};
 use countersign_journal::{
     AccountId, Act, Attempt, Digest, Event, GrantEnd, GrantId, Outcome, PersonId, RunOutcome, Seconds, SessionEnd,
@@ -27,8 +27,7 @@ pub(super) fn open(
     nonce: [u8; 32],
 ) -> Result<Decision, Refusal> {
     let facts = world.directory.person_facts(person).ok_or(Refusal::NobodyThere)?;
-    let target = world.directory.target_facts(account, database).ok_or(Refusal::NoSuchTarget)?;
-    let ruling = rule(&world.state.policy, &facts, &target, Asked::Connect);
+    let (target, ruling) = reached(world, &facts, account, database)?;
     if ruling.outcome == Outcome::Deny {
         return Err(Refusal::Denied { rules: ruling.denying() });
     }

@@ -100,7 +100,7 @@ fn r85_r82_r93_the_calendar_and_a_draft_are_read_from_a_terminal() {
         has(&days, line);
     }
     refused(&world, "alice", "calendar prod-db --days 32", "a calendar shows 1 to 31");
-    refused(&world, "dora", "calendar prod-db", "there is no such thing here");
+    refused(&world, "dora", "calendar prod-db", "no rule allows this to you");
 
     let draft = tempfile::NamedTempFile::new().expect("a file");
     let file = world.file(&[CONNECT_APPROVED]).replace("outcome = \"approve\"", "outcome = \"justify\"");

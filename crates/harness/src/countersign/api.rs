@@ -46,11 +46,17 @@ pub struct Api {
     agent: Agent,
     address: String,
     token: String,
+    password: String,
 }
 
 impl Api {
     pub(super) fn sign_in(address: &str, ca_pem: &str, handle: &str, password: &str) -> Result<Self, HarnessError> {
-        let api = Self { agent: agent(ca_pem)?, address: address.to_owned(), token: String::new() };
+        let api = Self {
+            agent: agent(ca_pem)?,
+            address: address.to_owned(),
+            token: String::new(),
+            password: password.to_owned(),
+        };
         let opened = api.post("/session", &json!({ "handle": handle, "password": password }))?.success()?;
         let token = opened["token"].as_str().unwrap_or_default().to_owned();
         Ok(Self { token, ..api })
@@ -61,7 +67,7 @@ impl Api {
     /// # Errors
     /// [`HarnessError::Failed`] with what the server says.
     pub fn use_second_factor(&self) -> Result<(), HarnessError> {
-        let begun = self.post("/second-factor", &Value::Null)?.success()?;
+        let begun = self.post("/second-factor", &json!({ "password": self.password }))?.success()?;
         let secret = begun["secret"].as_str().unwrap_or_default();
         let code = |later: u64| authenticator_code(secret, later);
         self.post("/second-factor/finish", &json!({ "code": code(0)? }))?.success()?;

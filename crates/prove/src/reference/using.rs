@@ -7,6 +7,9 @@ use countersign_journal::{AccountId, Attempt, GrantId, Level, PersonId, RequestI
 /// How long an access that is simply allowed lasts, in seconds.
 const ALLOWED_S: u64 = 8 * 3600;
 
+/// How many requests of one person may wait at once.
+const WAITING_MAX: usize = 100;
+
 impl Reference {
     fn lives(&self, grant: usize, now: Timestamp) -> bool {
         let granted = &self.grants[grant];
@@ -78,6 +81,8 @@ impl Reference {
         };
         let lines: Vec<Line> = tracks.into_iter().map(begun).collect();
         let none = lines.is_empty();
+        let theirs = self.requests.iter().filter(|r| r.who == who && r.status == Status::Pending).count();
+        (none || theirs < WAITING_MAX).then_some(())?;
         self.requests.push(Asked {
             who,
             account,

@@ -1,6 +1,6 @@
 //! What one may reach, what asking for it would mean, and tokens to connect with.
 
-use super::{Answer, Body, Params, account};
+use super::{Answer, Body, Params};
 use crate::guard::Signed;
 use crate::reader::rfc3339;
 use crate::site::Site;
@@ -24,7 +24,7 @@ pub(crate) async fn list(State(site): State<Site>, signed: Signed) -> Json<Vec<A
 
 /// `GET /access/{target}/preview`
 pub(crate) async fn preview(State(site): State<Site>, signed: Signed, Path(target): Path<String>) -> Answer<Preview> {
-    Ok(Json(site.control.preview_connect(&signed.actor, account(&site, &target)?)?))
+    Ok(Json(site.control.preview_connect(&signed.actor, site.control.account_for(&signed.actor, &target)?)?))
 }
 
 #[derive(Deserialize)]
@@ -51,7 +51,7 @@ pub(crate) async fn calendar(
         Some(text) => moment(text)?,
     };
     let window = Window::new(from, from.plus(days * 86_400)).ok_or(Fault::Refused(Refusal::NoPeriod))?;
-    Ok(Json(site.control.calendar(&signed.actor, account(&site, &target)?, window).await?))
+    Ok(Json(site.control.calendar(&signed.actor, site.control.account_for(&signed.actor, &target)?, window).await?))
 }
 
 /// A moment, or the start of a day in UTC.
@@ -71,6 +71,6 @@ pub(crate) struct TokenFor {
 
 /// `POST /tokens`
 pub(crate) async fn token(State(site): State<Site>, signed: Signed, Body(wanted): Body<TokenFor>) -> Answer<TokenView> {
-    let account = account(&site, &wanted.target)?;
+    let account = site.control.account_for(&signed.actor, &wanted.target)?;
     Ok(Json(site.control.issue_token(&signed.actor, account, &wanted.reason).await?))
 }

@@ -16,7 +16,7 @@ use axum::http::header;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use countersign_control::Fault;
-use countersign_journal::{AccountId, RequestId, SessionId};
+use countersign_journal::{RequestId, SessionId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -72,9 +72,4 @@ pub(crate) fn request_id(text: &str) -> Result<RequestId, Fault> {
 /// A session's number in a path.
 pub(crate) fn session_id(text: &str) -> Result<SessionId, Fault> {
     text.parse().map(SessionId).map_err(|_| Fault::NotFound)
-}
-
-/// The account behind `account@device` or `device`.
-pub(crate) fn account(site: &Site, label: &str) -> Result<AccountId, Fault> {
-    site.control.account_by_label(label.trim()).ok_or(Fault::Refused(countersign_core::Refusal::NoSuchTarget))
 }

@@ -1,6 +1,6 @@
 //! Policy as a file, why things are as they are, and people.
 
-use super::{Answer, Params, account, request_id};
+use super::{Answer, Params, request_id};
 use crate::fault::ApiFault;
 use crate::guard::Signed;
 use crate::routes::POLICY_BYTES_MAX;
@@ -102,7 +102,7 @@ pub(crate) async fn explain(
 ) -> Answer<Explanation> {
     let person = params.person.as_deref().filter(|p| !p.is_empty()).unwrap_or(&signed.actor.handle);
     let facts = params.sql.as_deref().filter(|s| !s.trim().is_empty()).map(sql::facts);
-    let account = account(&site, &params.target)?;
+    let account = site.control.account_for(&signed.actor, &params.target)?;
     Ok(Json(site.control.explain(&signed.actor, person, account, facts.as_ref())?))
 }
 

@@ -1,6 +1,6 @@
 //! Asking, looking and deciding.
 
-use super::{Answer, Body, Params, account, request_id};
+use super::{Answer, Body, Params, request_id};
 use crate::guard::Signed;
 use crate::period::changed;
 use crate::reader::rfc3339;
@@ -39,7 +39,7 @@ pub(crate) struct Wanted {
 
 /// `POST /requests`
 pub(crate) async fn ask(State(site): State<Site>, signed: Signed, Body(wanted): Body<Wanted>) -> Answer<RequestView> {
-    let account = account(&site, &wanted.target)?;
+    let account = site.control.account_for(&signed.actor, &wanted.target)?;
     let window = window_of(&wanted, site.control.now())?;
     let database = wanted.database.as_deref().map(str::trim).filter(|d| !d.is_empty()).map(str::to_owned);
     let Wanted { reason, choice, ticket, ask_whom, plan, in_order, .. } = wanted;

@@ -73,9 +73,19 @@ pub(crate) struct SecondFactor {
     uri: String,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Password {
+    password: String,
+}
+
 /// `POST /second-factor`: a new secret, shown once; it counts once a code proves that it was kept.
-pub(crate) async fn begin(State(site): State<Site>, signed: Signed) -> Answer<SecondFactor> {
-    let setup = site.control.begin_second_factor(&signed.actor).await?;
+pub(crate) async fn begin(
+    State(site): State<Site>,
+    signed: Signed,
+    Body(given): Body<Password>,
+) -> Answer<SecondFactor> {
+    let setup = site.control.begin_second_factor(&signed.actor, given.password.into()).await?;
     let (secret, uri) = (setup.secret.expose_secret().to_owned(), setup.uri.expose_secret().to_owned());
     Ok(Json(SecondFactor { secret, uri }))
 }

@@ -193,7 +193,8 @@ impl DoneParams {
 
 /// A rendered page.
 pub(crate) fn page(status: StatusCode, template: &impl Template) -> Page {
-    let html = aside(|| template.render()).map_err(|e| Fault::trouble(format!("a page could not be made: {e}")))?;
+    let html = aside(|| template.render().map(|page| crate::draw::seen(&page)))
+        .map_err(|e| Fault::trouble(format!("a page could not be made: {e}")))?;
     Ok((status, Html(html)).into_response())
 }
 

@@ -56,10 +56,12 @@ fn render(visit: &Visit, shown: Shown) -> Page {
     page(status, &ProfilePage { shell, reader: &visit.reader, actor: visit.actor(), setup, confirm, finishing })
 }
 
-fn failed(fault: &Fault) -> Shown {
+/// A code that does not count.
+const WRONG_CODE: &str = "This code is not right, or was used already. Wait for the next one and enter it.";
+
+fn failed(fault: &Fault, wrong: &str) -> Shown {
     if matches!(fault, Fault::SignIn(SignInRefusal::Wrong)) {
-        let text = "This code is not right, or was used already. Wait for the next one and enter it.";
-        let notice = Notice { tone: "bad", icon: "triangle-alert", text: text.into() };
+        let notice = Notice { tone: "bad", icon: "triangle-alert", text: wrong.into() };
         return Shown { status: StatusCode::UNPROCESSABLE_ENTITY, notice: Some(notice), ..PLAIN };
     }
     Shown { status: status_of(fault).0, notice: Some(Notice::bad(fault)), ..PLAIN }
@@ -71,11 +73,17 @@ pub(crate) async fn show(visit: Visit, Query(params): Query<ShowParams>) -> Page
     render(&visit, Shown { notice: params.done.notice(), confirm, ..PLAIN })
 }
 
+#[derive(Deserialize)]
+pub(crate) struct PasswordForm {
+    #[serde(default)]
+    password: String,
+}
+
 /// `POST /profile/second-factor`: a new secret, shown once; it counts once a code proves that it was kept.
-pub(crate) async fn begin(visit: Visit) -> Page {
-    match visit.site.control.begin_second_factor(visit.actor()).await {
+pub(crate) async fn begin(visit: Visit, Form(form): Form<PasswordForm>) -> Page {
+    match visit.site.control.begin_second_factor(visit.actor(), form.password.into()).await {
         Ok(setup) => render(&visit, Shown { setup: Some(setup), finishing: true, ..PLAIN }),
-        Err(fault) => render(&visit, failed(&fault)),
+        Err(fault) => render(&visit, failed(&fault, "This password is not right. Enter the one you sign in with.")),
     }
 }
 
@@ -96,7 +104,7 @@ impl CodeForm {
 pub(crate) async fn finish(visit: Visit, Form(form): Form<CodeForm>) -> Page {
     match visit.site.control.finish_second_factor(visit.actor(), &form.code()).await {
         Ok(()) => see("/profile?done=factor"),
-        Err(fault) => render(&visit, Shown { finishing: true, ..failed(&fault) }),
+        Err(fault) => render(&visit, Shown { finishing: true, ..failed(&fault, WRONG_CODE) }),
     }
 }
 
@@ -105,6 +113,6 @@ pub(crate) async fn confirm(visit: Visit, Form(form): Form<CodeForm>) -> Page {
     let next = local_path(&form.next);
     match visit.site.control.confirm_second_factor(&visit.signed.credential, &form.code()).await {
         Ok(()) => see(&format!("{}?done=confirmed", next.split('?').next().unwrap_or("/"))),
-        Err(fault) => render(&visit, Shown { confirm: Some(next.to_owned()), ..failed(&fault) }),
+        Err(fault) => render(&visit, Shown { confirm: Some(next.to_owned()), ..failed(&fault, WRONG_CODE) }),
     }
 }

@@ -9,7 +9,6 @@ use axum::extract::Query;
 use axum::http::StatusCode;
 use countersign_control::Fault;
 use countersign_control::view::Explanation;
-use countersign_core::Refusal;
 use countersign_inspect::sql;
 use countersign_journal::{Outcome, Seconds};
 use serde::Deserialize;
@@ -72,7 +71,7 @@ pub(crate) async fn explain(visit: Visit, Query(mut params): Query<WhyParams>) -
 
 fn answer(visit: &Visit, params: &WhyParams, target: &str) -> Result<Explanation, Fault> {
     let control = &visit.site.control;
-    let account = control.account_by_label(target).ok_or(Fault::Refused(Refusal::NoSuchTarget))?;
+    let account = control.account_for(visit.actor(), target)?;
     let facts = Some(params.sql.as_str()).filter(|s| !s.trim().is_empty()).map(sql::facts);
     control.explain(visit.actor(), params.person.trim(), account, facts.as_ref())
 }
