@@ -90,6 +90,20 @@ async fn a_step_that_failed_or_was_taken_back_ends_the_plan() {
         held(&world, &mut other, &[query(SECOND)]).await;
         assert_eq!(visits(&world), "0", "{before:?}");
     }
+    // The end of a transaction inside an open batch, of which the target says nothing more before its Sync.
+    let world = World::start().await;
+    approved(&world, &[FIRST, SECOND], StepOrder::Listed).await;
+    let mut alice = world.raw(&world.alice).await;
+    runs(&mut alice, "BEGIN", "BEGIN").await;
+    runs(&mut alice, FIRST, "UPDATE 1").await;
+    let back = [parse("", "ROLLBACK"), bind_to("", "", &[]), execute(""), flush()].concat();
+    alice.push(&back).await;
+    for answer in [b'1', b'2', b'C'] {
+        assert_eq!(alice.next().await.0, answer);
+    }
+    held(&world, &mut alice, &[parse("", SECOND), bind_to("", "", &[]), execute(""), sync()]).await;
+    assert_eq!(visits(&world), "0");
+
     let world = World::start().await;
     approved(&world, &[FIRST, SECOND], StepOrder::Any).await;
     let mut alice = world.raw(&world.alice).await;

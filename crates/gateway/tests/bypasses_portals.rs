@@ -10,6 +10,10 @@ const UNHARMED: &str = "SELECT count(*) FROM customers WHERE visits = 0";
 const TWO_FACED: &str =
     "WITH a AS (SELECT '\\' || '), b AS (UPDATE customers SET visits = 99 RETURNING 1) SELECT 1 /*') SELECT 1 --*/";
 
+/// Nothing is held.
+const NO_RULES: &str = "[[rule]]\nname = \"developers connect\"\nact = \"connect\"\noutcome = \"allow\"\n\
+                        groups = [\"developers\"]\n";
+
 /// `v` is a harmless table under `search_path` a, and leads to customers under b; `t` the same for what is no query.
 async fn world() -> World {
     let world = World::start().await;
@@ -60,9 +64,7 @@ async fn names_of_a_command_mean_at_execute_what_was_judged() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_name_given_under_other_rules_stands_for_nothing() {
     let world = world().await;
-    let none = "[[rule]]\nname = \"developers connect\"\nact = \"connect\"\noutcome = \"allow\"\n\
-                groups = [\"developers\"]\n";
-    world.control.propose(&world.ada, &world.file(none), "", None).await.expect("applied");
+    world.control.propose(&world.ada, &world.file(NO_RULES), "", None).await.expect("applied");
     let mut alice = world.raw(&world.alice).await;
     alice.send(&[parse("s", "BEGIN"), sync()]).await;
     assert_eq!(alice.answer().await, ["1", "Z I"]);
@@ -74,6 +76,24 @@ async fn a_name_given_under_other_rules_stands_for_nothing() {
     alice.push(&[bind_to("", "s", &[]), execute(""), sync()].concat()).await;
     assert_eq!(alice.verdict().await, "held");
     assert_eq!(world.truth(UNHARMED), "10");
+}
+
+/// A batch that is open when the rules change may have set how text is read, of which the target says nothing before its end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_open_over_a_change_of_rules_hides_no_setting() {
+    let world = world().await;
+    world.control.propose(&world.ada, &world.file(NO_RULES), "", None).await.expect("applied");
+    let mut alice = world.raw(&world.alice).await;
+    let off = "SET standard_conforming_strings = off";
+    alice.send(&[parse("", off), bind_to("", "", &[]), execute(""), flush()]).await;
+    for answer in [b'1', b'2', b'C'] {
+        assert_eq!(alice.next().await.0, answer);
+    }
+    world.control.propose(&world.ada, &world.file(RULES), "", None).await.expect("applied");
+    alice.push(&[parse("s", TWO_FACED), parse("", "SELECT nothing"), sync()].concat()).await;
+    alice.push(&[bind_to("", "s", &[]), execute(""), sync()].concat()).await;
+    let seen = all(&mut alice).await;
+    assert_eq!(world.truth(UNHARMED), "10", "{seen:?}");
 }
 
 /// A held unit runs nothing that its approver does not see.
@@ -228,9 +248,7 @@ async fn a_bind_that_failed_leaves_its_portal_what_it_was() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_portal_made_under_other_rules_does_not_run_under_these() {
     let world = world().await;
-    let none = "[[rule]]\nname = \"developers connect\"\nact = \"connect\"\noutcome = \"allow\"\n\
-                groups = [\"developers\"]\n";
-    world.control.propose(&world.ada, &world.file(none), "", None).await.expect("applied");
+    world.control.propose(&world.ada, &world.file(NO_RULES), "", None).await.expect("applied");
     let mut alice = world.raw(&world.alice).await;
     alice.send(&[query("BEGIN")]).await;
     alice.answer().await;

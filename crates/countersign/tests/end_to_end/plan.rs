@@ -32,7 +32,11 @@ fn r61_a_plan_of_five_statements_runs_without_further_approval() {
     has(&said(&world, "alice", &ask), "run 5 planned statements");
     let request = number(&world.get("alice", "/requests")[0]["id"]);
     let card = said(&world, "dora", &["show", &request.to_string()]);
-    for line in ["5 statements, once each, in this order", "-- moved; see the ticket", "touches delete customers"] {
+    for line in [
+        "5 statements, once each, in this order",
+        "-- moved; see the ticket",
+        "touches select customers, delete customers",
+    ] {
         has(&card, line);
     }
     // The manager lets her in, and the database team has to approve what it would have to approve one by one.

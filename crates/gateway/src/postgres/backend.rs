@@ -49,8 +49,8 @@ pub(super) struct Backend {
     pub(super) errored: bool,
     /// Released units that completed in a transaction whose end is not known yet.
     open: Vec<Release>,
-    /// Whether something in it was taken back, or an error will take all of it back.
-    rolled_back: bool,
+    /// Whether an error will take all of it back.
+    failing: bool,
 }
 
 impl Backend {
@@ -150,13 +150,17 @@ impl Backend {
         Ok(if to == For::Us { Fate::Keep } else { Fate::Forward })
     }
 
-    /// The target is ready, and no error stands: what was taken back is known, and at its end that the rest stays.
+    /// The target is ready, and no error stands: an implicit transaction that failed is over, and so is one that did not.
     fn transaction_moves(&mut self, ended: bool) {
-        if std::mem::take(&mut self.rolled_back) {
-            self.happened.extend(self.open.drain(..).map(Happened::TakenBack));
+        if std::mem::take(&mut self.failing) {
+            self.taken_back();
         } else if ended {
             self.open.clear();
         }
+    }
+
+    fn taken_back(&mut self) {
+        self.happened.extend(self.open.drain(..).map(Happened::TakenBack));
     }
 
     fn error(&mut self, body: &[u8], to: For, pipeline: &mut Pipeline) -> Fate {
@@ -165,7 +169,7 @@ impl Backend {
         let simple = matches!(pipeline.front(), Some(Owed { what: Expect::Query(_), .. }));
         let unanswered = pipeline.errored();
         self.errored |= to != For::Us;
-        self.rolled_back = true;
+        self.failing = true;
         if simple {
             self.failure = Some(code.clone());
         }
@@ -192,7 +196,12 @@ impl Backend {
         let tag = String::from_utf8_lossy(body.strip_suffix(b"\0").unwrap_or(body)).into_owned();
         let rows = tag.rsplit(' ').next().and_then(|n| n.parse::<u64>().ok()).unwrap_or(0);
         self.rows = self.rows.saturating_add(rows);
-        self.rolled_back |= tag == "ROLLBACK";
+        match tag.as_str() {
+            "COMMIT" => self.open.clear(),
+            // Also that of a COMMIT that failed, and of a part of a transaction.
+            "ROLLBACK" => self.taken_back(),
+            _ => {}
+        }
         if let Some(number) = front.and_then(|o| number(&o.what)) {
             self.happened.push(Happened::Finished(number, tag));
         }

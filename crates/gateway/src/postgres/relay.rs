@@ -475,7 +475,8 @@ impl Relay {
             self.pipeline.forget_statements();
             self.memory.forget_meanings();
             self.unsettled = true;
-            if !self.pipeline.is_idle() {
+            // What ran since the last Sync may have changed how text is read, and nobody says so before the next.
+            if !self.pipeline.is_idle() || self.pipeline.has_executed() {
                 self.pipeline.reading_may_change(Resets::Anything);
             }
         }
