@@ -236,7 +236,7 @@ async fn an_approval_rests_on_columns_defaults_keys_policies_and_settings() {
             "SELECT 1 @@@@ 2",
             "CREATE OR REPLACE FUNCTION wipe(int, int) RETURNS int LANGUAGE sql AS 'SELECT public.wipe()'",
         ),
-        ("SELECT 5::calm", "ALTER DOMAIN calm ADD CHECK (checked(VALUE))"),
+        ("UPDATE customers SET visits = 5::calm", "ALTER DOMAIN calm ADD CHECK (checked(VALUE))"),
     ] {
         world.truth("DO $$ BEGIN CREATE DOMAIN calm AS int; EXCEPTION WHEN duplicate_object THEN NULL; END $$");
         let mut alice = world.raw(&world.alice).await;

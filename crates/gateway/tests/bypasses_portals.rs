@@ -4,7 +4,7 @@
 mod support;
 
 use countersign_journal::Verdict;
-use support::{RULES, Raw, World, bind_to, close, execute, flush, parse, query, sync};
+use support::{RULES, Raw, World, bind_to, close, execute, flush, is_stopped, parse, query, sync};
 
 const UNHARMED: &str = "SELECT count(*) FROM customers WHERE visits = 0";
 const TWO_FACED: &str =
@@ -94,6 +94,24 @@ async fn a_batch_open_over_a_change_of_rules_hides_no_setting() {
     alice.push(&[bind_to("", "s", &[]), execute(""), sync()].concat()).await;
     let seen = all(&mut alice).await;
     assert_eq!(world.truth(UNHARMED), "10", "{seen:?}");
+}
+
+/// What a cursor made before a rule would deliver was read by nobody, whatever its text says under today's settings.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cursor_declared_under_other_rules_is_held() {
+    let world = world().await;
+    world.control.propose(&world.ada, &world.file(NO_RULES), "", None).await.expect("applied");
+    let mut alice = world.raw(&world.alice).await;
+    for sql in ["BEGIN", "DECLARE c CURSOR WITH HOLD FOR SELECT * FROM customers", "COMMIT"] {
+        alice.send(&[query(sql)]).await;
+        alice.answer().await;
+    }
+    world.control.propose(&world.ada, &world.file(RULES), "", None).await.expect("applied");
+    for sql in ["BEGIN", "DECLARE d CURSOR FOR SELECT * FROM customers", "FETCH 1 FROM d", "SET LOCAL search_path = a"]
+    {
+        assert!(!is_stopped(&alice.one(sql).await), "{sql}");
+    }
+    assert_eq!(alice.one("FETCH 1 FROM c").await, "held");
 }
 
 /// A held unit runs nothing that its approver does not see.

@@ -4,7 +4,7 @@
 mod support;
 
 use countersign_journal::Verdict;
-use support::{RULES, World, query};
+use support::{RULES, World, is_stopped, query};
 
 /// What a table's owner keeps in the schema, each kind of it reaching code by another way.
 const STORED: &str = "CREATE FUNCTION wipe(int) RETURNS int LANGUAGE sql AS 'UPDATE public.customers SET visits = 99 RETURNING 1'; \
@@ -91,7 +91,12 @@ async fn what_stored_expressions_reach_is_seen() {
         "SELECT * FROM ruled",
         "SELECT count(*) FROM information_schema.columns",
         "SELECT count(*) FROM pg_settings",
-        "CREATE TEMP TABLE made (m mood, x full_text)",
+        "CREATE TEMP TABLE made (m mood, x full_text, y jsonb DEFAULT '{}')",
+        "SELECT 'good'::mood, CAST('bad' AS mood), '{good}'::mood[]",
+        "SELECT p.mood, p.full_text, p.plain FROM (SELECT 1 AS mood, 2 AS full_text, 3 AS plain) p",
+        "SET standard_conforming_strings = on",
+        "SET client_encoding TO 'UTF8'",
+        "SET NAMES 'utf8'",
     ] {
         assert!(alice.one(sql).await.ends_with(", Z I"), "{sql} is nothing special");
     }
@@ -155,7 +160,22 @@ async fn keys_and_sequences_are_part_of_their_table() {
          CREATE TABLE plain (k serial); ALTER TABLE plain OWNER TO \"{owner}\""
     ));
     world.none_harms(&[&["ALTER SEQUENCE customers_no_seq RESTART WITH 1"], &["DROP SEQUENCE customers_no_seq"]]).await;
+    world.truth(&format!(
+        "CREATE TABLE borrows (k int DEFAULT nextval('customers_no_seq')); ALTER TABLE borrows OWNER TO \"{owner}\"; \
+         CREATE TABLE main (id int PRIMARY KEY, x int); CREATE TABLE hangs (id int REFERENCES main ON UPDATE CASCADE); \
+         ALTER TABLE customers ADD hung int REFERENCES main ON DELETE CASCADE; \
+         ALTER TABLE main OWNER TO \"{owner}\"; ALTER TABLE hangs OWNER TO \"{owner}\""
+    ));
+    world.none_harms(&[&["INSERT INTO borrows DEFAULT VALUES"], &["DELETE FROM main"]]).await;
     let mut alice = world.raw(&world.alice).await;
+    for sql in [
+        "UPDATE main SET x = 1",
+        "COMMENT ON TABLE main IS 'x'",
+        "CREATE INDEX ON main (x)",
+        "INSERT INTO main VALUES (1)",
+    ] {
+        assert!(!is_stopped(&alice.one(sql).await), "{sql} is not carried on");
+    }
     assert_eq!(alice.one("ALTER SEQUENCE plain_k_seq RESTART WITH 1").await, "ALTER SEQUENCE, Z I");
 }
 
@@ -175,4 +195,23 @@ async fn the_servers_own_tables_are_no_way() {
     }
     world.none_harms(&[&[&format!("SELECT * FROM {toast}")]]).await;
     assert_eq!(world.raw(&world.alice).await.one("SELECT count(*) FROM pg_class").await, "SELECT 1, Z I");
+}
+
+/// What the server's own extensions bring stands in for nothing: only its administrator makes functions in C.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn extensions_of_the_server_hold_up_nobody() {
+    let world = World::start().await;
+    world.truth("CREATE EXTENSION hstore; CREATE EXTENSION citext; CREATE EXTENSION pgcrypto; CREATE TABLE words (w citext, h hstore)");
+    world.truth("INSERT INTO words VALUES ('A', 'a=>1'); GRANT ALL ON words TO PUBLIC");
+    let mut alice = world.raw(&world.alice).await;
+    for sql in [
+        "SELECT * FROM customers WHERE name = 'x' AND id - 1 > 0 AND name || 'y' <> 'z'",
+        "SELECT max(w), min(w), h -> 'a' FROM words WHERE w = 'a' GROUP BY h",
+        "SELECT max(name), gen_random_uuid() FROM customers",
+    ] {
+        assert!(!is_stopped(&alice.one(sql).await), "{sql}");
+    }
+    world.truth("CREATE FUNCTION same(text, text) RETURNS bool LANGUAGE sql AS 'SELECT true'");
+    world.truth("CREATE OPERATOR public.<-> (FUNCTION = same, LEFTARG = text, RIGHTARG = text)");
+    assert!(is_stopped(&world.raw(&world.alice).await.one("SELECT 'a' <-> 'b'").await));
 }

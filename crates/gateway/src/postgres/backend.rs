@@ -198,8 +198,8 @@ impl Backend {
         self.rows = self.rows.saturating_add(rows);
         match tag.as_str() {
             "COMMIT" => self.open.clear(),
-            // Also that of a COMMIT that failed, and of a part of a transaction.
-            "ROLLBACK" => self.taken_back(),
+            // Also that of a COMMIT that failed, and of a part of a transaction. What is prepared may still be.
+            "ROLLBACK" | "PREPARE TRANSACTION" => self.taken_back(),
             _ => {}
         }
         if let Some(number) = front.and_then(|o| number(&o.what)) {

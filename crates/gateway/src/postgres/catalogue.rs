@@ -7,7 +7,7 @@ use super::message::put;
 use bytes::{BufMut, BytesMut};
 use countersign_inspect::sql::is_pure_function;
 use countersign_journal::{ActionFacts, Name, RelationUse, StatementFacts, StatementKind};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::LazyLock;
 
 /// Settings that change what a text means or does, in the order of [`SETTINGS`]'s columns.
@@ -231,6 +231,8 @@ pub(super) struct Answers {
     own: Vec<String>,
     /// What each name means, by its place in the question.
     resolved: HashMap<usize, Name>,
+    /// Names of views.
+    views: HashSet<usize>,
     /// What each name leads to, by its place in the question, and along what.
     reached: HashMap<usize, Vec<(Name, Along)>>,
     /// The texts of cursors that are moved or stood on.
@@ -243,29 +245,40 @@ pub(super) struct Answers {
 enum Along {
     /// Another name for it, or for a part of it.
     Names,
-    /// A key that follows changes.
-    Changes,
+    /// A key that follows updates only.
+    Updates,
     /// A key that follows deletions only.
     Deletions,
+    /// Keys that follow both.
+    Changes,
 }
 
 impl Along {
     fn read(word: &str) -> Option<Along> {
         Some(match word {
             "" => Along::Names,
-            "changes" => Along::Changes,
+            "updates" => Along::Updates,
             "deletions" => Along::Deletions,
+            "changes" => Along::Changes,
             _ => return None,
         })
     }
 
     /// Whether what is done to the one is done to the other.
     fn carry(self, kind: StatementKind) -> bool {
-        use StatementKind::{CopyOut, Insert, Select, Update};
+        use StatementKind::{
+            Alter, CopyIn, CopyOut, Create, Delete, Drop, Explain, Grant, Insert, Lock, Maintain, Select, Truncate,
+            Update,
+        };
+        let no_key = matches!(
+            kind,
+            Select | CopyOut | CopyIn | Insert | Alter | Create | Drop | Explain | Grant | Lock | Maintain
+        );
         match self {
             Along::Names => true,
-            Along::Changes => !matches!(kind, Select | CopyOut),
-            Along::Deletions => !matches!(kind, Select | CopyOut | Insert | Update),
+            Along::Updates => !no_key && !matches!(kind, Delete | Truncate),
+            Along::Deletions => !no_key && kind != Update,
+            Along::Changes => !no_key,
         }
     }
 }
@@ -285,6 +298,7 @@ impl Answers {
             objects: Vec::new(),
             own: Vec::new(),
             resolved: HashMap::new(),
+            views: HashSet::new(),
             reached: HashMap::new(),
             cursors: Vec::new(),
         };
@@ -298,7 +312,13 @@ impl Answers {
 
     fn row(&mut self, kind: &str, what: &str, name: Name, detail: String) -> Option<()> {
         match kind {
-            "name" => drop(self.resolved.entry(what.parse().ok()?).or_insert(name)),
+            "name" => {
+                let at = what.parse().ok()?;
+                if detail == "v" {
+                    self.views.insert(at);
+                }
+                self.resolved.entry(at).or_insert(name);
+            }
             "reach" => self.reached.entry(what.parse().ok()?).or_default().push((name, Along::read(&detail)?)),
             "own" => self.own.push(name.name),
             "own function" => self.own_function(what, &name),
@@ -326,6 +346,9 @@ impl Answers {
                     }
                     "catalogue" => {
                         self.doubts.insert(format!("changes {name}, which the server itself goes by"));
+                    }
+                    "own type" => {
+                        self.doubts.insert(format!("converts to {name}, whose effects are not known"));
                     }
                     "statistics" => {
                         self.doubts.insert(format!("a view reads {name}, which holds values of any table"));
@@ -366,7 +389,11 @@ impl Answers {
                 let meant = self.resolved.get(&at).unwrap_or(&used.relation).clone();
                 uses.insert(RelationUse { kind: used.kind, relation: meant });
                 let reached = self.reached.get(&at).into_iter().flatten().filter(|(_, along)| along.carry(used.kind));
-                uses.extend(reached.map(|(name, _)| RelationUse { kind: used.kind, relation: name.clone() }));
+                // Changing a view reads what its query reads, besides what it changes.
+                let reads = self.views.contains(&at).then_some(StatementKind::Select);
+                for kind in std::iter::once(used.kind).chain(reads) {
+                    uses.extend(reached.clone().map(|(name, _)| RelationUse { kind, relation: name.clone() }));
+                }
             }
             statement.relations = uses;
         }

@@ -13,30 +13,37 @@ WITH RECURSIVE asked AS MATERIALIZED (
 ), wanted AS MATERIALIZED (
   SELECT w.ord, w.w, pg_catalog.to_regclass(CASE WHEN w.s = '' THEN pg_catalog.quote_ident(w.n)
     ELSE pg_catalog.quote_ident(w.s) || '.' || pg_catalog.quote_ident(w.n) END)::pg_catalog.oid AS oid FROM asked w
--- Follows views, inheritance, indexes and the sequences of columns to their tables and, for writes, cascading keys (marked, and where they follow deletions
--- only; a partition's follow an UPDATE too, which deletes the row it moves to another). An unqualified name also reaches
+-- Follows views, inheritance, indexes and the sequences of columns to their tables and, for writes, defaults to sequences,
+-- and cascading keys (marked by what they follow; those of a partition follow an UPDATE too, which deletes the row it moves
+-- to another). An unqualified name also reaches
 -- every relation of that name along the search path: which of them the target means can change by an object made or
 -- dropped between our question and its own look.
-), reach(ord, w, oid, del, key) AS (
-  (SELECT ord, w, oid, false, false FROM wanted WHERE oid IS NOT NULL
-   UNION SELECT w.ord, w.w, c.oid, false, false FROM asked w
+), reach(ord, w, oid, along) AS (
+  (SELECT ord, w, oid, '' FROM wanted WHERE oid IS NOT NULL
+   UNION SELECT w.ord, w.w, c.oid, '' FROM asked w
     JOIN pg_catalog.pg_class c ON c.relname = w.n::pg_catalog.name
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE w.s = '' AND n.nspname = ANY (pg_catalog.current_schemas(true)))
-  UNION SELECT r.ord, r.w, x.oid, r.del OR x.del, r.key OR x.key FROM reach r CROSS JOIN LATERAL (
-    SELECT d.refobjid AS oid, false AS del, false AS key FROM pg_catalog.pg_rewrite w JOIN pg_catalog.pg_depend d
+  UNION SELECT r.ord, r.w, x.oid, CASE WHEN r.along = '' OR r.along = x.along THEN x.along WHEN x.along = '' THEN r.along ELSE 'changes' END FROM reach r CROSS JOIN LATERAL (
+    SELECT d.refobjid AS oid, '' AS along FROM pg_catalog.pg_rewrite w JOIN pg_catalog.pg_depend d
       ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = w.oid
       AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid <> r.oid WHERE w.ev_class = r.oid
-    UNION ALL SELECT i.inhrelid, false, false FROM pg_catalog.pg_inherits i WHERE i.inhparent = r.oid
-    UNION ALL SELECT i.inhparent, false, false FROM pg_catalog.pg_inherits i WHERE i.inhrelid = r.oid
-    UNION ALL SELECT i.indrelid, false, false FROM pg_catalog.pg_index i WHERE i.indexrelid = r.oid
-    UNION ALL SELECT d.refobjid, false, false FROM pg_catalog.pg_class s JOIN pg_catalog.pg_depend d
+    UNION ALL SELECT i.inhrelid, '' FROM pg_catalog.pg_inherits i WHERE i.inhparent = r.oid
+    UNION ALL SELECT i.inhparent, '' FROM pg_catalog.pg_inherits i WHERE i.inhrelid = r.oid
+    UNION ALL SELECT i.indrelid, '' FROM pg_catalog.pg_index i WHERE i.indexrelid = r.oid
+    UNION ALL SELECT d.refobjid, '' FROM pg_catalog.pg_class s JOIN pg_catalog.pg_depend d
       ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = s.oid
       AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype = ANY (ARRAY['a', 'i']::pg_catalog."char"[])
       WHERE s.oid = r.oid AND s.relkind = 'S'
-    UNION ALL SELECT c.conrelid, NOT (c.confupdtype = ANY (ARRAY['c', 'n', 'd']::pg_catalog."char"[]) OR t.relispartition), true
-      FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_class t ON t.oid = c.confrelid WHERE r.w AND c.confrelid = r.oid AND c.contype = 'f'
-      AND (c.confdeltype = ANY (ARRAY['c', 'n', 'd']::pg_catalog."char"[]) OR c.confupdtype = ANY (ARRAY['c', 'n', 'd']::pg_catalog."char"[]))
+    UNION ALL SELECT d.refobjid, '' FROM pg_catalog.pg_attrdef a JOIN pg_catalog.pg_depend d
+      ON d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND d.objid = a.oid
+      AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid <> r.oid WHERE r.w AND a.adrelid = r.oid
+    UNION ALL SELECT k.oid, CASE WHEN k.del AND (k.upd OR k.part) THEN 'changes' WHEN k.upd THEN 'updates' ELSE 'deletions' END FROM (
+      SELECT c.conrelid AS oid, t.relispartition AS part,
+        c.confdeltype = ANY (ARRAY['c', 'n', 'd']::pg_catalog."char"[]) AS del,
+        c.confupdtype = ANY (ARRAY['c', 'n', 'd']::pg_catalog."char"[]) AS upd
+      FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_class t ON t.oid = c.confrelid
+      WHERE r.w AND c.confrelid = r.oid AND c.contype = 'f' ) k WHERE k.del OR k.upd
   ) x
 ), found AS MATERIALIZED (
   SELECT r.oid, pg_catalog.bool_or(r.w) AS w, n.nspname, c.relname, c.relkind FROM reach r
@@ -51,7 +58,7 @@ WITH RECURSIVE asked AS MATERIALIZED (
   UNION ALL SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, i.indexrelid FROM found f JOIN pg_catalog.pg_index i ON i.indrelid = f.oid WHERE f.w
   UNION ALL SELECT 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass, s.oid FROM found f JOIN pg_catalog.pg_statistic_ext s ON s.stxrelid = f.oid WHERE f.w
   UNION ALL SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, t.oid FROM pg_catalog.pg_type t
-    WHERE t.typname = ANY ($11::pg_catalog.text[]) AND t.oid >= 16384::pg_catalog.oid
+    WHERE (t.typname = ANY ($11::pg_catalog.text[]) OR t.typname = ANY ($6::pg_catalog.text[])) AND t.oid >= 16384::pg_catalog.oid
 -- What they rest on, as the target keeps it (PostgreSQL manual, "pg_depend"): functions, operators and what those call,
 -- types, the checks of domains, the columns of row types, and what views and policies read. What belongs to the server has
 -- no entry there.
@@ -96,8 +103,9 @@ WITH RECURSIVE asked AS MATERIALIZED (
     WHERE b.class = 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass
 )
 SELECT 'name', w.ord::pg_catalog.text, f.nspname::pg_catalog.text, f.relname::pg_catalog.text, f.relkind::pg_catalog.text FROM wanted w JOIN found f ON f.oid = w.oid
-UNION ALL SELECT 'reach', r.ord::pg_catalog.text, f.nspname::pg_catalog.text, f.relname::pg_catalog.text, CASE WHEN r.del THEN 'deletions' WHEN r.key THEN 'changes' ELSE '' END
-  FROM (SELECT ord, oid, pg_catalog.bool_and(del) AS del, pg_catalog.bool_and(key) AS key FROM reach GROUP BY ord, oid) r JOIN found f ON f.oid = r.oid
+UNION ALL SELECT 'reach', r.ord::pg_catalog.text, f.nspname::pg_catalog.text, f.relname::pg_catalog.text, r.along
+  FROM (SELECT ord, oid, CASE WHEN pg_catalog.bool_or(along = '') THEN '' WHEN pg_catalog.min(along) = pg_catalog.max(along)
+    THEN pg_catalog.min(along) ELSE 'changes' END AS along FROM reach GROUP BY ord, oid) r JOIN found f ON f.oid = r.oid
 UNION ALL SELECT 'reach', w.ord::pg_catalog.text, n.nspname::pg_catalog.text, c.relname::pg_catalog.text, ''
   FROM wanted w JOIN pg_catalog.pg_class k ON k.oid = w.oid JOIN pg_catalog.pg_type t ON t.oid = k.reltype
   JOIN pg_catalog.pg_attribute a ON a.atttypid = ANY (ARRAY[t.oid, t.typarray]) JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
@@ -135,17 +143,25 @@ UNION ALL SELECT 'viewed', '', n.nspname::pg_catalog.text, p.proname::pg_catalog
 UNION ALL SELECT 'function', '', n.nspname::pg_catalog.text, p.proname::pg_catalog.text, pg_catalog.md5(p::pg_catalog.text)
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
   WHERE p.proname = ANY ($4::pg_catalog.text[]) AND n.nspname = ANY (pg_catalog.current_schemas(true)) AND n.nspname <> 'pg_catalog'
+  AND EXISTS (SELECT FROM (SELECT p.oid UNION ALL SELECT d.refobjid FROM pg_catalog.pg_depend d
+    WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass) x
+    JOIN pg_catalog.pg_proc c ON c.oid = x.oid JOIN pg_catalog.pg_language l ON l.oid = c.prolang
+    WHERE l.lanname <> ALL (ARRAY['internal', 'c']::pg_catalog.name[]))
 UNION ALL SELECT 'function', '', n.nspname::pg_catalog.text, p.proname::pg_catalog.text, pg_catalog.md5(p::pg_catalog.text)
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
   WHERE p.proname = ANY ($6::pg_catalog.text[]) AND n.nspname = ANY (pg_catalog.current_schemas(true)) AND n.nspname <> 'pg_catalog'
   AND p.pronargs - p.pronargdefaults <= 1 AND p.pronargs >= 1
+  AND EXISTS (SELECT FROM (SELECT p.oid UNION ALL SELECT d.refobjid FROM pg_catalog.pg_depend d
+    WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass) x
+    JOIN pg_catalog.pg_proc c ON c.oid = x.oid JOIN pg_catalog.pg_language l ON l.oid = c.prolang
+    WHERE l.lanname <> ALL (ARRAY['internal', 'c']::pg_catalog.name[]))
 UNION ALL SELECT 'dotted', '', n.nspname::pg_catalog.text, p.proname::pg_catalog.text, ''
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
   WHERE p.proname = ANY ($12::pg_catalog.text[]) AND n.nspname = 'pg_catalog'
   AND p.pronargs - p.pronargdefaults <= 1 AND p.pronargs >= 1
-UNION ALL SELECT 'conversion', '', n.nspname::pg_catalog.text, t.typname::pg_catalog.text, pg_catalog.md5(t::pg_catalog.text)
+UNION ALL SELECT 'own type', '', n.nspname::pg_catalog.text, t.typname::pg_catalog.text, ''
   FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
-  WHERE t.typname = ANY ($6::pg_catalog.text[]) AND n.nspname = ANY (pg_catalog.current_schemas(true)) AND n.nspname <> 'pg_catalog'
+  WHERE t.typname = ANY ($11::pg_catalog.text[]) AND t.oid < 16384::pg_catalog.oid
 UNION ALL SELECT 'temporary type', '', n.nspname::pg_catalog.text, t.typname::pg_catalog.text, ''
   FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
   WHERE pg_catalog.pg_my_temp_schema() <> 0::pg_catalog.oid AND t.typnamespace = pg_catalog.pg_my_temp_schema()
@@ -197,6 +213,7 @@ UNION ALL SELECT 'type', '', n.nspname::pg_catalog.text, t.typname::pg_catalog.t
     WHERE b.class = 'pg_catalog.pg_type'::pg_catalog.regclass)))
 UNION ALL SELECT 'operator', '', n.nspname::pg_catalog.text, o.oprname::pg_catalog.text, pg_catalog.md5(o::pg_catalog.text || coalesce(p::pg_catalog.text, ''))
   FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace LEFT JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode
-  WHERE n.nspname <> 'pg_catalog' AND ((o.oprname = ANY ($5::pg_catalog.text[]) AND n.nspname = ANY (pg_catalog.current_schemas(true)))
+  LEFT JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+  WHERE n.nspname <> 'pg_catalog' AND coalesce(l.lanname <> ALL (ARRAY['internal', 'c']::pg_catalog.name[]), true) AND ((o.oprname = ANY ($5::pg_catalog.text[]) AND n.nspname = ANY (pg_catalog.current_schemas(true)))
     OR n.nspname::pg_catalog.text || '.' || o.oprname::pg_catalog.text = ANY ($5::pg_catalog.text[]))
 ORDER BY 1, 3, 4, 2

@@ -163,8 +163,12 @@ impl Relay {
 
     /// Moving a cursor runs its query: what that is counts too.
     fn read_cursors(&mut self, waiting: &mut Waiting, texts: Vec<String>) {
+        let mut own = std::mem::take(&mut waiting.facts);
+        let unseen = self.moves_unseen_cursor(&own);
         let read = texts.iter().map(|text| (*self.facts(text.as_bytes())).clone());
-        let own = std::mem::take(&mut waiting.facts);
+        if unseen {
+            own.unknown.insert("moves a cursor that was not declared under these rules".to_owned());
+        }
         waiting.facts = ActionFacts::joined(read.chain([own]));
     }
 

@@ -80,6 +80,8 @@ pub(super) struct Relay {
     batch: u64,
     /// Whether a rule spoke of statements when this message was taken.
     pub(super) restricted: bool,
+    /// Cursors by name, each with the policy under which it was declared.
+    cursors: HashMap<String, u64>,
     unread: Arc<ActionFacts>,
     cut: Cut,
     cancel: Registered,
@@ -145,6 +147,7 @@ impl Relay {
             changes: 0,
             batch: 0,
             restricted: true,
+            cursors: HashMap::new(),
             unread: Arc::new(ActionFacts::opaque(UNREAD)),
             cancel,
             login,
@@ -516,6 +519,12 @@ impl Relay {
             self.changes += 1;
             self.memory.forget_meanings();
         }
+        for statement in facts.statements.iter().filter(|s| s.kinds.contains(&StatementKind::Declare)) {
+            if self.cursors.len() >= PORTALS_MAX {
+                self.cursors.clear();
+            }
+            self.cursors.extend(statement.cursors.iter().map(|name| (name.clone(), self.gate.judged_epoch())));
+        }
         let kinds = facts.kinds();
         let prepares = [StatementKind::Prepare, StatementKind::Deallocate, StatementKind::Other];
         if !facts.unknown.is_empty() || prepares.iter().any(|k| kinds.contains(k)) {
@@ -526,6 +535,15 @@ impl Relay {
         } else if kinds.contains(&StatementKind::Set) || kinds.contains(&StatementKind::Transaction) {
             self.pipeline.reading_may_change(Resets::ToEarlier);
         }
+    }
+
+    /// Whether a unit moves, or stands on, a cursor that was not declared under these rules: its query was read by other
+    /// settings, or not at all.
+    pub(super) fn moves_unseen_cursor(&mut self, facts: &ActionFacts) -> bool {
+        let now = self.gate.epoch();
+        let declares = |s: &StatementFacts| s.kinds.contains(&StatementKind::Declare);
+        let mut moved = facts.statements.iter().filter(|s| !declares(s)).flat_map(|s| &s.cursors);
+        moved.any(|name| self.cursors.get(name) != Some(&now))
     }
 
     /// Cancels what runs now. Nothing is sent to the target until it took the request, so that a late signal cannot

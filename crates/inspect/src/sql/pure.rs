@@ -13,8 +13,12 @@ static TYPES: LazyLock<HashSet<&str>> = LazyLock::new(|| include_str!("../pure_t
 
 /// Whether calling a function of this name changes nothing and runs nothing but the server's own code.
 pub(super) fn is_function(name: &Name) -> bool {
-    listed(&FUNCTIONS, name)
+    let own = name.schema.as_deref() == Some("information_schema") && INFORMATION.contains(&name.name.as_str());
+    own || listed(&FUNCTIONS, name)
 }
+
+/// Functions that the server's own views call, and drivers with them.
+const INFORMATION: [&str; 3] = ["_pg_expandarray", "_pg_truetypid", "_pg_truetypmod"];
 
 /// Whether a function of `pg_catalog` with this name changes nothing and runs nothing but the server's own code.
 #[must_use]

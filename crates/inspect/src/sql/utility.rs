@@ -47,18 +47,7 @@ impl Walk {
         }
         if node.name == "CreateStmt" {
             let columns = node.list("table_elts").iter().filter_map(Value::node).filter(|n| n.name == "ColumnDef");
-            columns.for_each(|column| self.column(column));
-        }
-    }
-
-    /// A new column: what its type runs is for the catalogue to say. But a default or check that is written as a value of
-    /// the user's own type is read as one at once.
-    fn column(&mut self, column: &Node) {
-        let named = column.node("type_name");
-        if self.facts.composite_literals {
-            self.converts(named);
-        } else if let Some(name) = named.and_then(|t| name_of(t.list("names"))) {
-            self.facts.types.insert(name);
+            columns.for_each(|column| self.converts(column.node("type_name")));
         }
     }
 
@@ -249,6 +238,23 @@ const CASCADES: &str = "also drops or empties whatever depends on it (CASCADE)";
 /// Settings under which the same bytes are other text. The parser reads as their defaults have it.
 const READING: [&str; 2] = ["client_encoding", "standard_conforming_strings"];
 
+/// Whether a statement sets how text is read, to anything but what the parser goes by.
+fn sets_reading(node: &Node) -> bool {
+    let named = |name: &str| name.eq_ignore_ascii_case(node.text("name"));
+    let value = match node.list("args") {
+        [Value::Node(one)] if one.name == "AConst" => {
+            one.node("val").filter(|val| val.name == "String").map(|val| val.text("sval").to_ascii_lowercase())
+        }
+        _ => None,
+    };
+    let usual = match value.as_deref() {
+        Some("on" | "true" | "yes" | "1") => named("standard_conforming_strings"),
+        Some("utf8" | "utf-8" | "unicode") => named("client_encoding"),
+        _ => false,
+    };
+    READING.iter().any(|name| named(name)) && !usual
+}
+
 fn cascades(node: &Node) -> bool {
     node.number("behavior") == DropBehavior::DropCascade as i64
 }
@@ -301,7 +307,7 @@ fn doubt_of(node: &Node) -> Option<String> {
         "ReindexStmt" if node.number("kind") >= ReindexObjectType::ReindexObjectSchema as i64 => {
             format!("covers every index of {}", text("name"))
         }
-        "VariableSetStmt" if READING.iter().any(|name| name.eq_ignore_ascii_case(node.text("name"))) => {
+        "VariableSetStmt" if sets_reading(node) => {
             format!("changes how all text after it is read ({})", text("name"))
         }
         "TransactionStmt" if node.number("kind") == TransactionStmtKind::TransStmtCommitPrepared as i64 => {

@@ -143,7 +143,7 @@ impl Walk {
                 self.children(node);
             }
             "ColumnRef" => {
-                self.columns += usize::from(!is_new_row(node));
+                self.columns += 1;
                 self.dotted(node.list("fields").get(1..).and_then(<[Value]>::last));
             }
             "AIndirection" => {
@@ -221,6 +221,7 @@ impl Walk {
         if conflict == Some(OnConflictAction::OnconflictUpdate as i64) {
             self.facts.kinds.insert(K::Update);
             self.target(K::Update, node.node("relation"));
+            self.target(K::Select, node.node("relation"));
         }
         let outer = replace(&mut self.role, K::Select);
         self.scoped(node, |walk| {
@@ -275,11 +276,11 @@ impl Walk {
     }
 
     /// A change that looks at columns reads its target: errors tell what they hold (PostgreSQL manual, "Privileges",
-    /// demands SELECT for it).
-    pub(super) fn reads_target(&mut self, node: &Node, within: impl FnOnce(&mut Walk)) {
+    /// demands SELECT for it). So does every other update: the error of a constraint shows the whole row.
+    fn reads_target(&mut self, node: &Node, within: impl FnOnce(&mut Walk)) {
         let before = self.columns;
         within(self);
-        if self.columns > before {
+        if self.columns > before || node.name == "UpdateStmt" {
             self.target(K::Select, node.node("relation"));
         }
     }
@@ -372,16 +373,13 @@ impl Walk {
         self.facts.composite_literals |= begins.unwrap_or(false);
     }
 
-    /// A conversion to a type runs that type's code, for a domain that of its checks.
+    /// A conversion to a type runs that type's code, for a domain that of its checks: what that is, the catalogue says.
     pub(super) fn converts(&mut self, type_name: Option<&Node>) {
         let Some(node) = type_name else { return };
         match name_of(node.list("names")) {
             Some(name) if pure::is_type(&name) && !node.flag("pct_type") => {}
-            Some(name) => {
-                self.facts.types.insert(name.clone());
-                self.doubt(format!("converts to type {}, whose effects are not known", quoted(&name.to_string())));
-            }
-            None => self.doubt("converts to a type whose name is not understood"),
+            Some(name) if !node.flag("pct_type") => drop(self.facts.types.insert(name)),
+            _ => self.doubt("converts to a type whose name is not understood"),
         }
     }
 
@@ -398,11 +396,6 @@ impl Walk {
 /// Where the server keeps samples of what tables hold.
 const STATISTICS: [&str; 5] =
     ["pg_statistic", "pg_statistic_ext_data", "pg_stats", "pg_stats_ext", "pg_stats_ext_exprs"];
-
-/// `excluded.column`, the row that an `ON CONFLICT` could not insert.
-fn is_new_row(column: &Node) -> bool {
-    matches!(column.list("fields"), [table, _] if table.word() == Some("excluded"))
-}
 
 /// The name a `RangeVar` holds.
 fn range_name(node: &Node) -> Name {
