@@ -5,10 +5,22 @@ use crate::state::{
     CastVote, Declared, Delegation, Escalation, Grant, GrantKind, GrantStage, Request, Review, Session, State, Status,
     StepUse, Track,
 };
-use countersign_journal::{Act, Event, GrantId, Note, PersonId, RequestId, RequestMade, Terms, Timestamp};
+use countersign_journal::{Act, Event, GrantId, Note, PersonId, RequestId, RequestMade, Terms, Timestamp, Verdict};
 
 /// Folds one event, written at `at`, into the state.
 pub fn apply(state: &mut State, at: Timestamp, event: &Event) {
+    fold(state, at, event);
+    if let Some(request) = state.request_of(event) {
+        let deadline = state.requests.get(&request).and_then(|r| match state.grant_of(r) {
+            _ if r.status == Status::Pending => Some(r.deadline()),
+            Some(g) if !matches!(g.stage, GrantStage::Ended(_)) => Some(g.terms.window.end),
+            _ => None,
+        });
+        state.deadlines.set(request, deadline);
+    }
+}
+
+fn fold(state: &mut State, at: Timestamp, event: &Event) {
     match event {
         Event::PolicyApplied { version, policy, .. } => {
             state.policy_version = *version;
@@ -28,13 +40,19 @@ pub fn apply(state: &mut State, at: Timestamp, event: &Event) {
             }
         }
         Event::RequestApproved { request, grant, terms } => approved(state, at, *request, *grant, *terms),
-        Event::RequestDisapproved { request, .. } => settle(state, at, *request, Status::Disapproved),
+        Event::RequestDisapproved { request, .. } => {
+            settle(state, at, *request, Status::Disapproved);
+            said_no(state, *request, at);
+        }
         Event::RequestCanceled { request } => settle(state, at, *request, Status::Canceled),
         Event::RequestExpired { request } => settle(state, at, *request, Status::Expired),
         Event::RequestRevoked { request, by, reason } => {
             settle(state, at, *request, Status::Revoked);
             if let (Some(r), Some(reason)) = (state.requests.get_mut(request), reason) {
                 r.comments.push((*by, *reason));
+            }
+            if state.requests.get(request).is_some_and(Request::was_emergency) {
+                said_no(state, *request, at);
             }
         }
         Event::EmergencyConfirmed { .. } | Event::EmergencyStopped { .. } | Event::Reviewed { .. } => {
@@ -138,9 +156,24 @@ fn emergency(state: &mut State, at: Timestamp, event: &Event) {
                 r.emergency.iter_mut().for_each(|e| e.stopped_by = Some(*by));
                 r.comments.extend(comment.map(|c| (*by, c)));
             }
+            let opens_at = state.requests.get(request).and_then(|r| r.emergency.as_ref()).map(|e| e.opens_at);
+            opens_at.into_iter().for_each(|opens_at| said_no(state, *request, opens_at));
         }
-        Event::Reviewed { .. } => reviewed(state, at, event),
+        Event::Reviewed { request, verdict, .. } => {
+            reviewed(state, at, event);
+            if *verdict == Verdict::Reject {
+                said_no(state, *request, at);
+            }
+        }
         _ => {}
+    }
+}
+
+/// Approvers said no to what a request is for; the latest no counts.
+fn said_no(state: &mut State, request: RequestId, at: Timestamp) {
+    if let Some(access) = state.requests.get(&request).and_then(Request::access) {
+        let last = state.noes.entry(access).or_insert(at);
+        *last = at.max(*last);
     }
 }
 
@@ -215,6 +248,7 @@ fn request_made(state: &mut State, at: Timestamp, made: &RequestMade) {
         emergency: None,
         reviews: Vec::new(),
     };
+    state.given.requests = state.given.requests.max(request.id.0);
     state.pending.insert(request.id);
     state.requests.insert(request.id, request);
 }
@@ -286,8 +320,10 @@ fn approved(state: &mut State, at: Timestamp, id: RequestId, grant: GrantId, ter
         stage: GrantStage::ToBeUsed,
         used_in: None,
         outcome: None,
+        sessions: Vec::new(),
         steps: [].into(),
     };
+    state.given.grants = state.given.grants.max(grant.0);
     state.live_grants.insert(grant);
     state.grants.insert(grant, granted);
 }
@@ -308,6 +344,8 @@ fn session_opened(state: &mut State, at: Timestamp, event: &Event) {
         state.exclusive.insert(granted.target.account, *grant);
     }
     let person: PersonId = granted.person;
+    granted.sessions.push(*session);
+    state.given.sessions = state.given.sessions.max(session.0);
     state.open_sessions.insert(*session);
     state.sessions.insert(
         *session,

@@ -119,10 +119,5 @@ fn settled(state: &State, request: RequestId) -> Vec<Effect> {
 /// level, and the moment a declared emergency opens.
 #[must_use]
 pub fn wake_at(state: &State) -> Option<Timestamp> {
-    let requests = state.waiting().flat_map(|r| {
-        let dues = r.tracks.iter().filter_map(crate::state::Track::due);
-        let opens = r.emergency.as_ref().filter(|e| e.stopped_by.is_none()).map(|e| e.opens_at);
-        dues.chain(opens).chain([r.terms.window.end])
-    });
-    requests.chain(state.granted().map(|g| g.terms.window.end)).min()
+    state.deadlines.first()
 }

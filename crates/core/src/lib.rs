@@ -7,12 +7,15 @@
 //! wake_at(&state) -> Option<Timestamp>                                   when the core wants a Tick
 //! ```
 //!
-//! State is the fold of committed events and nothing else; whoever replays the journal gets the same state.
+//! State is the fold of committed events and nothing else; whoever replays the journal gets the same state. What is over can
+//! be released from it ([`State::release`]): no decision but one that names it ever looks at it again.
 //!
 //! This room must not know: clocks, randomness, files, sockets, databases, protocols, or async. Time and dice are
 //! arguments.
 
 pub mod apply;
+mod case;
+mod deadlines;
 mod decide;
 pub mod digest;
 pub mod directory;
@@ -33,6 +36,8 @@ pub mod validate;
 pub mod what_if;
 
 pub use apply::apply;
+pub use case::{Case, Named};
+pub use deadlines::Deadlines;
 pub use decide::{
     DELEGATION_S_MAX, DIRECT_ACCESS_S, PENDING_MAX, PENDING_PLANS_MAX, approvers, can_escalate, covered, decide,
     is_ticket, may_change, open_at, open_for, stays_changeable,

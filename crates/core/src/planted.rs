@@ -61,6 +61,8 @@ pub(crate) enum Fault {
     ContactWithoutLink,
     /// A session opens although its target is another host now than was approved.
     PinNotAsked,
+    /// A case is released from the state while a session under its grant is open.
+    ReleasedTooEarly,
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! State: the fold of the journal. Requests, grants, sessions, exclusive holds and the policy in force.
 
+use crate::deadlines::Deadlines;
 use crate::directory::About;
 use crate::links::Links;
 use crate::planted::{self, Fault};
@@ -9,9 +10,11 @@ use countersign_journal::{
     Level, PersonFacts, PersonId, RequestId, RulingRecord, RunOutcome, SessionEnd, SessionId, TargetFacts, Terms,
     Timestamp, Verdict, Window, WorkflowId,
 };
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Everything the engine knows.
+/// Everything the engine knows. Of requests and what they yielded it holds what is alive, and what is over until it is
+/// [released](State::release).
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct State {
     /// Version of the policy; each change counts one up.
@@ -20,11 +23,11 @@ pub struct State {
     pub policy: Rulebook,
     /// Version of the directory; each change counts one up.
     pub directory_version: u64,
-    /// Every request ever made.
+    /// Requests, until they are released.
     pub requests: BTreeMap<RequestId, Request>,
-    /// Every grant ever made.
+    /// Grants, until their requests are released.
     pub grants: BTreeMap<GrantId, Grant>,
-    /// Every session ever opened.
+    /// Sessions, until the requests behind them are released.
     pub sessions: BTreeMap<SessionId, Session>,
     /// Who holds an account exclusively.
     pub exclusive: BTreeMap<AccountId, GrantId>,
@@ -42,26 +45,52 @@ pub struct State {
     pub delegations: BTreeMap<DelegationId, Delegation>,
     /// Who could be acting as somebody else, by links to passwords.
     pub links: Links,
+    /// The last numbers that were given out.
+    pub given: Given,
+    /// When each request that waits, and each grant that lives, wants to be looked at.
+    pub deadlines: Deadlines,
+    /// When approvers last said no to somebody on an account for an act: no emergency overrides that for a day.
+    pub noes: BTreeMap<(PersonId, AccountId, Access), Timestamp>,
+}
+
+/// The last numbers that were given out.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Given {
+    /// Of a request.
+    pub requests: u64,
+    /// Of a grant.
+    pub grants: u64,
+    /// Of a session.
+    pub sessions: u64,
+}
+
+/// An act that an emergency can open.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Access {
+    /// A session.
+    Connect,
+    /// A statement, whichever it is.
+    Run,
 }
 
 impl State {
     /// The number the next request gets.
     #[must_use]
     pub fn next_request(&self) -> RequestId {
-        RequestId(self.requests.last_key_value().map_or(1, |(id, _)| id.0 + 1))
+        RequestId(self.given.requests + 1)
     }
 
     /// The number the next grant gets.
     #[must_use]
     pub fn next_grant(&self) -> GrantId {
-        GrantId(self.grants.last_key_value().map_or(1, |(id, _)| id.0 + 1))
+        GrantId(self.given.grants + 1)
     }
 
     /// The number the next session gets.
     #[must_use]
     pub fn next_session(&self) -> SessionId {
         let more = u64::from(!planted::is(Fault::NumberGivenTwice));
-        SessionId(self.sessions.last_key_value().map_or(1, |(id, _)| id.0 + more))
+        SessionId((self.given.sessions + more).max(1))
     }
 
     /// The number the next delegation gets.
@@ -109,7 +138,7 @@ pub fn same_target(a: &TargetFacts, b: &TargetFacts) -> bool {
 }
 
 /// Where a request stands (R36).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Status {
     /// Waiting for approvers.
     Pending,
@@ -126,7 +155,7 @@ pub enum Status {
 }
 
 /// One request.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Request {
     /// Its number.
     pub id: RequestId,
@@ -218,6 +247,26 @@ impl Request {
         levels.filter(|(track, level)| !self.reviewed(*track, *level)).collect()
     }
 
+    /// When it wants to be looked at while it waits: the earliest timeout of an open level, the moment a declared emergency
+    /// opens, or the end of its window.
+    #[must_use]
+    pub fn deadline(&self) -> Timestamp {
+        let dues = self.tracks.iter().filter_map(Track::due);
+        let opens = self.emergency.as_ref().filter(|e| e.stopped_by.is_none()).map(|e| e.opens_at);
+        dues.chain(opens).fold(self.terms.window.end, Timestamp::min)
+    }
+
+    /// What an emergency on it would open, and for whom.
+    #[must_use]
+    pub fn access(&self) -> Option<(PersonId, AccountId, Access)> {
+        let access = match self.act {
+            Act::Connect => Access::Connect,
+            Act::Run(_) => Access::Run,
+            Act::Administer(_) => return None,
+        };
+        Some((self.person.id, self.target.account, access))
+    }
+
     /// Everyone whose answer counts on this request already, in their own name or by a right they lent.
     pub fn counted(&self) -> impl Iterator<Item = PersonId> {
         let votes = self.tracks.iter().flat_map(|t| &t.votes).flat_map(|v| [Some(v.approver), v.behalf]);
@@ -227,7 +276,7 @@ impl Request {
 }
 
 /// An emergency the requester declared.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Declared {
     /// Why, in addition to the request's reason.
     pub reason: Commitment,
@@ -240,7 +289,7 @@ pub struct Declared {
 }
 
 /// What an approver said of an emergency afterwards.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Review {
     /// On which track.
     pub track: u32,
@@ -282,7 +331,7 @@ impl Delegation {
 }
 
 /// Ordered levels and how far they are.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Track {
     /// The workflow they were copied from.
     pub workflow: Option<WorkflowId>,
@@ -331,7 +380,7 @@ impl Track {
 }
 
 /// Who decides a level instead, and who said so.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Escalation {
     /// Who decides.
     pub to: Authority,
@@ -340,7 +389,7 @@ pub struct Escalation {
 }
 
 /// A vote that stands.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct CastVote {
     /// On which level.
     pub level: u32,
@@ -361,7 +410,7 @@ pub struct CastVote {
 }
 
 /// What a grant allows.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum GrantKind {
     /// Sessions inside the window.
     Connect,
@@ -382,7 +431,7 @@ pub enum GrantKind {
 }
 
 /// How far a grant is (R36, R53).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum GrantStage {
     /// Approved, not used yet.
     ToBeUsed,
@@ -393,7 +442,7 @@ pub enum GrantStage {
 }
 
 /// What an approved request yields.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Grant {
     /// Its id.
     pub id: GrantId,
@@ -417,7 +466,10 @@ pub struct Grant {
     pub used_in: Option<SessionId>,
     /// What became of the use, once reported.
     pub outcome: Option<RunOutcome>,
+    /// The sessions opened under it, in order.
+    pub sessions: Vec<SessionId>,
     /// The statements of its plan that were used, by place.
+    #[serde(with = "countersign_journal::canonical::pairs")]
     pub steps: BTreeMap<u32, StepUse>,
 }
 
@@ -430,7 +482,7 @@ impl Grant {
 }
 
 /// The one use of a statement of a plan.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct StepUse {
     /// In which session.
     pub session: SessionId,
@@ -441,7 +493,7 @@ pub struct StepUse {
 }
 
 /// A live or past use of a connect grant.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Session {
     /// Its id.
     pub id: SessionId,

@@ -12,8 +12,7 @@ use crate::refusal::Refusal;
 use crate::ruling::{Asked, rule};
 use crate::state::{GrantStage, Request, Status, same_target};
 use countersign_journal::{
-    Act, Commitment, Event, Evidence, GrantEnd, Outcome, PersonId, RequestId, Seconds, Terms, Timestamp, Verdict,
-    Window,
+    Commitment, Event, Evidence, GrantEnd, Outcome, PersonId, RequestId, Seconds, Terms, Verdict, Window,
 };
 use std::collections::BTreeSet;
 
@@ -67,18 +66,8 @@ fn allowed(world: &World<'_>, request: &Request) -> Result<Seconds, Refusal> {
 /// Whether approvers said no lately to the same person on the same account for the same act, whichever statement or
 /// database it was: a request was disapproved, an emergency stopped, rejected in its review, or taken away.
 fn refused_lately(world: &World<'_>, request: &Request) -> bool {
-    let same = |r: &&Request| {
-        let act = matches!((&r.act, &request.act), (Act::Connect, Act::Connect) | (Act::Run(_), Act::Run(_)));
-        act && r.person.id == request.person.id && r.target.account == request.target.account
-    };
-    let lately = |at: Timestamp| world.now.seconds_since(at) < AFTER_REFUSAL_S;
-    let refused = |r: &Request| {
-        let stopped = r.emergency.as_ref().is_some_and(|e| e.stopped_by.is_some() && lately(e.opens_at));
-        let ended = r.status == Status::Disapproved || (r.status == Status::Revoked && r.was_emergency());
-        let rejected = r.reviews.iter().any(|v| v.verdict == Verdict::Reject && lately(v.at));
-        stopped || rejected || (ended && r.settled_at.is_some_and(lately))
-    };
-    world.state.requests.values().rev().filter(same).any(refused)
+    let last = request.access().and_then(|access| world.state.noes.get(&access));
+    last.is_some_and(|at| world.now.seconds_since(*at) < AFTER_REFUSAL_S)
 }
 
 /// The grant of an emergency: from now on, for as long as was asked.

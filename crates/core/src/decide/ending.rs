@@ -12,6 +12,7 @@ use crate::rulebook::Rulebook;
 use crate::ruling::{Asked, rule};
 use crate::state::{Grant, GrantKind, GrantStage, Request, Status, same_target};
 use countersign_journal::{Act, Commitment, Event, GrantEnd, GrantId, Outcome, PersonId, RequestId, Terms, Window};
+use std::collections::BTreeSet;
 
 /// The requester takes a request back while pending, or approved but unused (R34).
 pub(super) fn withdraw(world: &World<'_>, id: RequestId, by: PersonId) -> Result<Vec<Event>, Refusal> {
@@ -131,12 +132,16 @@ pub(super) fn end_grant(world: &World<'_>, grant: &Grant, how: GrantEnd) -> Vec<
 /// theirs. One emergency opens per call; the engine wants to be woken again at once for the next.
 pub(super) fn tick(world: &World<'_>) -> Vec<Event> {
     let mut ended = Ended::default();
-    for grant in world.state.granted().filter(|g| world.now >= g.terms.window.end) {
+    let due = world.state.deadlines.due(world.now);
+    let due: Vec<&Request> = due.iter().filter_map(|id| world.state.requests.get(id)).collect();
+    let grants: BTreeSet<GrantId> =
+        due.iter().filter(|r| r.status == Status::Approved).filter_map(|r| r.grant).collect();
+    for grant in grants.iter().filter_map(|id| world.state.grants.get(id)) {
         let how = if grant.stage == GrantStage::ToBeUsed { GrantEnd::Unused } else { GrantEnd::Expired };
         ended.extend(end_grant(world, grant, how));
     }
     let mut opened = false;
-    for request in world.state.waiting() {
+    for request in due.into_iter().filter(|r| r.status == Status::Pending) {
         if ended.has_expired(request.id) {
             continue;
         }

@@ -7,6 +7,7 @@
 mod inputs;
 mod naive;
 mod people;
+mod twin;
 mod witness;
 
 use crate::invariant::{self, Broken};
@@ -16,6 +17,7 @@ use countersign_journal::{ActMatch, Chain, Event, Evidence, Timestamp};
 use inputs::Draft;
 use std::collections::BTreeMap;
 use std::ops::Range;
+use twin::Twin;
 use witness::Witness;
 
 /// Inputs per world.
@@ -29,6 +31,7 @@ struct World {
     now: Timestamp,
     directory: Roster,
     state: State,
+    twin: Twin,
     witness: Witness,
     history: Vec<(Timestamp, Event)>,
 }
@@ -41,20 +44,28 @@ impl World {
             _ => None,
         };
         let applied = new_directory.is_some();
-        let Ok(decision) = decide(&self.state, &self.directory, input, self.now) else { return Ok(()) };
+        let decided = decide(&self.state, &self.directory, input.clone(), self.now);
+        let same = self.twin.agrees(&self.directory, input, self.now, &decided);
+        let Ok(decision) = decided else { return same };
         if let Some(directory) = new_directory {
             self.directory = directory;
         }
-        for event in decision.events {
-            self.witness.see(&self.directory, self.now, &event)?;
-            apply(&mut self.state, self.now, &event);
-            self.witness.sees_cuts(&event, &effects(&self.state, &event))?;
-            self.history.push((self.now, event));
+        for event in &decision.events {
+            self.witness.see(&self.directory, self.now, event)?;
+            apply(&mut self.state, self.now, event);
+            let follows = effects(&self.state, event);
+            self.witness.sees_cuts(event, &follows)?;
+            self.twin.fold(self.now, event, &follows)?;
         }
+        self.twin.release(&decision.events);
+        self.history.extend(decision.events.into_iter().map(|event| (self.now, event)));
         invariant::check(&self.state, &self.directory, self.now)?;
         self.witness.agrees(&self.directory, &self.state, wake_at(&self.state))?;
         self.witness.rejected_emergencies_are_over()?;
-        if applied { self.witness.nothing_denied_lives(&self.directory) } else { Ok(()) }
+        if applied {
+            self.witness.nothing_denied_lives(&self.directory)?;
+        }
+        same
     }
 
     /// State is the fold of events: what the journal holds, read back from its canonical bytes, gives the same state.
@@ -88,6 +99,7 @@ fn run(seed: u64, mut log: impl FnMut(Timestamp, &Input)) -> Result<World, Broke
         now: BEGINNING,
         directory: Roster::default(),
         state: State::default(),
+        twin: Twin::default(),
         witness: Witness::default(),
         history: Vec::new(),
     };
@@ -100,6 +112,7 @@ fn run(seed: u64, mut log: impl FnMut(Timestamp, &Input)) -> Result<World, Broke
         input = inputs::next(&mut rng, &world.state, &world.directory, &mut drafts, world.now);
     }
     world.refolds()?;
+    std::mem::take(&mut world.twin).and_what_it_released_are_everything(&world.state)?;
     Ok(world)
 }
 
@@ -347,6 +360,11 @@ fn planted_contact_without_link_is_caught() {
 #[test]
 fn planted_pin_not_asked_is_caught() {
     check_caught(Fault::PinNotAsked, 14, 4000);
+}
+
+#[test]
+fn planted_released_too_early_is_caught() {
+    check_caught(Fault::ReleasedTooEarly, 11, 200);
 }
 
 #[test]
