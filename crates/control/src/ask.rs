@@ -7,7 +7,7 @@ use crate::plan::Script;
 use crate::store::Row;
 use crate::view::eye::Eye;
 use countersign_core::{
-    Answer, Ask, AskAct, EmergencyCall, Input, Permission, Position, Refusal, Role, Vote, is_ticket,
+    Answer, Ask, AskAct, Case, EmergencyCall, Input, Permission, Position, Refusal, Role, Vote, is_ticket,
 };
 use countersign_journal::{
     AccountId, Act, Commitment, DelegationId, Evidence, PersonId, RequestId, SessionEnd, SessionId, Terms, Timestamp,
@@ -133,6 +133,8 @@ impl Control {
         });
         let chosen = self.chosen(person, wanted.account, &wanted.ask_whom)?;
         let given = |text: &str| Some(text.trim().to_owned()).filter(|t| !t.is_empty());
+        let statements = wanted.script.iter().flat_map(|s| &s.statements).map(|(text, _)| text.as_str());
+        let written = self.marks_in([wanted.reason.as_str()].into_iter().chain(statements))?;
         let act = AskAct::Connect { account: wanted.account, database: wanted.database, window: wanted.window };
         let ask = Ask {
             person,
@@ -145,7 +147,7 @@ impl Control {
             plan,
             nonce: dice::bytes()?,
         };
-        match self.submit(Input::Ask(ask), rows).await? {
+        match self.submit_written(Input::Ask(ask), rows, written).await? {
             Answer::Request(request) => Ok(request),
             _ => Err(Fault::trouble("the engine answered another question")),
         }
@@ -166,12 +168,12 @@ impl Control {
         whom.iter().map(find).collect()
     }
 
-    /// Insists that the actor may see a request; who may not is told what is told of one that was never made.
-    fn seen(&self, actor: &Actor, id: RequestId) -> Result<(), Fault> {
+    /// A request that the actor may see; who may not is told what is told of one that was never made.
+    pub(crate) async fn seen(&self, actor: &Actor, id: RequestId) -> Result<Case, Fault> {
+        let case = self.case(id).await?.ok_or(Fault::NotFound)?;
         let (state, directory, now) = (self.state(), self.directory(), self.now());
         let eye = Eye { state: &state, directory: &directory, now, actor };
-        let seen = state.requests.get(&id).is_some_and(|r| eye.may_see(r));
-        if seen { Ok(()) } else { Err(Fault::NotFound) }
+        if eye.may_see(&case.request) { Ok(case) } else { Err(Fault::NotFound) }
     }
 
     /// Decides on the level the actor saw (R31, R32), or reviews an emergency there (R39). Terms are as asked unless given.
@@ -187,7 +189,7 @@ impl Control {
         terms: Option<Terms>,
         comment: &str,
     ) -> Result<(), Fault> {
-        self.seen(actor, request)?;
+        self.seen(actor, request).await?;
         let (comment, rows) = self.comment(comment)?;
         let (approver, evidence) = (actor.person, actor.evidence(self.now()));
         self.vote(Vote { request, position, approver, verdict, terms, comment, evidence }, rows).await
@@ -200,8 +202,12 @@ impl Control {
         let decided = async move {
             let request = vote.request;
             control.submit(Input::Vote(vote), rows).await?;
-            let changes = control.state().requests.get(&request).is_some_and(|r| matches!(r.act, Act::Administer(_)));
-            if changes { control.put_approved_in_force().await } else { Ok(()) }
+            let case = control.case(request).await?;
+            if case.is_some_and(|case| matches!(case.request.act, Act::Administer(_))) {
+                control.put_approved_in_force().await
+            } else {
+                Ok(())
+            }
         };
         tokio::spawn(decided).await.map_err(Fault::trouble)?
     }
@@ -211,7 +217,7 @@ impl Control {
     /// # Errors
     /// A refusal, or trouble.
     pub async fn withdraw(&self, actor: &Actor, request: RequestId) -> Result<(), Fault> {
-        self.seen(actor, request)?;
+        self.seen(actor, request).await?;
         self.submit(Input::Withdraw { request, by: actor.person }, Vec::new()).await.map(|_| ())
     }
 
@@ -220,7 +226,7 @@ impl Control {
     /// # Errors
     /// A refusal, or trouble.
     pub async fn retract(&self, actor: &Actor, request: RequestId) -> Result<(), Fault> {
-        self.seen(actor, request)?;
+        self.seen(actor, request).await?;
         self.submit(Input::Retract { request, by: actor.person }, Vec::new()).await.map(|_| ())
     }
 
@@ -229,8 +235,8 @@ impl Control {
     /// # Errors
     /// A refusal, or trouble.
     pub async fn surrender(&self, actor: &Actor, request: RequestId) -> Result<(), Fault> {
-        self.seen(actor, request)?;
-        let grant = self.state().requests.get(&request).and_then(|r| r.grant).ok_or(Fault::NotFound)?;
+        let case = self.seen(actor, request).await?;
+        let grant = case.request.grant.ok_or(Fault::NotFound)?;
         self.submit(Input::Surrender { grant, by: actor.person }, Vec::new()).await.map(|_| ())
     }
 
@@ -239,7 +245,7 @@ impl Control {
     /// # Errors
     /// A refusal, or trouble.
     pub async fn revoke(&self, actor: &Actor, request: RequestId, reason: &str) -> Result<(), Fault> {
-        self.seen(actor, request)?;
+        self.seen(actor, request).await?;
         let (reason, rows) = match self.words(reason)? {
             Some((commitment, _, row)) => (Some(commitment), vec![row]),
             None => return Err(Fault::Input("say why you revoke; the requester will read it".into())),
@@ -252,7 +258,7 @@ impl Control {
     /// # Errors
     /// A refusal, or trouble.
     pub async fn edit(&self, actor: &Actor, request: RequestId, terms: Terms, reason: &str) -> Result<(), Fault> {
-        self.seen(actor, request)?;
+        self.seen(actor, request).await?;
         let (reason, rows) = self.comment(reason)?;
         self.submit(Input::Edit { request, by: actor.person, terms, reason }, rows).await.map(|_| ())
     }
@@ -262,7 +268,7 @@ impl Control {
     /// # Errors
     /// A refusal, or trouble.
     pub async fn escalate(&self, actor: &Actor, request: RequestId, position: Position) -> Result<(), Fault> {
-        self.seen(actor, request)?;
+        self.seen(actor, request).await?;
         self.submit(Input::Escalate { request, position, by: actor.person }, Vec::new()).await.map(|_| ())
     }
 
@@ -271,7 +277,7 @@ impl Control {
     /// # Errors
     /// A refusal, or trouble.
     pub async fn emergency(&self, actor: &Actor, request: RequestId, reason: &str) -> Result<(), Fault> {
-        self.seen(actor, request)?;
+        self.seen(actor, request).await?;
         let (reason, rows) = self.comment(reason)?;
         let evidence = actor.evidence(self.now());
         let call = EmergencyCall { request, by: actor.person, reason, evidence };
@@ -283,7 +289,7 @@ impl Control {
     /// # Errors
     /// A refusal, or trouble.
     pub async fn stop_emergency(&self, actor: &Actor, request: RequestId, comment: &str) -> Result<(), Fault> {
-        self.seen(actor, request)?;
+        self.seen(actor, request).await?;
         let (comment, rows) = self.comment(comment)?;
         self.submit(Input::StopEmergency { request, by: actor.person, comment }, rows).await.map(|_| ())
     }

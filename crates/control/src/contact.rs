@@ -131,10 +131,10 @@ impl Control {
     }
 
     /// What a link is for. A wrong tag and a request that does not exist are told alike.
-    fn place(&self, link: &str) -> Result<Place, Fault> {
+    async fn place(&self, link: &str) -> Result<Place, Fault> {
         let read = Some(link).filter(|l| l.len() <= LINK_CHARS_MAX).and_then(Place::read);
         let (place, given) = read.ok_or(Fault::NotFound)?;
-        let digest = self.state().requests.get(&place.request).map(|r| r.digest);
+        let digest = self.case(place.request).await?.map(|case| case.request.digest);
         let address = self.directory().contacts.get(&place.contact).map(|c| c.email.clone());
         let there = digest.is_some() && address.is_some();
         let expected = self.short_tag(&place, &digest.unwrap_or(Digest::ZERO), &address.unwrap_or_default())?;
@@ -147,14 +147,10 @@ impl Control {
     /// # Errors
     /// `NotFound` when it is no link of ours; trouble.
     pub async fn linked(&self, link: &str) -> Result<LinkView, Fault> {
-        let place = self.place(link)?;
+        let place = self.place(link).await?;
         let directory = self.directory();
-        let (request, open) = {
-            let state = self.state();
-            let request = state.requests.get(&place.request).ok_or(Fault::NotFound)?;
-            let open = open_at(&state, &directory, self.now(), request, place.at, place.contact);
-            (request.clone(), open)
-        };
+        let request = self.case(place.request).await?.ok_or(Fault::NotFound)?.request;
+        let open = open_at(&self.state(), &directory, self.now(), &request, place.at, place.contact);
         let known = directory.contacts.get(&place.contact).ok_or(Fault::NotFound)?;
         let mut view = LinkView {
             contact: known.name.clone(),
@@ -191,7 +187,7 @@ impl Control {
     /// # Errors
     /// `NotFound` when it is no link of ours; a refusal, or trouble.
     pub async fn decide_by_link(&self, link: &str, verdict: Verdict, comment: &str) -> Result<(), Fault> {
-        let Place { request, at: position, contact: approver } = self.place(link)?;
+        let Place { request, at: position, contact: approver } = self.place(link).await?;
         let (comment, rows) = self.comment(comment)?;
         let vote = Vote { request, position, approver, verdict, terms: None, comment, evidence: Evidence::Link };
         self.vote(vote, rows).await

@@ -3,12 +3,14 @@
 use crate::clock::Clock;
 use crate::dice;
 use crate::fault::Fault;
+use crate::fold::fold;
 use crate::live::Live;
+use crate::marks::Mark;
 use crate::store::{Row, Store};
 use crate::turns::Turns;
 use crate::unseen::seen_chars;
 use crate::vault::{self, Purpose, RootKey, Vault};
-use crate::writer::{Command, Published, QUEUE_MAX, Writer, fold};
+use crate::writer::{Command, Published, QUEUE_MAX, Writer};
 use countersign_core::{Answer, Input, Roster, State};
 use countersign_journal::{Commitment, Head, Note, RunOutcome, SessionEnd, Timestamp};
 use secrecy::{ExposeSecret, SecretSlice};
@@ -49,7 +51,7 @@ pub(crate) struct Inner {
     _alone: std::fs::File,
     pub(crate) clock: Clock,
     pub(crate) store: Store,
-    pub(crate) vault: Vault,
+    pub(crate) vault: Arc<Vault>,
     pub(crate) published: Arc<Published>,
     pub(crate) live: Arc<Live>,
     inbox: mpsc::Sender<Command>,
@@ -85,10 +87,11 @@ impl Control {
             Fault::Input(format!("`{}` is not set up ({e}); run `countersign init`", settings.data.display()))
         })?;
         let seal = serde_json::from_str(&seal).map_err(Fault::trouble)?;
-        let vault = Vault::unseal(root, &seal)?;
+        let vault = Arc::new(Vault::unseal(root, &seal)?);
         let alone = alone(&settings.data)?;
         let store = Store::open(&settings.data).await?;
-        let published = Arc::new(fold(&store).await?);
+        let (published, over) = fold(&store).await?;
+        let published = Arc::new(published);
         let live = Arc::new(Live::default());
         let (inbox, receiver) = mpsc::channel(QUEUE_MAX);
         let (changes, _) = broadcast::channel(CHANGES_MAX);
@@ -102,8 +105,7 @@ impl Control {
                 let _ = changes.send(());
             })
         };
-        let writer = Writer::new(store.clone(), clock.clone(), published.clone(), after_commit);
-        tokio::spawn(writer.run(receiver));
+        let writer = Writer::new(store.clone(), vault.clone(), clock.clone(), published.clone(), after_commit);
         let control = Control(Arc::new(Inner {
             settings,
             _alone: alone,
@@ -121,6 +123,8 @@ impl Control {
             tickets: std::sync::OnceLock::new(),
             mock_key: dice::bytes()?,
         }));
+        control.match_rows(over).await?;
+        tokio::spawn(writer.run(receiver));
         control.close_what_was_open().await?;
         if let Err(fault) = control.put_approved_in_force().await {
             tracing::warn!(%fault, "a change that was approved could not be put in force");
@@ -200,9 +204,19 @@ impl Control {
 
     /// Hands an input and its rows to the writer and waits until it is committed.
     pub(crate) async fn submit(&self, input: Input, rows: Vec<Row>) -> Result<Answer, Fault> {
+        self.submit_written(input, rows, Vec::new()).await
+    }
+
+    /// The same for an input that may make a request, with the marks of what is written in it.
+    pub(crate) async fn submit_written(
+        &self,
+        input: Input,
+        rows: Vec<Row>,
+        written: Vec<Mark>,
+    ) -> Result<Answer, Fault> {
         let (reply, answer) = oneshot::channel();
         let stopped = || Fault::trouble("the writer has stopped");
-        self.0.inbox.send(Command { input, rows, reply }).await.map_err(|_| stopped())?;
+        self.0.inbox.send(Command { input, rows, written, reply }).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     }
 
@@ -214,9 +228,7 @@ impl Control {
         let plain = SecretSlice::from(plain.to_vec());
         match self.0.vault.call(vault::Call::Seal { purpose, row: row.to_owned(), version, plain })? {
             vault::Answer::Sealed(sealed) => Ok(sealed),
-            vault::Answer::Opened(_) | vault::Answer::Tagged(_) => {
-                Err(Fault::trouble("the vault answered another question"))
-            }
+            _ => Err(Fault::trouble("the vault answered another question")),
         }
     }
 
@@ -229,9 +241,7 @@ impl Control {
     ) -> Result<SecretSlice<u8>, Fault> {
         match self.0.vault.call(vault::Call::Open { purpose, row: row.to_owned(), version, sealed })? {
             vault::Answer::Opened(plain) => Ok(plain),
-            vault::Answer::Sealed(_) | vault::Answer::Tagged(_) => {
-                Err(Fault::trouble("the vault answered another question"))
-            }
+            _ => Err(Fault::trouble("the vault answered another question")),
         }
     }
 
@@ -239,9 +249,7 @@ impl Control {
     pub(crate) fn tag(&self, link: Vec<u8>) -> Result<SecretSlice<u8>, Fault> {
         match self.0.vault.call(vault::Call::Tag { link })? {
             vault::Answer::Tagged(tag) => Ok(tag),
-            vault::Answer::Sealed(_) | vault::Answer::Opened(_) => {
-                Err(Fault::trouble("the vault answered another question"))
-            }
+            _ => Err(Fault::trouble("the vault answered another question")),
         }
     }
 

@@ -51,7 +51,7 @@ impl Control {
         let directory = self.directory();
         let policy = self.state().policy.clone();
         let desired = acceptable(file, &directory, &policy)?;
-        let (looked_at, past) = self.past(&policy, &directory, &desired);
+        let (looked_at, past) = self.past(&policy, &directory, &desired).await?;
         Ok(Plan {
             changes: compare(&directory, &policy, &desired),
             warnings: foresee::warnings(&desired.policy, &desired.directory),

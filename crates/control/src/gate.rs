@@ -79,7 +79,7 @@ impl<'b> Cleared<'b> {
 }
 
 /// A unit as it would be sent now.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Unit {
     /// The statements.
     pub parts: Vec<UnitPart>,
@@ -89,9 +89,17 @@ pub struct Unit {
     pub objects: Vec<(String, String)>,
 }
 
+impl Unit {
+    /// The exact texts of its statements, in order.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        self.parts.iter().map(|p| String::from_utf8_lossy(&p.sql).into_owned()).collect()
+    }
+}
+
 /// A unit waiting for its verdict.
 pub struct Hold {
     control: Control,
+    person: PersonId,
     session: SessionId,
     attempt: Attempt,
     settled: watch::Receiver<u64>,
@@ -386,12 +394,15 @@ impl Gate {
         let settled = self.control.0.settled.subscribe();
         let act = AskAct::Run { session: self.session, attempt, text, facts };
         let ask = Ask::plain(self.person.id, act, dice::bytes()?);
-        let Answer::Request(request) = self.control.submit(Input::Ask(ask), vec![row]).await? else {
+        let written = self.control.written_of(self.grant, unit).await?;
+        let asked = self.control.submit_written(Input::Ask(ask), vec![row], written).await?;
+        let Answer::Request(request) = asked else {
             return Err(Fault::trouble("the engine answered another question"));
         };
         self.recorder.add(statement, Recorded::Held(request, unit.parts.clone()));
         self.recorder.hand_over().await?;
         Ok(Hold {
+            person: self.person.id,
             session: self.session,
             attempt,
             settled,
@@ -480,14 +491,9 @@ impl Gate {
 
     /// Why the grant ended, for the person who is cut: with the reason of a revoke.
     pub async fn end_words(&self) -> String {
-        let revoked = {
-            let state = self.control.state();
-            let request = state.grants.get(&self.grant).and_then(|g| state.requests.get(&g.request));
-            request.filter(|r| r.status == Status::Revoked).map(|r| r.id)
-        };
-        match revoked {
-            Some(request) => self.control.refusal_words(request).await,
-            None => "your access ended".to_owned(),
+        match self.control.case_of_grant(self.grant).await {
+            Ok(Some(case)) if case.request.status == Status::Revoked => self.control.refusal_words(&case.request).await,
+            _ => "your access ended".to_owned(),
         }
     }
 
@@ -516,8 +522,10 @@ impl Hold {
     pub async fn settled(&mut self) -> Settled {
         loop {
             self.settled.borrow_and_update();
-            if let Some(settled) = self.look().await {
-                return settled;
+            match self.look().await {
+                Ok(Some(settled)) => return settled,
+                Ok(None) => {}
+                Err(fault) => return Settled::Refused(fault.to_string()),
             }
             if self.settled.changed().await.is_err() {
                 return Settled::Refused("the server is stopping; send the statement again later".into());
@@ -525,18 +533,14 @@ impl Hold {
         }
     }
 
-    async fn look(&self) -> Option<Settled> {
-        let (status, live) = {
-            let state = self.control.state();
-            let request = state.requests.get(&self.request)?;
-            let live = state.grant_of(request).filter(|g| {
-                matches!(&g.kind, GrantKind::Once { attempt, .. } if *attempt == self.attempt)
-                    && g.used_in.is_none()
-                    && g.is_live(self.control.now())
-            });
-            (request.status, live.map(|g| g.id))
-        };
-        match (status, live) {
+    async fn look(&self) -> Result<Option<Settled>, Fault> {
+        let case = self.control.case(self.request).await?.ok_or(Fault::NotFound)?;
+        let live = case.grant.filter(|g| {
+            matches!(&g.kind, GrantKind::Once { attempt, .. } if *attempt == self.attempt)
+                && g.used_in.is_none()
+                && g.is_live(self.control.now())
+        });
+        Ok(match (case.request.status, live.map(|g| g.id)) {
             (Status::Pending, _) => None,
             (Status::Approved, Some(grant)) => Some(Settled::Approved(Permit {
                 control: self.control.clone(),
@@ -545,8 +549,8 @@ impl Hold {
                 session: self.session,
                 attempt: self.attempt,
             })),
-            _ => Some(Settled::Refused(self.control.refusal_words(self.request).await)),
-        }
+            _ => Some(Settled::Refused(self.control.refusal_words(&case.request).await)),
+        })
     }
 
     /// Withdraws the request, as a cancel does.
@@ -554,8 +558,8 @@ impl Hold {
     /// # Errors
     /// A refusal when it was settled meanwhile.
     pub async fn withdraw(self) -> Result<(), Fault> {
-        let by = self.control.state().requests.get(&self.request).map(|r| r.person.id).ok_or(Fault::NotFound)?;
-        self.control.submit(Input::Withdraw { request: self.request, by }, Vec::new()).await.map(|_| ())
+        let input = Input::Withdraw { request: self.request, by: self.person };
+        self.control.submit(input, Vec::new()).await.map(|_| ())
     }
 }
 

@@ -4,7 +4,7 @@ use crate::contact::Link;
 use crate::control::Control;
 use crate::fault::Fault;
 use crate::store::Row;
-use crate::view::{connect_request, person_view, what};
+use crate::view::{person_view, what};
 use countersign_core::refusal::{shown, status_word};
 use countersign_core::{Message, Request, Status};
 use countersign_journal::{Act, Note, PersonId, RequestId, Seconds, Verdict};
@@ -152,7 +152,7 @@ impl Control {
                 continue;
             };
             let kind = LetterKind::parse(&row.kind).ok_or_else(|| Fault::trouble("a letter of an unknown kind"))?;
-            let request = self.state().requests.get(&row.request).cloned();
+            let request = self.case(row.request).await?.map(|case| case.request);
             let waits = |r: &Request| !kind.only_while_pending() || r.status == Status::Pending;
             let Some(request) = request.filter(waits) else {
                 self.give_up((row.id, row.attempts), row.request, row.person, "no longer pending").await?;
@@ -250,9 +250,9 @@ impl Control {
 
     /// What an approver reads: who wants what, why, when, and the exact text.
     async fn asked(&self, request: &Request) -> Result<(String, Vec<String>), Fault> {
-        let connect = connect_request(&self.state(), request);
+        let connect = self.connect_of(request).await?;
         let who = person_view(&self.directory(), request.person.id).name;
-        let reason = self.reason(request, connect).await?.unwrap_or_else(|| "none given".to_owned());
+        let reason = self.reason(request, connect.as_ref()).await?.unwrap_or_else(|| "none given".to_owned());
         let window = request.terms.window;
         let mut lines = vec![
             format!("{who} asks to {}.", what(request)),
@@ -260,7 +260,7 @@ impl Control {
             format!("When: {} to {} (UTC)", shown(&window.start), shown(&window.end)),
         ];
         if let Act::Run(run) = &request.act {
-            let statement = self.statement(run, connect, None).await?;
+            let statement = self.statement(run, connect.map(|r| r.id), None).await?;
             lines.extend(statement.unknown.iter().map(|why| format!("Not fully understood: {why}")));
             for (text, values) in statement.texts.iter().zip(&statement.parameters) {
                 lines.push(format!("Exact text: {text}"));

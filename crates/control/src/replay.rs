@@ -51,15 +51,17 @@ impl Replay {
 
     /// Tells the next entry.
     pub fn step(&mut self, entry: &Entry) -> Step {
-        let said = words::say(&entry.event, &self.state, &self.names);
-        let was = self.picture(said.request);
+        let about = self.state.request_of(&entry.event).and_then(|id| self.state.requests.get(&id));
+        let said = words::say(&entry.event, about.map(|r| r.person.id), &self.names);
+        let request = said.request.or_else(|| self.state.grants.get(&said.grant?).map(|g| g.request));
+        let was = self.picture(request);
         apply(&mut self.state, entry.at, &entry.event);
-        let is = self.picture(said.request);
+        let is = self.picture(request);
         Step {
             seq: entry.seq,
             at: entry.at,
             sentence: said.sentence,
-            request: said.request,
+            request,
             changes: is.difference(&was).cloned().collect(),
         }
     }

@@ -3,18 +3,23 @@
 //! Events, rows and outbox go in by one transaction; nothing else writes.
 
 mod rows;
+mod settled;
 
 use crate::fault::Fault;
 use countersign_core::Directory;
 use countersign_journal::{AccountId, Commitment, PersonId, RequestId, Timestamp, canonical};
 use rows::big;
 pub use rows::{Login, Row, StoredToken};
+pub(crate) use settled::{Sought, Whose, kind};
 use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::{AnyPool, Row as _};
 use std::path::Path;
 
 /// Readers that may query at once.
 const READERS_MAX: u32 = 4;
+
+/// Entries written by one statement.
+const ENTRIES_AT_ONCE: usize = 64;
 
 /// An entry as it is stored.
 #[derive(Clone, Debug)]
@@ -83,16 +88,10 @@ impl Store {
     /// When the commit failed or its outcome is unknown; the caller reads the head to tell which.
     pub async fn commit(&self, entries: &[StoredEntry], rows: &[Row]) -> Result<(), Fault> {
         let mut tx = self.writer.begin().await?;
-        for entry in entries {
-            sqlx::query("INSERT INTO entries (seq, at, kind, bytes) VALUES ($1, $2, $3, $4)")
-                .bind(big(entry.seq))
-                .bind(entry.at.0)
-                .bind(entry.kind.clone())
-                .bind(entry.bytes.clone())
-                .execute(&mut *tx)
-                .await?;
+        for some in entries.chunks(ENTRIES_AT_ONCE) {
+            rows::entries(some).execute(&mut *tx).await?;
         }
-        for row in rows {
+        for row in rows.iter().filter(|row| !row.is_empty()) {
             rows::query(row).execute(&mut *tx).await?;
         }
         tx.commit().await?;

@@ -1,9 +1,9 @@
 //! Events in words, for the audit: one kind and one sentence each.
 
-use countersign_core::{Directory, State};
+use countersign_core::Directory;
 use countersign_journal::{
-    Act, ActionFacts, Event, GrantEnd, Hours, Note, Opening, Outcome, PersonId, RequestId, RequestMade, RunOutcome,
-    SessionEnd, SessionId, Verdict, Weekday,
+    Act, ActionFacts, Event, GrantEnd, GrantId, Hours, Note, Opening, Outcome, PersonId, RequestId, RequestMade,
+    RunOutcome, SessionEnd, SessionId, Verdict, Weekday,
 };
 
 /// The kind of an event: its variant's name, as stored beside it for searching.
@@ -65,14 +65,16 @@ fn note_kind(note: &Note) -> &'static str {
 pub(crate) struct Said {
     pub(crate) sentence: String,
     pub(crate) request: Option<RequestId>,
+    /// What the request yielded, where the event names that and not the request.
+    pub(crate) grant: Option<GrantId>,
     pub(crate) session: Option<SessionId>,
 }
 
-/// Says an event in one sentence, with today's names for its ids.
-pub(crate) fn say(event: &Event, state: &State, directory: &Directory) -> Said {
+/// Says an event in one sentence, with today's names for its ids; `asker` is who made the request it is about, which only
+/// the declaration of an emergency needs.
+pub(crate) fn say(event: &Event, asker: Option<PersonId>, directory: &Directory) -> Said {
     let who = |person: &PersonId| name(directory, *person);
     let by = |person: &Option<PersonId>| person.map_or_else(|| "set-up".to_owned(), |p| name(directory, p));
-    let request_of = |grant| state.grants.get(grant).map(|g| g.request);
     let (sentence, request, session) = match event {
         Event::PolicyApplied { version, policy, by: who, .. } => {
             let (rules, workflows) = (policy.rules.len(), policy.workflows.len());
@@ -106,7 +108,7 @@ pub(crate) fn say(event: &Event, state: &State, directory: &Directory) -> Said {
         | Event::Delegated { .. }
         | Event::DelegationEnded { .. }
         | Event::LinkMade { .. }
-        | Event::GrantEdited { .. } => return say_special(event, state, directory),
+        | Event::GrantEdited { .. } => return say_special(event, asker, directory),
         Event::RequestApproved { request, grant, .. } => {
             (format!("{request} approved, yields {grant}"), Some(*request), None)
         }
@@ -116,28 +118,42 @@ pub(crate) fn say(event: &Event, state: &State, directory: &Directory) -> Said {
         Event::RequestCanceled { request } => (format!("{request} withdrawn by the requester"), Some(*request), None),
         Event::RequestExpired { request } => (format!("{request} expired"), Some(*request), None),
         Event::RequestRevoked { request, by, .. } => (format!("{} revoked {request}", who(by)), Some(*request), None),
-        Event::GrantEnded { grant, how } => (format!("{grant} ended: {}", grant_end(*how)), request_of(grant), None),
+        Event::GrantEnded { grant, how } => (format!("{grant} ended: {}", grant_end(*how)), None, None),
         Event::SessionOpened { session, grant, from, .. } => {
-            (format!("{session} opened under {grant} from {from}"), request_of(grant), Some(*session))
+            (format!("{session} opened under {grant} from {from}"), None, Some(*session))
         }
         Event::SessionClosed { session, why, records, .. } => {
             (format!("{session} closed: {}, {records} transcript records", session_end(*why)), None, Some(*session))
         }
-        Event::Used { grant, session, .. } => (format!("{grant} used in {session}"), request_of(grant), Some(*session)),
-        Event::Ran { grant, outcome } => (format!("{grant} ran: {}", run_outcome(outcome)), request_of(grant), None),
+        Event::Used { grant, session, .. } => (format!("{grant} used in {session}"), None, Some(*session)),
+        Event::Ran { grant, outcome } => (format!("{grant} ran: {}", run_outcome(outcome)), None, None),
         Event::PlanUsed { grant, session, step, .. } => {
-            (format!("statement {} of {grant} used in {session}", step + 1), request_of(grant), Some(*session))
+            (format!("statement {} of {grant} used in {session}", step + 1), None, Some(*session))
         }
         Event::PlanRan { grant, step, outcome } => {
-            (format!("statement {} of {grant} ran: {}", step + 1, run_outcome(outcome)), request_of(grant), None)
+            (format!("statement {} of {grant} ran: {}", step + 1, run_outcome(outcome)), None, None)
         }
         Event::Noted(note) => return say_note(note, directory),
     };
-    Said { sentence, request, session }
+    Said { sentence, request, grant: grant_of(event), session }
+}
+
+/// The grant that an event names instead of its request.
+fn grant_of(event: &Event) -> Option<GrantId> {
+    match event {
+        Event::GrantEdited { grant, .. }
+        | Event::GrantEnded { grant, .. }
+        | Event::SessionOpened { grant, .. }
+        | Event::Used { grant, .. }
+        | Event::Ran { grant, .. }
+        | Event::PlanUsed { grant, .. }
+        | Event::PlanRan { grant, .. } => Some(*grant),
+        _ => None,
+    }
 }
 
 /// The special paths: escalation, emergency, delegation, edits.
-fn say_special(event: &Event, state: &State, directory: &Directory) -> Said {
+fn say_special(event: &Event, asker: Option<PersonId>, directory: &Directory) -> Said {
     let who = |person: &PersonId| name(directory, *person);
     let names = |people: &std::collections::BTreeSet<PersonId>| people.iter().map(who).collect::<Vec<_>>().join(", ");
     let (sentence, request) = match event {
@@ -153,7 +169,7 @@ fn say_special(event: &Event, state: &State, directory: &Directory) -> Said {
             (format!("{request} level {} can be decided again: {}", level + 1, names(approvers)), Some(*request))
         }
         Event::EmergencyConfirmed { request, approvers, .. } => {
-            let asker = state.requests.get(request).map(|r| who(&r.person.id)).unwrap_or_default();
+            let asker = asker.map(|p| who(&p)).unwrap_or_default();
             (format!("{asker} declared an emergency on {request}; told: {}", names(approvers)), Some(*request))
         }
         Event::EmergencyStopped { request, by, .. } => {
@@ -169,12 +185,10 @@ fn say_special(event: &Event, state: &State, directory: &Directory) -> Said {
         Event::LinkMade { person, by } => {
             (format!("{} made a link that can replace the password of {}", who(by), who(person)), None)
         }
-        Event::GrantEdited { grant, by, .. } => {
-            (format!("{} changed the terms of {grant}", who(by)), state.grants.get(grant).map(|g| g.request))
-        }
+        Event::GrantEdited { grant, by, .. } => (format!("{} changed the terms of {grant}", who(by)), None),
         _ => (String::new(), None),
     };
-    Said { sentence, request, session: None }
+    Said { sentence, request, grant: grant_of(event), session: None }
 }
 
 fn say_note(note: &Note, directory: &Directory) -> Said {
@@ -213,7 +227,7 @@ fn say_note(note: &Note, directory: &Directory) -> Said {
         }
         Note::Exported { entries, .. } => (format!("{entries} entries were exported"), None, None),
     };
-    Said { sentence, request, session }
+    Said { sentence, request, grant: None, session }
 }
 
 fn request_made(made: &RequestMade) -> String {

@@ -3,11 +3,16 @@
 
 use crate::clock::Clock;
 use crate::fault::Fault;
+use crate::marks::{self, Mark};
 use crate::outbox::LetterKind;
 use crate::store::{Row, Store, StoredEntry};
+use crate::vault::Vault;
 use arc_swap::ArcSwap;
-use countersign_core::{Answer, Directory, Effect, Input, Roster, State, apply, decide, effects, wake_at};
-use countersign_journal::{Chain, Event, Timestamp, canonical};
+use countersign_core::{
+    Answer, Case, Directory, Effect, Input, Named, Request, Roster, State, apply, decide, effects, wake_at,
+};
+use countersign_journal::{Chain, Event, RequestId, Timestamp, canonical};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
@@ -17,8 +22,6 @@ use tokio::sync::{mpsc, oneshot};
 const BATCH_MAX: usize = 512;
 /// Inputs waiting at most; beyond it, whoever asks waits.
 pub(crate) const QUEUE_MAX: usize = 4_096;
-/// Entries read at a time when the journal is folded at start.
-const FOLD_PAGE: u32 = 4_096;
 /// Longest the writer sleeps before it looks at the clock again.
 const SLEEP_MAX: Duration = Duration::from_secs(60);
 
@@ -27,10 +30,11 @@ type Reply = oneshot::Sender<Result<Answer, Fault>>;
 /// What is done with the effects of a commit.
 pub(crate) type AfterCommit = Box<dyn Fn(&[Effect]) + Send + Sync>;
 
-/// One input, the rows that go with it, and who waits for the answer.
+/// One input, the rows that go with it, the marks of what was written in a request it makes, and who waits for the answer.
 pub(crate) struct Command {
     pub(crate) input: Input,
     pub(crate) rows: Vec<Row>,
+    pub(crate) written: Vec<Mark>,
     pub(crate) reply: Reply,
 }
 
@@ -43,27 +47,10 @@ pub(crate) struct Published {
     pub(crate) policy_epoch: AtomicU64,
 }
 
-/// Reads the journal from its beginning, checks the chain, and folds it.
-pub(crate) async fn fold(store: &Store) -> Result<Published, Fault> {
-    let (mut chain, mut state) = (Chain::default(), State::default());
-    loop {
-        let page = store.entries(chain.head().len, FOLD_PAGE).await?;
-        if page.is_empty() {
-            break;
-        }
-        for stored in page {
-            let entry =
-                chain.follow(&stored.bytes).map_err(|e| Fault::trouble(format!("the journal is damaged: {e}")))?;
-            apply(&mut state, entry.at, &entry.event);
-        }
-    }
-    let directory = ArcSwap::from_pointee(Roster::new(store.directory().await?));
-    Ok(Published { state: RwLock::new(state), directory, chain: RwLock::new(chain), policy_epoch: AtomicU64::new(0) })
-}
-
 /// The writer task's own view, ahead of the published one by at most one batch.
 pub(crate) struct Writer {
     pub(crate) store: Store,
+    pub(crate) vault: Arc<Vault>,
     pub(crate) clock: Clock,
     pub(crate) published: Arc<Published>,
     pub(crate) after_commit: AfterCommit,
@@ -79,15 +66,24 @@ struct Batch {
     events: Vec<(Timestamp, Event)>,
     effects: Vec<Effect>,
     rows: Vec<Row>,
+    /// Requests that something happened to, and those that are over by it.
+    touched: BTreeSet<RequestId>,
+    over: Vec<RequestId>,
     replies: Vec<(Reply, Result<Answer, Fault>)>,
 }
 
 impl Writer {
-    pub(crate) fn new(store: Store, clock: Clock, published: Arc<Published>, after_commit: AfterCommit) -> Writer {
+    pub(crate) fn new(
+        store: Store,
+        vault: Arc<Vault>,
+        clock: Clock,
+        published: Arc<Published>,
+        after_commit: AfterCommit,
+    ) -> Writer {
         let state = published.state.read().expect("no holder of this lock panics").clone();
         let chain = published.chain.read().expect("no holder of this lock panics").clone();
         let directory = Roster::clone(&published.directory.load());
-        Writer { store, clock, published, after_commit, state, directory, chain }
+        Writer { store, vault, clock, published, after_commit, state, directory, chain }
     }
 
     /// Runs until every sender is gone.
@@ -104,8 +100,13 @@ impl Writer {
             self.tick(&mut batch);
             let more = std::iter::from_fn(|| inbox.try_recv().ok()).take(BATCH_MAX - 1);
             for command in first.into_iter().chain(more) {
-                self.take(command, &mut batch);
+                match self.released(&command.input).await {
+                    Ok(None) => self.take(command, &mut batch),
+                    Ok(Some(case)) => batch.replies.push((command.reply, Err(self.refuse(case, command.input)))),
+                    Err(fault) => batch.replies.push((command.reply, Err(fault))),
+                }
             }
+            self.release(&mut batch);
             self.finish(batch).await;
         }
     }
@@ -127,17 +128,41 @@ impl Writer {
         }
     }
 
+    /// What an input names, if that is over and no longer in the state.
+    async fn released(&self, input: &Input) -> Result<Option<Case>, Fault> {
+        match input.names().filter(|named| self.state.has_released(*named)) {
+            Some(Named::Request(id)) => self.store.case(id).await,
+            Some(Named::Grant(id)) => self.store.case_of_grant(id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Answers an input about something that is over, as if it were still in the state. Nothing follows from a row: where
+    /// there would be a yes, it is not what the journal says.
+    fn refuse(&mut self, case: Case, input: Input) -> Fault {
+        let lie = format!("the row of {} is not what the journal says", case.request.id);
+        let Some(id) = self.state.recall(case) else { return Fault::trouble(lie) };
+        let decided = decide(&self.state, &self.directory, input, self.now());
+        self.state.release(id);
+        match decided {
+            Err(refusal) => Fault::Refused(refusal),
+            Ok(_) => Fault::trouble(lie),
+        }
+    }
+
     fn take(&mut self, command: Command, batch: &mut Batch) {
-        let Command { input, rows, reply } = command;
+        let Command { input, rows, written, reply } = command;
         let new_directory = match &input {
             Input::Apply { directory, .. } => Some(directory.clone()),
             _ => None,
         };
         let now = self.now();
-        match decide(&self.state, &self.directory, input, now) {
-            Err(refusal) => batch.replies.push((reply, Err(Fault::Refused(refusal)))),
-            Ok(decision) => {
+        let decided = decide(&self.state, &self.directory, input, now).map_err(Fault::Refused);
+        match decided.and_then(|decision| Ok((self.marks(&decision.events, &written, now)?, decision))) {
+            Err(fault) => batch.replies.push((reply, Err(fault))),
+            Ok((marks, decision)) => {
                 self.fold_in(decision.events, now, batch);
+                batch.rows.extend(marks);
                 if let Some(directory) = new_directory {
                     batch.rows.push(Row::Directory {
                         version: self.state.directory_version,
@@ -151,6 +176,25 @@ impl Writer {
         }
     }
 
+    /// What a request that is being made can be found by.
+    fn marks(&self, events: &[Event], written: &[Mark], now: Timestamp) -> Result<Option<Row>, Fault> {
+        let mut alone = State::default();
+        events.iter().filter(|e| matches!(e, Event::RequestMade(_))).for_each(|e| apply(&mut alone, now, e));
+        let made = alone.requests.into_values().next();
+        let marks = made.map(|made| found_by(&self.vault, &self.directory, &made, written));
+        marks.transpose()
+    }
+
+    /// Takes out of the state what is over by this batch, and puts it into rows.
+    fn release(&mut self, batch: &mut Batch) {
+        for id in std::mem::take(&mut batch.touched) {
+            if let Some(case) = self.state.release(id) {
+                batch.rows.extend(rows_of(case));
+                batch.over.push(id);
+            }
+        }
+    }
+
     /// Events are dated with the moment they were decided at.
     fn fold_in(&mut self, events: Vec<Event>, at: Timestamp, batch: &mut Batch) {
         for event in events {
@@ -160,6 +204,7 @@ impl Writer {
                 outbox_rows(&effect, &self.directory, seq, at, &mut batch.rows);
                 batch.effects.push(effect);
             }
+            batch.touched.extend(self.state.request_of(&event));
             batch.entries.push(StoredEntry { seq, at, kind: crate::words::kind(&event).to_owned(), bytes });
             batch.events.push((at, event));
         }
@@ -200,6 +245,9 @@ impl Writer {
         for (at, event) in &batch.events {
             apply(&mut state, *at, event);
         }
+        for id in &batch.over {
+            state.release(*id);
+        }
         *self.published.chain.write().expect("no holder of this lock panics") = self.chain.clone();
         self.published.directory.store(Arc::new(self.directory.clone()));
         let policy =
@@ -214,6 +262,27 @@ impl Writer {
         self.chain = self.published.chain.read().expect("no holder of this lock panics").clone();
         self.directory = Roster::clone(&self.published.directory.load());
     }
+}
+
+/// The row of what a request is found by.
+pub(crate) fn found_by(
+    vault: &Vault,
+    directory: &Directory,
+    request: &Request,
+    written: &[Mark],
+) -> Result<Row, Fault> {
+    let marks = marks::of_request(vault, directory, request, written)?;
+    Ok(Row::Marks { request: request.id, marks })
+}
+
+/// The rows of a request that is over.
+pub(crate) fn rows_of(case: Case) -> Vec<Row> {
+    let request = case.request.id;
+    let sessions = case.sessions.iter().map(|session| Row::Session { session: session.clone(), request });
+    let marks = marks::of_deciders(&case).into_iter().collect();
+    let mut rows: Vec<Row> = sessions.chain([Row::Marks { request, marks }]).collect();
+    rows.push(Row::Case(Box::new(case)));
+    rows
 }
 
 /// Messages are rows of the same transaction; their id is the event, the person and what is said, so that each is made

@@ -26,6 +26,15 @@ impl Case {
     pub fn is_over(&self) -> bool {
         is_over(&self.request, self.grant.as_ref(), self.sessions.iter())
     }
+
+    /// Whether its parts are parts of each other.
+    fn is_whole(&self) -> bool {
+        let grant = self.grant.as_ref();
+        let sessions = || self.sessions.iter().map(|s| (s.id, Some(s.grant)));
+        grant.map(|g| g.id) == self.request.grant
+            && grant.is_none_or(|g| g.request == self.request.id)
+            && sessions().eq(grant.into_iter().flat_map(|g| g.sessions.iter().map(|s| (*s, Some(g.id)))))
+    }
 }
 
 /// What an input names, as far as it can be over.
@@ -96,11 +105,20 @@ impl State {
         Some(Case { request, grant, sessions })
     }
 
-    /// Takes back a case that was released.
-    pub fn recall(&mut self, case: Case) {
+    /// Takes back a case, so that it can be released again; `None`, and nothing is done, if it is none that was released:
+    /// over, whole, and nothing of it there.
+    pub fn recall(&mut self, case: Case) -> Option<RequestId> {
+        let id = case.request.id;
+        let released = case.is_over() && case.is_whole() && self.has_released(Named::Request(id));
+        let grant = case.request.grant.is_none_or(|id| self.has_released(Named::Grant(id)));
+        let sessions = case.sessions.iter().all(|s| !self.sessions.contains_key(&s.id));
+        if !(released && grant && sessions) {
+            return None;
+        }
         self.sessions.extend(case.sessions.into_iter().map(|s| (s.id, s)));
         self.grants.extend(case.grant.map(|g| (g.id, g)));
-        self.requests.insert(case.request.id, case.request);
+        self.requests.insert(id, case.request);
+        Some(id)
     }
 
     /// Whether something has been there and was released.

@@ -7,12 +7,12 @@ use crate::ask::Actor;
 use crate::control::Control;
 use crate::dice;
 use crate::fault::Fault;
-use crate::store::Row;
+use crate::store::{Row, Sought};
 use crate::vault::Purpose;
 use crate::view::{self, Base, ChangeView, Configuration, DiffLine, Proposed, VersionView};
 use countersign_core::{
-    Answer, Ask, AskAct, Grant, GrantKind, GrantStage, Input, Permission, Refusal, Request, Roster, Rulebook, State,
-    digest, may_change,
+    Answer, Ask, AskAct, Case, Grant, GrantKind, GrantStage, Input, Permission, Refusal, Request, Roster, Rulebook,
+    Status, digest, may_change,
 };
 use countersign_journal::{AccountId, Act, Change, Commitment, GrantEnd, GrantId, RequestId, canonical};
 use secrecy::{ExposeSecret, SecretString};
@@ -74,22 +74,20 @@ impl Control {
             policy_version: now.policy,
             directory_version: now.directory,
         };
+        let written = self.marks_in([reason].into_iter().chain(changes.iter().map(String::as_str)))?;
         let (reason, reason_chars, mut rows) = self.reason_of(reason)?;
         rows.push(kept);
         let ask = Ask { reason, reason_chars, ..Ask::plain(actor.person, AskAct::Administer(change), dice::bytes()?) };
         // Whoever proposes may leave; what they may do alone is put in force all the same.
         let control = self.clone();
         let proposed = async move {
-            let answer = control.submit(Input::Ask(ask), rows).await?;
+            let answer = control.submit_written(Input::Ask(ask), rows, written).await?;
             control.put_approved_in_force().await.map(|()| answer)
         };
         let Answer::Request(request) = tokio::spawn(proposed).await.map_err(Fault::trouble)?? else {
             return Err(Fault::trouble("the engine answered another question"));
         };
-        let applied = {
-            let state = self.state();
-            state.requests.get(&request).is_some_and(|r| was_applied(&state, r))
-        };
+        let applied = self.case(request).await?.is_some_and(|case| was_applied(&case));
         Ok(Proposed { changes, request: Some(request), applied })
     }
 
@@ -157,8 +155,12 @@ impl Control {
     }
 
     async fn kept(&self, text: &Commitment) -> Result<Option<Kept>, Fault> {
-        let bytes = self.text(text).await?;
-        bytes.map(|b| canonical::decode(&b).map_err(Fault::trouble)).transpose()
+        self.decoded(text).await
+    }
+
+    /// What a change changes, a line each; nothing when its text was erased.
+    pub(crate) async fn changes_of(&self, change: &Change) -> Result<Vec<String>, Fault> {
+        Ok(self.kept(&change.text).await?.map(|kept| kept.changes).unwrap_or_default())
     }
 
     /// What is in force, as a file without its secrets.
@@ -178,18 +180,18 @@ impl Control {
     /// When the actor may not, or trouble.
     pub async fn versions(&self, actor: &Actor) -> Result<Vec<VersionView>, Fault> {
         actor.require(Permission::ReadConfiguration)?;
-        let made: Vec<(Request, Change)> = {
-            let state = self.state();
-            let applied = state.requests.values().rev().filter(|r| was_applied(&state, r));
-            applied.filter_map(|r| Some((r.clone(), change_of(r)?))).take(VERSIONS_MAX).collect()
-        };
+        // What was put in force is over.
+        let sought = Sought { kind: "change".into(), status: Some(Status::Approved), ..Sought::default() };
+        let made = self.0.store.over(&sought, VERSIONS_MAX).await?;
         let mut versions = Vec::new();
-        for (request, change) in made {
+        for case in made.into_iter().filter(was_applied) {
+            let Case { request, .. } = case;
+            let Some(change) = change_of(&request) else { continue };
             versions.push(VersionView {
                 request: request.id,
                 at: request.settled_at.unwrap_or(request.at),
                 by: view::person_view(&self.directory(), request.person.id),
-                changes: self.kept(&change.text).await?.map(|k| k.changes).unwrap_or_default(),
+                changes: self.changes_of(&change).await?,
             });
         }
         Ok(versions)
@@ -201,10 +203,8 @@ impl Control {
     /// When the actor may not, there is no such version, or trouble.
     pub async fn version(&self, actor: &Actor, request: RequestId) -> Result<String, Fault> {
         actor.require(Permission::ReadConfiguration)?;
-        let change = {
-            let state = self.state();
-            state.requests.get(&request).filter(|r| was_applied(&state, r)).and_then(change_of)
-        };
+        let case = self.case(request).await?.filter(was_applied);
+        let change = case.and_then(|case| change_of(&case.request));
         let kept = self.kept(&change.ok_or(Fault::NotFound)?.text).await?;
         kept.map(|k| k.after).ok_or(Fault::NotFound)
     }
@@ -249,7 +249,7 @@ fn change_of(request: &Request) -> Option<Change> {
     }
 }
 
-fn was_applied(state: &State, request: &Request) -> bool {
+fn was_applied(case: &Case) -> bool {
     let used = |g: &Grant| g.stage == GrantStage::Ended(GrantEnd::UsedUp);
-    matches!(request.act, Act::Administer(_)) && state.grant_of(request).is_some_and(used)
+    matches!(case.request.act, Act::Administer(_)) && case.grant.as_ref().is_some_and(used)
 }

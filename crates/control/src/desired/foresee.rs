@@ -3,12 +3,15 @@
 
 use super::Desired;
 use crate::control::Control;
+use crate::fault::Fault;
+use crate::store::Sought;
 use crate::view::{PastView, authority_words, person_view, what};
 use crate::words;
 use countersign_core::monitor::{self, Warning};
 use countersign_core::what_if::{Ground, what_if};
-use countersign_core::{Directory, Roster, Rulebook, Ruling};
-use countersign_journal::{Outcome, Policy};
+use countersign_core::{Directory, Request, Roster, Rulebook, Ruling};
+use countersign_journal::{Outcome, Policy, RequestId};
+use std::collections::BTreeMap;
 
 /// Requests looked at, the latest.
 const REQUESTS_MAX: usize = 1_000;
@@ -38,19 +41,27 @@ fn warning(warning: &Warning, directory: &Directory) -> String {
 
 impl Control {
     /// How many of the latest requests were looked at, and those that would be ruled on otherwise.
-    pub(super) fn past(&self, policy: &Rulebook, directory: &Roster, desired: &Desired) -> (usize, Vec<PastView>) {
-        let state = self.state();
-        let latest: Vec<_> = state.requests.values().rev().take(REQUESTS_MAX).collect();
+    pub(super) async fn past(
+        &self,
+        policy: &Rulebook,
+        directory: &Roster,
+        desired: &Desired,
+    ) -> Result<(usize, Vec<PastView>), Fault> {
+        let alive: Vec<Request> = self.state().requests.values().rev().take(REQUESTS_MAX).cloned().collect();
+        let over = self.0.store.over(&Sought::default(), REQUESTS_MAX).await?;
+        let over = over.into_iter().map(|case| (case.request.id, case.request));
+        let all: BTreeMap<RequestId, Request> = over.chain(alive.into_iter().map(|r| (r.id, r))).collect();
+        let latest: Vec<&Request> = all.values().rev().take(REQUESTS_MAX).collect();
         let (now, then) =
             (Ground { policy, directory }, Ground { policy: &desired.policy, directory: &desired.directory });
         let changed = what_if(latest.iter().copied(), now, then).into_iter().filter_map(|changed| {
-            let request = state.requests.get(&changed.request)?;
+            let request = all.get(&changed.request)?;
             let (before, after) = (demanded(directory, &changed.before), demanded(&desired.directory, &changed.after));
             let after = if before == after { format!("{after}, under other conditions") } else { after };
             let person = person_view(directory, request.person.id);
             Some(PastView { request: request.id, person, what: what(request), before, after })
         });
-        (latest.len(), changed.collect())
+        Ok((latest.len(), changed.collect()))
     }
 }
 

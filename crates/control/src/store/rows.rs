@@ -1,14 +1,19 @@
 //! Rows that go in with events: what each writes, one statement per kind of row.
 
-use countersign_journal::{AccountId, Commitment, PersonId, RequestId, Timestamp};
-use sqlx::Any;
+use super::StoredEntry;
+use super::settled::kind;
+use crate::marks::Mark;
+use countersign_core::refusal::status_word;
+use countersign_core::{Case, Session};
+use countersign_journal::{AccountId, Commitment, PersonId, RequestId, Timestamp, canonical};
 use sqlx::any::AnyArguments;
+use sqlx::{Any, AssertSqlSafe};
 
 type Query = sqlx::query::Query<'static, Any, AnyArguments>;
 
 /// A row that is written together with the events that explain it.
 #[derive(Clone, Debug)]
-#[allow(missing_docs, reason = "fields repeat the columns of migrations/0001_begin.sql")]
+#[allow(missing_docs, reason = "fields repeat the columns of the migrations")]
 pub enum Row {
     Text { commitment: Commitment, sealed: Vec<u8> },
     Directory { version: u64, bytes: Vec<u8> },
@@ -23,6 +28,16 @@ pub enum Row {
     Token(StoredToken),
     TokensEnded { person: PersonId },
     Secret { account: AccountId, version: u64, sealed: Vec<u8> },
+    Case(Box<Case>),
+    Session { session: Session, request: RequestId },
+    Marks { request: RequestId, marks: Vec<Mark> },
+}
+
+impl Row {
+    /// Whether it writes nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self, Row::Marks { marks, .. } if marks.is_empty())
+    }
 }
 
 /// How a person signs in.
@@ -77,6 +92,14 @@ pub(super) fn query(row: &Row) -> Query {
         .bind(big(account.0))
         .bind(big(*version))
         .bind(sealed.clone()),
+        Row::Case(case) => case_query(case),
+        Row::Session { session, request } => {
+            sqlx::query("INSERT INTO sessions (id, person, request) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING")
+                .bind(big(session.id.0))
+                .bind(big(session.person.0))
+                .bind(big(request.0))
+        }
+        Row::Marks { request, marks } => marks_query(*request, marks),
         Row::Login(login) => login_query(login),
         Row::Token(token) => token_query(token),
         Row::Outbox { id, request, person, kind, due_at } => sqlx::query(
@@ -113,6 +136,44 @@ pub(super) fn query(row: &Row) -> Query {
             sqlx::query("DELETE FROM web_sessions WHERE person = $1").bind(big(person.0))
         }
     }
+}
+
+fn case_query(case: &Case) -> Query {
+    let Case { request, .. } = case;
+    sqlx::query(
+        "INSERT INTO requests (id, at, person, kind, status, grant_id, bytes) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(big(request.id.0))
+    .bind(request.at.0)
+    .bind(big(request.person.id.0))
+    .bind(kind(&request.act))
+    .bind(status_word(&request.status))
+    .bind(request.grant.map(|g| big(g.0)))
+    .bind(canonical::encode(case))
+}
+
+/// The statement that writes several entries.
+pub(super) fn entries(entries: &[StoredEntry]) -> Query {
+    let sql = format!("INSERT INTO entries (seq, at, kind, bytes) VALUES {}", places(entries.len(), 4));
+    entries.iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, entry| {
+        query.bind(big(entry.seq)).bind(entry.at.0).bind(entry.kind.clone()).bind(entry.bytes.clone())
+    })
+}
+
+/// What a request is found by; a mark that is there stays.
+fn marks_query(request: RequestId, marks: &[Mark]) -> Query {
+    let places = places(marks.len(), 2);
+    let sql = format!("INSERT INTO marks (mark, request) VALUES {places} ON CONFLICT (mark, request) DO NOTHING");
+    marks.iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, mark| query.bind(*mark).bind(big(request.0)))
+}
+
+/// The parameters of so many rows of so many columns: `($1, $2), ($3, $4)`.
+fn places(rows: usize, columns: usize) -> String {
+    let row = |n: usize| {
+        let row: Vec<String> = (1..=columns).map(|c| format!("${}", n * columns + c)).collect();
+        format!("({})", row.join(", "))
+    };
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
 }
 
 fn login_query(login: &Login) -> Query {

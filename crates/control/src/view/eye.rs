@@ -30,6 +30,16 @@ impl Eye<'_> {
         request.person.id == self.actor.person || self.lists() || self.is_approver(request)
     }
 
+    /// Whether the actor sees the sessions under the grant of a request.
+    pub(crate) fn may_see_sessions(&self, request: &Request) -> bool {
+        self.actor.may(Permission::ListSessions) || self.may_see(request)
+    }
+
+    /// Whether the actor sees those of every request.
+    pub(crate) fn sees_every_session(&self) -> bool {
+        self.actor.may(Permission::ListSessions) || self.lists()
+    }
+
     /// Whether the actor sees everybody's: whoever may act on what others asked for must see it.
     fn lists(&self) -> bool {
         self.actor.may(Permission::ListRequests) || self.actor.may(Permission::ManageRequests)

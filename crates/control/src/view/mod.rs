@@ -7,13 +7,14 @@ mod change;
 mod editing;
 pub(crate) mod eye;
 mod levels;
+mod list;
 mod roles;
 mod rules;
 mod things;
 mod typed;
 mod values;
 
-pub(crate) use build::{connect_request, grant_view, person_view, what};
+pub(crate) use build::{grant_view, person_view, what};
 pub(crate) use change::difference;
 pub(crate) use levels::{authority_words, then_words};
 
@@ -367,7 +368,7 @@ pub struct RequestQuery {
     pub until: Option<Timestamp>,
     /// Only those the actor can decide now.
     pub for_me: bool,
-    /// Only with this text in asker, target, reason, statement or number; empty means any.
+    /// Only with these words in asker, target, reason, ticket or statement, or of this number; empty means any.
     pub text: String,
     /// Only before this number.
     pub before: Option<RequestId>,

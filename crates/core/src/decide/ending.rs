@@ -135,7 +135,7 @@ pub(super) fn tick(world: &World<'_>) -> Vec<Event> {
     let due = world.state.deadlines.due(world.now);
     let due: Vec<&Request> = due.iter().filter_map(|id| world.state.requests.get(id)).collect();
     let grants: BTreeSet<GrantId> =
-        due.iter().filter(|r| r.status == Status::Approved).filter_map(|r| r.grant).collect();
+        due.iter().filter(|r| r.status != Status::Pending).filter_map(|r| r.grant).collect();
     for grant in grants.iter().filter_map(|id| world.state.grants.get(id)) {
         let how = if grant.stage == GrantStage::ToBeUsed { GrantEnd::Unused } else { GrantEnd::Expired };
         ended.extend(end_grant(world, grant, how));

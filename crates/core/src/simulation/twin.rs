@@ -24,9 +24,9 @@ impl Twin {
     ) -> Result<(), Broken> {
         let named = input.names().filter(|named| self.state.has_released(*named));
         let case = named.and_then(|named| self.find(named));
-        case.iter().for_each(|case| self.state.recall(case.clone()));
+        let recalled = case.clone().and_then(|case| self.state.recall(case));
         let mine = decide(&self.state, directory, input, now);
-        case.iter().for_each(|case| drop(self.state.release(case.request.id)));
+        recalled.and_then(|id| self.state.release(id));
         if mine != *answer {
             return Err(broken(
                 11,
@@ -72,7 +72,11 @@ impl Twin {
         if let Some(id) = self.state.requests.keys().find(over) {
             return Err(broken(11, format!("{id} is over and was not released")));
         }
-        self.released.into_values().for_each(|case| self.state.recall(case));
-        if self.state == *whole { Ok(()) } else { Err(broken(11, "something that was over changed".into())) }
+        let recalled = self.released.into_values().all(|case| self.state.recall(case).is_some());
+        if recalled && self.state == *whole {
+            Ok(())
+        } else {
+            Err(broken(11, "something that was over changed".into()))
+        }
     }
 }

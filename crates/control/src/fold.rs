@@ -1,0 +1,131 @@
+//! The start: the journal is read from its beginning, its chain checked, and folded. What is over leaves the fold as it goes,
+//! so that a long history needs no more memory than a short one; rows that do not match the journal are made again, from it
+//! and from the texts it commits to.
+
+use crate::control::Control;
+use crate::fault::Fault;
+use crate::gate::Unit;
+use crate::marks::Mark;
+use crate::store::{Row, Store};
+use crate::writer::{Published, found_by, rows_of};
+use arc_swap::ArcSwap;
+use countersign_core::{Case, Request, Roster, State, apply};
+use countersign_journal::{Act, Chain, Commitment, GrantId, RequestId, canonical};
+use std::collections::BTreeSet;
+use std::sync::RwLock;
+use std::sync::atomic::AtomicU64;
+
+/// Entries read at a time.
+const PAGE: u32 = 4_096;
+
+/// A journal as far as it was folded.
+#[derive(Default)]
+struct Fold {
+    chain: Chain,
+    state: State,
+}
+
+impl Fold {
+    /// Folds the next entries and takes out what is over by them; nothing once there are no more.
+    async fn next(&mut self, store: &Store) -> Result<Option<Vec<Case>>, Fault> {
+        let page = store.entries(self.chain.head().len, PAGE).await?;
+        if page.is_empty() {
+            return Ok(None);
+        }
+        let mut touched: BTreeSet<RequestId> = BTreeSet::new();
+        for stored in page {
+            let entry = self.chain.follow(&stored.bytes);
+            let entry = entry.map_err(|e| Fault::trouble(format!("the journal is damaged: {e}")))?;
+            apply(&mut self.state, entry.at, &entry.event);
+            touched.extend(self.state.request_of(&entry.event));
+        }
+        Ok(Some(touched.into_iter().filter_map(|id| self.state.release(id)).collect()))
+    }
+}
+
+/// Folds the journal; what is alive, and how many requests are over.
+pub(crate) async fn fold(store: &Store) -> Result<(Published, u64), Fault> {
+    let (mut fold, mut over) = (Fold::default(), 0);
+    while let Some(cases) = fold.next(store).await? {
+        over += cases.len() as u64;
+    }
+    let published = Published {
+        state: RwLock::new(fold.state),
+        directory: ArcSwap::from_pointee(Roster::new(store.directory().await?)),
+        chain: RwLock::new(fold.chain),
+        policy_epoch: AtomicU64::new(0),
+    };
+    Ok((published, over))
+}
+
+impl Control {
+    /// Makes the rows of requests again if there are not as many as are over, as in a data folder of before there were any.
+    pub(crate) async fn match_rows(&self, over: u64) -> Result<(), Fault> {
+        let store = &self.0.store;
+        let alive: Vec<Request> = self.state().requests.values().cloned().collect();
+        let found = store.cases().await? == over && (alive.is_empty() || store.has_marks().await?);
+        if found {
+            return Ok(());
+        }
+        store.forget_cases().await?;
+        // The living first: once everything that is over has its row, nothing is missing.
+        store.commit(&[], &self.marks_of(&alive).await?).await?;
+        let mut fold = Fold::default();
+        while let Some(cases) = fold.next(store).await? {
+            let requests: Vec<Request> = cases.iter().map(|case| case.request.clone()).collect();
+            let marks = self.marks_of(&requests).await?;
+            let rows: Vec<Row> = cases.into_iter().flat_map(rows_of).chain(marks).collect();
+            store.commit(&[], &rows).await?;
+        }
+        Ok(())
+    }
+
+    async fn marks_of(&self, requests: &[Request]) -> Result<Vec<Row>, Fault> {
+        let mut rows = Vec::new();
+        for request in requests {
+            let written = self.written_in(request).await?;
+            rows.push(found_by(&self.0.vault, &self.directory(), request, &written)?);
+        }
+        Ok(rows)
+    }
+
+    /// The marks of what was written in a request, as far as it was not erased.
+    async fn written_in(&self, request: &Request) -> Result<Vec<Mark>, Fault> {
+        if let Act::Run(run) = &request.act {
+            let unit: Option<Unit> = self.decoded(&run.text).await?;
+            return self.written_of(run.grant, &unit.unwrap_or_default()).await;
+        }
+        let mut texts: Vec<String> = Vec::new();
+        if let Some(reason) = &request.reason {
+            texts.push(self.shown(reason).await?);
+        }
+        match &request.act {
+            Act::Connect | Act::Run(_) => {}
+            Act::Administer(change) => texts.extend(self.changes_of(change).await?),
+        }
+        if let Some(plan) = &request.plan {
+            texts.extend(self.decoded::<Vec<String>>(&plan.texts).await?.into_iter().flatten());
+        }
+        self.marks_in(texts.iter().map(String::as_str))
+    }
+
+    /// The marks of a statement, and of the reason of the connection it is held in.
+    pub(crate) async fn written_of(&self, grant: GrantId, unit: &Unit) -> Result<Vec<Mark>, Fault> {
+        let connect = self.case_of_grant(grant).await?.map(|case| case.request);
+        let mut texts = Vec::new();
+        if let Some(reason) = connect.and_then(|r| r.reason) {
+            texts.push(self.shown(&reason).await?);
+        }
+        texts.extend(unit.texts());
+        self.marks_in(texts.iter().map(String::as_str))
+    }
+
+    /// What the text behind a commitment encodes; nothing when it was erased.
+    pub(crate) async fn decoded<T>(&self, text: &Commitment) -> Result<Option<T>, Fault>
+    where
+        T: serde::Serialize + serde::de::DeserializeOwned,
+    {
+        let bytes = self.text(text).await?;
+        bytes.map(|bytes| canonical::decode(&bytes).map_err(Fault::trouble)).transpose()
+    }
+}
