@@ -112,6 +112,19 @@ async fn a_cursor_declared_under_other_rules_is_held() {
         assert!(!is_stopped(&alice.one(sql).await), "{sql}");
     }
     assert_eq!(alice.one("FETCH 1 FROM c").await, "held");
+
+    let mut alice = world.raw(&world.alice).await;
+    world.control.propose(&world.ada, &world.file(NO_RULES), "", None).await.expect("applied");
+    for sql in ["BEGIN", "DECLARE c CURSOR FOR SELECT * FROM customers"] {
+        alice.send(&[query(sql)]).await;
+        alice.answer().await;
+    }
+    world.control.propose(&world.ada, &world.file(RULES), "", None).await.expect("applied");
+    for sql in ["SAVEPOINT s", "DECLARE c CURSOR FOR SELECT 1", "ROLLBACK TO s"] {
+        alice.send(&[query(sql)]).await;
+        alice.answer().await;
+    }
+    assert_eq!(alice.one("FETCH 1 FROM c").await, "held", "a declaration that failed declares nothing");
 }
 
 /// A held unit runs nothing that its approver does not see.

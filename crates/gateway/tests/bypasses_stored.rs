@@ -215,3 +215,26 @@ async fn extensions_of_the_server_hold_up_nobody() {
     world.truth("CREATE OPERATOR public.<-> (FUNCTION = same, LEFTARG = text, RIGHTARG = text)");
     assert!(is_stopped(&world.raw(&world.alice).await.one("SELECT 'a' <-> 'b'").await));
 }
+
+/// `f('x')` is a conversion to a type named `f`: such a type gives calls another meaning, and an approval rests on there
+/// being none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_type_named_as_a_function_stands_in_for_it() {
+    let world = World::start().await;
+    world.truth("CREATE DOMAIN age AS text CHECK (length(VALUE) > 0); CREATE TYPE width AS ENUM ('99')");
+    world
+        .none_harms(&[
+            &["SELECT age('5')"],
+            &["SELECT width('99')"],
+            &["SELECT ('99').width"],
+            &["CREATE TYPE length AS ENUM ('99')", "SELECT length('99')"],
+        ])
+        .await;
+    let mut alice = world.raw(&world.alice).await;
+    assert_eq!(alice.one("CREATE TYPE state AS ENUM ('on')").await, "CREATE TYPE, Z I", "a name of its own");
+    alice.push(&query("UPDATE customers SET visits = length('99')")).await;
+    let request = alice.held().await;
+    world.truth("CREATE TYPE length AS ENUM ('99')");
+    world.decide(&world.dora, request, Verdict::Approve, "").await;
+    assert_eq!(alice.verdict().await, "refused");
+}

@@ -80,7 +80,8 @@ pub struct StatementFacts {
     /// Names of cursors this statement makes, moves or stands on.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub cursors: BTreeSet<String>,
-    /// Names behind a dot, each of which may be a column, or a function or type applied to what stands before the dot.
+    /// What may be called without being written as a call: names behind a dot, each of which may be a column, or a function
+    /// or type applied to what stands before the dot; and functions that stored expressions call.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub dotted: BTreeSet<String>,
     /// Types named, beyond the built-in ones.

@@ -237,6 +237,8 @@ pub(super) struct Answers {
     reached: HashMap<usize, Vec<(Name, Along)>>,
     /// The texts of cursors that are moved or stood on.
     pub(super) cursors: Vec<String>,
+    /// Functions that stored expressions call.
+    called: BTreeSet<String>,
     doubts: BTreeSet<String>,
 }
 
@@ -299,6 +301,7 @@ impl Answers {
             own: Vec::new(),
             resolved: HashMap::new(),
             views: HashSet::new(),
+            called: BTreeSet::new(),
             reached: HashMap::new(),
             cursors: Vec::new(),
         };
@@ -321,7 +324,10 @@ impl Answers {
             }
             "reach" => self.reached.entry(what.parse().ok()?).or_default().push((name, Along::read(&detail)?)),
             "own" => self.own.push(name.name),
-            "own function" => self.own_function(what, &name),
+            "own function" => {
+                self.called.insert(name.name.clone());
+                self.own_function(what, &name);
+            }
             "setting" => self.settings.push((name.name, detail)),
             "relation" => {
                 match detail.get(..2) {
@@ -332,6 +338,9 @@ impl Answers {
                 self.objects.push((name.to_string(), detail));
             }
             _ => {
+                if matches!(kind, "called" | "viewed") {
+                    self.called.insert(name.name.clone());
+                }
                 let subject =
                     if what.is_empty() { format!("{kind} {name}") } else { format!("{kind} {what} on {name}") };
                 match kind {
@@ -389,13 +398,18 @@ impl Answers {
                 let meant = self.resolved.get(&at).unwrap_or(&used.relation).clone();
                 uses.insert(RelationUse { kind: used.kind, relation: meant });
                 let reached = self.reached.get(&at).into_iter().flatten().filter(|(_, along)| along.carry(used.kind));
-                // Changing a view reads what its query reads, besides what it changes.
-                let reads = self.views.contains(&at).then_some(StatementKind::Select);
-                for kind in std::iter::once(used.kind).chain(reads) {
-                    uses.extend(reached.clone().map(|(name, _)| RelationUse { kind, relation: name.clone() }));
+                // Changing a view reads what its query reads, besides what it changes. And errors show the row that a key
+                // would change.
+                let viewed = self.views.contains(&at);
+                for (name, along) in reached {
+                    let reads = (viewed || *along != Along::Names).then_some(StatementKind::Select);
+                    let kinds = std::iter::once(used.kind).chain(reads);
+                    uses.extend(kinds.map(|kind| RelationUse { kind, relation: name.clone() }));
                 }
             }
             statement.relations = uses;
+            // What is called without a word of it, for rules that name functions.
+            statement.dotted.extend(self.called.iter().cloned());
         }
         refined.unknown.extend(self.doubts.iter().cloned());
         refined

@@ -1,6 +1,6 @@
 -- What the names of a unit mean, in one question: relations ($1 schemas, $2 names, $3 whether written), functions ($4) and
 -- operators ($5) of the same name outside pg_catalog, functions and types that names behind dots may mean ($6, and those of
--- the server's own that do more than compute, $12), the texts behind the names of prepared statements ($7) and cursors ($8),
+-- the server's own that do more than compute, $12; a type named as a function is called as one too), the texts behind the names of prepared statements ($7) and cursors ($8),
 -- event triggers for changes of the schema ($9), and, when a unit is held or released ($10), all settings, what tables,
 -- named types ($11) and operators consist of, and which settings differ from the server's own.
 --
@@ -58,7 +58,8 @@ WITH RECURSIVE asked AS MATERIALIZED (
   UNION ALL SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, i.indexrelid FROM found f JOIN pg_catalog.pg_index i ON i.indrelid = f.oid WHERE f.w
   UNION ALL SELECT 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass, s.oid FROM found f JOIN pg_catalog.pg_statistic_ext s ON s.stxrelid = f.oid WHERE f.w
   UNION ALL SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, t.oid FROM pg_catalog.pg_type t
-    WHERE (t.typname = ANY ($11::pg_catalog.text[]) OR t.typname = ANY ($6::pg_catalog.text[])) AND t.oid >= 16384::pg_catalog.oid
+    WHERE (t.typname = ANY ($11::pg_catalog.text[]) OR t.typname = ANY ($6::pg_catalog.text[])
+      OR t.typname = ANY ($4::pg_catalog.text[])) AND t.oid >= 16384::pg_catalog.oid
 -- What they rest on, as the target keeps it (PostgreSQL manual, "pg_depend"): functions, operators and what those call,
 -- types, the checks of domains, the columns of row types, and what views and policies read. What belongs to the server has
 -- no entry there.
@@ -159,6 +160,11 @@ UNION ALL SELECT 'dotted', '', n.nspname::pg_catalog.text, p.proname::pg_catalog
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
   WHERE p.proname = ANY ($12::pg_catalog.text[]) AND n.nspname = 'pg_catalog'
   AND p.pronargs - p.pronargdefaults <= 1 AND p.pronargs >= 1
+UNION ALL SELECT 'function', '', n.nspname::pg_catalog.text, t.typname::pg_catalog.text, pg_catalog.md5(t::pg_catalog.text)
+  FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+  WHERE t.oid >= 16384::pg_catalog.oid AND t.typrelid = 0::pg_catalog.oid AND n.nspname = ANY (pg_catalog.current_schemas(true))
+  AND (t.typname = ANY ($4::pg_catalog.text[]) OR t.typname = ANY ($6::pg_catalog.text[]) AND EXISTS (
+    SELECT FROM pg_catalog.pg_proc p WHERE p.proname = t.typname AND p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace::pg_catalog.oid))
 UNION ALL SELECT 'own type', '', n.nspname::pg_catalog.text, t.typname::pg_catalog.text, ''
   FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
   WHERE t.typname = ANY ($11::pg_catalog.text[]) AND t.oid < 16384::pg_catalog.oid

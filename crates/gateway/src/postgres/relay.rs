@@ -227,7 +227,9 @@ impl Relay {
             }
         }
         if std::mem::take(&mut self.backend.errored) {
-            // Which Binds the target skipped is not known: their portals may be what they were before.
+            // Which Binds the target skipped is not known: their portals may be what they were before. And a cursor whose
+            // declaration failed may be an older one.
+            self.cursors.clear();
             self.memory.forget_meanings();
             let failed = self.batch.saturating_sub(self.pipeline.batches_owed());
             self.portals.retain(|_, portal| portal.batch > failed);

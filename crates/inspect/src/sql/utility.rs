@@ -1,8 +1,8 @@
 //! What statements other than queries and row changes do, and where they do more than their text shows.
 
-use super::quoted;
 use super::tree::{Node, Value};
 use super::walk::{Walk, name_of};
+use super::{pure, quoted};
 use countersign_journal::facts::Name;
 use countersign_journal::{RelationUse, StatementFacts, StatementKind as K};
 use pg_query::protobuf::{
@@ -186,7 +186,8 @@ impl Walk {
 /// Whether one action of `ALTER TABLE` computes with what the table holds, or compares it.
 fn looks_at_rows(command: &Node) -> bool {
     use AlterTableType as T;
-    let looks = [T::AtAlterColumnType, T::AtAddConstraint, T::AtReAddConstraint, T::AtValidateConstraint];
+    let looks =
+        [T::AtAlterColumnType, T::AtAddConstraint, T::AtReAddConstraint, T::AtSetNotNull, T::AtValidateConstraint];
     let generates = |column: &Node| !column.list("constraints").is_empty();
     looks.iter().any(|kind| command.number("subtype") == *kind as i64)
         || command.node("def").is_some_and(|def| def.name == "ColumnDef" && generates(def))
@@ -205,6 +206,8 @@ fn is_plain(node: &Node) -> bool {
                 && node.node("partbound").is_none()
                 && node.node("of_typename").is_none()
         }
+        // `f('x')` is a conversion to a type named `f`, if there is one (PostgreSQL manual, "Function Type Resolution").
+        "CreateEnumStmt" => name_of(node.list("type_name")).is_some_and(|named| !pure::is_pure_function(&named.name)),
         // Adding a value leaves the others as they are; renaming one rewrites every row that has it.
         "AlterEnumStmt" => node.text("old_val").is_empty(),
         // A type's attributes are columns of every table that has such a column.
@@ -218,11 +221,10 @@ fn is_plain(node: &Node) -> bool {
     }
 }
 
-const PLAIN: [&str; 12] = [
+const PLAIN: [&str; 11] = [
     "AlterSeqStmt",
     "AlterTableSpaceOptionsStmt",
     "CommentStmt",
-    "CreateEnumStmt",
     "CreateSchemaStmt",
     "CreateSeqStmt",
     "CreateStatsStmt",

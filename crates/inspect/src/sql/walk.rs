@@ -276,11 +276,11 @@ impl Walk {
     }
 
     /// A change that looks at columns reads its target: errors tell what they hold (PostgreSQL manual, "Privileges",
-    /// demands SELECT for it). So does every other update: the error of a constraint shows the whole row.
+    /// demands SELECT for it). So does every other update, as MERGE may be one: the error of a constraint shows the whole row.
     fn reads_target(&mut self, node: &Node, within: impl FnOnce(&mut Walk)) {
         let before = self.columns;
         within(self);
-        if self.columns > before || node.name == "UpdateStmt" {
+        if self.columns > before || matches!(node.name, "UpdateStmt" | "MergeStmt") {
             self.target(K::Select, node.node("relation"));
         }
     }
