@@ -113,18 +113,24 @@ async fn a_cursor_declared_under_other_rules_is_held() {
     }
     assert_eq!(alice.one("FETCH 1 FROM c").await, "held");
 
-    let mut alice = world.raw(&world.alice).await;
-    world.control.propose(&world.ada, &world.file(NO_RULES), "", None).await.expect("applied");
-    for sql in ["BEGIN", "DECLARE c CURSOR FOR SELECT * FROM customers"] {
-        alice.send(&[query(sql)]).await;
-        alice.answer().await;
+    // What does not declare it does not make it one of these rules.
+    let explained = query("EXPLAIN ANALYZE DECLARE c CURSOR FOR SELECT 1");
+    let bound = [parse("", "DECLARE c CURSOR FOR SELECT 1"), bind_to("", "", &[]), sync()].concat();
+    let failed = ["SAVEPOINT s", "DECLARE c CURSOR FOR SELECT 1", "ROLLBACK TO s"].map(query);
+    for attempt in [vec![explained], vec![bound], failed.to_vec()] {
+        world.control.propose(&world.ada, &world.file(NO_RULES), "", None).await.expect("applied");
+        let mut alice = world.raw(&world.alice).await;
+        for sql in ["BEGIN", "DECLARE c CURSOR FOR SELECT * FROM customers"] {
+            alice.send(&[query(sql)]).await;
+            alice.answer().await;
+        }
+        world.control.propose(&world.ada, &world.file(RULES), "", None).await.expect("applied");
+        for messages in attempt {
+            alice.push(&messages).await;
+            alice.answer().await;
+        }
+        assert_eq!(alice.one("FETCH 1 FROM c").await, "held");
     }
-    world.control.propose(&world.ada, &world.file(RULES), "", None).await.expect("applied");
-    for sql in ["SAVEPOINT s", "DECLARE c CURSOR FOR SELECT 1", "ROLLBACK TO s"] {
-        alice.send(&[query(sql)]).await;
-        alice.answer().await;
-    }
-    assert_eq!(alice.one("FETCH 1 FROM c").await, "held", "a declaration that failed declares nothing");
 }
 
 /// A held unit runs nothing that its approver does not see.

@@ -227,11 +227,11 @@ async fn a_type_named_as_a_function_stands_in_for_it() {
             &["SELECT age('5')"],
             &["SELECT width('99')"],
             &["SELECT ('99').width"],
-            &["CREATE TYPE length AS ENUM ('99')", "SELECT length('99')"],
+            &["CREATE TYPE length AS ENUM ('99')"],
+            &["CREATE TYPE fee AS ENUM ('99')"],
         ])
         .await;
     let mut alice = world.raw(&world.alice).await;
-    assert_eq!(alice.one("CREATE TYPE state AS ENUM ('on')").await, "CREATE TYPE, Z I", "a name of its own");
     alice.push(&query("UPDATE customers SET visits = length('99')")).await;
     let request = alice.held().await;
     world.truth("CREATE TYPE length AS ENUM ('99')");

@@ -67,7 +67,7 @@ fn r61_a_plan_of_five_statements_runs_without_further_approval() {
         waits(&world, &mut alice, other);
     }
     world.done("mia", &format!("/requests/{request}/revoke"), &json!({ "reason": "done" }));
-    alice.begin("SELECT 1");
+    alice.try_begin("SELECT 1");
     alice.told("FATAL");
     let export = folder.path().join("journal").display().to_string();
     said(&world, "ada", &["export", &export]);

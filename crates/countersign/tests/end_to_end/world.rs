@@ -320,6 +320,11 @@ impl Terminal {
         self.0.begin(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 
+    /// Sends a statement to a session that is being cut, which `psql` may have noticed and left by itself.
+    pub fn try_begin(&mut self, sql: &str) {
+        let _ = self.0.begin(sql);
+    }
+
     /// Waits for the end of the last statement.
     pub fn end(&self) -> Said {
         self.0.end().unwrap_or_else(|error| panic!("{error}"))

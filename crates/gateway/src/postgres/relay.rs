@@ -80,8 +80,9 @@ pub(super) struct Relay {
     batch: u64,
     /// Whether a rule spoke of statements when this message was taken.
     pub(super) restricted: bool,
-    /// Cursors by name, each with the policy under which it was declared.
+    /// Cursors by name, each with the policy under which it was declared; and what declares one, until the target says so.
     cursors: HashMap<String, u64>,
+    declaring: HashMap<u64, String>,
     unread: Arc<ActionFacts>,
     cut: Cut,
     cancel: Registered,
@@ -148,6 +149,7 @@ impl Relay {
             batch: 0,
             restricted: true,
             cursors: HashMap::new(),
+            declaring: HashMap::new(),
             unread: Arc::new(ActionFacts::opaque(UNREAD)),
             cancel,
             login,
@@ -217,7 +219,12 @@ impl Relay {
         self.backend.scan(&mut target.input, &mut client.output, &mut self.pipeline)?;
         for happened in std::mem::take(&mut self.backend.happened) {
             match happened {
-                Happened::Finished(number, tag) => self.gate.record(number, Recorded::Outcome(tag)),
+                Happened::Finished(number, tag) => {
+                    if let Some(name) = self.declaring.remove(&number).filter(|_| tag == "DECLARE CURSOR") {
+                        self.cursors.insert(name, self.gate.judged_epoch());
+                    }
+                    self.gate.record(number, Recorded::Outcome(tag));
+                }
                 Happened::Failed(number, code, words) => {
                     self.memory.forget_meanings();
                     self.gate.record(number, Recorded::Outcome(format!("error {code}: {words}")));
@@ -227,9 +234,7 @@ impl Relay {
             }
         }
         if std::mem::take(&mut self.backend.errored) {
-            // Which Binds the target skipped is not known: their portals may be what they were before. And a cursor whose
-            // declaration failed may be an older one.
-            self.cursors.clear();
+            // Which Binds the target skipped is not known: their portals may be what they were before.
             self.memory.forget_meanings();
             let failed = self.batch.saturating_sub(self.pipeline.batches_owed());
             self.portals.retain(|_, portal| portal.batch > failed);
@@ -373,6 +378,7 @@ impl Relay {
         match self.portals.get(portal).cloned() {
             Some(Portal { number, facts, may_copy, .. }) => {
                 self.note_changes(&facts);
+                self.declares(number, &facts);
                 (number, may_copy)
             }
             None => {
@@ -401,6 +407,7 @@ impl Relay {
 
     pub(super) fn send_query(&mut self, pass: Pass, facts: &ActionFacts, bytes: &[u8], sql: &[u8]) {
         self.note_changes(facts);
+        self.declares(self.number, facts);
         self.batch_ends();
         self.pipeline.expect(Expect::Query(self.number), For::Client);
         if may_hold(sql, b"copy") {
@@ -521,12 +528,6 @@ impl Relay {
             self.changes += 1;
             self.memory.forget_meanings();
         }
-        for statement in facts.statements.iter().filter(|s| s.kinds.contains(&StatementKind::Declare)) {
-            if self.cursors.len() >= PORTALS_MAX {
-                self.cursors.clear();
-            }
-            self.cursors.extend(statement.cursors.iter().map(|name| (name.clone(), self.gate.judged_epoch())));
-        }
         let kinds = facts.kinds();
         let prepares = [StatementKind::Prepare, StatementKind::Deallocate, StatementKind::Other];
         if !facts.unknown.is_empty() || prepares.iter().any(|k| kinds.contains(k)) {
@@ -537,6 +538,17 @@ impl Relay {
         } else if kinds.contains(&StatementKind::Set) || kinds.contains(&StatementKind::Transaction) {
             self.pipeline.reading_may_change(Resets::ToEarlier);
         }
+    }
+
+    /// A statement that is sent may declare a cursor. That it did is known by its tag only.
+    fn declares(&mut self, number: u64, facts: &ActionFacts) {
+        let [statement] = facts.statements.as_slice() else { return };
+        let named = statement.cursors.first().filter(|_| statement.kinds.contains(&StatementKind::Declare));
+        let Some(name) = named.filter(|_| self.restricted) else { return };
+        if self.cursors.len() + self.declaring.len() >= PORTALS_MAX {
+            (self.cursors, self.declaring) = (HashMap::new(), HashMap::new());
+        }
+        self.declaring.insert(number, name.clone());
     }
 
     /// Whether a unit moves, or stands on, a cursor that was not declared under these rules: its query was read by other

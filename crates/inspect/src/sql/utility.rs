@@ -1,8 +1,8 @@
 //! What statements other than queries and row changes do, and where they do more than their text shows.
 
+use super::quoted;
 use super::tree::{Node, Value};
 use super::walk::{Walk, name_of};
-use super::{pure, quoted};
 use countersign_journal::facts::Name;
 use countersign_journal::{RelationUse, StatementFacts, StatementKind as K};
 use pg_query::protobuf::{
@@ -197,7 +197,8 @@ fn looks_at_rows(command: &Node) -> bool {
 const NEW_MEANINGS: &str = "changes what other statements mean, in a way that is not followed here";
 
 /// Whether a statement makes or alters something without giving other texts another meaning: what it makes has a name of
-/// its own, and no code, members or conversions.
+/// its own, and no code, members or conversions. Types have: `f('x')` is a conversion to a type named `f`, if there is one
+/// (PostgreSQL manual, "Function Type Resolution").
 fn is_plain(node: &Node) -> bool {
     use ObjectType as T;
     match node.name {
@@ -206,8 +207,6 @@ fn is_plain(node: &Node) -> bool {
                 && node.node("partbound").is_none()
                 && node.node("of_typename").is_none()
         }
-        // `f('x')` is a conversion to a type named `f`, if there is one (PostgreSQL manual, "Function Type Resolution").
-        "CreateEnumStmt" => name_of(node.list("type_name")).is_some_and(|named| !pure::is_pure_function(&named.name)),
         // Adding a value leaves the others as they are; renaming one rewrites every row that has it.
         "AlterEnumStmt" => node.text("old_val").is_empty(),
         // A type's attributes are columns of every table that has such a column.
