@@ -11,6 +11,7 @@ mod contacts;
 mod file;
 mod foresee;
 mod forms;
+mod meanwhile;
 mod render;
 mod resolve;
 mod rules;
@@ -19,6 +20,7 @@ mod tests;
 mod things;
 mod times;
 
+pub use meanwhile::Part;
 pub use rules::{Question, QuestionAct};
 pub use things::Thing;
 

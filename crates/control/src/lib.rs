@@ -44,7 +44,7 @@ pub use ask::{Actor, Reservation};
 pub use clock::Clock;
 pub use contact::{Link, LinkView};
 pub use control::{Control, Settings};
-pub use desired::{Question, QuestionAct, Thing};
+pub use desired::{Part, Question, QuestionAct, Thing};
 pub use export::Export;
 pub use fault::{Fault, SignInRefusal, TicketRefusal};
 pub use gate::{Cleared, Gate, Hold, Judgement, Pass, Permit, Recorded, Release, Settled, TargetLogin, Unit};

@@ -182,7 +182,7 @@ async fn r83_a_workflow_is_made_and_changed_in_a_form() {
     let form = "name=on-call&who-0=managers_of&named-0=dba&approvals-0=1&rejections-0=1&timeout-0=30m\
         &then-0=escalate_to_members_of&then_group-0=dba&notify-0=requester+dba&mail-0=yes\
         &who-1=people&named-1=carol+bob&approvals-1=2&rejections-1=1&second_factor-1=yes&who-2=&approvals-2=1";
-    let planned = desk.scene.post("/workflows", "root", form).await.text;
+    let planned = desk.scene.fill("/workflows", "root", form).await.text;
     assert!(planned.contains("+ workflow on-call"), "{planned}");
     let (_, base) = desk.in_force().await;
     let made = desk.propose("root", &edited(&planned), &base, "").await;
@@ -195,11 +195,54 @@ async fn r83_a_workflow_is_made_and_changed_in_a_form() {
     let fields = desk.scene.get("/workflows/edit?name=on-call", "root").await.text;
     assert!(fields.contains("requester dba</textarea>") && fields.contains("Level 3"), "{fields}");
     let wrong =
-        desk.scene.post("/workflows", "root", "name=x&who-0=members_of&named-0=nobody&approvals-0=1&rejections-0=1");
-    assert!(wrong.await.text.contains("nobody`, which the file does not have"), "says what is wrong");
-    let unlisted = form.replace("30m", "31m");
-    assert!(desk.scene.post("/workflows", "root", &unlisted).await.text.contains("is not among"), "R15");
-    assert_eq!(desk.scene.post("/workflows", "audrey", form).await.status, StatusCode::FORBIDDEN);
+        desk.scene.fill("/workflows", "root", "name=x&who-0=members_of&named-0=nobody&approvals-0=1&rejections-0=1");
+    let wrong = wrong.await.text;
+    assert!(wrong.contains("id=\"named-0-wrong\"") && wrong.contains("There is no group `nobody`"), "{wrong}");
+    let unlisted = form.replace("30m", "31m").replace("name=", "known=");
+    assert!(desk.scene.fill("/workflows", "root", &unlisted).await.text.contains("is not among"), "R15");
+    assert_eq!(desk.scene.fill("/workflows", "audrey", form).await.status, StatusCode::FORBIDDEN);
+}
+
+/// What is wrong with a workflow stands beside its field, what was typed is kept, and nothing of it is dropped in silence:
+/// a time, an escalation and its group belong together.
+#[tokio::test]
+async fn r83_what_is_wrong_with_a_workflow_is_said_beside_its_field() {
+    let desk = Desk::open().await;
+    let wrong = async |more: &str, field: &str, words: &str| {
+        let form = format!("name=night&who-0=managers_of&named-0=dba&approvals-0=1&rejections-0=1&{more}");
+        let answer = desk.scene.fill("/workflows", "root", &form).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{more}: {}", answer.text);
+        for text in [&format!("id=\"{field}-wrong\""), words, "value=\"night\"", "value=\"dba\""] {
+            assert!(answer.text.contains(text), "{more}, {text}: {}", answer.text);
+        }
+    };
+    wrong("timeout-0=30m&then-0=escalate_to_managers_of", "then_group-0", "Name the group that decides then").await;
+    wrong("timeout-0=30m&then-0=expire&then_group-0=dba", "then-0", "named as escalation group").await;
+    wrong("then-0=escalate_to_members_of&then_group-0=dba", "timeout-0", "without one it never does").await;
+    wrong("timeout-0=30m&then-0=escalate_to_members_of&then_group-0=db", "then_group-0", "no group `db`").await;
+    wrong("approvals-0=many", "approvals-0", "is not a whole number").await;
+    wrong("notify-0=everybody", "notify-0", "names nobody to tell").await;
+    wrong("who-1=people&named-1=zoe&approvals-1=1&rejections-1=1", "named-1", "Nobody signs in as `zoe`").await;
+    wrong("who-1=contacts&named-1=Vera&approvals-1=1&rejections-1=1", "named-1", "There is no contact `Vera`").await;
+    wrong("named-1=carol&approvals-1=1&rejections-1=1", "who-1", "Choose who decides at this level").await;
+    let taken = "name=two&who-0=managers_of&named-0=dba&approvals-0=1&rejections-0=1";
+    let taken = desk.scene.fill("/workflows", "root", taken).await.text;
+    assert!(taken.contains("There is a workflow `two` already"), "{taken}");
+    let account = desk.scene.account("report@prod-db").0;
+    let form =
+        "who-0=account_owners&approvals-0=1&rejections-0=1&timeout-0=30m&then-0=escalate_to_members_of&owners=carol";
+    let answer = desk.scene.fill(&format!("/accounts/{account}"), "root", form).await.text;
+    assert!(answer.contains("id=\"then_group-0-wrong\"") && answer.contains("value=\"carol\""), "{answer}");
+}
+
+/// B2: a new workflow is made in one go: three levels, the first open.
+#[tokio::test]
+async fn r83_a_new_workflow_offers_three_levels() {
+    let desk = Desk::open().await;
+    let page = desk.scene.get("/workflows/edit", "root").await.text;
+    assert_eq!(page.matches("<summary>Add level ").count(), 3, "{page}");
+    assert_eq!(page.matches("<details class=\"more\" open><summary>Add level 1").count(), 1, "{page}");
+    assert!(!page.contains("open><summary>Add level 2"), "{page}");
 }
 
 /// R84: an account's approval workflow, its exclusion list and automatic approval, in a form.
@@ -209,7 +252,7 @@ async fn r84_an_account_has_its_approval_workflow_in_a_form() {
     let account = desk.scene.account("report@prod-db").0;
     let form = "owners=carol&managers=bob&who-0=account_owners&approvals-0=1&rejections-0=1&mail-0=yes\
         &exclude_people=audrey&exclude_groups=&automatic=Mon-Fri+09:00-17:00&zone=Europe/Berlin";
-    let planned = desk.scene.post(&format!("/accounts/{account}"), "root", form).await.text;
+    let planned = desk.scene.fill(&format!("/accounts/{account}"), "root", form).await.text;
     assert!(planned.contains("+ rule account report@prod-db"), "{planned}");
     let (_, base) = desk.in_force().await;
     desk.propose("root", &edited(&planned), &base, "").await;
@@ -219,7 +262,7 @@ async fn r84_an_account_has_its_approval_workflow_in_a_form() {
     for words in ["value=\"audrey\"", "Mon,Tue,Wed,Thu,Fri 09:00-17:00", "value=\"Europe/Berlin\""] {
         assert!(fields.contains(words), "{words}: {fields}");
     }
-    let none = desk.scene.post(&format!("/accounts/{account}"), "root", "owners=carol&who-0=").await.text;
+    let none = desk.scene.fill(&format!("/accounts/{account}"), "root", "owners=carol&who-0=").await.text;
     assert!(none.contains("- workflow account report@prod-db"), "{none}");
 }
 
@@ -227,10 +270,10 @@ async fn r84_an_account_has_its_approval_workflow_in_a_form() {
 #[tokio::test]
 async fn r86_the_timeouts_are_a_parameter() {
     let desk = Desk::open().await;
-    let planned = desk.scene.post("/parameters", "root", "timeouts=10m+30m,+2h").await.text;
+    let planned = desk.scene.fill("/parameters", "root", "timeouts=10m+30m,+2h").await.text;
     assert!(planned.contains("~ parameters"), "{planned}");
     assert!(edited(&planned).contains("[\"10m\", \"30m\", \"2h\"]"), "{planned}");
-    let wrong = desk.scene.post("/parameters", "root", "timeouts=soon").await.text;
+    let wrong = desk.scene.fill("/parameters", "root", "timeouts=soon").await.text;
     assert!(wrong.contains("`soon` is not a period"), "{wrong}");
 }
 

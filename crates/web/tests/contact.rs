@@ -331,16 +331,16 @@ async fn r11_contacts_are_named_in_the_form_and_may_be_chosen() {
         form.text
     );
     let fields =
-        "name=outside&who-0=contacts&named-0=Vera+Vendor%2C+Walt&approvals-0=1&rejections-0=1&mail-0=on&choose-0=on";
-    let planned = scene.post("/workflows", "root", fields).await;
+        "known=outside&who-0=contacts&named-0=Vera+Vendor%2C+Walt&approvals-0=1&rejections-0=1&mail-0=on&choose-0=on";
+    let planned = scene.fill("/workflows", "root", fields).await;
     assert!(planned.text.contains("~ workflow outside"), "{}", planned.text);
-    let strong = scene.post("/workflows", "root", &format!("{fields}&second_factor-0=on")).await;
+    let strong = scene.fill("/workflows", "root", &format!("{fields}&second_factor-0=on")).await;
     assert!(
         strong.text.contains("cannot be asked of") && strong.text.contains("name people instead"),
         "{}",
         strong.text
     );
-    let silent = scene.post("/workflows", "root", &fields.replace("&mail-0=on", "")).await;
+    let silent = scene.fill("/workflows", "root", &fields.replace("&mail-0=on", "")).await;
     assert!(silent.text.contains("is the only way to"), "{}", silent.text);
 
     let root = scene.actor("root").await;

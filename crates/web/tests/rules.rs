@@ -105,14 +105,14 @@ async fn r2_r83_a_rule_is_made_changed_and_removed_in_a_form() {
         let rest = rest.iter().filter(|(field, _)| *field != "act");
         form(&BOTH.iter().chain(first).chain(rest).copied().collect::<Vec<_>>())
     };
-    let planned = scene.post("/rules", "root", &with(&connect, &query)).await.text;
+    let planned = scene.fill("/rules", "root", &with(&connect, &query)).await.text;
     let file = edited(&planned);
     let made = file.split("name = \"night work\"").nth(1).unwrap_or_else(|| panic!("it is made: {file}"));
     for line in SAID.into_iter().chain(CONNECT.map(|(_, _, line)| line)) {
         assert!(made.contains(line), "{line}: {made}");
     }
     assert!(!made.contains("tables") && !made.contains("same_session"), "a connection has no tables: {made}");
-    let planned = scene.post("/rules", "root", &with(&query, &connect)).await.text;
+    let planned = scene.fill("/rules", "root", &with(&query, &connect)).await.text;
     assert!(planned.contains("+ rule night work"), "{planned}");
     let file = edited(&planned);
     let made = file.split("name = \"night work\"").nth(1).unwrap_or_else(|| panic!("it is made: {file}"));
@@ -126,9 +126,9 @@ async fn r2_r83_a_rule_is_made_changed_and_removed_in_a_form() {
         assert!(again.contains(words), "{words}: {again}");
     }
     let shorter = form(&[("known", "night work"), ("name", "night work"), ("act", "connect"), ("outcome", "deny")]);
-    let planned = scene.post("/rules", "root", &shorter).await.text;
+    let planned = scene.fill("/rules", "root", &shorter).await.text;
     assert!(planned.contains("~ rule night work"), "{planned}");
-    let gone = scene.post("/rules", "root", &form(&[("known", "night work"), ("do", "remove")])).await.text;
+    let gone = scene.fill("/rules", "root", &form(&[("known", "night work"), ("do", "remove")])).await.text;
     assert!(gone.contains("- rule night work"), "{gone}");
     put_in_force(&scene, &gone).await;
     assert_eq!(scene.get("/rules/edit?name=night%20work", "root").await.status, StatusCode::NOT_FOUND);
@@ -141,7 +141,7 @@ async fn r83_what_is_wrong_with_a_rule_is_said_beside_its_field() {
     let wrong = async |field: &str, text: &str, words: &str| {
         let act = if matches!(field, "kinds" | "unknown") { "query" } else { "connect" };
         let typed = form(&[("name", "odd"), ("act", act), ("outcome", "approve"), ("workflow", "two"), (field, text)]);
-        let answer = scene.post("/rules", "root", &typed).await;
+        let answer = scene.fill("/rules", "root", &typed).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{field}");
         let beside = format!("id=\"{field}-wrong\"");
         assert!(answer.text.contains(&beside) || field == "kinds", "{field}: {}", answer.text);
@@ -155,7 +155,7 @@ async fn r83_what_is_wrong_with_a_rule_is_said_beside_its_field() {
     wrong("unknown", "three", "There is no workflow `three`").await;
     wrong("kinds", "rewrite", "is no kind of statement").await;
     let reason = form(&[("name", "why"), ("act", "query"), ("outcome", "justify"), ("groups", "dba")]);
-    assert!(scene.post("/rules", "root", &reason).await.text.contains("id=\"outcome-wrong\""), "a connection's reason");
+    assert!(scene.fill("/rules", "root", &reason).await.text.contains("id=\"outcome-wrong\""), "a connection's reason");
     // What means nothing for the act is out of sight, and in nobody's way.
     let hidden = form(&[
         ("name", "odd"),
@@ -164,16 +164,16 @@ async fn r83_what_is_wrong_with_a_rule_is_said_beside_its_field() {
         ("hours_open", "Monday"),
         ("sessions_max", "x"),
     ]);
-    assert!(scene.post("/rules", "root", &hidden).await.text.contains("+ rule odd"));
-    let nameless = scene.post("/rules", "root", &form(&[("name", " "), ("act", "connect"), ("outcome", "deny")])).await;
+    assert!(scene.fill("/rules", "root", &hidden).await.text.contains("+ rule odd"));
+    let nameless = scene.fill("/rules", "root", &form(&[("name", " "), ("act", "connect"), ("outcome", "deny")])).await;
     assert!(nameless.text.contains("id=\"name-wrong\""), "{}", nameless.text);
     let taken = form(&[("name", "prod needs two"), ("act", "connect"), ("outcome", "deny")]);
-    assert!(scene.post("/rules", "root", &taken).await.text.contains("There is a rule `prod needs two` already"));
+    assert!(scene.fill("/rules", "root", &taken).await.text.contains("There is a rule `prod needs two` already"));
     // What only the whole of it shows is said above the form, which is kept.
     let managers = form(&[("name", "whose"), ("act", "connect"), ("outcome", "approve"), ("reason_chars_min", "77")]);
-    let answer = scene.post("/rules", "root", &managers).await;
+    let answer = scene.fill("/rules", "root", &managers).await;
     assert!(answer.text.contains("name a workflow") && answer.text.contains("value=\"77\""), "{}", answer.text);
-    assert_eq!(scene.post("/rules", "audrey", &managers).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(scene.fill("/rules", "audrey", &managers).await.status, StatusCode::FORBIDDEN);
 }
 
 /// R93: the ruling as it is and as the draft would have it, by the function that decides.
@@ -183,7 +183,7 @@ async fn r83_r93_the_combined_result_is_explained_with_the_draft() {
     let asked = [("do", "explain"), ("try_person", "alice"), ("try_target", "app@prod-db"), ("try_act", "connect")];
     let with = |more: &[(&str, &str)]| form(&asked.iter().chain(more).copied().collect::<Vec<_>>());
     let draft = with(&[("act", "connect"), ("outcome", "deny"), ("groups", "dba"), ("accounts", "app@prod-db")]);
-    let page = scene.post("/rules", "root", &draft).await.text;
+    let page = scene.fill("/rules", "root", &draft).await.text;
     let (now, then) = page.split_once("With this draft").expect("both are shown");
     let now = now.split_once("In force").expect("both are shown").1;
     for words in ["Approval first", "prod needs two", "managers of dba", "Bob Brandt", "for at most 4 h"] {
@@ -192,7 +192,7 @@ async fn r83_r93_the_combined_result_is_explained_with_the_draft() {
     assert!(then.contains("badge-bad") && then.contains("(this draft)") && then.contains("prod needs two"), "{then}");
     assert!(!then.contains("managers of dba"), "nobody decides what is denied: {then}");
     let milder = with(&[("name", "milder"), ("act", "connect"), ("outcome", "allow"), ("groups", "dba")]);
-    let page = scene.post("/rules", "root", &milder).await.text;
+    let page = scene.fill("/rules", "root", &milder).await.text;
     let then = page.split_once("With this draft").expect("both are shown").1;
     assert!(then.contains("milder") && then.contains("Approval first"), "the strictest still holds: {then}");
     let held = form(&[
@@ -208,12 +208,12 @@ async fn r83_r93_the_combined_result_is_explained_with_the_draft() {
         ("try_act", "query"),
         ("try_sql", "update customers set city = 'x'"),
     ]);
-    let page = scene.post("/rules", "root", &held).await.text;
+    let page = scene.fill("/rules", "root", &held).await.text;
     let then = page.split_once("With this draft").expect("both are shown").1;
     assert!(then.contains("badge-bad") && page.contains("managers of dba"), "{page}");
     let other = page.replace('\n', " ");
     assert!(!other.contains("The same."), "{page}");
-    let stranger = scene.post("/rules", "root", &draft.replace("alice", "nobody")).await.text;
+    let stranger = scene.fill("/rules", "root", &draft.replace("alice", "nobody")).await.text;
     assert!(stranger.contains("There is no person `nobody`"), "{stranger}");
 }
 

@@ -28,7 +28,7 @@ fn edited(page: &str) -> String {
 
 /// What a form would change is proposed, and is in force, as root alone decides.
 async fn put_in_force(scene: &Scene, path: &str, fields: &[(&str, &str)], change: &str) {
-    let planned = scene.post(path, "root", &form(fields)).await.text;
+    let planned = scene.fill(path, "root", &form(fields)).await.text;
     assert!(planned.contains(change), "{change}: {planned}");
     let root = scene.actor("root").await;
     let base = scene.control.configuration(&root).expect("an administrator reads it").base.to_string();
@@ -91,10 +91,10 @@ async fn r85_a_person_is_added_changed_disabled_and_enabled_in_a_form() {
 #[tokio::test]
 async fn r85_who_is_the_only_one_named_is_not_left_out() {
     let scene = Scene::start().await;
-    let gone = scene.post("/people", "root", &form(&[("known", "carol"), ("do", "remove")])).await;
+    let gone = scene.fill("/people", "root", &form(&[("known", "carol"), ("do", "remove")])).await;
     assert!(gone.text.contains("Workflow `two`, level 2, is decided by `carol` and nobody else"), "{}", gone.text);
     let only = form(&[("name", "hers"), ("act", "connect"), ("outcome", "allow"), ("people", "audrey")]);
-    let planned = scene.post("/rules", "root", &only).await.text;
+    let planned = scene.fill("/rules", "root", &only).await.text;
     put_in_force(
         &scene,
         "/rules",
@@ -103,13 +103,13 @@ async fn r85_who_is_the_only_one_named_is_not_left_out() {
     )
     .await;
     assert!(planned.contains("+ rule hers"));
-    let gone = scene.post("/people", "root", &form(&[("known", "audrey"), ("do", "remove")])).await;
+    let gone = scene.fill("/people", "root", &form(&[("known", "audrey"), ("do", "remove")])).await;
     assert!(
         gone.text.contains("Rule `hers` speaks of `audrey` and nobody else"),
         "never a rule for everyone: {}",
         gone.text
     );
-    let alice = scene.post("/people", "root", &form(&[("known", "alice"), ("do", "remove")])).await.text;
+    let alice = scene.fill("/people", "root", &form(&[("known", "alice"), ("do", "remove")])).await.text;
     assert!(alice.contains("- person alice") && alice.contains("~ group dba"), "{alice}");
 }
 
@@ -117,7 +117,7 @@ async fn r85_who_is_the_only_one_named_is_not_left_out() {
 #[tokio::test]
 async fn r85_what_is_wrong_with_a_person_a_group_or_a_device_is_said_beside_its_field() {
     let scene = Scene::start().await;
-    let post = async |path: &str, fields: &[(&str, &str)]| scene.post(path, "root", &form(fields)).await;
+    let post = async |path: &str, fields: &[(&str, &str)]| scene.fill(path, "root", &form(fields)).await;
     let person = [("handle", "do ra"), ("name", "Dora N."), ("email", "dora"), ("manager", "nobody")];
     let answer = post("/people", &person).await;
     wrong(&answer, "handle", "cannot be typed by everybody", "Dora N.");
@@ -204,7 +204,7 @@ async fn r82_r85_groups_and_devices_are_made_in_forms() {
         ("/devices", "stage-db", "names device `stage-db`"),
         ("/device-groups", "staging", "names device group `staging`"),
     ] {
-        let kept = scene.post(path, "root", &form(&[("known", known), ("do", "remove")])).await;
+        let kept = scene.fill(path, "root", &form(&[("known", known), ("do", "remove")])).await;
         assert!(kept.status == StatusCode::BAD_REQUEST && kept.text.contains(words), "{words}: {}", kept.text);
     }
     put_in_force(&scene, "/accounts", &[("known", "app@stage-db"), ("do", "remove")], "- account app@stage-db").await;
@@ -234,7 +234,7 @@ async fn r85_a_form_never_carries_a_password() {
     let scene = Scene::start().await;
     let secret = "hunter2-hunter2";
     let fields = [("name", "batch"), ("device", "prod-db"), ("password", secret), ("password_file", secret)];
-    let planned = scene.post("/accounts", "root", &form(&fields)).await.text;
+    let planned = scene.fill("/accounts", "root", &form(&fields)).await.text;
     assert!(planned.contains("+ account batch@prod-db") && !planned.contains(secret), "{planned}");
     let page = scene.get("/devices/account?device=prod-db", "root").await.text;
     assert!(page.contains("password_file") && !page.contains("type=\"password\""), "it says where it goes: {page}");

@@ -22,18 +22,18 @@ use std::collections::BTreeMap;
 /// What a change commits to and its blob keeps: the file as it was handed in, secrets included, and what people are shown
 /// of it. Never shown whole.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+pub(super) struct Kept {
     file: String,
-    before: String,
-    after: String,
-    changes: Vec<String>,
+    pub(super) before: String,
+    pub(super) after: String,
+    pub(super) changes: Vec<String>,
 }
 
 /// Directory and policy of one moment.
-struct InForce {
-    directory: Roster,
-    policy: Rulebook,
-    base: Base,
+pub(super) struct InForce {
+    pub(super) directory: Roster,
+    pub(super) policy: Rulebook,
+    pub(super) base: Base,
 }
 
 impl Control {
@@ -148,13 +148,13 @@ impl Control {
     }
 
     /// One moment's directory and policy, which belong together.
-    fn in_force(&self) -> InForce {
+    pub(super) fn in_force(&self) -> InForce {
         let state = self.state();
         let base = Base { policy: state.policy_version, directory: state.directory_version };
         InForce { directory: self.directory(), policy: state.policy.clone(), base }
     }
 
-    async fn kept(&self, text: &Commitment) -> Result<Option<Kept>, Fault> {
+    pub(super) async fn kept(&self, text: &Commitment) -> Result<Option<Kept>, Fault> {
         self.decoded(text).await
     }
 
@@ -180,21 +180,34 @@ impl Control {
     /// When the actor may not, or trouble.
     pub async fn versions(&self, actor: &Actor) -> Result<Vec<VersionView>, Fault> {
         actor.require(Permission::ReadConfiguration)?;
-        // What was put in force is over.
-        let sought = Sought { kind: "change".into(), status: Some(Status::Approved), ..Sought::default() };
-        let made = self.0.store.over(&sought, VERSIONS_MAX).await?;
         let mut versions = Vec::new();
-        for case in made.into_iter().filter(was_applied) {
-            let Case { request, .. } = case;
-            let Some(change) = change_of(&request) else { continue };
-            versions.push(VersionView {
-                request: request.id,
-                at: request.settled_at.unwrap_or(request.at),
-                by: view::person_view(&self.directory(), request.person.id),
-                changes: self.changes_of(&change).await?,
-            });
+        for (request, change) in self.applied().await? {
+            versions.push(self.version_view(&request, self.changes_of(&change).await?));
         }
         Ok(versions)
+    }
+
+    /// The changes that were put in force, the latest first. What was put in force is over.
+    pub(super) async fn applied(&self) -> Result<Vec<(Request, Change)>, Fault> {
+        let sought = Sought { kind: "change".into(), status: Some(Status::Approved), ..Sought::default() };
+        let made = self.0.store.over(&sought, VERSIONS_MAX).await?.into_iter().filter(was_applied);
+        Ok(made.filter_map(|case| change_of(&case.request).map(|change| (case.request, change))).collect())
+    }
+
+    pub(super) fn version_view(&self, request: &Request, changes: Vec<String>) -> VersionView {
+        VersionView {
+            request: request.id,
+            at: request.settled_at.unwrap_or(request.at),
+            by: view::person_view(&self.directory(), request.person.id),
+            changes,
+        }
+    }
+
+    /// Which versions are in force.
+    #[must_use]
+    pub fn base(&self) -> Base {
+        let state = self.state();
+        Base { policy: state.policy_version, directory: state.directory_version }
     }
 
     /// The file of a version that was put in force, without its secrets: what restoring it proposes.

@@ -6,7 +6,9 @@ use super::render::render;
 use crate::ask::Actor;
 use crate::control::Control;
 use crate::fault::Fault;
-use crate::view::{AccountView, LevelFields, LevelToday, WorkflowView, authority_words, person_view, then_words};
+use crate::view::{
+    AccountView, Draft, LevelFields, LevelToday, Typed, WorkflowView, Wrongs, authority_words, person_view, then_words,
+};
 use countersign_core::{About, Directory, Permission, Roster, approvers};
 use countersign_journal::{AccountId, Authority, Level, NoticeScope, PersonId};
 
@@ -31,22 +33,32 @@ impl Control {
         Ok(file.workflows.iter().map(view).collect())
     }
 
-    /// The file in which a workflow has these levels; a name that is not there yet is a new one.
+    /// The file in which the workflow of that name has these levels; without a name it is a new one, called as typed.
     ///
     /// # Errors
-    /// When the actor may not, or a field cannot be read.
-    pub fn with_workflow(&self, actor: &Actor, name: &str, levels: &[LevelFields]) -> Result<String, Fault> {
+    /// When the actor may not, or there is no such workflow.
+    pub fn with_workflow(
+        &self,
+        actor: &Actor,
+        name: &str,
+        typed: &Typed,
+        levels: &[LevelFields],
+    ) -> Result<Draft, Fault> {
         let mut file = self.file(actor, Permission::ProposeChanges)?;
-        let name = name.trim().to_owned();
-        if name.is_empty() {
-            return Err(Fault::Input("a workflow needs a name".into()));
-        }
-        let levels = entries(levels, &format!("workflow `{name}`"))?;
+        let (levels, mut wrongs) = entries(levels, &file);
+        let called = typed.text("name").trim().to_owned();
+        let taken = file.workflows.iter().any(|w| w.name == called);
         match file.workflows.iter_mut().find(|w| w.name == name) {
             Some(known) => known.levels = levels,
-            None => file.workflows.push(WorkflowEntry { name, levels }),
+            None if !name.is_empty() => return Err(Fault::NotFound),
+            None if called.is_empty() => put(&mut wrongs, "name", "Give the workflow a name."),
+            None if taken => {
+                let text = format!("There is a workflow `{called}` already; choose another name.");
+                put(&mut wrongs, "name", &text);
+            }
+            None => file.workflows.push(WorkflowEntry { name: called, levels }),
         }
-        Ok(file.text())
+        Ok(drafted(&file, wrongs))
     }
 
     /// Every account with its own set-up.
@@ -78,13 +90,13 @@ impl Control {
     /// The file in which an account has this set-up of its own; without levels it has none.
     ///
     /// # Errors
-    /// When the actor may not, there is no such account, or a field cannot be read.
-    pub fn with_account(&self, actor: &Actor, account: AccountId, wanted: &AccountView) -> Result<String, Fault> {
+    /// When the actor may not, or there is no such account.
+    pub fn with_account(&self, actor: &Actor, account: AccountId, wanted: &AccountView) -> Result<Draft, Fault> {
         let mut file = self.file(actor, Permission::ProposeChanges)?;
         let target = self.directory().target_facts(account, None).ok_or(Fault::NotFound)?;
+        let (levels, wrongs) = entries(&wanted.fields, &file);
         let known = file.accounts.iter_mut().find(|a| a.name == target.account_name && a.device == target.device_name);
         let entry = known.ok_or(Fault::NotFound)?;
-        let levels = entries(&wanted.fields, &format!("account `{}`", target.label()))?;
         entry.owners = words(&wanted.owners);
         entry.managers = words(&wanted.managers);
         let open = lines(&wanted.automatic);
@@ -101,7 +113,7 @@ impl Control {
             }),
             exclusive,
         });
-        Ok(file.text())
+        Ok(drafted(&file, wrongs))
     }
 
     /// The timeouts a level may have, as people write them.
@@ -114,10 +126,10 @@ impl Control {
     ///
     /// # Errors
     /// When the actor may not.
-    pub fn with_timeouts(&self, actor: &Actor, timeouts: &str) -> Result<String, Fault> {
+    pub fn with_timeouts(&self, actor: &Actor, timeouts: &str) -> Result<Draft, Fault> {
         let mut file = self.file(actor, Permission::ProposeChanges)?;
         file.parameters.timeout_periods = Some(words(&timeouts.replace(',', " ")));
-        Ok(file.text())
+        Ok(drafted(&file, Wrongs::new()))
     }
 
     pub(super) fn file(&self, actor: &Actor, permission: Permission) -> Result<File, Fault> {
@@ -179,29 +191,49 @@ fn lines(text: &str) -> Vec<String> {
     text.lines().map(str::trim).filter(|l| !l.is_empty()).map(str::to_owned).collect()
 }
 
-fn entries(levels: &[LevelFields], what: &str) -> Result<Vec<LevelEntry>, Fault> {
-    let there = levels.iter().filter(|l| !l.who.is_empty());
-    (1..).zip(there).map(|(n, level)| entry(level, &format!("{what}, level {n}"))).collect()
+fn drafted(file: &File, wrongs: Wrongs) -> Draft {
+    if wrongs.is_empty() { Draft::File(file.text()) } else { Draft::Wrong(wrongs) }
 }
 
-fn entry(level: &LevelFields, what: &str) -> Result<LevelEntry, Fault> {
-    let number = |text: &str, field: &str| {
-        text.trim().parse::<u32>().map_err(|_| Fault::Input(format!("{what}: {field} `{text}` is not a whole number")))
-    };
+fn put(wrongs: &mut Wrongs, field: &str, text: &str) {
+    wrongs.entry(field.to_owned()).or_insert_with(|| text.to_owned());
+}
+
+/// The levels, and what is wrong with them, by field with the place of the level behind it: `timeout-0`.
+fn entries(levels: &[LevelFields], file: &File) -> (Vec<LevelEntry>, Wrongs) {
+    let (mut entries, mut wrongs) = (Vec::new(), Wrongs::new());
+    for (at, level) in levels.iter().enumerate() {
+        let (entry, wrong) = entry(level, file);
+        for (field, text) in wrong {
+            put(&mut wrongs, &format!("{field}-{at}"), &text);
+        }
+        entries.extend(entry.filter(|_| !level.who.is_empty()));
+    }
+    (entries, wrongs)
+}
+
+type Wrong = Vec<(&'static str, String)>;
+
+fn entry(level: &LevelFields, file: &File) -> (Option<LevelEntry>, Wrong) {
     let given = |text: &str| Some(text.trim().to_owned()).filter(|t| !t.is_empty());
-    let who = |key: &str| level.who == key;
-    let then = |key: &str| given(&level.then_group).filter(|_| level.then == key && !level.timeout.is_empty());
-    let notice = |line: String| {
-        let read =
-            line.split_once(' ').and_then(|(scope, group)| Some((SCOPES.iter().find(|s| s.1 == scope)?.0, group)));
-        let (scope, group) = read.ok_or_else(|| {
-            Fault::Input(format!(
-                "{what}: `{line}` names nobody to tell; write `all`, `approver` or `requester`, and a group"
-            ))
-        })?;
-        Ok::<_, Fault>(NoticeEntry { group: group.trim().to_owned(), scope })
+    if level.who.is_empty() {
+        let lost = given(&level.named).or(given(&level.then_group)).or(given(&level.timeout));
+        let text = "Choose who decides at this level; without that there is no such level.";
+        return (None, lost.map(|_| ("who", text.to_owned())).into_iter().collect());
+    }
+    let mut wrong = escalation(level, file);
+    wrong.extend(named(level, file));
+    let mut number = |field: &'static str, text: &str| {
+        let read = text.trim().parse::<u32>();
+        read.inspect_err(|_| wrong.push((field, format!("`{text}` is not a whole number.")))).unwrap_or_default()
     };
-    Ok(LevelEntry {
+    let (approvals, rejections) = (number("approvals", &level.approvals), number("rejections", &level.rejections));
+    let (notify, strange): (Vec<_>, Vec<_>) =
+        lines(&level.notify).into_iter().map(|line| notice(&line, file)).partition(Result::is_ok);
+    wrong.extend(strange.into_iter().filter_map(Result::err).map(|text| ("notify", text)));
+    let who = |key: &str| level.who == key;
+    let then = |key: &str| given(&level.then_group).filter(|_| level.then == key);
+    let entry = LevelEntry {
         people: who("people").then(|| words(&level.named)),
         members_of: given(&level.named).filter(|_| who("members_of")),
         managers_of: given(&level.named).filter(|_| who("managers_of")),
@@ -215,11 +247,73 @@ fn entry(level: &LevelFields, what: &str) -> Result<LevelEntry, Fault> {
         escalate_to_members_of: then("escalate_to_members_of"),
         escalate_to_managers_of: then("escalate_to_managers_of"),
         mail: (!level.mail).then_some(false),
-        notify: lines(&level.notify).into_iter().map(notice).collect::<Result<_, _>>()?,
-        approvals: number(&level.approvals, "approvals")?,
-        rejections: number(&level.rejections, "rejections")?,
+        notify: notify.into_iter().filter_map(Result::ok).collect(),
+        approvals,
+        rejections,
         second_factor: level.second_factor,
-    })
+    };
+    (Some(entry), wrong)
+}
+
+/// A time, an escalation and a group belong together: none of them is dropped in silence.
+fn escalation(level: &LevelFields, file: &File) -> Wrong {
+    let (time, group) = (!level.timeout.trim().is_empty(), level.then_group.trim());
+    let escalates = level.then.starts_with("escalate_to_");
+    let mut wrong = Vec::new();
+    if escalates && !time {
+        wrong.push(("timeout", "Choose after which time it escalates; without one it never does.".to_owned()));
+    }
+    match (escalates, group) {
+        (true, "") => wrong.push(("then_group", "Name the group that decides then.".to_owned())),
+        (true, group) => wrong.extend(unknown_group(group, file).map(|text| ("then_group", text))),
+        (false, "") => {}
+        (false, group) => {
+            let text = format!("`{group}` is named as escalation group: choose who of it decides, or leave it empty.");
+            wrong.push(("then", text));
+        }
+    }
+    wrong
+}
+
+fn unknown_group(group: &str, file: &File) -> Option<String> {
+    let known = file.groups.iter().any(|g| g.name == group);
+    (!known).then(|| format!("There is no group `{group}`; correct the name, or add it first."))
+}
+
+/// What is wrong with the names of who decides.
+fn named(level: &LevelFields, file: &File) -> Wrong {
+    let typed = level.named.trim();
+    let unknown = |all: Vec<String>, is: &dyn Fn(&str) -> bool, what: &str| {
+        let strange: Vec<String> = all.iter().filter(|n| !is(n)).map(|n| format!("`{n}`")).collect();
+        (!strange.is_empty()).then(|| format!("{what} {}; correct it, or add it first.", strange.join(" or ")))
+    };
+    let text = match level.who.as_str() {
+        "members_of" | "managers_of" if typed.is_empty() => Some("Name the group.".to_owned()),
+        "people" if typed.is_empty() => Some("Name who decides, by handle.".to_owned()),
+        "contacts" if typed.is_empty() => Some("Name the contacts.".to_owned()),
+        "members_of" | "managers_of" => unknown_group(typed, file),
+        "people" => {
+            let is = |handle: &str| file.people.iter().any(|p| p.handle == handle);
+            unknown(words(typed), &is, "Nobody signs in as")
+        }
+        "contacts" => {
+            let is = |name: &str| file.contacts.iter().any(|c| c.name == name);
+            unknown(names(typed), &is, "There is no contact")
+        }
+        _ => None,
+    };
+    text.map(|text| ("named", text)).into_iter().collect()
+}
+
+fn notice(line: &str, file: &File) -> Result<NoticeEntry, String> {
+    let read = line.split_once(' ').and_then(|(scope, group)| Some((SCOPES.iter().find(|s| s.1 == scope)?.0, group)));
+    let (scope, group) = read.ok_or_else(|| {
+        format!("`{line}` names nobody to tell; write `all`, `approver` or `requester`, and a group.")
+    })?;
+    match unknown_group(group.trim(), file) {
+        Some(text) => Err(text),
+        None => Ok(NoticeEntry { group: group.trim().to_owned(), scope }),
+    }
 }
 
 fn fields(level: &LevelEntry) -> LevelFields {

@@ -114,7 +114,7 @@ impl Control {
     }
 }
 
-fn label(account: &AccountEntry) -> String {
+pub(super) fn label(account: &AccountEntry) -> String {
     format!("{}@{}", account.name, account.device)
 }
 

@@ -82,6 +82,19 @@ impl Serialize for Base {
     }
 }
 
+/// What others put in force while somebody was editing, for showing.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Meanwhile {
+    /// What is in force now; whoever has seen this may go on from it.
+    pub base: Base,
+    /// Who changed it, the latest first; empty when nobody can say any more.
+    pub versions: Vec<VersionView>,
+    /// What they changed in it.
+    pub lines: Vec<DiffLine>,
+    /// What the draft would change in what is in force now; none while it is no draft.
+    pub yours: Option<Vec<DiffLine>>,
+}
+
 /// A change of policy and directory, for showing.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct ChangeView {

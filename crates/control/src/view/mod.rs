@@ -19,7 +19,7 @@ pub(crate) use change::difference;
 pub(crate) use levels::{authority_words, then_words};
 
 pub use calendar::{CalendarView, ReservedView};
-pub use change::{Base, ChangeView, Configuration, DiffLine, PastView, Plan, Proposed, VersionView};
+pub use change::{Base, ChangeView, Configuration, DiffLine, Meanwhile, PastView, Plan, Proposed, VersionView};
 pub use editing::{AccountView, LevelFields, LevelToday, WorkflowView};
 pub use roles::{PermissionView, RoleView, RolesView};
 pub(crate) use rules::ruling_words;

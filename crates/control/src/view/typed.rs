@@ -15,7 +15,7 @@ const ON_ONE_LINE: [&str; 6] = ["people", "exclude_people", "members", "managers
 pub struct Typed(BTreeMap<String, String>);
 
 /// What is wrong, by the field it is about.
-pub type Wrongs = BTreeMap<&'static str, String>;
+pub type Wrongs = BTreeMap<String, String>;
 
 /// What may be named in a form.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
@@ -114,7 +114,7 @@ impl Reading<'_> {
     }
 
     pub(crate) fn wrong(&mut self, field: &'static str, text: impl Into<String>) {
-        self.wrongs.entry(field).or_insert_with(|| text.into());
+        self.wrongs.entry(field.to_owned()).or_insert_with(|| text.into());
     }
 
     pub(crate) fn given(&self, field: &'static str) -> Option<String> {

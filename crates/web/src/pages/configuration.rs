@@ -1,5 +1,6 @@
 //! The configuration: what is in force, edited as a file and proposed; its versions, compared and restored.
 
+use super::fields::MadeFrom;
 use super::{DoneParams, Notice, Page, Shell, Visit, page, see};
 use crate::api::request_id;
 use crate::fault::{PageFault, status_of};
@@ -8,9 +9,9 @@ use askama::Template;
 use axum::Form;
 use axum::extract::{FromRequest, Path, Query, Request};
 use axum::http::StatusCode;
-use countersign_control::Fault;
 use countersign_control::view::{Base, Configuration, DiffLine, Plan, Proposed, VersionView};
-use countersign_core::{Permission, Refusal};
+use countersign_control::{Fault, Part};
+use countersign_core::Permission;
 use serde::Deserialize;
 
 #[derive(Template)]
@@ -19,8 +20,7 @@ struct ConfigurationPage<'p> {
     shell: Shell,
     reader: &'p Reader,
     file: String,
-    /// From which versions it was edited.
-    base: Base,
+    from: MadeFrom,
     reason: String,
     /// What nobody can approve as things are.
     warnings: Vec<String>,
@@ -63,6 +63,13 @@ impl Difference<'_> {
     }
 }
 
+impl ConfigurationPage<'_> {
+    /// Whether the editor holds something else than what is in force.
+    fn drafted(&self) -> bool {
+        self.from.is_stale() || self.planned.as_ref().is_some_and(|plan| !plan.changes.is_empty())
+    }
+}
+
 impl VersionPage {
     fn difference(&self) -> Difference<'_> {
         Difference { lines: &self.lines }
@@ -77,6 +84,8 @@ struct ProposalForm {
     #[serde(default)]
     act: String,
     base: String,
+    #[serde(default)]
+    seen: String,
 }
 
 /// `GET /configuration`
@@ -89,7 +98,9 @@ pub(crate) async fn show(visit: Visit, Query(done): Query<DoneParams>) -> Page {
 pub(crate) async fn propose(visit: Visit, request: Request) -> Page {
     let read = Form::<ProposalForm>::from_request(request, &visit.site).await;
     let Form(form) = read.map_err(|e| PageFault::from(Fault::Input(format!("the form cannot be read: {e}"))))?;
-    let (file, base) = (form.file.replace("\r\n", "\n"), form.base.parse::<Base>()?);
+    // What was seen of others' changes is taken up; nothing else moves the version this was edited from.
+    let base = if form.seen.is_empty() { &form.base } else { &form.seen }.parse::<Base>()?;
+    let file = form.file.replace("\r\n", "\n");
     let mut edited = Edited { file, base, reason: form.reason, planned: None };
     let control = &visit.site.control;
     if form.act == "plan" {
@@ -105,26 +116,17 @@ pub(crate) async fn propose(visit: Visit, request: Request) -> Page {
             see(&format!("/requests/{}?done={done}&on={}", id.0, id.0))
         }
         Err(fault) => {
-            if let Fault::Refused(Refusal::ChangedMeanwhile) = fault {
-                // The page says what it would take back now; proposed again, that is meant.
-                edited.base = control.configuration(visit.actor())?.base;
-                edited.planned = control.plan(visit.actor(), &edited.file).await.ok();
-            }
+            // What it would change stays beside what was wrong with it.
+            edited.planned = control.plan(visit.actor(), &edited.file).await.ok();
             render(&visit, edited, said_no(&fault)).await
         }
     }
 }
 
 /// The page with a file that a form made, and what proposing it would change.
-pub(crate) async fn planned(visit: &Visit, made: Result<String, Fault>) -> Page {
-    let control = &visit.site.control;
-    let Configuration { file, base, .. } = control.configuration(visit.actor())?;
-    let (file, plan) = match made {
-        Ok(file) => (file.clone(), control.plan(visit.actor(), &file).await),
-        Err(fault) => (file, Err(fault)),
-    };
-    let said = plan.as_ref().map_or_else(said_no, |_| (StatusCode::OK, None));
-    render(visit, Edited { file, base, reason: String::new(), planned: plan.ok() }, said).await
+pub(crate) async fn planned(visit: &Visit, file: String, base: Base, plan: Plan) -> Page {
+    let edited = Edited { file, base, reason: String::new(), planned: Some(plan) };
+    render(visit, edited, (StatusCode::OK, None)).await
 }
 
 /// What stands in the editor.
@@ -147,7 +149,9 @@ async fn render(visit: &Visit, edited: Edited, (status, notice): (StatusCode, Op
     let may_propose = visit.actor().may(Permission::ProposeChanges);
     let warnings = visit.site.control.configuration(visit.actor())?.warnings;
     let (reader, Edited { file, base, reason, planned }) = (&visit.reader, edited);
-    let shown = ConfigurationPage { shell, reader, file, base, reason, warnings, planned, versions, may_propose };
+    let meanwhile = visit.site.control.meanwhile(visit.actor(), base, Part::Whole, Some(&file)).await?;
+    let from = MadeFrom::of(visit, &base.to_string(), meanwhile, "/configuration".to_owned());
+    let shown = ConfigurationPage { shell, reader, file, from, reason, warnings, planned, versions, may_propose };
     page(status, &shown)
 }
 

@@ -1,29 +1,31 @@
 //! Workflows, accounts' own set-ups and parameters as forms (R83, R84, R86). What a form says becomes a file, and the
 //! Configuration page says what proposing it would change.
 
-use super::configuration::planned;
-use super::{Page, Shell, Visit, ok};
+use super::fields::{Again, MadeFrom, Names, base_of, proposed};
+use super::{Page, Shell, Visit, ok, page};
+use crate::guard::escaped;
 use askama::Template;
 use axum::Form;
 use axum::extract::{Path, Query};
-use countersign_control::Fault;
-use countersign_control::view::{AccountView, LevelFields, LevelToday, WorkflowView};
+use countersign_control::view::{AccountView, Known, LevelFields, LevelToday, Typed, WorkflowView, Wrongs};
+use countersign_control::{Fault, Part, Thing};
 use countersign_core::Permission;
 use countersign_journal::AccountId;
 use serde::Deserialize;
-use std::collections::HashMap;
 
 /// Levels a form may have.
 const LEVELS_MAX: usize = 20;
-/// Levels an account's own form has (R10).
-const ACCOUNT_LEVELS: usize = 3;
+/// Levels a new workflow and an account's own form have (R10).
+const USUAL_LEVELS: usize = 3;
 
 #[derive(Template)]
 #[template(path = "workflows.html")]
 struct WorkflowsPage {
     shell: Shell,
     workflows: Vec<WorkflowView>,
-    timeouts: Vec<String>,
+    /// As they stand in the form.
+    timeouts: String,
+    from: MadeFrom,
     may_propose: bool,
 }
 
@@ -31,8 +33,11 @@ struct WorkflowsPage {
 #[template(path = "workflow.html")]
 struct WorkflowPage {
     shell: Shell,
+    /// The one that is changed; empty for a new one.
     name: String,
-    known: bool,
+    /// What a new one is to be called.
+    called: String,
+    from: MadeFrom,
     fields: LevelForms,
 }
 
@@ -49,6 +54,7 @@ struct AccountsPage {
 struct AccountPage {
     shell: Shell,
     account: AccountView,
+    from: MadeFrom,
     fields: LevelForms,
 }
 
@@ -58,6 +64,9 @@ struct AccountPage {
 pub(crate) struct LevelForms {
     levels: Vec<LevelFields>,
     timeouts: Vec<String>,
+    known: Known,
+    /// What is wrong, by field and level: `timeout-0`.
+    wrongs: Wrongs,
 }
 
 impl askama::filters::HtmlSafe for LevelForms {}
@@ -74,8 +83,8 @@ const WHO: [(&str, &str); 8] = [
 ];
 const THEN: [(&str, &str); 3] = [
     ("expire", "it expires"),
-    ("escalate_to_managers_of", "managers of this group decide"),
-    ("escalate_to_members_of", "members of this group decide"),
+    ("escalate_to_managers_of", "the managers of the escalation group decide"),
+    ("escalate_to_members_of", "the members of the escalation group decide"),
 ];
 
 impl LevelForms {
@@ -86,7 +95,36 @@ impl LevelForms {
     fn then(&self) -> &'static [(&'static str, &'static str)] {
         &THEN
     }
+
+    fn names(&self) -> Names<'_> {
+        Names { known: &self.known }
+    }
+
+    /// What is wrong with a field of a level.
+    fn wrong(&self, field: &str, at: usize) -> Wrong<'_> {
+        self.wrong_with(&format!("{field}-{at}"))
+    }
+
+    fn wrong_with(&self, field: &str) -> Wrong<'_> {
+        Wrong { text: self.wrongs.get(field).map(String::as_str), field: field.to_owned() }
+    }
+
+    /// Whether a level that is not there yet stands open: the first of none, and one with something wrong.
+    fn stands_open(&self, at: usize) -> bool {
+        let none = self.levels.iter().all(|l| l.who.is_empty());
+        (none && at == 0) || self.wrongs.keys().any(|field| field.ends_with(&format!("-{at}")))
+    }
 }
+
+/// What is wrong with a field, below it.
+#[derive(Template)]
+#[template(path = "wrong.html")]
+struct Wrong<'w> {
+    text: Option<&'w str>,
+    field: String,
+}
+
+impl askama::filters::HtmlSafe for Wrong<'_> {}
 
 /// Levels in words.
 #[derive(Template)]
@@ -111,10 +149,19 @@ impl AccountsPage {
 
 /// `GET /workflows`
 pub(crate) async fn workflows(visit: Visit) -> Page {
+    show_workflows(&visit, Typed::default(), Again::default())
+}
+
+fn show_workflows(visit: &Visit, typed: Typed, Again { status, notice, meanwhile, .. }: Again) -> Page {
     let workflows = visit.site.control.workflows(visit.actor())?;
-    let timeouts = visit.site.control.timeouts();
+    let typed = typed.or("timeouts", &visit.site.control.timeouts().join(" "));
     let may_propose = visit.actor().may(Permission::ProposeChanges);
-    ok(&WorkflowsPage { shell: visit.shell("Workflows", "workflows"), workflows, timeouts, may_propose })
+    let mut shell = visit.shell("Workflows", "workflows").saying(notice);
+    // What is being edited is not fetched anew under the editor's hands.
+    shell.refresh = shell.refresh.filter(|_| !may_propose);
+    let from = MadeFrom::of(visit, base_of(&typed), meanwhile, "/workflows".to_owned());
+    let timeouts = typed.text("timeouts").to_owned();
+    page(status, &WorkflowsPage { shell, workflows, timeouts, from, may_propose })
 }
 
 #[derive(Deserialize)]
@@ -126,26 +173,37 @@ pub(crate) struct NameParams {
 /// `GET /workflows/edit`
 pub(crate) async fn workflow(visit: Visit, Query(NameParams { name }): Query<NameParams>) -> Page {
     let known = visit.site.control.workflows(visit.actor())?.into_iter().find(|w| w.name == name);
-    let title = if known.is_some() { format!("Workflow {name}") } else { "New workflow".to_owned() };
-    let mut shell = visit.shell(title, "workflows");
+    let levels = match known {
+        Some(known) => known.fields,
+        None if name.is_empty() => Vec::new(),
+        None => return Err(Fault::NotFound.into()),
+    };
+    show_workflow(&visit, name, Typed::default(), levels, Again::default())
+}
+
+fn show_workflow(visit: &Visit, name: String, typed: Typed, levels: Vec<LevelFields>, again: Again) -> Page {
+    let Again { status, wrongs, notice, meanwhile } = again;
+    let title = if name.is_empty() { "New workflow".to_owned() } else { format!("Workflow {name}") };
+    let mut shell = visit.shell(title, "workflows").saying(notice);
     shell.refresh = None;
-    let levels = known.as_ref().map(|w| w.fields.clone()).unwrap_or_default();
-    ok(&WorkflowPage { shell, name, known: known.is_some(), fields: forms(&visit, levels, None) })
+    let from = MadeFrom::of(visit, base_of(&typed), meanwhile, format!("/workflows/edit?name={}", escaped(&name)));
+    let called = typed.text("name").to_owned();
+    let wanted = (levels.len() + 1).max(if name.is_empty() { USUAL_LEVELS } else { 0 });
+    let fields = forms(visit, levels, wanted.min(LEVELS_MAX), wrongs)?;
+    page(status, &WorkflowPage { shell, name, called, from, fields })
 }
 
-fn forms(visit: &Visit, mut levels: Vec<LevelFields>, exactly: Option<usize>) -> LevelForms {
-    let wanted = exactly.unwrap_or((levels.len() + 1).min(LEVELS_MAX));
+fn forms(visit: &Visit, mut levels: Vec<LevelFields>, wanted: usize, wrongs: Wrongs) -> Result<LevelForms, Fault> {
     levels.resize_with(wanted.max(levels.len()), LevelFields::default);
-    LevelForms { levels, timeouts: visit.site.control.timeouts() }
+    let known = visit.site.control.known(visit.actor())?;
+    Ok(LevelForms { levels, timeouts: visit.site.control.timeouts(), known, wrongs })
 }
 
-/// A form whose fields carry the number of their level: `who-0`.
-type Fields = HashMap<String, String>;
-
-fn levels(form: &Fields) -> Vec<LevelFields> {
+/// The levels of a form, whose fields carry the number of their level, as far as anything was typed: `who-0`.
+fn levels(form: &Typed) -> Vec<LevelFields> {
     let level = |n: usize| {
-        let text = |field: &str| form.get(&format!("{field}-{n}")).cloned().unwrap_or_default();
-        let set = |field: &str| form.contains_key(&format!("{field}-{n}"));
+        let text = |field: &str| form.text(&format!("{field}-{n}")).to_owned();
+        let set = |field: &str| !text(field).is_empty();
         LevelFields {
             who: text("who"),
             named: text("named"),
@@ -160,23 +218,33 @@ fn levels(form: &Fields) -> Vec<LevelFields> {
             second_factor: set("second_factor"),
         }
     };
-    (0..LEVELS_MAX).map(level).collect()
+    let mut levels: Vec<_> = (0..LEVELS_MAX).map(level).collect();
+    let empty = |l: &LevelFields| [&l.who, &l.named, &l.timeout, &l.then_group].iter().all(|t| t.trim().is_empty());
+    levels.truncate(levels.iter().rposition(|l| !empty(l)).map_or(0, |last| last + 1));
+    levels
 }
 
-fn text(form: &Fields, name: &str) -> String {
-    form.get(name).map(|t| t.replace("\r\n", "\n")).unwrap_or_default()
-}
+type Fields = Form<Vec<(String, String)>>;
 
 /// `POST /workflows`
-pub(crate) async fn change_workflow(visit: Visit, Form(form): Form<Fields>) -> Page {
-    let made = visit.site.control.with_workflow(visit.actor(), &text(&form, "name"), &levels(&form));
-    planned(&visit, made).await
+pub(crate) async fn change_workflow(visit: Visit, Form(fields): Fields) -> Page {
+    let typed: Typed = fields.into_iter().collect();
+    let (name, levels) = (typed.text("known").to_owned(), levels(&typed));
+    let made = || visit.site.control.with_workflow(visit.actor(), &name, &typed, &levels);
+    match proposed(&visit, Part::Workflow(&name), &typed, made).await {
+        Ok(page) => page,
+        Err(again) => show_workflow(&visit, name, typed, levels, again),
+    }
 }
 
 /// `POST /parameters`
-pub(crate) async fn change_parameters(visit: Visit, Form(form): Form<Fields>) -> Page {
-    let made = visit.site.control.with_timeouts(visit.actor(), &text(&form, "timeouts"));
-    planned(&visit, made).await
+pub(crate) async fn change_parameters(visit: Visit, Form(fields): Fields) -> Page {
+    let typed: Typed = fields.into_iter().collect();
+    let made = || visit.site.control.with_timeouts(visit.actor(), typed.text("timeouts"));
+    match proposed(&visit, Part::Parameters, &typed, made).await {
+        Ok(page) => page,
+        Err(again) => show_workflows(&visit, typed, again),
+    }
 }
 
 /// `GET /accounts`
@@ -195,25 +263,35 @@ fn account_of(visit: &Visit, id: &str) -> Result<AccountView, Fault> {
 /// `GET /accounts/{account}`
 pub(crate) async fn account(visit: Visit, Path(id): Path<String>) -> Page {
     let account = account_of(&visit, &id)?;
-    let mut shell = visit.shell(format!("Account {}", account.label), "accounts");
+    show_account(&visit, account, "", Again::default())
+}
+
+fn show_account(visit: &Visit, account: AccountView, base: &str, again: Again) -> Page {
+    let Again { status, wrongs, notice, meanwhile } = again;
+    let mut shell = visit.shell(format!("Account {}", account.label), "accounts").saying(notice);
     shell.refresh = None;
-    let fields = forms(&visit, account.fields.clone(), Some(ACCOUNT_LEVELS));
-    ok(&AccountPage { shell, account, fields })
+    let from = MadeFrom::of(visit, base, meanwhile, format!("/accounts/{}", account.account.0));
+    let fields = forms(visit, account.fields.clone(), USUAL_LEVELS, wrongs)?;
+    page(status, &AccountPage { shell, account, from, fields })
 }
 
 /// `POST /accounts/{account}`
-pub(crate) async fn change_account(visit: Visit, Path(id): Path<String>, Form(form): Form<Fields>) -> Page {
-    let known = account_of(&visit, &id)?;
+pub(crate) async fn change_account(visit: Visit, Path(id): Path<String>, Form(fields): Fields) -> Page {
+    let (known, typed) = (account_of(&visit, &id)?, fields.into_iter().collect::<Typed>());
+    let text = |field: &str| typed.text(field).to_owned();
     let wanted = AccountView {
-        owners: text(&form, "owners"),
-        managers: text(&form, "managers"),
-        fields: levels(&form),
-        exclude_people: text(&form, "exclude_people"),
-        exclude_groups: text(&form, "exclude_groups"),
-        automatic: text(&form, "automatic"),
-        zone: text(&form, "zone"),
+        owners: text("owners"),
+        managers: text("managers"),
+        fields: levels(&typed),
+        exclude_people: text("exclude_people"),
+        exclude_groups: text("exclude_groups"),
+        automatic: text("automatic"),
+        zone: text("zone"),
         ..known
     };
-    let made = visit.site.control.with_account(visit.actor(), wanted.account, &wanted);
-    planned(&visit, made).await
+    let made = || visit.site.control.with_account(visit.actor(), wanted.account, &wanted);
+    match proposed(&visit, Part::Thing(Thing::Account, &wanted.label), &typed, made).await {
+        Ok(page) => page,
+        Err(again) => show_account(&visit, wanted, base_of(&typed), again),
+    }
 }

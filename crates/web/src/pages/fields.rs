@@ -1,12 +1,13 @@
 //! Forms that make a file: their fields, drawn alike, each with what is wrong beside it, and what becomes of them.
 
-use super::configuration::planned;
+use super::configuration::{Difference, planned};
 use super::{Notice, Page, Visit};
 use crate::fault::status_of;
+use crate::reader::Reader;
 use askama::Template;
 use axum::http::StatusCode;
-use countersign_control::Fault;
-use countersign_control::view::{Draft, Known, Typed, Wrongs};
+use countersign_control::view::{Base, DiffLine, Draft, Known, Meanwhile, Typed, Wrongs};
+use countersign_control::{Fault, Part};
 
 /// A form as it was typed, with what is wrong with it.
 #[derive(Default)]
@@ -93,7 +94,7 @@ impl Filled {
 
     /// Whether a fold that holds these fields stands open: something is typed there, or wrong.
     pub(crate) fn open(&self, fields: &[&str]) -> bool {
-        self.typed.any(fields) || fields.iter().any(|f| self.wrongs.contains_key(f))
+        self.typed.any(fields) || fields.iter().any(|f| self.wrongs.contains_key(*f))
     }
 }
 
@@ -126,7 +127,38 @@ pub(crate) struct Names<'k> {
 
 impl askama::filters::HtmlSafe for Names<'_> {}
 
+/// From what a form was made; and when that is no longer in force, what is, and what the form would take back (R83).
+#[derive(Template)]
+#[template(path = "from.html")]
+pub(crate) struct MadeFrom {
+    pub(crate) base: String,
+    meanwhile: Option<Meanwhile>,
+    reader: Reader,
+    /// Where the same is edited as it is now.
+    afresh: String,
+}
+
+impl askama::filters::HtmlSafe for MadeFrom {}
+
+impl MadeFrom {
+    /// What stands in a form as it is shown: a new one is made from what is in force.
+    pub(crate) fn of(visit: &Visit, base: &str, meanwhile: Option<Meanwhile>, afresh: String) -> MadeFrom {
+        let base = if base.is_empty() { visit.site.control.base().to_string() } else { base.to_owned() };
+        MadeFrom { base, meanwhile, reader: visit.reader.clone(), afresh }
+    }
+
+    /// Whether others changed it since.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.meanwhile.is_some()
+    }
+
+    fn difference<'d>(&self, lines: &'d [DiffLine]) -> Difference<'d> {
+        Difference { lines }
+    }
+}
+
 /// Why a form is shown again.
+#[derive(Default)]
 pub(crate) struct Again {
     /// With what status.
     pub(crate) status: StatusCode,
@@ -134,26 +166,52 @@ pub(crate) struct Again {
     pub(crate) wrongs: Wrongs,
     /// What is wrong with all of it.
     pub(crate) notice: Option<Notice>,
+    /// What others put in force meanwhile.
+    pub(crate) meanwhile: Option<Meanwhile>,
 }
 
 impl Again {
     pub(crate) fn said(fault: &Fault) -> Again {
-        Again { status: status_of(fault).0, wrongs: Wrongs::new(), notice: Some(Notice::bad(fault)) }
+        Again { status: status_of(fault).0, notice: Some(Notice::bad(fault)), ..Again::default() }
     }
 
     pub(crate) fn wrong(wrongs: Wrongs) -> Again {
-        Again { status: StatusCode::UNPROCESSABLE_ENTITY, wrongs, notice: None }
+        Again { status: StatusCode::UNPROCESSABLE_ENTITY, wrongs, ..Again::default() }
     }
 }
 
-/// What a form leads to: the page that says what proposing its file would change, or the form again with what is wrong.
-pub(crate) async fn proposed(visit: &Visit, made: Result<Draft, Fault>) -> Result<Page, Again> {
-    let file = match made {
-        Ok(Draft::File(file)) => file,
-        Ok(Draft::Wrong(wrongs)) => return Err(Again::wrong(wrongs)),
-        Err(fault) => return Err(Again::said(&fault)),
+/// The version a form goes out from: the one it was made from, or a later one that its reader has seen and taken up.
+pub(crate) fn base_of(typed: &Typed) -> &str {
+    let seen = typed.text("seen");
+    if seen.is_empty() { typed.text("base") } else { seen }
+}
+
+/// What a form leads to: the page that says what proposing its file would change, or the form again with what is wrong, or
+/// with what others put in force of the same part since it was made.
+pub(crate) async fn proposed(
+    visit: &Visit,
+    part: Part<'_>,
+    typed: &Typed,
+    make: impl FnOnce() -> Result<Draft, Fault>,
+) -> Result<Page, Again> {
+    let (control, actor) = (&visit.site.control, visit.actor());
+    let said = |fault: Fault| Again::said(&fault);
+    // Before the file is made: what is put in force after this moment is found when it is proposed.
+    let now = control.base();
+    let base: Base = if part.is_new() { now } else { base_of(typed).parse().map_err(said)? };
+    let made = make();
+    let draft = match &made {
+        Ok(Draft::File(file)) => Some(file.as_str()),
+        _ => None,
+    };
+    if let Some(meanwhile) = control.meanwhile(actor, base, part, draft).await.map_err(said)? {
+        return Err(Again { status: StatusCode::CONFLICT, meanwhile: Some(meanwhile), ..Again::default() });
+    }
+    let file = match made.map_err(said)? {
+        Draft::File(file) => file,
+        Draft::Wrong(wrongs) => return Err(Again::wrong(wrongs)),
     };
     // What cannot be put in force is said beside the form, where it is put right.
-    visit.site.control.plan(visit.actor(), &file).await.map_err(|fault| Again::said(&fault))?;
-    Ok(planned(visit, Ok(file)).await)
+    let plan = control.plan(actor, &file).await.map_err(said)?;
+    Ok(planned(visit, file, now, plan).await)
 }

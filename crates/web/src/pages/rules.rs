@@ -1,15 +1,16 @@
 //! Rules: a list to read, a form for one, and what all of them together say of somebody, as it is and as the form would
 //! have it (R2, R83, R93). What a form says becomes a file, and the Configuration page says what proposing it would change.
 
-use super::fields::{Again, Field, Filled, Names, proposed};
+use super::fields::{Again, Field, Filled, MadeFrom, Names, base_of, proposed};
 use super::{Notice, Page, Shell, Visit, page};
 use crate::fault::status_of;
+use crate::guard::escaped;
 use askama::Template;
 use axum::Form;
 use axum::extract::Query;
 use axum::http::StatusCode;
 use countersign_control::view::{Combined, Draft, Explanation, Known, RuleQuery, RuleView, Typed};
-use countersign_control::{Fault, Question, QuestionAct};
+use countersign_control::{Fault, Part, Question, QuestionAct};
 use countersign_core::Permission;
 use countersign_inspect::sql;
 use countersign_journal::Outcome;
@@ -35,6 +36,7 @@ struct RulePage {
     /// The rule that is changed; empty for a new one.
     name: String,
     form: Filled,
+    from: MadeFrom,
     known: Known,
     combined: Option<Combined>,
     /// Why the draft says nothing yet.
@@ -197,8 +199,7 @@ pub(crate) async fn edit(visit: Visit, Query(NameParams { name }): Query<NamePar
         None if name.is_empty() => Typed::default(),
         None => return Err(Fault::NotFound.into()),
     };
-    let again = Again { status: StatusCode::OK, wrongs: Default::default(), notice: None };
-    show(&visit, name, typed, again)
+    show(&visit, name, typed, Again::default())
 }
 
 /// `POST /rules`
@@ -207,20 +208,21 @@ pub(crate) async fn change(visit: Visit, Form(fields): Form<Vec<(String, String)
     let name = typed.text("known").to_owned();
     let control = &visit.site.control;
     if typed.has("do", "explain") {
-        return show(&visit, name, typed, Again { status: StatusCode::OK, wrongs: Default::default(), notice: None });
+        return show(&visit, name, typed, Again::default());
     }
-    let made = match typed.has("do", "remove") {
+    let made = || match typed.has("do", "remove") {
         true => control.without_rule(visit.actor(), &name),
         false => control.with_rule(visit.actor(), &name, &typed),
     };
-    match proposed(&visit, made).await {
+    match proposed(&visit, Part::Rule(&name), &typed, made).await {
         Ok(page) => page,
         Err(again) => show(&visit, name, typed, again),
     }
 }
 
 /// The form, and what the rules together say of whom it asks about.
-fn show(visit: &Visit, name: String, typed: Typed, Again { status, wrongs, notice }: Again) -> Page {
+fn show(visit: &Visit, name: String, typed: Typed, again: Again) -> Page {
+    let Again { status, wrongs, notice, meanwhile } = again;
     let control = &visit.site.control;
     let known = control.known(visit.actor())?;
     let typed = asked_about(visit, typed)?;
@@ -232,7 +234,8 @@ fn show(visit: &Visit, name: String, typed: Typed, Again { status, wrongs, notic
     let mut shell = visit.shell(title, "rules").saying(notice);
     // What is being edited is not fetched anew under the editor's hands.
     shell.refresh = None;
-    page(status, &RulePage { shell, name, form: Filled { typed, wrongs }, known, combined, unclear })
+    let from = MadeFrom::of(visit, base_of(&typed), meanwhile, format!("/rules/edit?name={}", escaped(&name)));
+    page(status, &RulePage { shell, name, form: Filled { typed, wrongs }, from, known, combined, unclear })
 }
 
 /// Whom one asks about before one said so: somebody the rule speaks of, where it reaches.

@@ -2,14 +2,14 @@
 //! becomes a file, and the Configuration page says what proposing it would change. Must not take a password: the page shows
 //! the file.
 
-use super::fields::{Again, Field, Filled, Names, proposed};
+use super::fields::{Again, Field, Filled, MadeFrom, Names, base_of, proposed};
 use super::{Page, Shell, Visit, ok, page};
+use crate::guard::escaped;
 use askama::Template;
 use axum::Form;
 use axum::extract::Query;
-use axum::http::StatusCode;
 use countersign_control::view::{DeviceView, GroupView, Known, LoginView, Typed};
-use countersign_control::{Fault, Thing};
+use countersign_control::{Fault, Part, Thing};
 use countersign_core::Permission;
 use countersign_journal::Outcome;
 use serde::Deserialize;
@@ -95,6 +95,7 @@ struct ThingPage {
     /// The one that is changed; empty for a new one.
     name: String,
     form: Filled,
+    from: MadeFrom,
     known: Known,
 }
 
@@ -216,28 +217,34 @@ fn edit(visit: &Visit, thing: Thing, NameParams { name, device }: NameParams) ->
     // Somebody who was disabled is not in the file: they are added again, as they were.
     let there = thing != Thing::Person || visit.site.control.known(visit.actor())?.people.contains(&name);
     let name = if there { name } else { String::new() };
-    show(visit, thing, name, typed, Again { status: StatusCode::OK, wrongs: Default::default(), notice: None })
+    show(visit, thing, name, typed, Again::default())
 }
 
 async fn change(visit: &Visit, thing: Thing, fields: Vec<(String, String)>) -> Page {
     let typed: Typed = fields.into_iter().collect();
     let (control, name) = (&visit.site.control, typed.text("known").to_owned());
-    let made = match typed.has("do", "remove") {
+    let made = || match typed.has("do", "remove") {
         true => control.without(visit.actor(), thing, &name),
         false => control.with(visit.actor(), thing, &name, &typed),
     };
-    match proposed(visit, made).await {
+    match proposed(visit, Part::Thing(thing, &name), &typed, made).await {
         Ok(page) => page,
         Err(again) => show(visit, thing, name, typed, again),
     }
 }
 
-fn show(visit: &Visit, thing: Thing, name: String, typed: Typed, Again { status, wrongs, notice }: Again) -> Page {
+fn show(visit: &Visit, thing: Thing, name: String, typed: Typed, again: Again) -> Page {
+    let Again { status, wrongs, notice, meanwhile } = again;
     let words = words(thing);
     let title = if name.is_empty() { format!("New {}", words.one) } else { name.clone() };
     let mut shell = visit.shell(title, words.at).saying(notice);
     // What is being edited is not fetched anew under the editor's hands.
     shell.refresh = None;
     let known = visit.site.control.known(visit.actor())?;
-    page(status, &ThingPage { shell, thing, words, name, form: Filled { typed, wrongs }, known })
+    let afresh = match thing {
+        Thing::Account => "/accounts".to_owned(),
+        _ => format!("{}/edit?name={}", words.to, escaped(&name)),
+    };
+    let from = MadeFrom::of(visit, base_of(&typed), meanwhile, afresh);
+    page(status, &ThingPage { shell, thing, words, name, form: Filled { typed, wrongs }, from, known })
 }

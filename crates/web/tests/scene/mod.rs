@@ -210,6 +210,11 @@ impl Scene {
         self.browse(Method::POST, path, handle, form).await
     }
 
+    /// Posts a form that changes the configuration, made from what is in force.
+    pub async fn fill(&self, path: &str, handle: &str, form: &str) -> Answer {
+        self.post(path, handle, &format!("{form}&base={}", self.control.base())).await
+    }
+
     /// Calls the API as a program would.
     pub async fn api(&self, method: Method, path: &str, handle: &str, body: &str) -> Answer {
         let mut request = Request::builder().method(method).uri(format!("/api/v1{path}"));
