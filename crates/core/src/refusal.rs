@@ -26,7 +26,7 @@ pub enum Refusal {
     NeedsRequest { target: String },
     #[error("`{target}` is reserved from {start} (UTC) on; connect when the window begins", start = shown(.start))]
     TooEarly { target: String, start: Timestamp },
-    #[error("a reason of at least {least} characters is required; it has {found}")]
+    #[error("{}", reason_missing(*.least, *.found))]
     ReasonTooShort { least: u32, found: u32 },
     #[error("at most {most} seconds may be asked for here; {asked} were")]
     TooLong { most: u64, asked: u64 },
@@ -128,6 +128,14 @@ pub enum Refusal {
     ChangedMeanwhile,
     #[error("the policy cannot be applied: {0}")]
     BadPolicy(String),
+}
+
+fn reason_missing(least: u32, found: u32) -> String {
+    match (least, found) {
+        (0 | 1, _) => "give a reason".to_owned(),
+        (_, 0) => format!("give a reason of at least {least} characters"),
+        _ => format!("a reason of at least {least} characters is required; it has {found}"),
+    }
 }
 
 fn denied(rules: &[String]) -> String {

@@ -166,7 +166,7 @@ fn r39_an_emergency_opens_at_once_and_is_reviewed_afterwards() {
         alice declares #1 weakly
           no: this demands a second factor not older than five minutes; confirm it, then do it again
         alice declares #1 silently
-          no: a reason of at least 1 characters is required; it has 0
+          no: give a reason
         bob declares #1
           no: only the requester of #1 can do this
         alice declares #1

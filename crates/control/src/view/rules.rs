@@ -179,7 +179,10 @@ fn condition_words(conditions: &Conditions) -> Vec<String> {
     say(conditions.duration_max_s.map(|s| format!("for at most {}", span(s))));
     say(conditions.ahead_max_s.map(|s| format!("at most {} ahead", span(s))));
     conditions.hours.iter().for_each(|h| say(Some(format!("only {}", crate::words::hours(h)))));
-    say(conditions.reason_chars_min.filter(|n| *n > 0).map(|n| format!("a reason of at least {n} characters")));
+    say(conditions.reason_chars_min.filter(|n| *n > 0).map(|n| match n {
+        1 => "a reason".to_owned(),
+        n => format!("a reason of at least {n} characters"),
+    }));
     let reasons = conditions.reasons.as_ref().map(|all| all.iter().map(|r| format!("“{r}”")).collect::<Vec<_>>());
     say(reasons.map(|all| format!("one of the reasons {}", all.join(", "))));
     say(conditions.ticket.then(|| "a ticket".to_owned()));
