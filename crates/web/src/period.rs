@@ -20,3 +20,20 @@ pub(crate) fn changed(
     let window = window.ok_or(Fault::Refused(Refusal::NoPeriod))?;
     Ok(Some(Terms { window, reset_after_use: reset_after_use || seen.reset_after_use }))
 }
+
+/// The same for who approves, who may allow less than was asked for and never more.
+pub(crate) fn narrowed(
+    seen: &RequestView,
+    start: Option<Timestamp>,
+    end: Option<Timestamp>,
+    reset_after_use: bool,
+) -> Result<Option<Terms>, Fault> {
+    let terms = changed(seen, start, end, reset_after_use)?;
+    let wider = |t: &Terms| t.window.start < seen.window.start || t.window.end > seen.window.end;
+    match terms.filter(wider) {
+        Some(_) => {
+            Err(Fault::Input("this is more than was asked for; choose a period inside the one asked for".into()))
+        }
+        None => Ok(terms),
+    }
+}

@@ -78,6 +78,11 @@ impl Reader {
         self.element(*moment, &self.relative(moment), &self.exact(moment))
     }
 
+    /// How long it is until a moment, exact on hover: `29 min`.
+    pub(crate) fn left(&self, moment: &Timestamp) -> Markup {
+        self.element(*moment, &span(moment.seconds_since(self.now)), &self.exact(moment))
+    }
+
     /// A moment on a page: exact, relative on hover.
     pub(crate) fn exact_time(&self, moment: &Timestamp) -> Markup {
         Markup(format!("<time datetime=\"{}\">{}</time>", iso(*moment), self.exact(moment)))

@@ -82,6 +82,25 @@ async fn a_change_is_in_force_once_another_administrator_approved_it() {
     assert!(desk.scene.get(&request, "root").await.text.contains("It was put in force"));
 }
 
+/// A3: a change is approved where it is shown, line by line, and nowhere else.
+#[tokio::test]
+async fn a_change_is_approved_only_where_it_is_shown() {
+    let desk = Desk::open_for_two().await;
+    let (file, base) = desk.in_force().await;
+    let opened = format!("{file}\n[[rule]]\nname = \"readonly reports\"\nact = \"connect\"\noutcome = \"allow\"\n");
+    let request = request_of(&desk.propose("root", &opened, &base, "reports").await);
+    desk.scene.ask("alice").await;
+    for path in ["/approvals", "/", request.as_str()] {
+        let page = desk.scene.get(path, "carol").await.text;
+        let shown = page.find("added: </span>outcome = &#34;allow&#34;").unwrap_or_else(|| panic!("{path}: {page}"));
+        let approve = page.find("value=\"approve\"").unwrap_or_else(|| panic!("{path}: {page}"));
+        assert!(shown < approve, "{path}: it is read before it is approved");
+    }
+    let page = desk.scene.get("/requests", "carol").await.text;
+    assert!(page.contains(&format!("href=\"{request}\" data-open>Look and decide")), "{page}");
+    assert!(!page.contains("value=\"approve\""), "no row approves what it does not show: {page}");
+}
+
 #[tokio::test]
 async fn a_rejected_change_never_comes_into_force() {
     let desk = Desk::open_for_two().await;
@@ -100,7 +119,9 @@ async fn of_two_changes_the_first_to_be_approved_counts() {
     let first = request_of(&desk.propose("root", &with(60), &base, "shorter").await);
     let second = request_of(&desk.propose("carol", &with(90), &base, "a little shorter").await);
     assert_eq!(desk.decide(&first, "carol", "approve").await.status, StatusCode::SEE_OTHER);
-    assert!(desk.scene.get(&second, "carol").await.text.contains("Expired"), "it started from what is gone");
+    let overtaken = desk.scene.get(&second, "carol").await.text;
+    let which = format!("<a href=\"{first}\">#{}</a> was put in force first", &first["/requests/".len()..]);
+    assert!(overtaken.contains("Expired") && overtaken.contains(&which), "it started from what is gone: {overtaken}");
     assert_eq!(desk.decide(&second, "root", "approve").await.status, StatusCode::CONFLICT);
 
     let stale = desk.propose("carol", &with(90), &base, "a little shorter").await;

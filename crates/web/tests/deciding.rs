@@ -252,7 +252,8 @@ async fn r80_r81_everything_is_found_and_acted_on_from_one_page() {
     let first = decision(&inbox, "approve");
     assert_eq!(scene.post("/requests/2/decision", "bob", &first).await.status, StatusCode::SEE_OTHER);
     let decided = scene.get("/approvals?status=decided", "bob").await.text;
-    assert!(decided.contains("/requests/2/retract"), "an approver cancels from the list: {decided}");
+    assert!(decided.contains("/requests/2#retract"), "an approver cancels from the list: {decided}");
+    assert!(!decided.contains("/requests/2/retract"), "and is asked first: {decided}");
     let second = decision(&scene.get("/approvals", "carol").await.text, "approve");
     assert_eq!(scene.post("/requests/2/decision", "carol", &second).await.status, StatusCode::SEE_OTHER);
 
@@ -337,4 +338,85 @@ async fn who_leaves_before_the_body_is_there_decides_nothing() {
     let answer = scene.send(request.body(Body::from_stream(late)).expect("a request")).await;
     assert_eq!(answer.location(), "/sign-in");
     assert!(scene.get("/requests/2", "alice").await.text.contains("Pending"));
+}
+
+/// A6: what taking an approval back does is said before it is done, with the word for it; who did it is said afterwards.
+#[tokio::test]
+async fn r33_taking_an_approval_back_says_what_it_does() {
+    let scene = Scene::start().await;
+    scene.ask("alice").await;
+    let vote = async |who: &str| {
+        let form = decision(&scene.get("/approvals", who).await.text, "approve");
+        assert_eq!(scene.post("/requests/2/decision", who, &form).await.status, StatusCode::SEE_OTHER);
+    };
+    vote("bob").await;
+    let page = scene.get("/requests/2", "bob").await.text;
+    assert!(page.contains("Your level is open again") && page.contains("Nobody loses access"), "{page}");
+    let back = scene.post("/requests/2/retract", "bob", "").await;
+    assert_eq!(back.location(), "/requests/2?done=retracted&on=2");
+    let said = scene.get(back.location(), "bob").await.text;
+    assert!(said.contains("its level is open again") && !said.contains("has ended"), "{said}");
+    assert!(said.contains("<strong>Bob Brandt</strong> took back the approval of level 1"), "{said}");
+    vote("bob").await;
+    vote("carol").await;
+    // The page from before it was approved ends nothing.
+    let stale = scene.post("/requests/2/retract", "bob", "").await;
+    assert!(stale.status == StatusCode::BAD_REQUEST && stale.text.contains("approved meanwhile"), "{}", stale.text);
+    assert!(scene.get("/requests/2", "alice").await.text.contains("To be used"));
+    let page = scene.get("/requests/2", "bob").await.text;
+    assert!(page.contains("Ends Alice Ahrens’s access now") && !page.contains("Cancel my approval"), "{page}");
+    let listed = scene.get("/approvals?status=decided", "bob").await.text;
+    assert!(listed.contains("/requests/2#revoke") && !listed.contains("Cancel my approval"), "{listed}");
+    let done = scene.post("/requests/2/retract", "bob", "ends=access").await;
+    assert_eq!(done.location(), "/requests/2?done=revoked&on=2");
+    let said = scene.get("/requests/2", "carol").await.text;
+    assert!(said.contains("<strong>Bob Brandt</strong> revoked it"), "{said}");
+}
+
+/// B7: more than was asked for is refused at the field, and what was typed is kept.
+#[tokio::test]
+async fn r32_nobody_approves_more_than_was_asked_for() {
+    let scene = Scene::start().await;
+    scene.ask("alice").await;
+    let inbox = scene.get("/requests/2", "bob").await.text;
+    let wider = decision(&inbox, "approve").replace("=seen", "=fine") + "&zone=UTC&end=2090-01-01T00:00";
+    let answer = scene.post("/requests/2/decision", "bob", &wider).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", answer.text);
+    for words in ["id=\"period-2-wrong\"", "more than was asked for", "value=\"2090-01-01T00:00\"", ">fine</textarea>"]
+    {
+        assert!(answer.text.contains(words), "{words}: {}", answer.text);
+    }
+    assert!(!scene.get("/requests/2", "bob").await.text.contains("Bob Brandt</strong> approved"), "nothing was signed");
+    let body = r#"{"verdict":"approve","position":{"track":0,"level":0,"epoch":0},"end":"2090-01-01T00:00:00Z"}"#;
+    let programs = scene.api(Method::POST, "/requests/2/decision", "bob", body).await;
+    assert!(programs.text.contains("more than was asked for"), "{} {}", programs.status, programs.text);
+}
+
+/// B10, C1: an approved request leads to the connection, and times are said in words that read.
+#[tokio::test]
+async fn an_approved_request_leads_to_the_connection() {
+    let scene = Scene::start().await;
+    scene.ask("alice").await;
+    let connect = format!("class=\"button primary\" href=\"/access/{}/connect\"", scene.account("app@prod-db").0);
+    assert!(!scene.get("/requests/2", "alice").await.text.contains(&connect), "not before it is approved");
+    for who in ["bob", "carol"] {
+        let form = decision(&scene.get("/approvals", who).await.text, "approve");
+        scene.post("/requests/2/decision", who, &form).await;
+    }
+    assert!(scene.get("/requests/2", "alice").await.text.contains(&connect));
+    assert!(!scene.get("/requests/2", "bob").await.text.contains(&connect), "nobody connects for another");
+}
+
+/// C1: a time limit reads as one.
+#[tokio::test]
+async fn a_time_limit_is_said_as_one() {
+    let scene = Scene::start().await;
+    let root = scene.actor("root").await;
+    let file = scene.control.configuration(&root).expect("may").file;
+    let timed = file.replace("managers_of = \"dba\"", "managers_of = \"dba\"\ntimeout = \"30m\"");
+    scene.control.propose(&root, &timed, "", None).await.expect("applied");
+    let id = scene.ask("alice").await;
+    let page = scene.get(&format!("/requests/{}", id.0), "bob").await.text;
+    assert_eq!(page.matches("If nobody decides within <time").count(), 2, "{page}");
+    assert!(!page.contains("decides by") && !page.contains("Until <time"), "{page}");
 }

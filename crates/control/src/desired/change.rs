@@ -243,12 +243,19 @@ impl Control {
     /// A change as its approvers see it.
     pub(crate) async fn change_view(&self, change: &Change, grant: Option<&Grant>) -> Result<ChangeView, Fault> {
         let applied = grant.is_some_and(|g| g.stage == GrantStage::Ended(GrantEnd::UsedUp));
-        Ok(match self.kept(&change.text).await? {
-            Some(kept) => {
-                ChangeView { lines: view::difference(&kept.before, &kept.after), changes: kept.changes, applied }
-            }
-            None => ChangeView { changes: vec!["(erased)".to_owned()], lines: Vec::new(), applied },
-        })
+        let first = |c: Change| {
+            c != *change && (c.policy_version, c.directory_version) == (change.policy_version, change.directory_version)
+        };
+        let overtaken_by = {
+            let state = self.state();
+            let mut others = applied_changes(&state).filter(|r| !applied && change_of(r).is_some_and(first));
+            others.next().map(|r| r.id)
+        };
+        let (lines, changes) = match self.kept(&change.text).await? {
+            Some(kept) => (view::difference(&kept.before, &kept.after), kept.changes),
+            None => (Vec::new(), vec!["(erased)".to_owned()]),
+        };
+        Ok(ChangeView { changes, lines, applied, overtaken_by })
     }
 }
 

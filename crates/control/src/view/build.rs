@@ -67,6 +67,7 @@ impl Control {
             person: person_view(&directory, request.person.id),
             kind: kind(&request.act),
             what: what(&request),
+            account: request.target.account,
             target: request.target.label(),
             database: request.target.database.clone(),
             reason: self.reason(&request, connect.as_ref()).await?,

@@ -104,6 +104,8 @@ pub struct ChangeView {
     pub lines: Vec<DiffLine>,
     /// Whether it is in force or was.
     pub applied: bool,
+    /// The change that was put in force first, which this one does not know.
+    pub overtaken_by: Option<RequestId>,
 }
 
 /// One line of a difference.

@@ -10,6 +10,7 @@ mod levels;
 mod list;
 mod roles;
 mod rules;
+mod taken;
 mod things;
 mod typed;
 mod values;
@@ -24,6 +25,7 @@ pub use editing::{AccountView, LevelFields, LevelToday, WorkflowView};
 pub use roles::{PermissionView, RoleView, RolesView};
 pub(crate) use rules::ruling_words;
 pub use rules::{Combined, Draft, RuleQuery, RuleView};
+pub use taken::TakenBack;
 pub use things::{DeviceView, GroupView, LoginView};
 pub(crate) use typed::Reading;
 pub use typed::{Known, Typed, Wrongs};
@@ -250,6 +252,8 @@ pub struct RequestView {
     pub kind: &'static str,
     /// What is asked, in one sentence without the asker: `run one UPDATE on public.customers in app@prod-db`.
     pub what: String,
+    /// The account.
+    pub account: AccountId,
     /// `account@device`.
     pub target: String,
     /// The database.

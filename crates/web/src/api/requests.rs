@@ -2,7 +2,7 @@
 
 use super::{Answer, Body, Params, request_id};
 use crate::guard::Signed;
-use crate::period::changed;
+use crate::period::narrowed;
 use crate::reader::rfc3339;
 use crate::script::{self, Texts};
 use crate::site::Site;
@@ -167,7 +167,7 @@ pub(crate) async fn decide(
     let position = sent.or(seen.position.map(Into::into)).ok_or_else(|| not_open(&seen, &signed))?;
     let start = moment("start", decision.start.as_deref())?;
     let end = moment("end", decision.end.as_deref())?;
-    let terms = changed(&seen, start, end, decision.reset_after_use)?;
+    let terms = narrowed(&seen, start, end, decision.reset_after_use)?;
     site.control.decide(&signed.actor, id, position, decision.verdict, terms, &decision.comment).await?;
     view(&site, &signed, id).await
 }

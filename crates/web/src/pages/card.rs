@@ -26,6 +26,15 @@ pub(crate) struct Card<'p> {
     outside: bool,
     /// The comment that was typed before.
     typed: &'p str,
+    /// The period that was typed before and cannot be approved.
+    period: Option<&'p Period>,
+}
+
+/// A period that an approver typed, and why it cannot be approved.
+pub(crate) struct Period {
+    pub(crate) start: String,
+    pub(crate) end: String,
+    pub(crate) wrong: String,
 }
 
 impl askama::filters::HtmlSafe for Card<'_> {}
@@ -34,13 +43,34 @@ impl<'p> Card<'p> {
     /// A card in a list that is returned to once decided.
     pub(crate) fn listed(r: &'p RequestView, reader: &'p Reader, next: &str) -> Card<'p> {
         let post = format!("/requests/{}/decision", r.id.0);
-        Card { r, shape: shape(r), reader, next: next.to_owned(), listed: true, post, outside: false, typed: "" }
+        let (shape, next) = (shape(r), next.to_owned());
+        Card { r, shape, reader, next, listed: true, post, outside: false, typed: "", period: None }
     }
 
     /// The card on the request's own page.
     pub(crate) fn alone(r: &'p RequestView, reader: &'p Reader) -> Card<'p> {
         let next = format!("/requests/{}", r.id.0);
         Card { next, listed: false, ..Card::listed(r, reader, "") }
+    }
+
+    /// The same with what was typed before.
+    pub(crate) fn again(self, typed: &'p str, period: Option<&'p Period>) -> Card<'p> {
+        Card { typed, period, ..self }
+    }
+
+    fn start(&self) -> String {
+        self.period.map_or_else(|| self.reader.field(&self.r.window.start), |p| p.start.clone())
+    }
+
+    fn end(&self) -> String {
+        self.period.map_or_else(|| self.reader.field(&self.r.window.end), |p| p.end.clone())
+    }
+
+    /// Whether there is more to say after the exact text: who decides, what else happens, what came of it.
+    fn has_more(&self) -> bool {
+        let outcome = self.r.statement.as_ref().is_some_and(|s| !s.outcome.is_empty());
+        let decides = self.r.status == "Pending" && !self.deciders().is_empty();
+        decides || outcome || self.r.automatic || self.r.reset_after_use
     }
 
     /// The card a contact's link opens, with the form that goes back to it.

@@ -1,9 +1,11 @@
 //! What a person does with a request. Each is a posted form; the page it leads to says what was done.
 
-use super::request::refused;
+use super::card::Period;
+use super::request::{refused, refused_period};
 use super::{Page, Visit, see};
 use crate::api::request_id;
-use crate::period::changed;
+use crate::fault::sentence;
+use crate::period::{changed, narrowed};
 use crate::reader::Reader;
 use crate::site::local_path;
 use axum::Form;
@@ -41,8 +43,13 @@ pub(crate) struct DecisionForm {
 /// `POST /requests/{id}/decision`
 pub(crate) async fn decision(visit: Visit, Path(id): Path<String>, Form(form): Form<DecisionForm>) -> Page {
     let id = request_id(&id)?;
-    if let Err(fault) = decide(&visit, id, &form).await {
-        return refused(&visit, id, fault, form.comment).await;
+    match decide(&visit, id, &form).await {
+        Ok(()) => {}
+        Err(fault @ Fault::Input(_)) if form.verdict == Verdict::Approve && !form.end.is_empty() => {
+            let period = Period { start: form.start, end: form.end, wrong: sentence(&fault.to_string()) };
+            return refused_period(&visit, id, period, form.comment).await;
+        }
+        Err(fault) => return refused(&visit, id, fault, form.comment).await,
     }
     let done = match form.verdict {
         Verdict::Approve => "approved",
@@ -72,7 +79,7 @@ fn terms(reader: &Reader, seen: &RequestView, form: &DecisionForm) -> Result<Opt
         reader.read(text).map(Some).ok_or(Fault::Refused(Refusal::NoPeriod))
     };
     let (start, end) = (read(&form.start, &form.start_was)?, read(&form.end, &form.end_was)?);
-    changed(seen, start, end, form.reset_after_use.is_some())
+    narrowed(seen, start, end, form.reset_after_use.is_some())
 }
 
 #[derive(Deserialize)]
@@ -143,6 +150,9 @@ pub(crate) async fn stop(visit: Visit, Path(id): Path<String>, Form(form): Form<
 pub(crate) struct PlainForm {
     #[serde(default)]
     next: String,
+    /// Set when the form said that access ends.
+    #[serde(default)]
+    ends: String,
     #[serde(default)]
     reason: String,
 }
@@ -157,8 +167,15 @@ pub(crate) async fn withdraw(visit: Visit, Path(id): Path<String>, Form(form): F
 /// `POST /requests/{id}/retract`
 pub(crate) async fn retract(visit: Visit, Path(id): Path<String>, Form(form): Form<PlainForm>) -> Page {
     let id = request_id(&id)?;
+    // Whoever was shown that nobody has access yet ends none.
+    let granted = visit.site.control.request(visit.actor(), id).await?.grant.is_some();
+    if granted && form.ends.is_empty() {
+        let text =
+            "it was approved meanwhile, so that taking your approval back ends access now; revoke it if you mean that";
+        return refused(&visit, id, Fault::Input(text.into()), form.reason).await;
+    }
     let done = visit.site.control.retract(visit.actor(), id).await;
-    finish(&visit, id, done, "retracted", form).await
+    finish(&visit, id, done, if granted { "revoked" } else { "retracted" }, form).await
 }
 
 /// `POST /requests/{id}/revoke`

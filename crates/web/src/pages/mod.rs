@@ -167,9 +167,7 @@ impl DoneParams {
             "approved" => format!("Your approval of {on} counts."),
             "rejected" => format!("Your rejection of {on} counts."),
             "withdrawn" => format!("You took {on} back. Nothing will happen under it."),
-            "retracted" => {
-                format!("You took back your approval of {on}; its level is open again, or its access has ended.")
-            }
+            "retracted" => format!("You took back your approval of {on}; its level is open again."),
             "revoked" => format!("You revoked {on}. Its sessions are being cut."),
             "edited" => format!("You changed the terms of {on}."),
             "escalated" => format!("You escalated {on}. Others decide it now."),

@@ -1,6 +1,6 @@
 //! One request, whole.
 
-use super::card::Card;
+use super::card::{Card, Period};
 use super::{DoneParams, Notice, Page, Shell, Visit, page};
 use crate::api::request_id;
 use crate::fault::status_of;
@@ -9,7 +9,7 @@ use askama::Template;
 use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use countersign_control::Fault;
-use countersign_control::view::{LevelView, RequestView};
+use countersign_control::view::{GrantView, LevelView, RequestView, TakenBack};
 use countersign_core::Refusal;
 use countersign_journal::RequestId;
 
@@ -24,11 +24,23 @@ struct RequestPage<'p> {
     has_second_factor: bool,
     /// What was typed and could not be done, to be sent again.
     typed: String,
+    /// The period that was typed and cannot be approved.
+    period: Option<Period>,
+    /// Who took an approval back, or the whole away.
+    taken: Vec<TakenBack>,
+    mine: bool,
 }
 
 impl RequestPage<'_> {
     fn card(&self) -> Card<'_> {
-        Card::alone(self.r, self.reader)
+        let typed = if self.period.is_some() { self.typed.as_str() } else { "" };
+        Card::alone(self.r, self.reader).again(typed, self.period.as_ref())
+    }
+
+    /// Whether this is one's own access, and open now.
+    fn connects(&self) -> bool {
+        let open = |g: &GrantView| g.ended.is_empty() && g.window.contains(self.reader.now);
+        self.mine && self.r.kind == "connect" && self.r.grant.as_ref().is_some_and(open)
     }
 
     fn level_icon(&self, level: &LevelView) -> &'static str {
@@ -65,7 +77,7 @@ impl RequestPage<'_> {
     fn acts(&self) -> bool {
         let may = self.r.may;
         let special = may.edit || may.emergency || may.stop || (may.escalate && self.escalates().is_some());
-        may.withdraw || may.retract || may.revoke || may.surrender || special
+        self.connects() || may.withdraw || may.retract || may.revoke || may.surrender || special
     }
 }
 
@@ -79,27 +91,37 @@ pub(crate) fn escalates(r: &RequestView) -> Option<(usize, usize, u32)> {
 
 /// `GET /requests/{id}`
 pub(crate) async fn show(visit: Visit, Path(id): Path<String>, Query(done): Query<DoneParams>) -> Page {
-    render(&visit, request_id(&id)?, StatusCode::OK, done.notice(), None, String::new()).await
+    render(&visit, request_id(&id)?, Said { notice: done.notice(), ..Said::default() }).await
 }
 
 /// The request's page again, with why something was not done and what was typed.
 pub(crate) async fn refused(visit: &Visit, id: RequestId, fault: Fault, typed: String) -> Page {
-    let notice = Some(Notice::bad(&fault));
-    render(visit, id, status_of(&fault).0, notice, Some(&fault), typed).await
+    let step_up = matches!(fault, Fault::Refused(Refusal::EvidenceTooWeak));
+    let (status, notice) = (status_of(&fault).0, Some(Notice::bad(&fault)));
+    render(visit, id, Said { status, notice, step_up, typed, period: None }).await
 }
 
-async fn render(
-    visit: &Visit,
-    id: RequestId,
+/// The same with what is wrong at the period.
+pub(crate) async fn refused_period(visit: &Visit, id: RequestId, period: Period, typed: String) -> Page {
+    let status = StatusCode::UNPROCESSABLE_ENTITY;
+    render(visit, id, Said { status, typed, period: Some(period), ..Said::default() }).await
+}
+
+/// What a request's page says besides the request.
+#[derive(Default)]
+struct Said {
     status: StatusCode,
     notice: Option<Notice>,
-    fault: Option<&Fault>,
+    step_up: bool,
     typed: String,
-) -> Page {
+    period: Option<Period>,
+}
+
+async fn render(visit: &Visit, id: RequestId, Said { status, notice, step_up, typed, period }: Said) -> Page {
     let r = visit.site.control.request(visit.actor(), id).await?;
-    let at = if r.person.id == visit.actor().person { "mine" } else { "approvals" };
-    let shell = visit.shell(format!("Request {}", r.id), at).saying(notice);
-    let step_up = matches!(fault, Some(Fault::Refused(Refusal::EvidenceTooWeak)));
-    let has_second_factor = visit.actor().has_second_factor;
-    page(status, &RequestPage { shell, reader: &visit.reader, r: &r, step_up, has_second_factor, typed })
+    let taken = visit.site.control.taken_back(&r).await?;
+    let mine = r.person.id == visit.actor().person;
+    let shell = visit.shell(format!("Request {}", r.id), if mine { "mine" } else { "approvals" }).saying(notice);
+    let (reader, has_second_factor) = (&visit.reader, visit.actor().has_second_factor);
+    page(status, &RequestPage { shell, reader, r: &r, step_up, has_second_factor, typed, period, taken, mine })
 }

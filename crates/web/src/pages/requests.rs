@@ -72,6 +72,12 @@ impl Acts<'_> {
         Acts { r, here }.render().unwrap_or_default().trim().to_owned()
     }
 
+    /// Whether the row holds all that is decided on. A connection is its target and its time; statements and changes have a
+    /// text, which no row shows.
+    fn whole(&self) -> bool {
+        self.r.statement.is_none() && self.r.plan.is_none() && self.r.change.is_none()
+    }
+
     /// Where an escalation by hand would take place, as (track, level, epoch).
     fn escalates(&self) -> Option<(usize, usize, u32)> {
         super::request::escalates(self.r).filter(|_| self.r.may.escalate)
