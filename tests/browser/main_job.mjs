@@ -89,10 +89,26 @@ async function approveOnPhone(mia) {
   await checkWidth(mia);
   await checkAccessibility(mia);
   await screenshot(mia, 'main-job-detail-phone', { fullPage: false });
+  await withoutNetwork(mia, approve);
   await approve.tap();
   await mia.locator('.notice-good').waitFor();
   await mia.locator('#count-bottom:empty').waitFor({ state: 'attached' });
   await screenshot(mia, 'main-job-approved-phone');
+}
+
+/** A tap that is not sent says so, and so does a page that is no longer up to date. */
+async function withoutNetwork(mia, approve) {
+  await mia.context().setOffline(true);
+  await mia.getByText('Not up to date: no connection').waitFor();
+  await approve.tap();
+  await mia.getByText('Not sent: no connection. Try again.').waitFor();
+  await screenshot(mia, 'main-job-not-sent-phone', { fullPage: false });
+  await mia.locator('.card .status', { hasText: 'Pending' }).waitFor();
+  await mia.context().setOffline(false);
+  await mia.locator('#offline').waitFor({ state: 'hidden' });
+  // The browser writes down what it could not fetch.
+  const ours = troubles.filter((trouble) => !/ERR_INTERNET_DISCONNECTED|htmx:(sendError|sseError|afterRequest)/.test(trouble));
+  troubles.splice(0, troubles.length, ...ours);
 }
 
 async function connect(alice) {

@@ -150,7 +150,18 @@ async function decider(browser) {
   await page.waitForURL(/\/requests\/\d+/);
   await survey(page, 'request-statement', SCHEMES.all);
   await page.setViewportSize(sizes.phone);
-  await screenshot(page, 'request-statement-phone-seen', { fullPage: false });
+  for (const colorScheme of ['dark', 'light']) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    await screenshot(page, `request-statement-phone-seen${colorScheme === 'dark' ? '-dark' : ''}`, { fullPage: false });
+  }
+  // The exact text is read before it is decided on, and before everything that is said about it.
+  const text = await page.locator('.card .sql').boundingBox();
+  const bar = await page.locator('.decide-main').boundingBox();
+  assert.ok(bar.height <= 64, `the bar takes ${bar.height} px`);
+  assert.ok(text.y + text.height < bar.y, 'the exact text is on the first screen, and nothing covers it');
+  for (const facts of await page.locator('.card .facts').all()) {
+    assert.ok((await facts.boundingBox()).y >= text.y + text.height, 'the exact text comes directly under the headline');
+  }
   for (const name of ['Approve', 'Reject']) {
     const box = await page.getByRole('button', { name }).boundingBox();
     assert.ok(box.y > sizes.phone.height / 2 && box.y + box.height <= sizes.phone.height, `${name} is within reach`);
