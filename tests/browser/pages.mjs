@@ -221,6 +221,22 @@ async function secondAdministrator(browser) {
   await page.getByText('This would change nothing').waitFor();
   await page.goto(`${address}/configuration/versions/1`);
   await survey(page, 'configuration-version');
+  await overtaken(browser, page);
+}
+
+/** Whoever opened a form before a change came into force sees what was changed, and what theirs would change now. */
+async function overtaken(browser, dave) {
+  const ada = await signIn(browser, 'ada', '/rules/edit?name=reserve-prod');
+  await ada.getByLabel('Longest period').fill('30');
+  await dave.goto(`${address}/approvals`);
+  await dave.getByRole('button', { name: 'Approve' }).first().click();
+  await dave.locator('.notice-good').waitFor();
+  await ada.getByRole('button', { name: 'Show what would change' }).click();
+  await ada.getByRole('heading', { name: 'Changed while you were editing' }).waitFor();
+  assert.match(troubles.pop() ?? '', /\/rules: Failed to load resource: .* 409/);
+  assert.equal(await ada.locator('.changed-meanwhile .added').count(), 2, 'what was changed, and what would be');
+  assert.equal(await ada.getByLabel('Longest period').inputValue(), '30', 'what was typed is kept');
+  await survey(ada, 'rule-changed-meanwhile', SCHEMES.all);
 }
 
 const browser = await launch();

@@ -240,22 +240,30 @@ impl Control {
         Ok(view::difference(&before, &after))
     }
 
-    /// A change as its approvers see it.
-    pub(crate) async fn change_view(&self, change: &Change, grant: Option<&Grant>) -> Result<ChangeView, Fault> {
+    /// A change as its approvers see it, and when it expired, what came before it.
+    pub(crate) async fn change_view(
+        &self,
+        change: &Change,
+        status: &Status,
+        grant: Option<&Grant>,
+    ) -> Result<ChangeView, Fault> {
         let applied = grant.is_some_and(|g| g.stage == GrantStage::Ended(GrantEnd::UsedUp));
-        let first = |c: Change| {
-            c != *change && (c.policy_version, c.directory_version) == (change.policy_version, change.directory_version)
-        };
-        let overtaken_by = {
-            let state = self.state();
-            let mut others = applied_changes(&state).filter(|r| !applied && change_of(r).is_some_and(first));
-            others.next().map(|r| r.id)
+        let overtaken_by = match status {
+            Status::Expired => self.overtaken_by(change).await?,
+            _ => None,
         };
         let (lines, changes) = match self.kept(&change.text).await? {
             Some(kept) => (view::difference(&kept.before, &kept.after), kept.changes),
             None => (Vec::new(), vec!["(erased)".to_owned()]),
         };
         Ok(ChangeView { changes, lines, applied, overtaken_by })
+    }
+
+    /// The change that was put in force first, of those written from the same version.
+    async fn overtaken_by(&self, change: &Change) -> Result<Option<RequestId>, Fault> {
+        let base = |c: &Change| (c.policy_version, c.directory_version);
+        let first = self.applied().await?.into_iter().find(|(_, other)| base(other) == base(change));
+        Ok(first.map(|(request, _)| request.id))
     }
 }
 

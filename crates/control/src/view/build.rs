@@ -46,7 +46,7 @@ impl Control {
         let (statement, change) = match &request.act {
             Act::Connect => (None, None),
             Act::Run(run) => (Some(self.statement(run, connect.as_ref().map(|r| r.id), grant.as_ref()).await?), None),
-            Act::Administer(change) => (None, Some(self.change_view(change, grant.as_ref()).await?)),
+            Act::Administer(change) => (None, Some(self.change_view(change, &request.status, grant.as_ref()).await?)),
         };
         let mut comments = Vec::new();
         for (person, comment) in &request.comments {
