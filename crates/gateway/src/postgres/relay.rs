@@ -82,7 +82,7 @@ pub(super) struct Relay {
     pub(super) restricted: bool,
     /// Cursors by name, each with the policy under which it was declared; and what declares one, until the target says so.
     cursors: HashMap<String, u64>,
-    declaring: HashMap<u64, String>,
+    declaring: HashMap<u64, (String, u64)>,
     unread: Arc<ActionFacts>,
     cut: Cut,
     cancel: Registered,
@@ -220,9 +220,8 @@ impl Relay {
         for happened in std::mem::take(&mut self.backend.happened) {
             match happened {
                 Happened::Finished(number, tag) => {
-                    if let Some(name) = self.declaring.remove(&number).filter(|_| tag == "DECLARE CURSOR") {
-                        self.cursors.insert(name, self.gate.judged_epoch());
-                    }
+                    let declared = self.declaring.remove(&number).filter(|_| tag == "DECLARE CURSOR");
+                    self.cursors.extend(declared);
                     self.gate.record(number, Recorded::Outcome(tag));
                 }
                 Happened::Failed(number, code, words) => {
@@ -540,7 +539,7 @@ impl Relay {
         }
     }
 
-    /// A statement that is sent may declare a cursor. That it did is known by its tag only.
+    /// A statement that is sent may declare a cursor, under the policy it was judged by. That it did is known by its tag only.
     fn declares(&mut self, number: u64, facts: &ActionFacts) {
         let [statement] = facts.statements.as_slice() else { return };
         let named = statement.cursors.first().filter(|_| statement.kinds.contains(&StatementKind::Declare));
@@ -548,7 +547,7 @@ impl Relay {
         if self.cursors.len() + self.declaring.len() >= PORTALS_MAX {
             (self.cursors, self.declaring) = (HashMap::new(), HashMap::new());
         }
-        self.declaring.insert(number, name.clone());
+        self.declaring.insert(number, (name.clone(), self.gate.judged_epoch()));
     }
 
     /// Whether a unit moves, or stands on, a cursor that was not declared under these rules: its query was read by other
