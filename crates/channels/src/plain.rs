@@ -1,7 +1,7 @@
 //! Text from people, made safe to put into a header or a body: nothing that a reader would not see, nothing that could
 //! pass for a line of ours.
 
-use countersign_control::is_unseen;
+use countersign_journal::is_invisible;
 
 /// One line: line breaks and every other control or invisible character are shown, not obeyed.
 pub(crate) fn line(text: &str) -> String {
@@ -20,7 +20,7 @@ fn shown(text: &str, line_break: &str) -> String {
             '\n' => shown.push_str(line_break),
             '\0'..='\u{1f}' => shown.push(char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}')),
             '\u{7f}' => shown.push('␡'),
-            c if is_unseen(c) => shown.push_str(&format!("<U+{:04X}>", u32::from(c))),
+            c if is_invisible(c) => shown.push_str(&format!("<U+{:04X}>", u32::from(c))),
             c => shown.push(c),
         }
     }

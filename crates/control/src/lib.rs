@@ -57,5 +57,4 @@ pub use signin::{NewSession, SecondFactorSetup};
 pub use tickets::Tickets;
 pub use token::Scram;
 pub use turns::{Turn, Turns};
-pub use unseen::is_unseen;
 pub use vault::RootKey;

@@ -17,6 +17,7 @@ pub mod id;
 pub mod plan;
 pub mod policy;
 pub mod time;
+pub mod unseen;
 
 pub use act::{Act, Attempt, Change, PersonFacts, Run, TargetFacts, Terms};
 pub use canonical::{Commitment, Digest};
@@ -28,3 +29,4 @@ pub use id::*;
 pub use plan::{ChangePlan, PLAN_BYTES_MAX, PLAN_STEPS_MAX, PlanStep, StepOrder};
 pub use policy::*;
 pub use time::{Seconds, Timestamp, Window};
+pub use unseen::is_invisible;

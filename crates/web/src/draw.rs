@@ -175,13 +175,6 @@ mod tests {
         }
     }
 
-    /// What does not count in a reason is what pages show by name.
-    #[test]
-    fn what_does_not_count_is_what_is_named() {
-        let differ = |c: &char| is_invisible(*c) != countersign_control::is_unseen(*c);
-        assert_eq!(('\0'..=char::MAX).find(differ), None);
-    }
-
     fn shown(text: &str) -> String {
         let line = |runs: &Vec<Run>| runs.iter().map(|r| r.text.as_str()).collect::<String>();
         lines(text).iter().map(line).collect::<Vec<_>>().join("\n")

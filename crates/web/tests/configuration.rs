@@ -3,16 +3,7 @@
 mod scene;
 
 use axum::http::{Method, StatusCode};
-use scene::Scene;
-
-/// Text as a form field.
-fn field(text: &str) -> String {
-    let escaped = |byte: u8| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
-        _ => format!("%{byte:02X}"),
-    };
-    text.bytes().map(escaped).collect()
-}
+use scene::{Scene, edited, escaped};
 
 struct Desk {
     scene: Scene,
@@ -40,7 +31,7 @@ impl Desk {
     }
 
     async fn propose(&self, who: &str, file: &str, base: &str, reason: &str) -> scene::Answer {
-        let form = format!("act=propose&base={base}&reason={}&file={}", field(reason), field(file));
+        let form = format!("act=propose&base={base}&reason={}&file={}", escaped(reason), escaped(file));
         self.scene.post("/configuration", who, &form).await
     }
 
@@ -64,7 +55,7 @@ async fn a_change_is_in_force_once_another_administrator_approved_it() {
     let unexplained = desk.propose("root", &shorter, &base, "").await;
     assert_eq!(unexplained.status, StatusCode::CONFLICT);
     assert!(unexplained.text.contains("duration_max_minutes = 60"), "what was typed is kept");
-    let planned = format!("act=plan&base={base}&file={}", field(&shorter));
+    let planned = format!("act=plan&base={base}&file={}", escaped(&shorter));
     let planned = desk.scene.post("/configuration", "root", &planned).await;
     assert!(planned.text.contains("~ rule prod needs two"), "{}", planned.text);
     assert_eq!(desk.in_force().await.0, file, "looking changes nothing");
@@ -176,7 +167,7 @@ async fn r93_a_plan_says_what_would_have_been_otherwise_and_what_nobody_could_ap
     desk.scene.ask("alice").await;
     let (file, base) = desk.in_force().await;
     let plan = async |file: String| {
-        let form = format!("act=plan&base={base}&file={}", field(&file));
+        let form = format!("act=plan&base={base}&file={}", escaped(&file));
         desk.scene.post("/configuration", "root", &form).await.text
     };
     let open = plan(file.replacen("outcome = \"approve\"", "outcome = \"justify\"", 1)).await;
@@ -187,13 +178,6 @@ async fn r93_a_plan_says_what_would_have_been_otherwise_and_what_nobody_could_ap
     let unmanaged = plan(file.replace("managers = [\"bob\"]", "managers = [\"alice\"]")).await;
     assert!(unmanaged.contains("level 1: too few people can decide it for alice"), "{unmanaged}");
     assert_eq!(desk.in_force().await.0, file, "looking changes nothing");
-}
-
-/// The file a page's editor holds, read back from the page.
-fn edited(page: &str) -> String {
-    let (_, rest) = page.split_once("wrap=\"off\">\n").unwrap_or_else(|| panic!("no editor: {page}"));
-    let text = rest.split("</textarea>").next().unwrap_or_default();
-    text.replace("&#34;", "\"").replace("&#39;", "'").replace("&#60;", "<").replace("&#62;", ">").replace("&#38;", "&")
 }
 
 /// R83: a workflow with two levels, a timeout and an escalation, made in a form from nothing and proposed.

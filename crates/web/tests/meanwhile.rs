@@ -4,19 +4,7 @@
 mod scene;
 
 use axum::http::StatusCode;
-use scene::{Answer, Scene};
-
-/// The parts of a form, escaped.
-fn form(fields: &[(&str, &str)]) -> String {
-    let escaped = |text: &str| {
-        let one = |byte: u8| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
-            _ => format!("%{byte:02X}"),
-        };
-        text.bytes().map(one).collect::<String>()
-    };
-    fields.iter().map(|(name, text)| format!("{}={}", escaped(name), escaped(text))).collect::<Vec<_>>().join("&")
-}
+use scene::{Answer, Scene, form};
 
 /// The value of a hidden field or a box on a page.
 fn value<'p>(page: &'p str, name: &str) -> &'p str {

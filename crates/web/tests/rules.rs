@@ -3,34 +3,7 @@
 mod scene;
 
 use axum::http::StatusCode;
-use scene::Scene;
-
-/// The parts of a form, escaped.
-fn form(fields: &[(&str, &str)]) -> String {
-    let escaped = |text: &str| {
-        let one = |byte: u8| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
-            _ => format!("%{byte:02X}"),
-        };
-        text.bytes().map(one).collect::<String>()
-    };
-    fields.iter().map(|(name, text)| format!("{}={}", escaped(name), escaped(text))).collect::<Vec<_>>().join("&")
-}
-
-/// The file a page's editor holds, read back from the page.
-fn edited(page: &str) -> String {
-    let (_, rest) = page.split_once("wrap=\"off\">\n").unwrap_or_else(|| panic!("no editor: {page}"));
-    let text = rest.split("</textarea>").next().unwrap_or_default();
-    text.replace("&#34;", "\"").replace("&#39;", "'").replace("&#60;", "<").replace("&#62;", ">").replace("&#38;", "&")
-}
-
-async fn put_in_force(scene: &Scene, planned: &str) {
-    let root = scene.actor("root").await;
-    let base = scene.control.configuration(&root).expect("an administrator reads it").base.to_string();
-    let fields = [("act", "propose"), ("base", base.as_str()), ("file", &edited(planned))];
-    let done = scene.post("/configuration", "root", &form(&fields)).await;
-    assert!(done.location().contains("?done=applied"), "{}", done.text);
-}
+use scene::{Scene, edited, form};
 
 /// Every key of a rule that both kinds have.
 const BOTH: [(&str, &str); 18] = [
@@ -120,7 +93,7 @@ async fn r2_r83_a_rule_is_made_changed_and_removed_in_a_form() {
         assert!(made.contains(line), "{line}: {made}");
     }
     assert!(!made.contains("ticket") && !made.contains("duration"), "a statement has no ticket: {made}");
-    put_in_force(&scene, &planned).await;
+    scene.put_in_force(&planned).await;
     let again = scene.get("/rules/edit?name=night%20work", "root").await.text;
     for words in ["value=\"30\"", "Mon 09:00-10:00</textarea>", "value=\"copy_in\" checked", "billing.*</textarea>"] {
         assert!(again.contains(words), "{words}: {again}");
@@ -130,7 +103,7 @@ async fn r2_r83_a_rule_is_made_changed_and_removed_in_a_form() {
     assert!(planned.contains("~ rule night work"), "{planned}");
     let gone = scene.fill("/rules", "root", &form(&[("known", "night work"), ("do", "remove")])).await.text;
     assert!(gone.contains("- rule night work"), "{gone}");
-    put_in_force(&scene, &gone).await;
+    scene.put_in_force(&gone).await;
     assert_eq!(scene.get("/rules/edit?name=night%20work", "root").await.status, StatusCode::NOT_FOUND);
 }
 

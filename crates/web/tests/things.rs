@@ -3,38 +3,15 @@
 mod scene;
 
 use axum::http::StatusCode;
-use scene::{Answer, Scene};
+use scene::{Answer, Scene, form};
 
 const PEM: &str = "-----BEGIN CERTIFICATE-----\r\nMIIB\r\n-----END CERTIFICATE-----\r\n";
-
-/// The parts of a form, escaped.
-fn form(fields: &[(&str, &str)]) -> String {
-    let escaped = |text: &str| {
-        let one = |byte: u8| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
-            _ => format!("%{byte:02X}"),
-        };
-        text.bytes().map(one).collect::<String>()
-    };
-    fields.iter().map(|(name, text)| format!("{}={}", escaped(name), escaped(text))).collect::<Vec<_>>().join("&")
-}
-
-/// The file a page's editor holds, read back from the page.
-fn edited(page: &str) -> String {
-    let (_, rest) = page.split_once("wrap=\"off\">\n").unwrap_or_else(|| panic!("no editor: {page}"));
-    let text = rest.split("</textarea>").next().unwrap_or_default();
-    text.replace("&#34;", "\"").replace("&#39;", "'").replace("&#60;", "<").replace("&#62;", ">").replace("&#38;", "&")
-}
 
 /// What a form would change is proposed, and is in force, as root alone decides.
 async fn put_in_force(scene: &Scene, path: &str, fields: &[(&str, &str)], change: &str) {
     let planned = scene.fill(path, "root", &form(fields)).await.text;
     assert!(planned.contains(change), "{change}: {planned}");
-    let root = scene.actor("root").await;
-    let base = scene.control.configuration(&root).expect("an administrator reads it").base.to_string();
-    let fields = [("act", "propose"), ("base", base.as_str()), ("file", &edited(&planned))];
-    let done = scene.post("/configuration", "root", &form(&fields)).await;
-    assert!(done.location().contains("?done=applied"), "{}", done.text);
+    scene.put_in_force(&planned).await;
 }
 
 #[track_caller]

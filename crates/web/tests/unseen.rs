@@ -3,9 +3,9 @@
 mod scene;
 
 use axum::http::Method;
-use countersign_control::{Reservation, is_unseen};
+use countersign_control::Reservation;
 use countersign_core::Position;
-use countersign_journal::{Verdict, Window};
+use countersign_journal::{Verdict, Window, is_invisible};
 use countersign_web::{Surface, table_lines};
 use scene::Scene;
 
@@ -59,7 +59,7 @@ async fn no_page_hides_what_people_wrote() {
             for who in ["root", "alice", "bob"] {
                 let answer = scene.browse(Method::GET, &path, who, "").await;
                 let text = text_of(&answer.text);
-                let hidden = text.char_indices().find(|(_, c)| is_unseen(*c));
+                let hidden = text.char_indices().find(|(_, c)| is_invisible(*c));
                 assert!(hidden.is_none(), "{path} for {who} hides {hidden:?} in {text}");
                 seen += &text;
             }

@@ -72,6 +72,15 @@ impl Answer {
 }
 
 impl Scene {
+    /// What a form planned is proposed, and is in force, as root alone decides.
+    pub async fn put_in_force(&self, planned: &str) {
+        let root = self.actor("root").await;
+        let base = self.control.configuration(&root).expect("an administrator reads it").base.to_string();
+        let fields = [("act", "propose"), ("base", base.as_str()), ("file", &edited(planned))];
+        let done = self.post("/configuration", "root", &form(&fields)).await;
+        assert!(done.location().contains("?done=applied"), "{}", done.text);
+    }
+
     /// Where the authority's certificate is kept.
     pub fn authority_file(&self) -> std::path::PathBuf {
         self.folder.path().join("data/ca.pem")
@@ -240,4 +249,25 @@ impl Scene {
         request.extensions_mut().insert(axum::extract::ConnectInfo(peer));
         self.router.clone().oneshot(request).await.expect("a router always answers")
     }
+}
+
+/// Text as a form field.
+pub fn escaped(text: &str) -> String {
+    let one = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(one).collect()
+}
+
+/// The parts of a form, escaped.
+pub fn form(fields: &[(&str, &str)]) -> String {
+    fields.iter().map(|(name, text)| format!("{}={}", escaped(name), escaped(text))).collect::<Vec<_>>().join("&")
+}
+
+/// The file a page's editor holds, read back from the page.
+pub fn edited(page: &str) -> String {
+    let (_, rest) = page.split_once("wrap=\"off\">\n").unwrap_or_else(|| panic!("no editor: {page}"));
+    let text = rest.split("</textarea>").next().unwrap_or_default();
+    text.replace("&#34;", "\"").replace("&#39;", "'").replace("&#60;", "<").replace("&#62;", ">").replace("&#38;", "&")
 }
