@@ -138,13 +138,12 @@ fn r60_a_cancel_while_held_withdraws_and_reaches_no_later_statement() {
     let alice = Driver::connect(&world, "alice");
     let begun = alice.begin("UPDATE customers SET city = $1, changes = changes + 1 WHERE id = $2", "Basel", 1);
     let request = world.held_number("dora");
-    let cancel = alice.client.cancel_token();
-    alice.runtime.block_on(cancel.cancel_query(alice.tls.clone())).expect("the cancel is sent");
+    alice.cancel();
     let ended = alice.end(begun).expect_err("it was canceled");
     assert_eq!(ended.code(), Some(&SqlState::QUERY_CANCELED), "{ended:?}");
     eventually("the request is withdrawn", || (world.status(request) == "Canceled").then_some(()));
     // Too late for anything: what follows must not meet it.
-    alice.runtime.block_on(cancel.cancel_query(alice.tls.clone())).expect("the cancel is sent");
+    alice.cancel();
     assert_eq!(alice.value("SELECT pg_sleep(1)::text || 'slept'").expect("unaffected"), "slept");
     assert_eq!(world.changes(1), "0");
 }
@@ -155,8 +154,7 @@ fn r52_a_cancel_reaches_a_running_statement() {
     let alice = Driver::connect(&world, "alice");
     let begun = alice.begin("SELECT pg_sleep(600), $1::text, $2::int", "x", 1);
     eventually("the statement runs", || (world.running("pg_sleep") == "1").then_some(()));
-    let cancel = alice.client.cancel_token();
-    alice.runtime.block_on(cancel.cancel_query(alice.tls.clone())).expect("the cancel is sent");
+    alice.cancel();
     let ended = alice.end(begun).expect_err("it was canceled");
     assert_eq!(ended.code(), Some(&SqlState::QUERY_CANCELED), "{ended:?}");
     assert_eq!(alice.value("SELECT 'next'").expect("the session goes on"), "next");

@@ -3,9 +3,12 @@
 use crate::world::World;
 use std::path::Path;
 use std::sync::Arc;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio_postgres::config::SslMode;
+use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -13,7 +16,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 pub struct Driver {
     pub runtime: Runtime,
     pub client: Arc<Client>,
-    pub tls: MakeRustlsConnect,
+    tls: MakeRustlsConnect,
+    gateway: (String, u16),
 }
 
 impl Driver {
@@ -26,7 +30,7 @@ impl Driver {
         config.ssl_mode(SslMode::Require);
         let (client, connection) = runtime.block_on(config.connect(tls.clone())).unwrap_or_else(|e| panic!("{e:?}"));
         runtime.spawn(connection);
-        Self { runtime, client: Arc::new(client), tls }
+        Self { runtime, client: Arc::new(client), tls, gateway: (psql.host, psql.port) }
     }
 
     /// Begins to execute one statement with two parameters; the number of rows comes at the end.
@@ -44,6 +48,23 @@ impl Driver {
     pub fn end<T>(&self, begun: JoinHandle<T>) -> T {
         let ended = self.runtime.block_on(async { tokio::time::timeout(crate::world::SOON, begun).await });
         ended.expect("it ends in time").expect("the task does not panic")
+    }
+
+    /// Asks to cancel and waits until the other side closed, as libpq does: what is sent next comes after it.
+    pub fn cancel(&self) {
+        let host = self.gateway.0.as_str();
+        let stream = std::net::TcpStream::connect((host, self.gateway.1)).expect("the gateway listens");
+        stream.set_nonblocking(true).expect("a stream for the runtime");
+        let same = stream.try_clone().expect("a second handle");
+        self.runtime.block_on(async {
+            let stream = TcpStream::from_std(stream).expect("in the runtime");
+            let tls = MakeTlsConnect::<TcpStream>::make_tls_connect(&mut self.tls.clone(), host).expect("a name");
+            self.client.cancel_token().cancel_query_raw(stream, tls).await.expect("the cancel is sent");
+            let mut same = TcpStream::from_std(same).expect("in the runtime");
+            // A reset is an end as well.
+            let closed = tokio::time::timeout(crate::world::SOON, same.read_to_end(&mut Vec::new())).await;
+            closed.expect("the gateway closes in time").ok();
+        });
     }
 
     /// One value of one row.
