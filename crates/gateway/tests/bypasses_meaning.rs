@@ -232,3 +232,66 @@ async fn a_query_ends_the_implicit_transaction_of_a_set_local() {
     let seen = all(&mut alice).await;
     assert_eq!(world.truth(UNHARMED), "10", "{seen:?}");
 }
+
+/// A table of alice's own that an approved statement reads; none of its values is one of a customer.
+const OWN: &str = "CREATE TABLE own (id int); INSERT INTO own VALUES (0)";
+const BY_OWN: &str = "UPDATE customers SET visits = 99 WHERE id IN (SELECT id FROM own)";
+
+/// An approved statement waits for a lock that its sender holds in another session, and changes what its names mean there.
+async fn changed_behind_a_lock(begin: &str, unit: Vec<u8>, lock: &str, changes: &[&str]) {
+    let world = world().await;
+    world.truth(&format!("{OWN}; ALTER TABLE own OWNER TO \"{}\"", world.database));
+    let path = [("search_path", "mine,public")];
+    let mut one = world.raw_with(&world.alice, &path).await;
+    let mut two = world.raw_with(&world.alice, &path).await;
+    if !begin.is_empty() {
+        one.one(begin).await;
+    }
+    one.push(&unit).await;
+    let request = one.held().await;
+    for sql in ["BEGIN", lock] {
+        let verdict = two.one(sql).await;
+        assert!(verdict.ends_with("Z T"), "{sql}: {verdict}");
+    }
+    world.decide(&world.dora, request, Verdict::Approve, "").await;
+    let waits = "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
+                 WHERE NOT l.granted AND d.datname = current_database()";
+    let waiting = countersign_harness::wait_until(support::WAIT, || (world.truth(waits) == "1").then_some(()));
+    waiting.expect("the target waits for the lock");
+    for sql in changes.iter().chain(&["COMMIT"]) {
+        let verdict = two.one(sql).await;
+        assert!(!verdict.starts_with('E') && !support::is_stopped(&verdict), "{sql}: {verdict}");
+    }
+    let verdict = one.verdict().await;
+    if !begin.is_empty() {
+        one.one("COMMIT").await;
+    }
+    assert_eq!(world.truth(UNHARMED), "10", "{verdict}");
+    assert!(support::is_stopped(&verdict), "{verdict}");
+    world.others_live().await;
+}
+
+fn prepared(sql: &str) -> Vec<u8> {
+    [parse("s", sql), bind_to("", "s", &[]), execute(""), sync()].concat()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_column_dropped_behind_a_lock_is_no_way() {
+    for unit in [query(BY_OWN), prepared(BY_OWN)] {
+        for lock in ["LOCK TABLE customers IN SHARE MODE", "LOCK TABLE own IN ACCESS EXCLUSIVE MODE"] {
+            changed_behind_a_lock("", unit.clone(), lock, &["ALTER TABLE own DROP COLUMN id"]).await;
+        }
+    }
+    let locks = "LOCK TABLE customers IN SHARE MODE";
+    changed_behind_a_lock("BEGIN", query(BY_OWN), locks, &["ALTER TABLE own DROP COLUMN id"]).await;
+    let explained = format!("EXPLAIN ANALYZE {BY_OWN}");
+    changed_behind_a_lock("", query(&explained), locks, &["ALTER TABLE own DROP COLUMN id"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_masking_table_made_behind_a_lock_is_no_way() {
+    let changes = ["CREATE TABLE mine.own (other int)", "INSERT INTO mine.own VALUES (1)"];
+    for unit in [query(BY_OWN), prepared(BY_OWN)] {
+        changed_behind_a_lock("", unit, "LOCK TABLE customers IN SHARE MODE", &changes).await;
+    }
+}

@@ -7,7 +7,7 @@ use super::message::put;
 use bytes::{BufMut, BytesMut};
 use countersign_inspect::sql::is_pure_function;
 use countersign_journal::{ActionFacts, Name, RelationUse, StatementFacts, StatementKind};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::LazyLock;
 
 /// Settings that change what a text means or does, in the order of [`SETTINGS`]'s columns.
@@ -69,7 +69,7 @@ static CATALOGUE: LazyLock<String> = LazyLock::new(|| {
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(super) struct Names {
     /// Each with whether it is written.
-    relations: Vec<(Name, bool)>,
+    pub(super) relations: Vec<(Name, bool)>,
     functions: Vec<String>,
     operators: Vec<String>,
     dotted: Vec<String>,
@@ -89,7 +89,7 @@ pub(super) enum Depth {
 }
 
 /// Kinds that change nothing a later statement's meaning rests on.
-fn keeps_meaning(kind: StatementKind) -> bool {
+pub(super) fn keeps_meaning(kind: StatementKind) -> bool {
     use StatementKind::{CopyIn, CopyOut, Declare, Delete, Explain, Insert, Lock, Merge, Notify, Select, Show, Update};
     matches!(
         kind,
@@ -230,9 +230,7 @@ pub(super) struct Answers {
     /// Settings the session, its login or its database gave another value than the server's own.
     own: Vec<String>,
     /// What each name means, by its place in the question.
-    resolved: HashMap<usize, Name>,
-    /// Names of views.
-    views: HashSet<usize>,
+    pub(super) resolved: HashMap<usize, Meant>,
     /// What each name leads to, by its place in the question, and along what.
     reached: HashMap<usize, Vec<(Name, Along)>>,
     /// The texts of cursors that are moved or stood on.
@@ -240,6 +238,14 @@ pub(super) struct Answers {
     /// Functions that stored expressions call.
     called: BTreeSet<String>,
     doubts: BTreeSet<String>,
+}
+
+/// What a relation's name means.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Meant {
+    pub(super) name: Name,
+    /// As `pg_class.relkind` has it.
+    pub(super) kind: String,
 }
 
 /// By what one relation leads to another.
@@ -300,7 +306,6 @@ impl Answers {
             objects: Vec::new(),
             own: Vec::new(),
             resolved: HashMap::new(),
-            views: HashSet::new(),
             called: BTreeSet::new(),
             reached: HashMap::new(),
             cursors: Vec::new(),
@@ -316,11 +321,7 @@ impl Answers {
     fn row(&mut self, kind: &str, what: &str, name: Name, detail: String) -> Option<()> {
         match kind {
             "name" => {
-                let at = what.parse().ok()?;
-                if detail == "v" {
-                    self.views.insert(at);
-                }
-                self.resolved.entry(at).or_insert(name);
+                self.resolved.insert(what.parse().ok()?, Meant { name, kind: detail });
             }
             "reach" => self.reached.entry(what.parse().ok()?).or_default().push((name, Along::read(&detail)?)),
             "own" => self.own.push(name.name),
@@ -395,12 +396,13 @@ impl Answers {
             for used in &statement.relations {
                 let at = places.get(&used.relation).copied().unwrap_or_default();
                 // A name that means nothing yet: the statement makes it, or fails.
-                let meant = self.resolved.get(&at).unwrap_or(&used.relation).clone();
-                uses.insert(RelationUse { kind: used.kind, relation: meant });
+                let meant = self.resolved.get(&at);
+                let relation = meant.map_or(&used.relation, |m| &m.name).clone();
+                uses.insert(RelationUse { kind: used.kind, relation });
                 let reached = self.reached.get(&at).into_iter().flatten().filter(|(_, along)| along.carry(used.kind));
                 // Changing a view reads what its query reads, besides what it changes. And errors show the row that a key
                 // would change.
-                let viewed = self.views.contains(&at);
+                let viewed = meant.is_some_and(|m| m.kind == "v");
                 for (name, along) in reached {
                     let reads = (viewed || *along != Along::Names).then_some(StatementKind::Select);
                     let kinds = std::iter::once(used.kind).chain(reads);

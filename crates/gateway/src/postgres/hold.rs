@@ -3,6 +3,7 @@
 //! It begins by waiting until the target owes nothing, so that its state is known, and from there goes step by step.
 
 use super::catalogue::{Answers, Depth, Names, only_transaction, with_doubts};
+use super::lock::{Lock, shares_transaction};
 use super::message::{self, Frontend, Malformed, Severity, put, report};
 use super::pipeline::{Expect, For, Statement};
 use super::plan::Now;
@@ -11,7 +12,7 @@ use super::relay::{AHEAD_BYTES_MAX, End, FLUSH, MISREAD, Relay, Turn, simple_par
 use super::unit::may_hold;
 use bytes::{Bytes, BytesMut};
 use countersign_control::clock::monotonic;
-use countersign_control::{Hold, Judgement, Permit, Release, Settled};
+use countersign_control::{Hold, Judgement, Pass, Permit, Release, Settled};
 use countersign_core::digest::UnitPart;
 use countersign_journal::{ActionFacts, StatementKind};
 use std::collections::HashMap;
@@ -26,6 +27,8 @@ const UNIT_BYTES_MAX: usize = 16 << 20;
 const UNIT_MESSAGES_MAX: usize = 10_000;
 /// A statement no target accepts: it makes an open transaction fail where a refusal must.
 const NO_STATEMENT: &str = "COUNTERSIGN REFUSED";
+/// A Sync: the target ends an implicit transaction.
+const SYNC: &[u8] = b"S\0\0\0\x04";
 
 /// A unit waiting to be judged.
 pub(super) struct Waiting {
@@ -34,6 +37,15 @@ pub(super) struct Waiting {
     pub(super) parts: Vec<UnitPart>,
     pub(super) facts: ActionFacts,
     pub(super) simple: bool,
+}
+
+/// What comes before our questions, in their transaction, and whether that goes on behind them.
+#[derive(Default)]
+struct Before<'r> {
+    locks: &'r [Lock],
+    /// Prepared statements that are to be parsed again.
+    anew: &'r [Anew],
+    goes_on: bool,
 }
 
 /// A no, for the client.
@@ -200,20 +212,24 @@ impl Relay {
         if let Some(known) = self.known_meaning(&names) {
             return Ok(Ok(known));
         }
-        let asked = self.ask(&names, Depth::Meaning, &[]).await?;
+        let asked = self.ask(&names, Depth::Meaning, &Before::default()).await?;
         if let Ok(answers) = &asked {
             self.memory.remember(names, answers.clone());
         }
         Ok(asked)
     }
 
-    /// Puts our questions to the target, behind prepared statements that are to be parsed `anew`. Where a Sync of ours
-    /// would end the client's portals, a Flush is used.
-    async fn ask(&mut self, names: &Names, depth: Depth, anew: &[Anew]) -> Result<Result<Arc<Answers>, String>, End> {
+    /// Puts our questions to the target. Where a Sync of ours would end the client's portals, or the transaction that is
+    /// to go on, a Flush is used.
+    async fn ask(
+        &mut self,
+        names: &Names,
+        depth: Depth,
+        before: &Before<'_>,
+    ) -> Result<Result<Arc<Answers>, String>, End> {
         let mut out = BytesMut::new();
-        for statement in anew {
-            statement.write(&mut self.pipeline, &mut out);
-        }
+        before.locks.iter().for_each(|lock| lock.write(&mut self.pipeline, &mut out));
+        before.anew.iter().for_each(|statement| statement.write(&mut self.pipeline, &mut out));
         for question in names.questions(depth) {
             question.write(&mut out);
             let name = question.name().as_bytes().to_vec();
@@ -223,7 +239,7 @@ impl Relay {
                 self.pipeline.expect(what, For::Us);
             }
         }
-        if self.sync_is_ours() {
+        if self.sync_is_ours() && !before.goes_on {
             put(b'S', &[], &mut out);
             self.pipeline.expect(Expect::Sync, For::Us);
         } else {
@@ -328,12 +344,12 @@ impl Relay {
             );
             return self.refuse(waiting, no).await;
         }
-        let now = match self.unit_now(&waiting, &[]).await? {
+        let now = match self.unit_now(&waiting, &Before::default()).await? {
             Ok(found) => found,
             Err(no) => return self.refuse(waiting, no).await,
         };
         let uncovered = match self.planned(&now) {
-            Some(Ok(permit)) => return self.release(waiting, permit).await,
+            Some(Ok(permit)) => return self.release(waiting, permit, &now.locks).await,
             Some(Err(why)) => format!(" ({why})"),
             None => String::new(),
         };
@@ -345,15 +361,15 @@ impl Relay {
             Err(fault) => return Err(fault.into()),
         };
         match self.await_verdict(hold, &uncovered).await? {
-            Ok(permit) => self.release(waiting, permit).await,
+            Ok(permit) => self.release(waiting, permit, &now.locks).await,
             Err(no) => self.refuse(waiting, no).await,
         }
     }
 
     /// The unit with settings and objects as they are at this moment.
-    async fn unit_now(&mut self, waiting: &Waiting, anew: &[Anew]) -> Result<Result<Now, No>, End> {
+    async fn unit_now(&mut self, waiting: &Waiting, before: &Before<'_>) -> Result<Result<Now, No>, End> {
         let names = Names::of(&waiting.facts);
-        let answers = match self.ask(&names, Depth::Everything, anew).await? {
+        let answers = match self.ask(&names, Depth::Everything, before).await? {
             Ok(answers) => answers,
             Err(why) => {
                 return Ok(Err(No::unasked(&why)));
@@ -362,7 +378,7 @@ impl Relay {
         let facts = with_doubts(answers.refine(&waiting.facts, &names));
         let unit = Now::unit(&waiting.parts, &answers);
         let unusual = answers.unusual(&self.login.login);
-        Ok(Ok(Now { unit, facts, unusual }))
+        Ok(Ok(Now { unit, facts, locks: Lock::all(&names, &answers), unusual }))
     }
 
     async fn await_verdict(&mut self, mut hold: Hold, uncovered: &str) -> Result<Result<Permit, No>, End> {
@@ -414,21 +430,20 @@ impl Relay {
         report(Severity::Notice, "00000", &words, &hold.address, &mut self.wires.client.output);
     }
 
-    /// Sends an approved unit: what it runs by name is parsed again, it is asked again what it means, its digest computed
-    /// again, its use committed, then it is sent.
-    async fn release(&mut self, waiting: Waiting, permit: Permit) -> Result<(), End> {
+    /// Sends an approved unit: what it names is locked, what it runs by name is parsed again, it is asked again what it
+    /// means, its digest computed again, its use committed, then it is sent, in the same transaction.
+    async fn release(&mut self, waiting: Waiting, permit: Permit, locks: &[Lock]) -> Result<(), End> {
         let recorded = permit.recorded(&waiting.parts);
         let anew = prepared_before(&waiting.messages, &waiting.parts)?;
-        let now = match self.unit_now(&waiting, &anew).await? {
-            Ok(found) => found,
-            Err(no) => return self.refuse(waiting, no).await,
-        };
-        let (pass, release) = match self.gate.spend(permit, &now.unit).await {
+        let goes_on = !waiting.simple || shares_transaction(&waiting.facts);
+        let (now, pass, release) = match self.spend(&waiting, permit, &Before { locks, anew: &anew, goes_on }).await? {
             Ok(spent) => spent,
-            Err(countersign_control::Fault::Refused(why)) => {
-                return self.refuse(waiting, No::privilege(why.to_string())).await;
+            Err(no) => {
+                if waiting.simple && goes_on && self.sync_is_ours() {
+                    self.end_question().await?;
+                }
+                return self.refuse(waiting, no).await;
             }
-            Err(fault) => return Err(fault.into()),
         };
         self.backend.release_begins();
         self.note_changes(&now.facts); // with what only the catalogue shows
@@ -446,6 +461,31 @@ impl Relay {
             self.frame(FLUSH);
         }
         Ok(())
+    }
+
+    async fn spend(
+        &mut self,
+        waiting: &Waiting,
+        permit: Permit,
+        before: &Before<'_>,
+    ) -> Result<Result<(Now, Pass, Release), No>, End> {
+        let now = match self.unit_now(waiting, before).await? {
+            Ok(found) => found,
+            Err(no) => return Ok(Err(no)),
+        };
+        match self.gate.spend(permit, &now.unit).await {
+            Ok((pass, release)) => Ok(Ok((now, pass, release))),
+            Err(countersign_control::Fault::Refused(why)) => Ok(Err(No::privilege(why.to_string()))),
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
+    /// Ends the transaction of a question behind which nothing comes.
+    async fn end_question(&mut self) -> Result<(), End> {
+        self.pipeline.expect(Expect::Sync, For::Us);
+        self.frame(SYNC);
+        self.hand_over().await?;
+        self.drain().await
     }
 
     /// What the target will owe for a released unit; its last answer ends the release.

@@ -13,6 +13,7 @@ mod ending;
 mod enter;
 mod front;
 mod hold;
+mod lock;
 mod message;
 mod modes;
 mod options;

@@ -1,6 +1,7 @@
 //! What was approved with the session before there was one: a change plan stands in for the wait, and for nothing else.
 
 use super::catalogue::Answers;
+use super::lock::Lock;
 use super::relay::Relay;
 use countersign_control::{Permit, Unit};
 use countersign_core::digest::UnitPart;
@@ -12,6 +13,8 @@ pub(super) struct Now {
     pub(super) unit: Unit,
     /// What it is found to be.
     pub(super) facts: ActionFacts,
+    /// What it names, to be locked before it is released.
+    pub(super) locks: Vec<Lock>,
     /// Why the session may read its text otherwise than the approvers of a plan did, if it may.
     pub(super) unusual: Option<String>,
 }
