@@ -86,7 +86,7 @@ fn held(state: &State, account: AccountId) -> impl Iterator<Item = Held<'_>> {
         status: "Pending",
         exclusive: r.ruling.conditions.exclusive,
     });
-    let granted = state.live_grants.iter().filter_map(|id| state.grants.get(id));
+    let granted = state.unended_grants.iter().filter_map(|id| state.grants.get(id));
     let granted = granted.filter(move |g| g.kind == GrantKind::Connect && g.target.account == account);
     asked.chain(granted.filter_map(|g| {
         let request = state.requests.get(&g.request)?;

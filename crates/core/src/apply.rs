@@ -13,7 +13,7 @@ pub fn apply(state: &mut State, at: Timestamp, event: &Event) {
     if let Some(request) = state.request_of(event) {
         let deadline = state.requests.get(&request).and_then(|r| match state.grant_of(r) {
             _ if r.status == Status::Pending => Some(r.deadline()),
-            Some(g) if !matches!(g.stage, GrantStage::Ended(_)) => Some(g.terms.window.end),
+            Some(g) if !g.has_ended() => Some(g.terms.window.end),
             _ => None,
         });
         state.deadlines.set(request, deadline);
@@ -202,7 +202,7 @@ fn grant_changed(state: &mut State, event: &Event) {
             }
         }
         Event::GrantEnded { grant, how } => {
-            state.live_grants.remove(grant);
+            state.unended_grants.remove(grant);
             state.exclusive.retain(|_, holder| holder != grant);
             if let Some(g) = state.grants.get_mut(grant) {
                 g.stage = GrantStage::Ended(*how);
@@ -324,7 +324,7 @@ fn approved(state: &mut State, at: Timestamp, id: RequestId, grant: GrantId, ter
         steps: [].into(),
     };
     state.given.grants = state.given.grants.max(grant.0);
-    state.live_grants.insert(grant);
+    state.unended_grants.insert(grant);
     state.grants.insert(grant, granted);
 }
 

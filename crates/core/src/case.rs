@@ -4,7 +4,7 @@
 
 use crate::input::Input;
 use crate::planted::{self, Fault};
-use crate::state::{Grant, GrantStage, Request, Session, State, Status};
+use crate::state::{Grant, Request, Session, State, Status};
 use countersign_journal::{Event, GrantId, Note, RequestId};
 use serde::{Deserialize, Serialize};
 
@@ -174,7 +174,7 @@ impl State {
 fn is_over<'s>(request: &Request, grant: Option<&Grant>, mut sessions: impl Iterator<Item = &'s Session>) -> bool {
     let reported =
         |g: &Grant| g.used_in.is_some() == g.outcome.is_some() && g.steps.values().all(|used| used.outcome.is_some());
-    let ended = |g: &Grant| matches!(g.stage, GrantStage::Ended(_)) && reported(g);
+    let ended = |g: &Grant| g.has_ended() && reported(g);
     let closed = sessions.all(|s| s.closed.is_some()) || planted::is(Fault::ReleasedTooEarly);
     request.status != Status::Pending && grant.is_none_or(ended) && closed && request.debt().is_empty()
 }

@@ -239,9 +239,10 @@ impl Directory {
         self.who_may(Permission::ProposeChanges)
     }
 
-    /// The enabled people, or contacts, who hold the authority at this moment, the requester never among them (R38).
+    /// The enabled people, or contacts, whom an authority names at this moment, the requester never among them (R38). Who of
+    /// them can use it is for the decision to say (`decide::who`).
     #[must_use]
-    pub fn holders(&self, authority: &Authority, about: About) -> BTreeSet<PersonId> {
+    pub fn named(&self, authority: &Authority, about: About) -> BTreeSet<PersonId> {
         let account = || self.accounts.get(&about.account);
         let mut named: BTreeSet<PersonId> = match authority {
             Authority::Persons(persons) => persons.clone(),

@@ -23,7 +23,7 @@ pub fn check(state: &State, directory: &Directory, now: Timestamp) -> Result<(),
     state.requests.values().try_for_each(|r| votes(r).and_then(|()| approvals(state, r)))?;
     state.open_sessions.iter().filter_map(|id| state.sessions.get(id)).try_for_each(|s| {
         let grant = state.grants.get(&s.grant).ok_or_else(|| broken(1, format!("{} has no grant", s.id)))?;
-        let ended = matches!(grant.stage, GrantStage::Ended(_));
+        let ended = grant.has_ended();
         // Between the end of a grant and the gateway's word that it cut, a session is open under an ended grant.
         ensure(grant.kind == GrantKind::Connect && (ended || grant.stage == GrantStage::InUse), 1, || {
             format!("{} is open under {} which is not in use", s.id, grant.id)
@@ -33,7 +33,7 @@ pub fn check(state: &State, directory: &Directory, now: Timestamp) -> Result<(),
         let holds = state.grants.get(holder).is_some_and(|g| g.exclusive && g.stage == GrantStage::InUse);
         ensure(holds, 8, || format!("{account} is held by {holder} which is not in use"))?;
     }
-    for id in &state.live_grants {
+    for id in &state.unended_grants {
         let person = state.grants.get(id).map(|g| g.person);
         ensure(person.is_some_and(|p| directory.enabled(p).is_some()), 1, || {
             format!("{id} belongs to nobody enabled")

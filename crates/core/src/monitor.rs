@@ -67,7 +67,7 @@ fn distinct(
         return (all, None);
     }
     let about = accounts.iter().map(|account| About { requester: PersonId(0), account: *account });
-    let holders = |about| levels.iter().flat_map(move |l: &Level| directory.holders(&l.authority, about));
+    let holders = |about| levels.iter().flat_map(move |l: &Level| directory.named(&l.authority, about));
     let holders: BTreeSet<PersonId> = about.flat_map(holders).collect();
     (&all & &holders, all.difference(&holders).next().copied())
 }
@@ -94,7 +94,7 @@ fn accounts(rule: &Rule, directory: &Roster, levels: &[Level]) -> Vec<AccountId>
 
 /// The level that too few can decide; or, inside, none where all levels together need more people than there are.
 pub(crate) fn too_few(directory: &Directory, levels: &[Level], about: About) -> Option<Option<usize>> {
-    let holders: Vec<BTreeSet<PersonId>> = levels.iter().map(|l| directory.holders(&l.authority, about)).collect();
+    let holders: Vec<BTreeSet<PersonId>> = levels.iter().map(|l| directory.named(&l.authority, about)).collect();
     let short = (1..).zip(levels).zip(&holders).find(|((_, l), h)| h.len() < needed(l));
     if let Some(((number, _), _)) = short {
         return Some(Some(number));

@@ -34,7 +34,7 @@ pub struct State {
     /// Requests that are pending.
     pub pending: BTreeSet<RequestId>,
     /// Grants that are to be used or in use.
-    pub live_grants: BTreeSet<GrantId>,
+    pub unended_grants: BTreeSet<GrantId>,
     /// Sessions that are open.
     pub open_sessions: BTreeSet<SessionId>,
     /// Grants whose single use was made and whose outcome is not known yet.
@@ -110,8 +110,8 @@ impl State {
     }
 
     /// The grants that are to be used or in use, in order.
-    pub fn granted(&self) -> impl Iterator<Item = &Grant> {
-        self.live_grants.iter().filter_map(|id| self.grants.get(id))
+    pub fn unended(&self) -> impl Iterator<Item = &Grant> {
+        self.unended_grants.iter().filter_map(|id| self.grants.get(id))
     }
 
     /// The grant a request yielded, if it was ever approved.
@@ -120,9 +120,9 @@ impl State {
         request.grant.and_then(|id| self.grants.get(&id))
     }
 
-    /// Live connect grants of a person on a target.
+    /// Connect grants of a person on a target that have not ended, in their period or not.
     pub fn connect_grants<'s>(&'s self, person: PersonId, target: &'s TargetFacts) -> impl Iterator<Item = &'s Grant> {
-        self.granted()
+        self.unended()
             .filter(move |g| g.kind == GrantKind::Connect && g.person == person && same_target(&g.target, target))
     }
 }
@@ -474,10 +474,16 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// Whether the grant is live at `now`.
+    /// Whether it is over, for whatever reason.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        matches!(self.stage, GrantStage::Ended(_))
+    }
+
+    /// Whether it can be used at `now`: not over, and in its period.
     #[must_use]
     pub fn is_live(&self, now: Timestamp) -> bool {
-        !matches!(self.stage, GrantStage::Ended(_)) && self.terms.window.contains(now)
+        !self.has_ended() && self.terms.window.contains(now)
     }
 }
 

@@ -290,7 +290,7 @@ fn one_of(rng: &mut Rng, many: usize) -> u64 {
 
 fn next(rng: &mut Rng, state: &State, directory: &Roster, now: Timestamp) -> Input {
     let pending: Vec<_> = state.pending.iter().copied().collect();
-    let runs = state.granted().any(|g| matches!(g.kind, GrantKind::Once { .. }));
+    let runs = state.unended().any(|g| matches!(g.kind, GrantKind::Once { .. }));
     let kind = rng.u8(0..100);
     // What nothing has prepared yet is said seldom: first there must be a request, a session, something held.
     let kind = match kind {
@@ -391,7 +391,7 @@ fn vote(rng: &mut Rng, state: &State, directory: &Roster, now: Timestamp) -> Inp
 }
 
 fn open(rng: &mut Rng, state: &State) -> Input {
-    let live: Vec<_> = state.granted().filter(|g| g.kind == GrantKind::Connect).collect();
+    let live: Vec<_> = state.unended().filter(|g| g.kind == GrantKind::Connect).collect();
     let (person, account) = if live.is_empty() || rng.u8(0..5) == 0 {
         (any(rng, &PEOPLE), any(rng, &ACCOUNTS))
     } else {

@@ -1,6 +1,6 @@
 //! What must hold, said once more and otherwise than the engine says it (DESIGN §10; the numbers are those).
 
-use countersign_core::{GrantStage, Input, Request, State, Status, invariant, wake_at};
+use countersign_core::{Input, Request, State, Status, invariant, wake_at};
 use countersign_journal::{Act, Authority, Event, Evidence, PersonId, RunOutcome, Verdict};
 use std::collections::BTreeSet;
 
@@ -58,7 +58,7 @@ fn happened(before: &Node, event: &Event, after: &Node) -> Result<(), String> {
             let in_order = (0..*step).all(done) && granted.steps.values().all(|u| u.session == *session);
             let once = !granted.steps.contains_key(step);
             ensure(same && in_order && once, || format!("6: step {step} under {grant} is not the next of the plan"))?;
-            let live = !matches!(granted.stage, GrantStage::Ended(_)) && after.now < granted.terms.window.end;
+            let live = !granted.has_ended() && after.now < granted.terms.window.end;
             ensure(live, || format!("1: step {step} runs under {grant}, which is over"))
         }
         Event::Retracted { request, track, level, .. } => {
@@ -69,7 +69,7 @@ fn happened(before: &Node, event: &Event, after: &Node) -> Result<(), String> {
         }
         Event::PolicyApplied { under, .. } | Event::DirectoryApplied { under, .. } => {
             let grant = under.and_then(|id| before.state.grants.get(&id));
-            let live = grant.is_some_and(|g| !matches!(g.stage, GrantStage::Ended(_)));
+            let live = grant.is_some_and(|g| !g.has_ended());
             ensure(live, || "1: the configuration changed without a grant".into())
         }
         _ => Ok(()),
@@ -130,8 +130,7 @@ fn finals(before: &State, after: &State) -> Result<(), String> {
         ensure(allowed, || format!("11: {id} was {:?} and is {:?}", old.status, new.status))?;
     }
     for (id, old) in &before.grants {
-        let same =
-            matches!(old.stage, GrantStage::Ended(_)) && after.grants.get(id).is_none_or(|new| new.stage != old.stage);
+        let same = old.has_ended() && after.grants.get(id).is_none_or(|new| new.stage != old.stage);
         ensure(!same, || format!("11: {id} was over and is not"))?;
     }
     Ok(())
@@ -141,7 +140,7 @@ fn finals(before: &State, after: &State) -> Result<(), String> {
 fn over(after: &Node) -> Result<(), String> {
     let pending = after.state.waiting().find(|r| r.terms.window.end <= after.now);
     ensure(pending.is_none(), || "7: a request waits past its window".into())?;
-    let granted = after.state.granted().find(|g| g.terms.window.end <= after.now);
+    let granted = after.state.unended().find(|g| g.terms.window.end <= after.now);
     ensure(granted.is_none(), || "7: a grant lives past its window".into())
 }
 

@@ -3,8 +3,8 @@
 use crate::law;
 use crate::node::Node;
 use countersign_core::{
-    Account, Ask, AskAct, Contact, Device, Directory, EmergencyCall, GrantKind, GrantStage, Group, Input, Person,
-    Planned, Position, Role, Roster, Rulebook, State, Vote, apply, decide, digest, wake_at,
+    Account, Ask, AskAct, Contact, Device, Directory, EmergencyCall, GrantKind, Group, Input, Person, Planned,
+    Position, Role, Roster, Rulebook, State, Vote, apply, decide, digest, wake_at,
 };
 use countersign_journal::{
     AccountId, ActMatch, ActionFacts, Attempt, Authority, Change, ChangePlan, Commitment, Conditions, DeviceId, Digest,
@@ -519,7 +519,7 @@ fn lending(node: &Node, all: &mut Vec<Input>) {
 }
 
 fn edits(node: &Node, all: &mut Vec<Input>) {
-    for grant in node.state.grants.values().filter(|g| !matches!(g.stage, GrantStage::Ended(_))) {
+    for grant in node.state.grants.values().filter(|g| !g.has_ended()) {
         for minutes in [30, 60, 120, 180] {
             let window = Window { start: grant.terms.window.start, end: BEGINNING.plus(minutes * MINUTE) };
             let terms = Terms { window, reset_after_use: false };

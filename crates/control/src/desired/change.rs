@@ -102,7 +102,7 @@ impl Control {
             let _one_at_a_time = control.0.applying.lock().await;
             let waiting: Vec<(GrantId, Change)> = {
                 let state = control.state();
-                let changes = state.granted().filter(|g| matches!(g.kind, GrantKind::Change { .. }));
+                let changes = state.unended().filter(|g| matches!(g.kind, GrantKind::Change { .. }));
                 changes.filter_map(|g| Some((g.id, change_of(state.requests.get(&g.request)?)?))).collect()
             };
             // One that cannot be put in force stands in no other's way; the first fault is told.

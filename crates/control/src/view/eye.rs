@@ -68,7 +68,7 @@ impl Eye<'_> {
     pub(crate) fn may(&self, request: &Request, grant: Option<&Grant>) -> May {
         let mine = request.person.id == self.actor.person;
         let manages = self.actor.may(Permission::ManageRequests);
-        let live = grant.is_some_and(|g| !matches!(g.stage, GrantStage::Ended(_)));
+        let live = grant.is_some_and(|g| !g.has_ended());
         let unused = grant.is_some_and(|g| g.stage == GrantStage::ToBeUsed);
         let approved_it = request
             .tracks

@@ -127,7 +127,7 @@ fn joinable(world: &World<'_>, person: &PersonFacts, wanted: &Wanted) -> Option<
     let pending = state.pending.iter().filter_map(|id| state.requests.get(id)).find(same);
     let unused = || {
         // Only what is for one use can be there and unused.
-        let runs = matches!(wanted.act, Act::Run(_)).then(|| state.granted()).into_iter().flatten();
+        let runs = matches!(wanted.act, Act::Run(_)).then(|| state.unended()).into_iter().flatten();
         runs.filter(|g| matches!(g.kind, GrantKind::Once { .. }) && g.is_live(world.now))
             .filter_map(|g| state.requests.get(&g.request))
             .find(|r| same(r) && r.status == Status::Approved)

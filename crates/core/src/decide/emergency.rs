@@ -10,7 +10,7 @@ use crate::permission::Permission;
 use crate::planted::{self, Fault};
 use crate::refusal::Refusal;
 use crate::ruling::{Asked, rule};
-use crate::state::{GrantStage, Request, Status, same_target};
+use crate::state::{Request, Status, same_target};
 use countersign_journal::{
     Commitment, Event, Evidence, GrantEnd, Outcome, PersonId, RequestId, Seconds, Terms, Verdict, Window,
 };
@@ -130,8 +130,8 @@ pub(super) fn review(world: &World<'_>, request: &Request, vote: &Vote) -> Resul
     let rejected = vote.verdict == Verdict::Reject
         && before.count() + 1 >= plan.rejections as usize
         && !planted::is(Fault::RejectedReviewChangesNothing);
-    let live = world.state.grant_of(request).filter(|g| !matches!(g.stage, GrantStage::Ended(_)));
-    if let Some(grant) = live.filter(|_| rejected && request.status == Status::Approved) {
+    let unended = world.state.grant_of(request).filter(|g| !g.has_ended());
+    if let Some(grant) = unended.filter(|_| rejected && request.status == Status::Approved) {
         events.push(Event::RequestRevoked { request: request.id, by: vote.approver, reason: vote.comment });
         events.extend(end_grant(world, grant, GrantEnd::Revoked));
     }

@@ -47,8 +47,8 @@ pub(super) fn revoke(
     if !may_revoke(world, request, by) {
         return Err(Refusal::MayNotRevoke);
     }
-    let live = world.state.grant_of(request).filter(|g| !matches!(g.stage, GrantStage::Ended(_)));
-    match (request.status, live) {
+    let unended = world.state.grant_of(request).filter(|g| !g.has_ended());
+    match (request.status, unended) {
         (Status::Approved, Some(grant)) => {
             let mut events = vec![Event::RequestRevoked { request: id, by, reason }];
             events.extend(end_grant(world, grant, GrantEnd::Revoked));
@@ -80,8 +80,8 @@ pub(super) fn edit(
     if !may_revoke(world, request, by) {
         return Err(Refusal::MayNotRevoke);
     }
-    let live = world.state.grant_of(request).filter(|g| !matches!(g.stage, GrantStage::Ended(_)));
-    let grant = live.filter(|_| request.status == Status::Approved).ok_or(Refusal::GrantOver)?;
+    let unended = world.state.grant_of(request).filter(|g| !g.has_ended());
+    let grant = unended.filter(|_| request.status == Status::Approved).ok_or(Refusal::GrantOver)?;
     Window::new(terms.window.start, terms.window.end).ok_or(Refusal::NoPeriod)?;
     if !terms.within(&grant.signed) && !planted::is(Fault::EditWidens) {
         return Err(Refusal::WiderThanSigned);
@@ -118,7 +118,7 @@ pub(super) fn end_grant(world: &World<'_>, grant: &Grant, how: GrantEnd) -> Vec<
                 events.push(Event::RequestExpired { request: request.id });
             }
         }
-        for hanging in world.state.granted() {
+        for hanging in world.state.unended() {
             if matches!(hanging.kind, GrantKind::Once { under, .. } if under == grant.id) {
                 events.push(Event::GrantEnded { grant: hanging.id, how: GrantEnd::Unused });
             }
@@ -178,7 +178,7 @@ pub(super) fn overruled(
             ended.extend(vec![Event::RequestExpired { request: request.id }]);
         }
     }
-    for grant in world.state.granted().filter(|g| Some(g.id) != under) {
+    for grant in world.state.unended().filter(|g| Some(g.id) != under) {
         let request = world.state.requests.get(&grant.request);
         if !request.is_some_and(|r| still_allowed(r, policy, directory)) {
             ended.extend(end_grant(world, grant, GrantEnd::Overruled));

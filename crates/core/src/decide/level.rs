@@ -130,8 +130,9 @@ pub(super) fn followed(world: &World<'_>, request: &Request, mut events: Vec<Eve
     events
 }
 
-/// What follows for the open levels of a pending request from who can decide them now: one that too few can decide
-/// escalates if it can, and else is blocked; a blocked one may be free again.
+/// What follows for the open levels of a pending request from who can decide them now. One that too few can decide
+/// escalates; has it nobody left to escalate to, the request expires; has it no escalation at all, it is blocked. A blocked
+/// one may be free again.
 pub(super) fn rechecked(world: &World<'_>, request: &Request) -> Vec<Event> {
     let mut events = Vec::new();
     for (n, track) in (0..).zip(&request.tracks) {

@@ -97,9 +97,10 @@ fn agreed_terms(world: &World<'_>, request: &Request, vote: &Vote) -> Result<Ter
         }
         Act::Run(_) | Act::Administer(_) => {}
     }
-    let asked = Terms { window: signed.window, ..request.terms };
+    // Whatever is voted for, a reset after use that was asked for stays.
+    let with_its_reset = Terms { window: signed.window, ..request.terms };
     let approvals = request.tracks.iter().flat_map(|t| &t.votes).filter(|v| v.verdict == Verdict::Approve);
-    let mut all = approvals.map(|v| v.terms).chain([asked]);
+    let mut all = approvals.map(|v| v.terms).chain([with_its_reset]);
     let common = all.try_fold(signed, |sum, terms| sum.intersection(&terms)).ok_or(Refusal::NoCommonPeriod)?;
     remaining(&common.window, world.now).map(|window| Terms { window, ..common }).ok_or(Refusal::NoPeriod)
 }

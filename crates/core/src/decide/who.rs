@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 /// Who holds the authority and can use it against this requester: nobody can who may be the same by a link to a password,
 /// for that would be a decision of the requester's own (R38).
 pub(super) fn holders(world: &World<'_>, authority: &Authority, about: About) -> BTreeSet<PersonId> {
-    let mut holders = world.directory.holders(authority, about);
+    let mut holders = world.directory.named(authority, about);
     holders.retain(|p| !linked(world, *p, about.requester));
     holders
 }
@@ -113,7 +113,7 @@ pub(super) fn standing(
         return Err(Refusal::MayBeOne);
     }
     let about = request.about();
-    let holders = if lends { world.directory.holders(authority, about) } else { holders(world, authority, about) };
+    let holders = if lends { world.directory.named(authority, about) } else { holders(world, authority, about) };
     let voters = || request.tracks.iter().flat_map(|t| &t.votes).map(|v| v.approver);
     let counted: BTreeSet<PersonId> =
         if planted::is(Fault::LenderCountsToo) { voters().collect() } else { request.counted().collect() };

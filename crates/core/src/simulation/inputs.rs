@@ -25,7 +25,7 @@ pub(super) fn later(rng: &mut Rng, now: Timestamp) -> Timestamp {
 }
 
 pub(super) fn next(rng: &mut Rng, state: &State, directory: &Roster, drafts: &mut Vec<Draft>, now: Timestamp) -> Input {
-    let waits = state.granted().any(|g| matches!(g.kind, GrantKind::Change { .. }));
+    let waits = state.unended().any(|g| matches!(g.kind, GrantKind::Change { .. }));
     let blocked = state.waiting().any(|r| r.tracks.iter().any(|t| t.blocked));
     if (waits && chance(rng, 40)) || (blocked && chance(rng, 20)) {
         return change(rng, state, directory, drafts);
@@ -102,7 +102,7 @@ fn special(rng: &mut Rng, state: &State, directory: &Roster, now: Timestamp) -> 
             Input::EndDelegation { delegation, by: if chance(rng, 70) { from } else { by } }
         }
         _ => {
-            let live: Vec<_> = state.granted().map(|g| (g.request, g.terms)).collect();
+            let live: Vec<_> = state.unended().map(|g| (g.request, g.terms)).collect();
             let granted = rng.choice(&live).copied();
             let request = granted.map_or(waiting, |(request, _)| request);
             let window = edited(rng, state.requests.get(&request), now);
@@ -133,7 +133,7 @@ impl Draft {
 
 /// Mostly an administrator proposes something, or something approved is put in force; some of it is not what it says.
 fn change(rng: &mut Rng, state: &State, directory: &Roster, drafts: &mut Vec<Draft>) -> Input {
-    let granted = state.granted().find_map(|g| match g.kind {
+    let granted = state.unended().find_map(|g| match g.kind {
         GrantKind::Change { digest } => Some((g.id, digest)),
         _ => None,
     });

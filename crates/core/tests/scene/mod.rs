@@ -160,7 +160,7 @@ impl Stage {
         for event in decide(&beside, &old, Input::Ask(ask), self.now).expect("root alone may").events {
             apply(&mut beside, self.now, &event);
         }
-        let under = beside.live_grants.last().copied();
+        let under = beside.unended_grants.last().copied();
         let input = Input::Apply { directory: directory.clone(), policy, under, secrets: Vec::new() };
         let events = match decide(&beside, &old, input, self.now) {
             Ok(decision) => decision.events,

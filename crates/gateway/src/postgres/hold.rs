@@ -1,18 +1,19 @@
 //! The slow path: the session is asked what names mean, the unit is judged, and held until there is a verdict.
 //!
-//! It begins by waiting until the target owes nothing, so that its state is known, and from there goes step by step.
+//! It begins by waiting until the target owes nothing, so that its state is known, and from there goes step by step. What
+//! was approved goes on in `release`.
 
 use super::catalogue::{Answers, Depth, Names, only_transaction, with_doubts};
-use super::lock::{Lock, shares_transaction};
+use super::lock::Lock;
 use super::message::{self, Frontend, Malformed, Severity, put, report};
 use super::pipeline::{Expect, For, Statement};
 use super::plan::Now;
-use super::prepared::{Anew, prepared_before};
+use super::prepared::Anew;
 use super::relay::{AHEAD_BYTES_MAX, End, FLUSH, MISREAD, Relay, Turn, simple_part};
 use super::unit::may_hold;
 use bytes::{Bytes, BytesMut};
 use countersign_control::clock::monotonic;
-use countersign_control::{Hold, Judgement, Pass, Permit, Release, Settled};
+use countersign_control::{Hold, Judgement, Permit, Settled};
 use countersign_core::digest::UnitPart;
 use countersign_journal::{ActionFacts, StatementKind};
 use std::collections::HashMap;
@@ -27,8 +28,6 @@ const UNIT_BYTES_MAX: usize = 16 << 20;
 const UNIT_MESSAGES_MAX: usize = 10_000;
 /// A statement no target accepts: it makes an open transaction fail where a refusal must.
 const NO_STATEMENT: &str = "COUNTERSIGN REFUSED";
-/// A Sync: the target ends an implicit transaction.
-const SYNC: &[u8] = b"S\0\0\0\x04";
 
 /// A unit waiting to be judged.
 pub(super) struct Waiting {
@@ -41,11 +40,11 @@ pub(super) struct Waiting {
 
 /// What comes before our questions, in their transaction, and whether that goes on behind them.
 #[derive(Default)]
-struct Before<'r> {
-    locks: &'r [Lock],
+pub(super) struct Before<'r> {
+    pub(super) locks: &'r [Lock],
     /// Prepared statements that are to be parsed again.
-    anew: &'r [Anew],
-    goes_on: bool,
+    pub(super) anew: &'r [Anew],
+    pub(super) goes_on: bool,
 }
 
 /// A no, for the client.
@@ -195,7 +194,7 @@ impl Relay {
         Ok(())
     }
 
-    async fn drain(&mut self) -> Result<(), End> {
+    pub(super) async fn drain(&mut self) -> Result<(), End> {
         while !self.pipeline.is_idle() {
             match self.turn(false).await? {
                 Turn::Moved => self.take_target().await?,
@@ -256,7 +255,7 @@ impl Relay {
         Ok(answers.map(Arc::new).ok_or_else(|| "the answer was not understood".to_owned()))
     }
 
-    fn sync_is_ours(&self) -> bool {
+    pub(super) fn sync_is_ours(&self) -> bool {
         !self.pipeline.has_executed()
     }
 
@@ -367,7 +366,7 @@ impl Relay {
     }
 
     /// The unit with settings and objects as they are at this moment.
-    async fn unit_now(&mut self, waiting: &Waiting, before: &Before<'_>) -> Result<Result<Now, No>, End> {
+    pub(super) async fn unit_now(&mut self, waiting: &Waiting, before: &Before<'_>) -> Result<Result<Now, No>, End> {
         let names = Names::of(&waiting.facts);
         let answers = match self.ask(&names, Depth::Everything, before).await? {
             Ok(answers) => answers,
@@ -428,90 +427,6 @@ impl Relay {
         let who = if hold.deciders.is_empty() { "nobody".to_owned() } else { hold.deciders.join(", ") };
         let words = format!("held for approval: request {}, {who} can decide{uncovered}", hold.request);
         report(Severity::Notice, "00000", &words, &hold.address, &mut self.wires.client.output);
-    }
-
-    /// Sends an approved unit: what it names is locked, what it runs by name is parsed again, it is asked again what it
-    /// means, its digest computed again, its use committed, then it is sent, in the same transaction.
-    async fn release(&mut self, waiting: Waiting, permit: Permit, locks: &[Lock]) -> Result<(), End> {
-        let recorded = permit.recorded(&waiting.parts);
-        let anew = prepared_before(&waiting.messages, &waiting.parts)?;
-        let goes_on = !waiting.simple || shares_transaction(&waiting.facts);
-        let (now, pass, release) = match self.spend(&waiting, permit, &Before { locks, anew: &anew, goes_on }).await? {
-            Ok(spent) => spent,
-            Err(no) => {
-                if waiting.simple && goes_on && self.sync_is_ours() {
-                    self.end_question().await?;
-                }
-                return self.refuse(waiting, no).await;
-            }
-        };
-        self.backend.release_begins();
-        self.note_changes(&now.facts); // with what only the catalogue shows
-        if waiting.simple {
-            self.batch_ends();
-        }
-        self.expect_unit(&waiting, release)?;
-        if waiting.parts.iter().any(|p| p.sql.is_empty() || may_hold(&p.sql, b"copy")) {
-            self.pipeline.expect_copy();
-        }
-        let bytes = waiting.messages.concat();
-        let cleared = self.gate.clear(pass, self.number, recorded, &bytes);
-        self.stage(&cleared);
-        if !waiting.simple {
-            self.frame(FLUSH);
-        }
-        Ok(())
-    }
-
-    async fn spend(
-        &mut self,
-        waiting: &Waiting,
-        permit: Permit,
-        before: &Before<'_>,
-    ) -> Result<Result<(Now, Pass, Release), No>, End> {
-        let now = match self.unit_now(waiting, before).await? {
-            Ok(found) => found,
-            Err(no) => return Ok(Err(no)),
-        };
-        match self.gate.spend(permit, &now.unit).await {
-            Ok((pass, release)) => Ok(Ok((now, pass, release))),
-            Err(countersign_control::Fault::Refused(why)) => Ok(Err(No::privilege(why.to_string()))),
-            Err(fault) => Err(fault.into()),
-        }
-    }
-
-    /// Ends the transaction of a question behind which nothing comes.
-    async fn end_question(&mut self) -> Result<(), End> {
-        self.pipeline.expect(Expect::Sync, For::Us);
-        self.frame(SYNC);
-        self.hand_over().await?;
-        self.drain().await
-    }
-
-    /// What the target will owe for a released unit; its last answer ends the release.
-    fn expect_unit(&mut self, waiting: &Waiting, release: Release) -> Result<(), End> {
-        let last = waiting.messages.len() - 1;
-        for (n, bytes) in waiting.messages.iter().enumerate() {
-            let ends = (n == last).then_some(release);
-            let what = match message::frontend(bytes)? {
-                Frontend::Query(_) => Expect::Query(self.number),
-                Frontend::Parse { name, sql, types } => Expect::Parse(name.to_vec(), self.pipeline.parsed(sql, &types)),
-                Frontend::Bind(bind) => {
-                    self.name_portal(bind.portal, &waiting.facts, &bind.part(b"", &[]));
-                    Expect::Bind
-                }
-                Frontend::Execute { portal, .. } => {
-                    self.executes(portal);
-                    Expect::Execute(self.number)
-                }
-                Frontend::DescribeStatement(_) | Frontend::DescribePortal => Expect::Describe,
-                Frontend::CloseStatement(name) => Expect::CloseStatement(name.to_vec()),
-                Frontend::ClosePortal(_) => Expect::ClosePortal,
-                _ => continue,
-            };
-            self.pipeline.expect_for(what, For::Client, ends);
-        }
-        Ok(())
     }
 
     /// Tells the client no. Client and target end up in the same transaction state: where a transaction is open, the

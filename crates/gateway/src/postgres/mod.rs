@@ -3,7 +3,7 @@
 //! ```text
 //! client ── front (TLS, start-up, SCRAM) ── relay ── target
 //!                                            │ each unit: inspect → catalogue → gate
-//!                                            └ hold: the slow path, until a verdict
+//!                                            └ hold: the slow path, until a verdict; then release
 //! ```
 
 mod backend;
@@ -21,6 +21,7 @@ mod pipeline;
 mod plan;
 mod prepared;
 mod relay;
+mod release;
 mod scram;
 mod serve;
 mod unit;
