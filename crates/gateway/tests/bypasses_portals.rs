@@ -116,11 +116,11 @@ async fn a_cursor_declared_under_other_rules_is_held() {
     // What does not declare it does not make it one of these rules.
     let explained = query("EXPLAIN ANALYZE DECLARE c CURSOR FOR SELECT 1");
     let bound = [parse("", "DECLARE c CURSOR FOR SELECT 1"), bind_to("", "", &[]), sync()].concat();
-    let failed = ["SAVEPOINT s", "DECLARE c CURSOR FOR SELECT 1", "ROLLBACK TO s"].map(query);
+    let failed = ["BEGIN", "SAVEPOINT s", "DECLARE c CURSOR FOR SELECT 1", "ROLLBACK TO s"].map(query);
     for attempt in [vec![explained], vec![bound], failed.to_vec()] {
         world.control.propose(&world.ada, &world.file(NO_RULES), "", None).await.expect("applied");
         let mut alice = world.raw(&world.alice).await;
-        for sql in ["BEGIN", "DECLARE c CURSOR FOR SELECT * FROM customers"] {
+        for sql in ["DECLARE c CURSOR WITH HOLD FOR SELECT * FROM customers"] {
             alice.send(&[query(sql)]).await;
             alice.answer().await;
         }
@@ -131,6 +131,62 @@ async fn a_cursor_declared_under_other_rules_is_held() {
         }
         assert_eq!(alice.one("FETCH 1 FROM c").await, "held");
     }
+}
+
+/// That a name stood for no cursor is not remembered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cursor_is_looked_for_each_time() {
+    let world = world().await;
+    let mut alice = world.raw(&world.alice).await;
+    for sql in ["EXPLAIN DECLARE c CURSOR FOR SELECT 1", "DECLARE c CURSOR WITH HOLD FOR SELECT * FROM customers"] {
+        assert!(!is_stopped(&alice.one(sql).await), "{sql}");
+    }
+    let denied = RULES.replace("kinds = [\"insert\"", "kinds = [\"select\", \"insert\"");
+    world.control.propose(&world.ada, &world.file(&denied), "", None).await.expect("applied");
+    assert_eq!(alice.one("FETCH 1 FROM c").await, "held");
+}
+
+/// What was deferred in a transaction runs at its end, under rules that came after it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_open_over_a_change_of_rules_fails() {
+    let world = world().await;
+    world.truth(&format!(
+        "CREATE FUNCTION later() RETURNS int LANGUAGE plpgsql AS $$ BEGIN UPDATE customers SET visits = 99; RETURN 1; END $$; \
+         CREATE FUNCTION told() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM later(); RETURN NULL; END $$; \
+         CREATE TABLE notes (id int); GRANT ALL ON notes TO \"{}\"; CREATE CONSTRAINT TRIGGER told AFTER INSERT ON notes \
+         DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION told()",
+        world.database
+    ));
+    let begun = |sql: &str| vec![query("BEGIN"), query(sql)];
+    let batch = vec![[parse("", "INSERT INTO notes VALUES (1)"), bind_to("", "", &[]), execute(""), flush()].concat()];
+    let cursor = begun("DECLARE h CURSOR WITH HOLD FOR SELECT later()");
+    let by_name = [parse("", "COMMIT"), bind_to("", "", &[]), execute(""), sync()].concat();
+    for (before, after, answers) in [
+        (cursor, query("COMMIT"), 2),
+        (begun("INSERT INTO notes VALUES (1)"), by_name, 2),
+        (begun("INSERT INTO notes VALUES (1)"), query("SET CONSTRAINTS ALL IMMEDIATE"), 2),
+        (batch, sync(), 0),
+    ] {
+        world.control.propose(&world.ada, &world.file(NO_RULES), "", None).await.expect("applied");
+        let mut alice = world.raw(&world.alice).await;
+        for messages in before {
+            alice.push(&messages).await;
+        }
+        for _ in 0..answers {
+            alice.answer().await;
+        }
+        if answers == 0 {
+            while alice.next().await.0 != b'C' {}
+        }
+        world.control.propose(&world.ada, &world.file(RULES), "", None).await.expect("applied");
+        alice.push(&after).await;
+        let verdict = alice.verdict().await;
+        assert!(verdict.starts_with("E 40001"), "{verdict}");
+        assert_eq!(world.truth(UNHARMED), "10");
+        assert!(alice.one("ROLLBACK").await.ends_with("Z I"));
+        assert!(alice.one("SELECT 1").await.ends_with("Z I"));
+    }
+    assert_eq!(world.truth("SELECT count(*) FROM notes"), "0");
 }
 
 /// A held unit runs nothing that its approver does not see.

@@ -146,6 +146,11 @@ impl Names {
         }
     }
 
+    /// Whether it makes, moves or stands on cursors.
+    pub(super) fn stands_on_cursors(&self) -> bool {
+        !self.cursors.is_empty()
+    }
+
     /// Both questions as messages: prepared, run and closed again under names of our own.
     pub(super) fn questions(&self, depth: Depth) -> Vec<Question> {
         let list = |names: &[String]| array(&names.iter().map(String::as_str).collect::<Vec<_>>());

@@ -59,6 +59,12 @@ impl No {
         No { code: "42501", words: words.into(), hint: String::new() }
     }
 
+    pub(super) fn overtaken() -> No {
+        let words =
+            "a rule on statements came into force while this transaction was open; it is rolled back, begin it again";
+        No { code: "40001", words: words.to_owned(), hint: String::new() }
+    }
+
     /// Our question failed. When the client cancelled meanwhile, that is why.
     fn unasked(why: &str) -> No {
         if why.ends_with("(57014)") {
@@ -133,6 +139,9 @@ impl Relay {
                 hint: String::new(),
             };
             return self.refuse(waiting, no).await;
+        }
+        if self.is_overtaken() {
+            return self.refuse(waiting, No::overtaken()).await;
         }
         let mut asked = self.meaning_of(&waiting.facts).await?;
         if let Some(texts) = cursor_texts(&asked) {

@@ -4,6 +4,7 @@
 use super::backend::{Backend, Broken, Happened};
 use super::cancel::Registered;
 use super::catalogue::{Answers, Names, changes_meaning, only_transaction, with_doubts};
+use super::hold::{No, Waiting};
 use super::message::{self, Bind, Frontend, Malformed};
 use super::modes;
 use super::pipeline::{CopyIn, Expect, For, Pipeline, Resets, Statement};
@@ -80,6 +81,8 @@ pub(super) struct Relay {
     batch: u64,
     /// Whether a rule spoke of statements when this message was taken.
     pub(super) restricted: bool,
+    /// A transaction may be open that was begun before a rule spoke.
+    overtaken: bool,
     /// Cursors by name, each with the policy under which it was declared; and what declares one, until the target says so.
     cursors: HashMap<String, u64>,
     declaring: HashMap<u64, (String, u64)>,
@@ -148,6 +151,7 @@ impl Relay {
             changes: 0,
             batch: 0,
             restricted: true,
+            overtaken: false,
             cursors: HashMap::new(),
             declaring: HashMap::new(),
             unread: Arc::new(ActionFacts::opaque(UNREAD)),
@@ -278,6 +282,9 @@ impl Relay {
             return Ok(());
         }
         let copying = self.pipeline.copy_in != CopyIn::No;
+        if self.overtaken && !copying && self.fail_overtaken(&bytes, &read).await? {
+            return Ok(());
+        }
         match read {
             Frontend::CopyData => self.frame(&bytes),
             Frontend::CopyDone | Frontend::CopyFail => {
@@ -486,12 +493,39 @@ impl Relay {
             self.pipeline.forget_statements();
             self.memory.forget_meanings();
             self.unsettled = true;
+            self.overtaken = !self.pipeline.is_idle() || self.in_transaction();
             // What ran since the last Sync may have changed how text is read, and nobody says so before the next.
             if !self.pipeline.is_idle() || self.pipeline.has_executed() {
                 self.pipeline.reading_may_change(Resets::Anything);
             }
         }
         self.restricted = restricts;
+    }
+
+    /// Whether a transaction is open, as far as the target has said by now; one that failed only waits for its end.
+    pub(super) fn in_transaction(&self) -> bool {
+        self.pipeline.transaction == b'T' || (self.pipeline.transaction == b'I' && self.pipeline.has_executed())
+    }
+
+    /// Whether the transaction that is open was begun before a rule spoke. The target owes nothing. What was deferred in
+    /// it, triggers and cursors that outlast it, runs at its end and was read by nobody.
+    pub(super) fn is_overtaken(&mut self) -> bool {
+        std::mem::take(&mut self.overtaken) && self.in_transaction() && !self.pipeline.has_failed()
+    }
+
+    /// Makes a transaction fail that was begun before a rule spoke. Returns whether its message is answered by that.
+    async fn fail_overtaken(&mut self, bytes: &Bytes, read: &Frontend<'_>) -> Result<bool, End> {
+        self.quiesce().await?;
+        if !self.is_overtaken() {
+            return Ok(false);
+        }
+        let (simple, parts) = match read {
+            Frontend::Query(sql) => (true, vec![simple_part(sql)]),
+            _ => (false, Vec::new()),
+        };
+        let waiting = Waiting { messages: vec![bytes.clone()], parts, facts: ActionFacts::default(), simple };
+        self.refuse(waiting, No::overtaken()).await?;
+        Ok(*read != Frontend::Sync)
     }
 
     pub(super) fn facts(&mut self, sql: &[u8]) -> Arc<ActionFacts> {
@@ -507,8 +541,7 @@ impl Relay {
             return Some(self.gate.judge(facts));
         }
         let names = Names::of(facts);
-        // Moving a cursor runs its query, which is read on the slow path.
-        let answers = self.known_meaning(&names).filter(|answers| answers.cursors.is_empty())?;
+        let answers = self.known_meaning(&names)?;
         Some(self.gate.judge(&with_doubts(answers.refine(facts, &names))))
     }
 

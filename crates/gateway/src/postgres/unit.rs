@@ -70,7 +70,11 @@ impl Memory {
         (asked.elapsed() < MEANING_LASTS).then(|| answers.clone())
     }
 
+    /// Moving a cursor runs its query, whatever that is by then: that is asked each time.
     pub(super) fn remember(&mut self, names: Names, answers: Arc<Answers>) {
+        if names.stands_on_cursors() {
+            return;
+        }
         if self.meanings.len() >= NAMES_MAX {
             self.meanings.clear();
         }
