@@ -47,6 +47,8 @@ pub struct Gate {
 /// The statement rules that concern this person and target, as of one epoch of the policy.
 struct Compiled {
     epoch: u64,
+    /// Counts changes of these rules, and of what they know of the person.
+    generation: u64,
     policy: Policy,
     restricts: bool,
 }
@@ -209,7 +211,7 @@ impl Control {
             return Err(Fault::trouble(format!("{session} could not be recorded or its grant ended")));
         };
         recorder.add(0, Recorded::Note(format!("session of {} on {}", person.handle, target.label())));
-        let compiled = Compiled { epoch: u64::MAX, policy: Policy::default(), restricts: true };
+        let compiled = Compiled { epoch: u64::MAX, generation: 0, policy: Policy::default(), restricts: true };
         let groups = target.device_groups.clone();
         Ok(Gate {
             control: self.clone(),
@@ -269,10 +271,10 @@ impl Gate {
         self.compiled.restricts
     }
 
-    /// Which policy the last judgement rested on.
+    /// Which generation of the rules the last judgement rested on.
     #[must_use]
-    pub fn judged_epoch(&self) -> u64 {
-        self.compiled.epoch
+    pub fn judged_generation(&self) -> u64 {
+        self.compiled.generation
     }
 
     /// Lets a unit go that was not read, as long as no rule could hold or refuse it; nothing when one could.
@@ -284,10 +286,11 @@ impl Gate {
         (!self.compiled.restricts).then_some(Judgement::Pass(Pass(())))
     }
 
-    /// Which policy judgements rest on now; another number means that earlier ones are void.
-    pub fn epoch(&mut self) -> u64 {
+    /// Which generation of the rules judgements rest on now; another number means that earlier ones are void. A change of
+    /// policy that does not concern this person and target makes none.
+    pub fn generation(&mut self) -> u64 {
         self.compile();
-        self.compiled.epoch
+        self.compiled.generation
     }
 
     /// What the rules say of a unit.
@@ -321,6 +324,7 @@ impl Gate {
             return;
         }
         let directory = self.control.directory();
+        let before = self.person.clone();
         if let Some(person) = directory.person_facts(self.person.id) {
             self.person = person;
         }
@@ -334,7 +338,10 @@ impl Gate {
         let rules: Vec<_> = concerning.filter(|r| matches!(r.acts, ActMatch::Run(_))).cloned().collect();
         let restricts = rules.iter().any(|r| r.outcome > Outcome::Justify);
         let workflows = state.policy.workflows.clone();
-        self.compiled = Compiled { epoch, policy: Policy { rules, workflows, ..Policy::default() }, restricts };
+        let changed = rules != self.compiled.policy.rules || self.person != before;
+        let generation = self.compiled.generation + u64::from(changed);
+        let policy = Policy { rules, workflows, ..Policy::default() };
+        self.compiled = Compiled { epoch, generation, policy, restricts };
     }
 
     /// Longest hold inside an open transaction, in seconds.

@@ -165,6 +165,7 @@ async fn a_transaction_open_over_a_change_of_rules_fails() {
         (cursor, query("COMMIT"), 2),
         (begun("INSERT INTO notes VALUES (1)"), by_name, 2),
         (begun("INSERT INTO notes VALUES (1)"), query("SET CONSTRAINTS ALL IMMEDIATE"), 2),
+        (begun("CREATE VIEW shown AS SELECT * FROM customers"), query("COMMIT"), 2),
         (batch, sync(), 0),
     ] {
         world.control.propose(&world.ada, &world.file(NO_RULES), "", None).await.expect("applied");
@@ -187,6 +188,21 @@ async fn a_transaction_open_over_a_change_of_rules_fails() {
         assert!(alice.one("SELECT 1").await.ends_with("Z I"));
     }
     assert_eq!(world.truth("SELECT count(*) FROM notes"), "0");
+
+    // Also from one rule to another, and by no change that is about others.
+    let orders = RULES.replace("[\"customers\"]", "[\"orders\"]");
+    let others =
+        format!("{RULES}\n[[rule]]\nname = \"others\"\nact = \"query\"\noutcome = \"deny\"\npeople = [\"dora\"]\n");
+    for (before, after, ends) in [(&*orders, RULES, "E 40001"), (RULES, &*others, "COMMIT, Z I")] {
+        world.control.propose(&world.ada, &world.file(before), "", None).await.expect("applied");
+        let mut alice = world.raw(&world.alice).await;
+        for sql in ["BEGIN", "SELECT count(*) FROM customers"] {
+            assert!(alice.one(sql).await.ends_with("Z T"), "{sql}");
+        }
+        world.control.propose(&world.ada, &world.file(after), "", None).await.expect("applied");
+        let verdict = alice.one("COMMIT").await;
+        assert!(verdict.starts_with(ends), "{verdict}");
+    }
 }
 
 /// A held unit runs nothing that its approver does not see.

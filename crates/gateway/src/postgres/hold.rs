@@ -61,7 +61,7 @@ impl No {
 
     pub(super) fn overtaken() -> No {
         let words =
-            "a rule on statements came into force while this transaction was open; it is rolled back, begin it again";
+            "the rules on statements changed while this transaction was open; it is rolled back, begin it again";
         No { code: "40001", words: words.to_owned(), hint: String::new() }
     }
 

@@ -81,9 +81,11 @@ pub(super) struct Relay {
     batch: u64,
     /// Whether a rule spoke of statements when this message was taken.
     pub(super) restricted: bool,
-    /// A transaction may be open that was begun before a rule spoke.
+    /// By which generation of the rules messages are taken, and whether a transaction may be open that was begun under an
+    /// earlier one.
+    generation: u64,
     overtaken: bool,
-    /// Cursors by name, each with the policy under which it was declared; and what declares one, until the target says so.
+    /// Cursors by name, each with the rules under which it was declared; and what declares one, until the target says so.
     cursors: HashMap<String, u64>,
     declaring: HashMap<u64, (String, u64)>,
     unread: Arc<ActionFacts>,
@@ -108,10 +110,10 @@ struct Portal {
     read: bool,
 }
 
-/// What a judgement rests on: the policy, and everything that was sent that may change what names mean.
+/// What a judgement rests on: the rules, and everything that was sent that may change what names mean.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Moment {
-    epoch: u64,
+    generation: u64,
     changes: u64,
 }
 
@@ -151,6 +153,7 @@ impl Relay {
             changes: 0,
             batch: 0,
             restricted: true,
+            generation: 0,
             overtaken: false,
             cursors: HashMap::new(),
             declaring: HashMap::new(),
@@ -349,7 +352,7 @@ impl Relay {
     }
 
     fn moment(&mut self) -> Moment {
-        Moment { epoch: self.gate.epoch(), changes: self.changes }
+        Moment { generation: self.gate.generation(), changes: self.changes }
     }
 
     /// Whether a portal may be executed without another look: its Bind was sent in the same batch, so that it stands or
@@ -366,7 +369,8 @@ impl Relay {
         let now = self.moment();
         let reads = |p: &Portal| p.facts.kinds().iter().all(|k| *k == StatementKind::Select);
         let fixed = |p: &Portal| p.facts.unknown.is_empty() && reads(p);
-        let still = |p: &Portal| (p.read && p.moment == now) || (p.read && p.moment.epoch == now.epoch && fixed(p));
+        let still =
+            |p: &Portal| (p.read && p.moment == now) || (p.read && p.moment.generation == now.generation && fixed(p));
         self.portals.get(portal).is_some_and(still)
     }
 
@@ -456,7 +460,7 @@ impl Relay {
             self.portals.clear();
         }
         let may_copy = part.sql.is_empty() || may_hold(&part.sql, b"copy");
-        let moment = Moment { epoch: self.gate.judged_epoch(), changes: self.changes };
+        let moment = Moment { generation: self.gate.judged_generation(), changes: self.changes };
         let (batch, read) = (self.batch, self.restricted);
         let known = Portal { number: self.number, facts: Arc::new(facts.clone()), may_copy, moment, batch, read };
         self.portals.insert(portal.to_vec(), known);
@@ -493,13 +497,15 @@ impl Relay {
             self.pipeline.forget_statements();
             self.memory.forget_meanings();
             self.unsettled = true;
-            self.overtaken = !self.pipeline.is_idle() || self.in_transaction();
             // What ran since the last Sync may have changed how text is read, and nobody says so before the next.
             if !self.pipeline.is_idle() || self.pipeline.has_executed() {
                 self.pipeline.reading_may_change(Resets::Anything);
             }
         }
         self.restricted = restricts;
+        if std::mem::replace(&mut self.generation, self.gate.generation()) != self.generation && restricts {
+            self.overtaken = !self.pipeline.is_idle() || self.in_transaction();
+        }
     }
 
     /// Whether a transaction is open, as far as the target has said by now; one that failed only waits for its end.
@@ -507,13 +513,13 @@ impl Relay {
         self.pipeline.transaction == b'T' || (self.pipeline.transaction == b'I' && self.pipeline.has_executed())
     }
 
-    /// Whether the transaction that is open was begun before a rule spoke. The target owes nothing. What was deferred in
-    /// it, triggers and cursors that outlast it, runs at its end and was read by nobody.
+    /// Whether the transaction that is open was begun under other rules. The target owes nothing. What was deferred in it,
+    /// triggers and cursors that outlast it, runs at its end; and what it made may be what was held since.
     pub(super) fn is_overtaken(&mut self) -> bool {
         std::mem::take(&mut self.overtaken) && self.in_transaction() && !self.pipeline.has_failed()
     }
 
-    /// Makes a transaction fail that was begun before a rule spoke. Returns whether its message is answered by that.
+    /// Makes a transaction fail that was begun under other rules. Returns whether its message is answered by that.
     async fn fail_overtaken(&mut self, bytes: &Bytes, read: &Frontend<'_>) -> Result<bool, End> {
         self.quiesce().await?;
         if !self.is_overtaken() {
@@ -572,7 +578,7 @@ impl Relay {
         }
     }
 
-    /// A statement that is sent may declare a cursor, under the policy it was judged by. That it did is known by its tag only.
+    /// A statement that is sent may declare a cursor, under the rules it was judged by. That it did is known by its tag only.
     fn declares(&mut self, number: u64, facts: &ActionFacts) {
         let [statement] = facts.statements.as_slice() else { return };
         let named = statement.cursors.first().filter(|_| statement.kinds.contains(&StatementKind::Declare));
@@ -580,13 +586,13 @@ impl Relay {
         if self.cursors.len() + self.declaring.len() >= PORTALS_MAX {
             (self.cursors, self.declaring) = (HashMap::new(), HashMap::new());
         }
-        self.declaring.insert(number, (name.clone(), self.gate.judged_epoch()));
+        self.declaring.insert(number, (name.clone(), self.gate.judged_generation()));
     }
 
     /// Whether a unit moves, or stands on, a cursor that was not declared under these rules: its query was read by other
     /// settings, or not at all.
     pub(super) fn moves_unseen_cursor(&mut self, facts: &ActionFacts) -> bool {
-        let now = self.gate.epoch();
+        let now = self.gate.generation();
         let declares = |s: &StatementFacts| s.kinds.contains(&StatementKind::Declare);
         let mut moved = facts.statements.iter().filter(|s| !declares(s)).flat_map(|s| &s.cursors);
         moved.any(|name| self.cursors.get(name) != Some(&now))
