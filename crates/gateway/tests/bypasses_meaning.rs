@@ -4,7 +4,7 @@
 mod support;
 
 use countersign_journal::Verdict;
-use support::{Raw, World, bind_to, execute, parse, query, sync};
+use support::{RULES, Raw, World, bind_to, execute, parse, query, sync};
 
 const UNHARMED: &str = "SELECT count(*) FROM customers WHERE visits = 0";
 
@@ -286,6 +286,47 @@ async fn a_column_dropped_behind_a_lock_is_no_way() {
     changed_behind_a_lock("BEGIN", query(BY_OWN), locks, &["ALTER TABLE own DROP COLUMN id"]).await;
     let explained = format!("EXPLAIN ANALYZE {BY_OWN}");
     changed_behind_a_lock("", query(&explained), locks, &["ALTER TABLE own DROP COLUMN id"]).await;
+}
+
+/// A migration past the gateway puts a trigger on what an approved statement changes by another name.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trigger_made_behind_a_lock_is_no_way() {
+    let world = world().await;
+    world.truth(&format!(
+        "CREATE TABLE parent (v int); CREATE TABLE child () INHERITS (parent); INSERT INTO child VALUES (1); \
+         CREATE VIEW shown AS SELECT * FROM customers; GRANT ALL ON parent, child, shown TO \"{}\"; \
+         CREATE FUNCTION worse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE customers SET visits = 99 \
+         WHERE id <> 1 AND visits <> 99; RETURN NEW; END $$",
+        world.database
+    ));
+    let deletes = RULES.replace("tables = [\"customers\"]", "tables = [\"customers\", \"child\"]");
+    world.control.propose(&world.ada, &world.file(&deletes), "", None).await.expect("applied");
+    for (sql, table) in
+        [("UPDATE shown SET name = name WHERE id = 1", "customers"), ("UPDATE parent SET v = 2", "child")]
+    {
+        for unit in [query(sql), prepared(sql)] {
+            let mut alice = world.raw(&world.alice).await;
+            alice.push(&unit).await;
+            let request = alice.held().await;
+            let migration = format!(
+                "BEGIN; CREATE TRIGGER worse BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION worse(); \
+                 DO $$ BEGIN FOR i IN 1..2000 LOOP EXIT WHEN EXISTS (SELECT FROM pg_locks l JOIN pg_class c ON c.oid = l.relation \
+                 WHERE c.relname = '{table}' AND NOT l.granted); PERFORM pg_sleep(0.01); END LOOP; END $$; COMMIT"
+            );
+            let (postgres, database) = (world.postgres, world.database.clone());
+            let migrates = tokio::task::spawn_blocking(move || postgres.psql(&database, &migration));
+            let begun = "SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation \
+                         WHERE c.relname = '%' AND l.mode = 'ShareRowExclusiveLock' AND l.granted";
+            let open = || (world.truth(&begun.replace('%', table)) == "1").then_some(());
+            countersign_harness::wait_until(support::WAIT, open).expect("the migration is open");
+            world.decide(&world.dora, request, Verdict::Approve, "").await;
+            let verdict = alice.verdict().await;
+            migrates.await.expect("joined").expect("migrated");
+            assert_eq!(world.truth(UNHARMED), "10", "{sql}: {verdict}");
+            assert!(support::is_stopped(&verdict), "{sql}: {verdict}");
+            world.truth(&format!("DROP TRIGGER worse ON {table}"));
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

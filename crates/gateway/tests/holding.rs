@@ -166,6 +166,26 @@ async fn r35_a_revoke_cuts_the_client_and_stops_the_statement() {
     assert!(until(|| world.truth(running) == "0"), "it no longer runs");
 }
 
+/// What refuses to share a transaction with our questions has one of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_refuses_a_transaction_block_runs_when_approved() {
+    let world = World::start().await;
+    world.truth(&format!(
+        "ALTER TABLE customers OWNER TO \"{}\"; CREATE INDEX one ON customers (name); CREATE INDEX two ON customers (name)",
+        world.database
+    ));
+    let mut alice = world.raw(&world.alice).await;
+    let extended = [parse("", "DROP INDEX CONCURRENTLY one"), bind_to("", "", &[]), execute(""), sync()].concat();
+    for unit in [extended, query("DROP INDEX CONCURRENTLY two")] {
+        alice.send(&[unit]).await;
+        let request = alice.held().await;
+        world.decide(&world.dora, request, Verdict::Approve, "").await;
+        let answer = alice.answer().await;
+        assert_eq!(answer[answer.len() - 2..], ["DROP INDEX", "Z I"], "{answer:?}");
+    }
+    assert_eq!(world.truth("SELECT count(*) FROM pg_class WHERE relname IN ('one', 'two')"), "0");
+}
+
 fn until(mut look: impl FnMut() -> bool) -> bool {
     countersign_harness::wait_until(support::WAIT, || look().then_some(())).is_some()
 }

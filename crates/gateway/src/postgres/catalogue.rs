@@ -3,6 +3,7 @@
 //! The first question uses no operator and no unqualified name, so nothing in the session's search path can change its
 //! answer. Its answer says whether the second can be trusted.
 
+use super::lock::Lock;
 use super::message::put;
 use bytes::{BufMut, BytesMut};
 use countersign_inspect::sql::is_pure_function;
@@ -69,7 +70,7 @@ static CATALOGUE: LazyLock<String> = LazyLock::new(|| {
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(super) struct Names {
     /// Each with whether it is written.
-    pub(super) relations: Vec<(Name, bool)>,
+    relations: Vec<(Name, bool)>,
     functions: Vec<String>,
     operators: Vec<String>,
     dotted: Vec<String>,
@@ -230,12 +231,14 @@ fn array(items: &[&str]) -> String {
 pub(super) struct Answers {
     /// Settings by name.
     pub(super) settings: Vec<(String, String)>,
+    /// What is locked before an approved unit is released.
+    pub(super) locks: Vec<Lock>,
     /// Objects with a fingerprint of each.
     pub(super) objects: Vec<(String, String)>,
     /// Settings the session, its login or its database gave another value than the server's own.
     own: Vec<String>,
     /// What each name means, by its place in the question.
-    pub(super) resolved: HashMap<usize, Meant>,
+    resolved: HashMap<usize, Meant>,
     /// What each name leads to, by its place in the question, and along what.
     reached: HashMap<usize, Vec<(Name, Along)>>,
     /// The texts of cursors that are moved or stood on.
@@ -247,10 +250,10 @@ pub(super) struct Answers {
 
 /// What a relation's name means.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Meant {
-    pub(super) name: Name,
+struct Meant {
+    name: Name,
     /// As `pg_class.relkind` has it.
-    pub(super) kind: String,
+    kind: String,
 }
 
 /// By what one relation leads to another.
@@ -309,6 +312,7 @@ impl Answers {
             doubts: setting_doubts(&settings),
             settings,
             objects: Vec::new(),
+            locks: Vec::new(),
             own: Vec::new(),
             resolved: HashMap::new(),
             called: BTreeSet::new(),
@@ -341,6 +345,7 @@ impl Answers {
                     Some("t ") => drop(self.doubts.insert(format!("{name} holds values of another table"))),
                     _ => {}
                 }
+                self.locks.extend(Lock::of(&name, what, &detail));
                 self.objects.push((name.to_string(), detail));
             }
             _ => {

@@ -111,7 +111,8 @@ UNION ALL SELECT 'reach', w.ord::pg_catalog.text, n.nspname::pg_catalog.text, c.
   FROM wanted w JOIN pg_catalog.pg_class k ON k.oid = w.oid JOIN pg_catalog.pg_type t ON t.oid = k.reltype
   JOIN pg_catalog.pg_attribute a ON a.atttypid = ANY (ARRAY[t.oid, t.typarray]) JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE $9::pg_catalog.bool AND w.w AND NOT a.attisdropped
-UNION ALL SELECT 'relation', '', f.nspname::pg_catalog.text, f.relname::pg_catalog.text, f.relkind::pg_catalog.text || ' ' || f.oid::pg_catalog.text || ' ' ||
+UNION ALL SELECT 'relation', CASE WHEN f.oid < 16384::pg_catalog.oid OR NOT pg_catalog.has_schema_privilege(f.nspname::pg_catalog.text, 'USAGE')
+  THEN '' WHEN f.w THEN 'written' ELSE 'read' END, f.nspname::pg_catalog.text, f.relname::pg_catalog.text, f.relkind::pg_catalog.text || ' ' || f.oid::pg_catalog.text || ' ' ||
   coalesce(pg_catalog.md5(CASE WHEN f.relkind = ANY (ARRAY['v', 'm']::pg_catalog."char"[]) THEN pg_catalog.pg_get_viewdef(f.oid) END), '') ||
   CASE WHEN $10::pg_catalog.bool THEN ' ' || (
     SELECT pg_catalog.md5(pg_catalog.concat(c.relowner, c.relrowsecurity, c.relforcerowsecurity, c.reloptions, c.relam,

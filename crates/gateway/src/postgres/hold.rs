@@ -386,7 +386,7 @@ impl Relay {
         let facts = with_doubts(answers.refine(&waiting.facts, &names));
         let unit = Now::unit(&waiting.parts, &answers);
         let unusual = answers.unusual(&self.login.login);
-        Ok(Ok(Now { unit, facts, locks: Lock::all(&names, &answers), unusual }))
+        Ok(Ok(Now { unit, facts, locks: answers.locks.clone(), unusual }))
     }
 
     async fn await_verdict(&mut self, mut hold: Hold, uncovered: &str) -> Result<Result<Permit, No>, End> {

@@ -1,10 +1,10 @@
-//! The relations an approved unit names are locked, and only then is the session asked once more what they mean: nobody
+//! The relations an approved unit leads to are locked, and only then is the session asked once more what they mean: nobody
 //! can make the target wait for one of them between that answer and its own look.
 //!
 //! Preparing a text takes the locks that running it takes, asks for no privilege, and runs nothing (PostgreSQL source,
 //! `parserOpenTable`). They last as long as the transaction, which is the unit's own.
 
-use super::catalogue::{Answers, Meant, Names, keeps_meaning};
+use super::catalogue::keeps_meaning;
 use super::message::put;
 use super::pipeline::{Expect, For, Pipeline, Statement};
 use bytes::BytesMut;
@@ -14,24 +14,23 @@ use countersign_journal::{ActionFacts, Name, StatementKind};
 const NAME: &[u8] = b"_countersign_lock";
 
 /// One relation to be locked.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Lock {
     sql: String,
 }
 
 impl Lock {
-    /// The locks of a unit, by what its names were found to mean.
-    pub(super) fn all(names: &Names, answers: &Answers) -> Vec<Lock> {
-        let found = names.relations.iter().zip(1..);
-        found.filter_map(|((_, written), at)| Lock::of(answers.resolved.get(&at)?, *written)).collect()
-    }
-
-    fn of(meant: &Meant, written: bool) -> Option<Lock> {
-        let relation = quoted(&meant.name);
-        match meant.kind.as_str() {
-            "r" | "p" if written => Some(Lock { sql: format!("DELETE FROM ONLY {relation}") }),
-            "r" | "p" | "v" | "m" | "f" | "S" => Some(Lock { sql: format!("SELECT FROM ONLY {relation}") }),
-            _ => None, // an index goes with its table
-        }
+    /// The lock of a relation that a unit leads to, `read` or `written`; none where its schema may not be used by name, nor
+    /// for an index, which goes with its table. `detail` begins with its kind, as `pg_class.relkind` has it.
+    pub(super) fn of(relation: &Name, used: &str, detail: &str) -> Option<Lock> {
+        let relation = quoted(relation);
+        let kind = detail.split(' ').next().unwrap_or_default();
+        let sql = match (used, kind) {
+            ("written", "r" | "p") => format!("DELETE FROM ONLY {relation}"),
+            ("written" | "read", "r" | "p" | "v" | "m" | "f" | "S") => format!("SELECT FROM ONLY {relation}"),
+            _ => return None,
+        };
+        Some(Lock { sql })
     }
 
     /// Close, Parse, Close. The first Close removes what was left by one that was cancelled halfway.
@@ -66,11 +65,11 @@ mod tests {
     #[test]
     fn what_is_written_is_locked_as_a_change_locks_it_and_names_stay_names() {
         let name = Name { schema: Some("a\"b".into()), name: "Own; DROP".into() };
-        let lock =
-            |kind: &str, written| Lock::of(&Meant { name: name.clone(), kind: kind.into() }, written).map(|l| l.sql);
-        assert_eq!(lock("r", true).as_deref(), Some(r#"DELETE FROM ONLY "a""b"."Own; DROP""#));
-        assert_eq!(lock("r", false).as_deref(), Some(r#"SELECT FROM ONLY "a""b"."Own; DROP""#));
-        assert_eq!(lock("v", true).as_deref(), Some(r#"SELECT FROM ONLY "a""b"."Own; DROP""#));
-        assert_eq!(lock("i", true), None);
+        let lock = |used, detail| Lock::of(&name, used, detail).map(|l| l.sql);
+        assert_eq!(lock("written", "r 1 x").as_deref(), Some(r#"DELETE FROM ONLY "a""b"."Own; DROP""#));
+        assert_eq!(lock("read", "r 1 x").as_deref(), Some(r#"SELECT FROM ONLY "a""b"."Own; DROP""#));
+        assert_eq!(lock("written", "v 1 x").as_deref(), Some(r#"SELECT FROM ONLY "a""b"."Own; DROP""#));
+        assert_eq!(lock("written", "i 1 x"), None);
+        assert_eq!(lock("", "r 1 x"), None);
     }
 }

@@ -20,7 +20,7 @@ impl Relay {
     pub(super) async fn release(&mut self, waiting: Waiting, permit: Permit, locks: &[Lock]) -> Result<(), End> {
         let recorded = permit.recorded(&waiting.parts);
         let anew = prepared_before(&waiting.messages, &waiting.parts)?;
-        let goes_on = !waiting.simple || shares_transaction(&waiting.facts);
+        let goes_on = shares_transaction(&waiting.facts);
         let (now, pass, release) = match self.spend(&waiting, permit, &Before { locks, anew: &anew, goes_on }).await? {
             Ok(spent) => spent,
             Err(no) => {
