@@ -197,6 +197,11 @@ impl Stage {
     }
 
     fn fold(&mut self, event: &Event) -> Vec<String> {
+        match event {
+            Event::PolicyApplied { version, .. } => assert_eq!(*version, self.state.policy_version + 1),
+            Event::DirectoryApplied { version, .. } => assert_eq!(*version, self.state.directory_version + 1),
+            _ => {}
+        }
         apply(&mut self.state, self.now, event);
         let told = effects(&self.state, event);
         shown::event(&self.state, event)
@@ -299,7 +304,7 @@ impl Stage {
                 let act = AskAct::Connect { account: AccountId(1), database: None, window };
                 Input::Ask(Ask {
                     reason: Some(Commitment(Digest::ZERO)),
-                    reason_chars: 20,
+                    reason_chars: given("because:").map_or(20, |n| number(&n) as u32),
                     ticket: given("ticket:"),
                     choice: given("choice:"),
                     plan: given("plan:").map(|units| Box::new(plan::of(&units))),
@@ -344,7 +349,8 @@ impl Stage {
             },
             ["runs", unit, "in", session] => {
                 let (session, facts) = (SessionId(number(session)), an_update());
-                ask(by, AskAct::Run { session, attempt: attempt(unit), text: Commitment(Digest::ZERO), facts })
+                let act = AskAct::Run { session, attempt: attempt(unit), text: Commitment(Digest::ZERO), facts };
+                Input::Ask(Ask::plain(by, act, [0; 32]))
             }
             [verb @ ("approves" | "rejects"), request, rest @ ..] => self.vote(by, verb, hash(request), rest),
             ["retracts", request] => Input::Retract { request: hash(request), by },
@@ -390,11 +396,6 @@ impl Stage {
         let verdict = if verb == "approves" { Verdict::Approve } else { Verdict::Reject };
         Input::Vote(Vote { request, position, approver, verdict, terms, comment: None, evidence })
     }
-}
-
-fn ask(person: PersonId, act: AskAct) -> Input {
-    let reason = Some(Commitment(Digest::ZERO));
-    Input::Ask(Ask { reason, reason_chars: 20, ..Ask::plain(person, act, [0; 32]) })
 }
 
 fn closed(session: &str) -> Input {
@@ -461,6 +462,7 @@ fn with_condition(rule: &mut Rule, text: &str) {
     match name {
         "hours" => conditions.hours = [hours(value)].into(),
         "sessions" => conditions.sessions_max = Some(number(value) as u32),
+        "reason" => conditions.reason_chars_min = Some(number(value) as u32),
         "ahead" => conditions.ahead_max_s = Some(number(value) * 3600),
         "ticket" => conditions.ticket = true,
         "reset" => conditions.reset_after_use = true,

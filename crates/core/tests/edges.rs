@@ -1,0 +1,150 @@
+//! The edges of what is allowed: exactly as much, and one more.
+
+mod scene;
+
+use scene::check;
+
+#[test]
+fn r7_a_period_may_be_as_long_and_begin_as_late_as_the_rule_says() {
+    check(
+        "
+        rule connect approve by dba with 2 ahead=1
+        apply
+        alice asks 09:00-11:00
+          #1 made, approve
+          level 1 waits for bob, carol
+        alice asks 09:00-11:01
+          no: at most 7200 seconds may be asked for here; 7260 were
+        alice asks 10:00-10:30
+          #2 made, approve
+          level 1 waits for bob, carol
+        alice asks 10:01-10:30
+          no: access may start at most 3600 seconds ahead here; this starts in 3660
+        ",
+    );
+}
+
+#[test]
+fn nothing_waits_for_longer_than_ten_years() {
+    check(
+        "
+        rule connect approve by dba
+        apply
+        alice asks 09:00-87849:00
+          #1 made, approve
+          level 1 waits for bob, carol
+        alice asks 09:00-87849:01
+          no: at most 316224000 seconds may be asked for here; 316224060 were
+        ",
+    );
+}
+
+#[test]
+fn r7_a_reason_has_as_many_characters_as_the_rule_wants_and_a_statement_needs_none() {
+    check(
+        "
+        rule connect justify with reason=20
+        rule update approve by dba
+        apply
+        alice asks 09:00-12:00 because:19
+          no: a reason of at least 20 characters is required; it has 19
+        alice asks 09:00-12:00 because:20
+          #1 made, justify
+          #1 approved, grant 1 09:00-12:00
+        alice opens
+          session 1 opened under grant 1, first use
+        alice runs u in 1
+          #2 made, approve
+          level 1 waits for bob, carol
+        ",
+    );
+}
+
+#[test]
+fn r7_a_ticket_is_short_and_plain() {
+    check(
+        "
+        rule connect justify with ticket
+        apply
+        alice asks 09:00-12:00 ticket:1234567890123456789012345678901234567890123456789012345678901234
+          #1 made, justify
+          #1 approved, grant 1 09:00-12:00
+        alice asks 09:00-12:01 ticket:12345678901234567890123456789012345678901234567890123456789012345
+          no: a ticket id has 1 to 64 printable characters without spaces
+        alice asks 09:00-12:01 ticket:é
+          no: a ticket id has 1 to 64 printable characters without spaces
+        ",
+    );
+}
+
+#[test]
+fn r61_an_approval_that_is_over_is_joined_by_nothing() {
+    check(
+        "
+        rule connect allow
+        rule update approve by dba
+        apply
+        alice asks 09:00-12:00
+          #1 made, allow
+          #1 approved, grant 1 09:00-12:00
+        alice opens
+          session 1 opened under grant 1, first use
+        alice runs u in 1
+          #2 made, approve
+          level 1 waits for bob, carol
+        bob approves #2 09:00-09:30
+          bob approves level 1
+          #2 approved, grant 2 09:00-09:30
+        alice runs u in 1
+          nothing new: Request(RequestId(2))
+        at 09:31
+        alice runs u in 1
+          #3 made, approve
+          level 1 waits for bob, carol
+        ",
+    );
+}
+
+#[test]
+fn the_same_change_is_asked_for_once() {
+    check(
+        "
+        apply
+        zoe administers
+        root proposes bob joins sec
+          #1 made, approve
+          level 1 waits for zoe
+        root proposes bob joins sec
+          nothing new: Request(RequestId(1))
+        root proposes carol joins sec
+          #2 made, approve
+          level 1 waits for zoe
+        ",
+    );
+}
+
+#[test]
+fn r87_who_gives_no_roles_changes_people_and_nobodys_role() {
+    check(
+        "
+        apply
+        zoe administers all
+        root proposes bob disabled
+          #1 made, approve
+          level 1 waits for zoe
+        zoe approves #1
+          zoe approves level 1
+          #1 approved, grant 1 09:00-177:00
+        put 1 in force
+          grant 1 ended, usedup
+        root proposes carol administers
+          #2 made, approve
+          level 1 waits for zoe
+        zoe approves #2
+          zoe approves level 1
+          #2 approved, grant 2 09:00-177:00
+        put 2 in force
+          no: only a super administrator can change who has which role and what roles may do
+        ",
+    );
+}
