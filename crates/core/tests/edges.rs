@@ -148,3 +148,35 @@ fn r87_who_gives_no_roles_changes_people_and_nobodys_role() {
         ",
     );
 }
+
+#[test]
+fn r39_a_no_counts_for_a_day_and_an_emergency_is_over_with_its_request() {
+    check(
+        "
+        rule connect approve by dba with emergency
+        apply
+        alice asks 09:00-90:00
+          #1 made, approve
+          level 1 waits for bob, carol
+        bob rejects #1
+          bob rejects level 1
+          #1 disapproved by bob
+        at 32:59
+        alice asks 32:59-90:00
+          #2 made, approve
+          level 1 waits for bob, carol
+        alice declares #2
+          no: approvers said no to this within a day; no emergency overrides that
+        at 33:00
+        alice declares #2
+          #2 emergency, opens 33:00, told bob, carol
+          #2 approved, grant 1 33:00-90:00
+        zoe asks 33:00-34:00
+          #3 made, approve
+          level 1 waits for bob, carol
+        at 34:00
+        zoe declares #3
+          no: request #3 is no longer pending: it is Expired
+        ",
+    );
+}

@@ -4,6 +4,7 @@
 use super::World;
 use super::ask::check_period;
 use super::ending::end_grant;
+use super::vote::pending;
 use super::who::{able, check_evidence, is_approver, standing};
 use crate::input::{EmergencyCall, Vote};
 use crate::permission::Permission;
@@ -21,13 +22,11 @@ const AFTER_REFUSAL_S: Seconds = 24 * 3600;
 
 /// The requester declares an emergency on a request that waits.
 pub(super) fn declare(world: &World<'_>, call: &EmergencyCall) -> Result<Vec<Event>, Refusal> {
-    let request = world.state.requests.get(&call.request).ok_or(Refusal::NoSuchRequest(call.request))?;
-    if request.person.id != call.by {
+    let known = world.state.requests.get(&call.request).ok_or(Refusal::NoSuchRequest(call.request))?;
+    if known.person.id != call.by {
         return Err(Refusal::NotYours(call.request));
     }
-    if request.status != Status::Pending || world.now >= request.terms.window.end {
-        return Err(Refusal::NotPending { request: request.id, status: request.status });
-    }
+    let request = pending(world, known)?;
     if request.emergency.is_some() {
         return Err(Refusal::EmergencyDeclared);
     }

@@ -62,7 +62,8 @@ fn deciding<'a>(world: &World<'a>, track: &'a Track) -> Option<&'a Authority> {
     today.map(|level| &level.authority).or_else(|| track.authority())
 }
 
-fn pending<'a>(world: &World<'a>, request: &'a Request) -> Result<&'a Request, Refusal> {
+/// A request that still waits; one whose window is over does not, also before the next Tick.
+pub(super) fn pending<'a>(world: &World<'a>, request: &'a Request) -> Result<&'a Request, Refusal> {
     if request.status == Status::Pending && world.now < request.terms.window.end {
         return Ok(request);
     }
