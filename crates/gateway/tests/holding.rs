@@ -186,6 +186,45 @@ async fn what_refuses_a_transaction_block_runs_when_approved() {
     assert_eq!(world.truth("SELECT count(*) FROM pg_class WHERE relname IN ('one', 'two')"), "0");
 }
 
+/// What an approved statement leads to is locked beforehand, whatever can be done with it; a cursor it declares is known.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_kind_of_relation_can_be_part_of_an_approved_statement() {
+    let world = World::start().await;
+    world.truth(&format!(
+        "CREATE VIEW counted AS SELECT count(*) FROM customers; CREATE VIEW pairs AS SELECT c.id, c.name FROM customers c, orders; \
+         CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$; \
+         CREATE VIEW odd AS SELECT name FROM customers GROUP BY name; \
+         CREATE TRIGGER i INSTEAD OF INSERT ON odd FOR EACH ROW EXECUTE FUNCTION nothing(); \
+         CREATE TRIGGER u INSTEAD OF UPDATE ON pairs FOR EACH ROW EXECUTE FUNCTION nothing(); \
+         CREATE MATERIALIZED VIEW kept AS SELECT id FROM customers; CREATE SEQUENCE numbers; \
+         CREATE SCHEMA closed; CREATE TABLE closed.t (id int); CREATE VIEW opened AS SELECT id FROM closed.t; \
+         CREATE TABLE parted (id int) PARTITION BY RANGE (id); CREATE TABLE part PARTITION OF parted DEFAULT; \
+         GRANT ALL ON counted, pairs, odd, kept, numbers, opened, parted TO \"{}\"",
+        world.database
+    ));
+    let mut alice = world.raw(&world.alice).await;
+    let reads = "UPDATE customers SET visits = 0 WHERE id IN (SELECT last_value FROM numbers UNION SELECT id FROM kept \
+                 UNION SELECT count FROM counted UNION SELECT id FROM parted UNION SELECT id FROM opened)";
+    for (sql, tag) in [
+        (reads, "UPDATE 10"),
+        ("UPDATE pairs SET name = name", "UPDATE 0"),
+        ("INSERT INTO odd VALUES ('x')", "INSERT 0 0"),
+        ("TRUNCATE customers CASCADE", "TRUNCATE TABLE"),
+        ("INSERT INTO customers SELECT n FROM generate_series(1, 3) n", "INSERT 0 3"),
+        ("DECLARE c CURSOR WITH HOLD FOR SELECT nextval('numbers'), id FROM customers", "DECLARE CURSOR"),
+    ] {
+        alice.send(&[query(sql)]).await;
+        let request = alice.held().await;
+        world.decide(&world.dora, request, Verdict::Approve, "").await;
+        let answer = alice.answer().await;
+        assert_eq!(answer, [tag, "Z I"], "{sql}");
+    }
+    alice.send(&[query("FETCH 1 FROM c")]).await;
+    let request = world.waiting(&world.dora).await;
+    let told = request.statement.expect("a statement").unknown;
+    assert!(!told.iter().any(|why| why.contains("not declared under these rules")), "{told:?}");
+}
+
 fn until(mut look: impl FnMut() -> bool) -> bool {
     countersign_harness::wait_until(support::WAIT, || look().then_some(())).is_some()
 }

@@ -112,7 +112,8 @@ UNION ALL SELECT 'reach', w.ord::pg_catalog.text, n.nspname::pg_catalog.text, c.
   JOIN pg_catalog.pg_attribute a ON a.atttypid = ANY (ARRAY[t.oid, t.typarray]) JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE $9::pg_catalog.bool AND w.w AND NOT a.attisdropped
 UNION ALL SELECT 'relation', CASE WHEN f.oid < 16384::pg_catalog.oid OR NOT pg_catalog.has_schema_privilege(f.nspname::pg_catalog.text, 'USAGE')
-  THEN '' WHEN f.w THEN 'written' ELSE 'read' END, f.nspname::pg_catalog.text, f.relname::pg_catalog.text, f.relkind::pg_catalog.text || ' ' || f.oid::pg_catalog.text || ' ' ||
+  THEN '' WHEN NOT f.w THEN 'read' WHEN f.relkind = 'v' THEN CASE WHEN v.can & 16 > 0 THEN 'written' WHEN v.can & 8 > 0 THEN 'inserted' ELSE 'read' END
+  ELSE 'written' END, f.nspname::pg_catalog.text, f.relname::pg_catalog.text, f.relkind::pg_catalog.text || ' ' || f.oid::pg_catalog.text || ' ' ||
   coalesce(pg_catalog.md5(CASE WHEN f.relkind = ANY (ARRAY['v', 'm']::pg_catalog."char"[]) THEN pg_catalog.pg_get_viewdef(f.oid) END), '') ||
   CASE WHEN $10::pg_catalog.bool THEN ' ' || (
     SELECT pg_catalog.md5(pg_catalog.concat(c.relowner, c.relrowsecurity, c.relforcerowsecurity, c.reloptions, c.relam,
@@ -129,6 +130,7 @@ UNION ALL SELECT 'relation', CASE WHEN f.oid < 16384::pg_catalog.oid OR NOT pg_c
       (SELECT pg_catalog.string_agg(k::pg_catalog.text, ',' ORDER BY k.oid)
         FROM pg_catalog.pg_constraint k WHERE k.conrelid = f.oid OR k.confrelid = f.oid)))
     FROM pg_catalog.pg_class c WHERE c.oid = f.oid) ELSE '' END FROM found f
+  CROSS JOIN LATERAL (SELECT CASE WHEN f.w AND f.relkind = 'v' THEN pg_catalog.pg_relation_is_updatable(f.oid, true) ELSE 0 END) v(can)
 UNION ALL SELECT 'rule', w.rulename::pg_catalog.text, f.nspname::pg_catalog.text, f.relname::pg_catalog.text, pg_catalog.md5(pg_catalog.pg_get_ruledef(w.oid))
   FROM pg_catalog.pg_rewrite w JOIN found f ON f.oid = w.ev_class WHERE f.w AND w.rulename <> '_RETURN'
 UNION ALL SELECT 'trigger', t.tgname::pg_catalog.text, f.nspname::pg_catalog.text, f.relname::pg_catalog.text,

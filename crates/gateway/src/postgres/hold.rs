@@ -65,11 +65,10 @@ impl No {
         No { code: "40001", words: words.to_owned(), hint: String::new() }
     }
 
-    /// Our question failed. When the client cancelled meanwhile, that is why.
+    /// Our question failed. When the client cancelled meanwhile, or its time was over, the target's words say so.
     fn unasked(why: &str) -> No {
-        if why.ends_with("(57014)") {
-            let words = "canceling statement due to user request".to_owned();
-            return No { code: "57014", words, hint: String::new() };
+        if let Some(words) = why.strip_suffix(" (57014)") {
+            return No { code: "57014", words: words.to_owned(), hint: String::new() };
         }
         No::privilege(format!("the session could not be asked what this statement means: {why}"))
     }

@@ -8,7 +8,7 @@ use super::catalogue::keeps_meaning;
 use super::message::put;
 use super::pipeline::{Expect, For, Pipeline, Statement};
 use bytes::BytesMut;
-use countersign_journal::{ActionFacts, Name, StatementKind};
+use countersign_journal::{ActionFacts, Name};
 
 /// The name of what is prepared.
 const NAME: &[u8] = b"_countersign_lock";
@@ -20,13 +20,15 @@ pub(super) struct Lock {
 }
 
 impl Lock {
-    /// The lock of a relation that a unit leads to, `read` or `written`; none where its schema may not be used by name, nor
-    /// for an index, which goes with its table. `detail` begins with its kind, as `pg_class.relkind` has it.
+    /// The lock of a relation that a unit leads to: `read`, `written`, or `inserted` for a view from which nothing can be
+    /// deleted; none where its schema may not be used by name, nor for an index, which goes with its table. `detail` begins
+    /// with its kind, as `pg_class.relkind` has it.
     pub(super) fn of(relation: &Name, used: &str, detail: &str) -> Option<Lock> {
         let relation = quoted(relation);
         let kind = detail.split(' ').next().unwrap_or_default();
         let sql = match (used, kind) {
-            ("written", "r" | "p") => format!("DELETE FROM ONLY {relation}"),
+            ("written", "r" | "p" | "v") => format!("DELETE FROM ONLY {relation}"),
+            ("inserted", _) => format!("INSERT INTO {relation} DEFAULT VALUES"),
             ("written" | "read", "r" | "p" | "v" | "m" | "f" | "S") => format!("SELECT FROM ONLY {relation}"),
             _ => return None,
         };
@@ -46,11 +48,11 @@ impl Lock {
     }
 }
 
-/// Whether a simple query may share a transaction with what is asked before it. Some statements refuse that (VACUUM,
-/// CREATE INDEX CONCURRENTLY), others must come first in it (SET TRANSACTION).
+/// Whether a unit may share a transaction with what is asked before it. Some statements refuse that (VACUUM, CREATE INDEX
+/// CONCURRENTLY), others must come first in it (SET TRANSACTION), or take a stronger lock, for which two that hold ours
+/// would wait for each other (TRUNCATE, ALTER).
 pub(super) fn shares_transaction(facts: &ActionFacts) -> bool {
-    let shares = |kind| keeps_meaning(kind) || kind == StatementKind::Truncate;
-    !facts.statements.is_empty() && facts.kinds().into_iter().all(shares)
+    !facts.statements.is_empty() && facts.kinds().into_iter().all(keeps_meaning)
 }
 
 fn quoted(name: &Name) -> String {
@@ -68,7 +70,8 @@ mod tests {
         let lock = |used, detail| Lock::of(&name, used, detail).map(|l| l.sql);
         assert_eq!(lock("written", "r 1 x").as_deref(), Some(r#"DELETE FROM ONLY "a""b"."Own; DROP""#));
         assert_eq!(lock("read", "r 1 x").as_deref(), Some(r#"SELECT FROM ONLY "a""b"."Own; DROP""#));
-        assert_eq!(lock("written", "v 1 x").as_deref(), Some(r#"SELECT FROM ONLY "a""b"."Own; DROP""#));
+        assert_eq!(lock("written", "S 1 x").as_deref(), Some(r#"SELECT FROM ONLY "a""b"."Own; DROP""#));
+        assert_eq!(lock("inserted", "v 1 x").as_deref(), Some(r#"INSERT INTO "a""b"."Own; DROP" DEFAULT VALUES"#));
         assert_eq!(lock("written", "i 1 x"), None);
         assert_eq!(lock("", "r 1 x"), None);
     }

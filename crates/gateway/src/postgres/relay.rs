@@ -579,7 +579,7 @@ impl Relay {
     }
 
     /// A statement that is sent may declare a cursor, under the rules it was judged by. That it did is known by its tag only.
-    fn declares(&mut self, number: u64, facts: &ActionFacts) {
+    pub(super) fn declares(&mut self, number: u64, facts: &ActionFacts) {
         let [statement] = facts.statements.as_slice() else { return };
         let named = statement.cursors.first().filter(|_| statement.kinds.contains(&StatementKind::Declare));
         let Some(name) = named.filter(|_| self.restricted) else { return };

@@ -21,7 +21,8 @@ impl Relay {
         let recorded = permit.recorded(&waiting.parts);
         let anew = prepared_before(&waiting.messages, &waiting.parts)?;
         let goes_on = shares_transaction(&waiting.facts);
-        let (now, pass, release) = match self.spend(&waiting, permit, &Before { locks, anew: &anew, goes_on }).await? {
+        let before = Before { locks: if goes_on { locks } else { &[] }, anew: &anew, goes_on };
+        let (now, pass, release) = match self.spend(&waiting, permit, &before).await? {
             Ok(spent) => spent,
             Err(no) => {
                 if waiting.simple && goes_on && self.sync_is_ours() {
@@ -33,6 +34,7 @@ impl Relay {
         self.backend.release_begins();
         self.note_changes(&now.facts); // with what only the catalogue shows
         if waiting.simple {
+            self.declares(self.number, &waiting.facts);
             self.batch_ends();
         }
         self.expect_unit(&waiting, release)?;
