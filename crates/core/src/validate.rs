@@ -29,7 +29,7 @@ pub enum Fault {
     #[error("rule `{rule}`: {what}")]
     BadRule { rule: String, what: String },
     #[error(
-        "workflow `{workflow}`, level {level}: a timeout of {after_s} seconds is not among          `approval.workflow.level.timeout.period.values`; choose one of {allowed:?}, or add it there"
+        "workflow `{workflow}`, level {level}: a timeout of {after_s} seconds is not among `approval.workflow.level.timeout.period.values`; choose one of {allowed:?}, or add it there"
     )]
     TimeoutNotListed { workflow: String, level: usize, after_s: Seconds, allowed: Vec<Seconds> },
     #[error("group `{0}` is, through others, a member of itself; take one of the memberships out")]

@@ -180,3 +180,81 @@ fn r39_a_no_counts_for_a_day_and_an_emergency_is_over_with_its_request() {
         ",
     );
 }
+
+#[test]
+fn r39_a_countdown_is_stopped_once_while_it_runs() {
+    check(
+        "
+        rule connect approve by dba>30:members:sec with emergency=600
+        apply
+        alice asks 09:00-12:00
+          #1 made, approve
+          level 1 waits for bob, carol
+        alice declares #1
+          #1 emergency, opens 09:10, told bob, carol
+        bob stops #1
+          #1 emergency stopped by bob
+        bob stops #1
+          no: no emergency is counting down on this request
+        zoe asks 09:00-12:00
+          #2 made, approve
+          level 1 waits for bob, carol
+        zoe declares #2
+          #2 emergency, opens 09:10, told bob, carol
+        zoe withdraws #2
+          #2 canceled
+        bob stops #2
+          no: no emergency is counting down on this request
+        zoe asks 09:00-12:00
+          #3 made, approve
+          level 1 waits for bob, carol
+        zoe declares #3
+          #3 emergency, opens 09:10, told bob, carol
+        at 09:10
+        bob stops #3
+          no: no emergency is counting down on this request
+        at 09:30
+        tick
+          level 1 (epoch 1) escalated, waits for erin
+          #3 approved, grant 1 09:30-12:00
+        ",
+    );
+}
+
+#[test]
+fn r39_a_countdown_is_not_over_because_a_level_is() {
+    check(
+        "
+        rule connect approve by dba>30:members:sec with emergency=7200
+        apply
+        alice asks 09:00-12:00
+          #1 made, approve
+          level 1 waits for bob, carol
+        alice declares #1
+          #1 emergency, opens 11:00, told bob, carol
+        at 09:30
+        tick
+          level 1 (epoch 1) escalated, waits for erin
+        ",
+    );
+}
+
+#[test]
+fn r39_a_review_is_rejected_by_as_many_as_the_level_says() {
+    check(
+        "
+        rule connect approve by dba*2/2 with emergency
+        apply
+        alice asks 09:00-12:00
+          #1 made, approve
+          level 1 waits for bob, carol
+        alice declares #1
+          #1 emergency, opens 09:00, told bob, carol
+          #1 approved, grant 1 09:00-12:00
+        bob approves #1
+          bob reviews level 1: approves
+        carol rejects #1
+          carol reviews level 1: rejects
+        ",
+    );
+}
