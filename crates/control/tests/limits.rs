@@ -32,6 +32,13 @@ async fn a_reason_has_at_most_four_thousand_characters() {
     let account: AccountId = control.account_by_label("app@db").expect("an account");
     let window = Window::new(control.now(), control.now().plus(60)).expect("a minute");
     let head = control.head();
+    let plain = || Reservation::plain(account, window, "a reason");
+    for long in
+        [Reservation { choice: "c".repeat(201), ..plain() }, Reservation { database: Some("d".repeat(64)), ..plain() }]
+    {
+        let long = control.reserve(&ada, long).await;
+        assert!(matches!(long, Err(Fault::Input(_))), "{long:?}");
+    }
     let long = control.reserve(&ada, Reservation::plain(account, window, "ü".repeat(4_001))).await;
     assert!(matches!(long, Err(Fault::Input(_))), "{long:?}");
     assert_eq!(control.head(), head, "nothing was written down");

@@ -62,7 +62,13 @@ async fn a_guesser_learns_nothing_and_is_locked_out() {
     assert_eq!(scene.try_in(" ADA ", "wrong password here", None).await, Err(SignInRefusal::Locked));
     assert_eq!(scene.try_in("ada", PASSWORD, None).await, Err(SignInRefusal::Locked), "the right password waits too");
     scene.clock.advance(Duration::from_secs(901));
-    assert!(scene.try_in("ada", PASSWORD, None).await.is_ok());
+    let ada = scene.try_in("ada", PASSWORD, None).await.expect("signed in");
+    // Whoever has only a session guesses no more often.
+    for _ in 0..5 {
+        assert!(scene.control.begin_second_factor(&ada, "wrong password here".into()).await.is_err());
+    }
+    let locked = scene.control.begin_second_factor(&ada, PASSWORD.into()).await;
+    assert!(matches!(locked, Err(Fault::SignIn(SignInRefusal::Locked))), "{locked:?}");
 }
 
 #[tokio::test]

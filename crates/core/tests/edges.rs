@@ -258,3 +258,134 @@ fn r39_a_review_is_rejected_by_as_many_as_the_level_says() {
         ",
     );
 }
+
+#[test]
+fn r37_an_edit_ends_what_is_past_or_in_use_before_its_time() {
+    check(
+        "
+        rule connect approve by dba
+        apply
+        alice asks 09:00-12:00
+          #1 made, approve
+          level 1 waits for bob, carol
+        bob approves #1
+          bob approves level 1
+          #1 approved, grant 1 09:00-12:00
+        bob edits #1 09:30-11:00
+          grant 1 edited by bob, 09:30-11:00
+        at 09:30
+        alice opens
+          session 1 opened under grant 1, first use
+        bob edits #1 09:30-10:30
+          grant 1 edited by bob, 09:30-10:30
+        at 09:40
+        bob edits #1 09:30-10:20
+          grant 1 edited by bob, 09:30-10:20
+        bob edits #1 10:00-10:20
+          grant 1 edited by bob, 10:00-10:20
+          grant 1 ended, expired
+          session 1 must be cut
+        zoe asks 09:40-12:40
+          #2 made, approve
+          level 1 waits for bob, carol
+        bob approves #2
+          bob approves level 1
+          #2 approved, grant 2 09:40-12:40
+        rule connect approve by dba with 2
+        apply
+        bob edits #2 09:40-11:41
+          no: at most 7200 seconds may be asked for here; 7260 were
+        bob edits #2 09:40-11:40
+          grant 2 edited by bob, 09:40-11:40
+        ",
+    );
+}
+
+#[test]
+fn r35_what_hangs_on_a_grant_ends_with_it_and_nothing_else() {
+    check(
+        "
+        rule connect allow
+        rule update approve by dba
+        apply
+        alice asks 09:00-12:00
+          #1 made, allow
+          #1 approved, grant 1 09:00-12:00
+        zoe asks 09:00-12:00
+          #2 made, allow
+          #2 approved, grant 2 09:00-12:00
+        alice opens
+          session 1 opened under grant 1, first use
+        zoe opens
+          session 2 opened under grant 2, first use
+        alice runs u in 1
+          #3 made, approve
+          level 1 waits for bob, carol
+        zoe runs u in 2
+          #4 made, approve
+          level 1 waits for bob, carol
+        bob approves #3
+          bob approves level 1
+          #3 approved, grant 3 09:00-12:00
+        bob approves #4
+          bob approves level 1
+          #4 approved, grant 4 09:00-12:00
+        alice runs v in 1
+          #5 made, approve
+          level 1 waits for bob, carol
+        zoe runs v in 2
+          #6 made, approve
+          level 1 waits for bob, carol
+        alice surrenders 1
+          #5 expired
+          grant 3 ended, unused
+          grant 1 ended, surrendered
+          session 1 must be cut
+        zoe disabled
+          #6 expired
+          grant 4 ended, unused
+          grant 2 ended, overruled
+          session 2 must be cut
+        ",
+    );
+}
+
+#[test]
+fn r39_one_emergency_opens_at_a_time() {
+    check(
+        "
+        rule connect approve by dba with emergency=600
+        apply
+        alice asks 09:00-12:00
+          #1 made, approve
+          level 1 waits for bob, carol
+        zoe asks 09:00-12:00
+          #2 made, approve
+          level 1 waits for bob, carol
+        alice declares #1
+          #1 emergency, opens 09:10, told bob, carol
+        zoe declares #2
+          #2 emergency, opens 09:10, told bob, carol
+        at 09:10
+        tick
+          #1 approved, grant 1 09:10-12:00
+        tick
+          #2 approved, grant 2 09:10-12:00
+        tick
+          nothing new: Done
+        ",
+    );
+}
+
+#[test]
+fn r42_a_right_is_lent_for_a_quarter_at_most() {
+    check(
+        "
+        apply
+        bob lends to zoe 09:00-2217:01
+          no: at most 7948800 seconds may be asked for here; 7948860 were
+        bob lends to zoe 09:00-2217:00
+          delegation 1: zoe for bob, 09:00-2217:00
+        ",
+    );
+}

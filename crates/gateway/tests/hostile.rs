@@ -272,3 +272,16 @@ async fn copy_data_that_looks_like_messages_is_data() {
     }
     world.others_live().await;
 }
+
+/// The gateway keeps a text until the target confirms it: behind a mebibyte of them it asks for that itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn texts_on_their_way_are_confirmed_before_there_are_too_many() {
+    let world = World::start().await;
+    let mut alice = world.raw(&world.alice).await;
+    let long = format!("SELECT '{}'", "x".repeat(600 << 10));
+    for name in ["a", "b", "c"] {
+        alice.push(&parse(name, &long)).await;
+    }
+    assert_eq!(alice.next().await.0, b'1', "without a Sync or a Flush of the client's");
+    world.others_live().await;
+}
