@@ -389,3 +389,29 @@ fn r42_a_right_is_lent_for_a_quarter_at_most() {
         ",
     );
 }
+
+#[test]
+fn r18_a_group_hears_what_its_scope_says() {
+    check(
+        "
+        rule connect approve by dba~approver:sec
+        apply
+        alice asks 09:00-12:00
+          #1 made, approve
+          level 1 waits for bob, carol
+          informs erin
+        bob approves #1
+          bob approves level 1
+          #1 approved, grant 1 09:00-12:00
+        rule connect approve by dba~requester:sec
+        apply
+        alice asks 10:00-13:00
+          #2 made, approve
+          level 1 waits for bob, carol
+        bob approves #2
+          bob approves level 1
+          #2 approved, grant 2 10:00-13:00
+          tells alice, erin
+        ",
+    );
+}

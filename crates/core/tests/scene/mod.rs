@@ -498,12 +498,24 @@ fn timeout(text: &str) -> Timeout {
     Timeout { after_s: number(words[0]) * 60, action }
 }
 
+/// `sec`, told as approvers and as the requester is; or `approver:sec`, `requester:sec`.
+fn notice(text: &str) -> Notice {
+    let (scope, name) = text.split_once(':').unwrap_or(("all", text));
+    let scope = match scope {
+        "approver" => NoticeScope::Approver,
+        "requester" => NoticeScope::Requester,
+        "all" => NoticeScope::All,
+        _ => panic!("`{text}` is not a notice"),
+    };
+    Notice { group: group(name), scope }
+}
+
 /// `dba`, `manager:dba`, `admins`, `boss`, `owners`, `keepers` (managers of the account), `out:vera` or `bob+erin`; then
-/// `>TIMEOUT`, `~GROUP` to be told, `?` for a choice, `*2` for approvals, `/2` for rejections, `!` for evidence.
+/// `>TIMEOUT`, `~NOTICE` for who is told, `?` for a choice, `*2` for approvals, `/2` for rejections, `!` for evidence.
 fn level(text: &str) -> Level {
     let (text, timeout) = text.split_once('>').map_or((text, None), |(rest, t)| (rest, Some(timeout(t))));
-    let (text, notice) = text.split_once('~').map_or((text, None), |(rest, name)| (rest, Some(group(name))));
-    let notify = notice.map(|group| Notice { group, scope: NoticeScope::All }).into_iter().collect();
+    let (text, notice) = text.split_once('~').map_or((text, None), |(rest, text)| (rest, Some(notice(text))));
+    let notify = notice.into_iter().collect();
     let (text, choose) = text.strip_suffix('?').map_or((text, false), |rest| (rest, true));
     let (text, evidence) = match text.strip_suffix('!') {
         Some(rest) => (rest, Evidence::SecondFactor),
