@@ -27,10 +27,11 @@ pub use things::Thing;
 use crate::ask::Actor;
 use crate::control::Control;
 use crate::fault::Fault;
-use crate::view::Plan;
+use crate::view::{self, Plan};
 use compare::compare;
 use countersign_core::{Directory, Permission, Roster, Rulebook, stays_changeable, validate};
 use countersign_journal::{AccountId, Policy};
+use render::render;
 use resolve::resolve;
 use secrecy::SecretString;
 use std::collections::BTreeMap;
@@ -54,9 +55,13 @@ impl Control {
         let policy = self.state().policy.clone();
         let desired = acceptable(file, &directory, &policy)?;
         let (looked_at, past) = self.past(&policy, &directory, &desired).await?;
+        let mut warnings = foresee::warnings(&desired.policy, &desired.directory);
+        warnings.extend(foresee::opened(&policy, &directory, &desired));
+        let (before, after) = (render(&directory, &policy), render(&desired.directory, &desired.policy));
         Ok(Plan {
             changes: compare(&directory, &policy, &desired),
-            warnings: foresee::warnings(&desired.policy, &desired.directory),
+            lines: view::difference(&before, &after),
+            warnings,
             looked_at,
             past,
         })

@@ -275,7 +275,7 @@ async fn elsewhere(scene: &Scene, who: &str) -> Vec<(&'static str, &'static str,
     let configuration = "/configuration";
     let (page, api) = (scene.get(configuration, who).await, scene.api(Method::GET, configuration, who, "").await);
     rows.push(("read the configuration", read(&page), read(&api)));
-    let plan = scene.post(configuration, who, "act=plan&base=1.2&file=").await;
+    let plan = scene.post(configuration, who, "do=plan&base=1.2&file=").await;
     let proposes = |a: &Answer| if a.text.contains("nobody would be an administrator") { "yes" } else { "no" };
     rows.push(("propose changes", proposes(&plan), proposes(&scene.api(Method::POST, "/plan", who, "").await)));
     let terminate = format!("/sessions/{session}/terminate");

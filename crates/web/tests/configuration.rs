@@ -31,7 +31,7 @@ impl Desk {
     }
 
     async fn propose(&self, who: &str, file: &str, base: &str, reason: &str) -> scene::Answer {
-        let form = format!("act=propose&base={base}&reason={}&file={}", escaped(reason), escaped(file));
+        let form = format!("do=propose&planned={base}&base={base}&reason={}&file={}", escaped(reason), escaped(file));
         self.scene.post("/configuration", who, &form).await
     }
 
@@ -54,8 +54,9 @@ async fn a_change_is_in_force_once_another_administrator_approved_it() {
 
     let unexplained = desk.propose("root", &shorter, &base, "").await;
     assert_eq!(unexplained.status, StatusCode::CONFLICT);
+    assert!(unexplained.text.contains("id=\"reason-wrong\""), "{}", unexplained.text);
     assert!(unexplained.text.contains("duration_max_minutes = 60"), "what was typed is kept");
-    let planned = format!("act=plan&base={base}&file={}", escaped(&shorter));
+    let planned = format!("do=plan&base={base}&file={}", escaped(&shorter));
     let planned = desk.scene.post("/configuration", "root", &planned).await;
     assert!(planned.text.contains("~ rule prod needs two"), "{}", planned.text);
     assert_eq!(desk.in_force().await.0, file, "looking changes nothing");
@@ -117,7 +118,7 @@ async fn of_two_changes_the_first_to_be_approved_counts() {
 
     let stale = desk.propose("carol", &with(90), &base, "a little shorter").await;
     assert_eq!(stale.status, StatusCode::CONFLICT, "an editor that was open meanwhile takes nothing back unseen");
-    assert!(stale.text.contains("was changed after this was written") && stale.text.contains("~ rule prod needs two"));
+    assert!(stale.text.contains("Changed while you were editing") && stale.text.contains("~ rule prod needs two"));
     assert_eq!(desk.in_force().await.0, with(60));
 }
 
@@ -167,7 +168,7 @@ async fn r93_a_plan_says_what_would_have_been_otherwise_and_what_nobody_could_ap
     desk.scene.ask("alice").await;
     let (file, base) = desk.in_force().await;
     let plan = async |file: String| {
-        let form = format!("act=plan&base={base}&file={}", escaped(&file));
+        let form = format!("do=plan&base={base}&file={}", escaped(&file));
         desk.scene.post("/configuration", "root", &form).await.text
     };
     let open = plan(file.replacen("outcome = \"approve\"", "outcome = \"justify\"", 1)).await;
@@ -189,9 +190,7 @@ async fn r83_a_workflow_is_made_and_changed_in_a_form() {
         &who-1=people&named-1=carol+bob&approvals-1=2&rejections-1=1&second_factor-1=yes&who-2=&approvals-2=1";
     let planned = desk.scene.fill("/workflows", "root", form).await.text;
     assert!(planned.contains("+ workflow on-call"), "{planned}");
-    let (_, base) = desk.in_force().await;
-    let made = desk.propose("root", &edited(&planned), &base, "").await;
-    assert!(made.location().contains("?done=applied"), "{}", made.text);
+    desk.scene.put_in_force(&planned).await;
     let page = desk.scene.get("/workflows", "root").await.text;
     for words in ["on-call", "managers of dba", "after 30m then members of dba decide, and 30m later it expires"] {
         assert!(page.contains(words), "{words}: {page}");
@@ -259,8 +258,7 @@ async fn r84_an_account_has_its_approval_workflow_in_a_form() {
         &exclude_people=audrey&exclude_groups=&automatic=Mon-Fri+09:00-17:00&zone=Europe/Berlin";
     let planned = desk.scene.fill(&format!("/accounts/{account}"), "root", form).await.text;
     assert!(planned.contains("+ rule account report@prod-db"), "{planned}");
-    let (_, base) = desk.in_force().await;
-    desk.propose("root", &edited(&planned), &base, "").await;
+    desk.scene.put_in_force(&planned).await;
     let page = desk.scene.get("/accounts", "audrey").await.text;
     assert!(page.contains("owners of the account") && page.contains("Owned by carol"), "{page}");
     let fields = desk.scene.get(&format!("/accounts/{account}"), "root").await.text;
@@ -296,4 +294,70 @@ async fn a_change_that_bars_every_change_is_never_a_request() {
         desk.propose("root", &after, &base, "").await.location().contains("?done=applied"),
         "nothing stands in the way"
     );
+}
+
+/// B4, B5: a form leads to what it would change, as its approvers will see it, with the way on and the way back; what is in
+/// force at once leads back to its list.
+#[tokio::test]
+async fn r83_a_form_shows_what_it_would_change_before_it_is_proposed() {
+    let desk = Desk::open().await;
+    let scene = &desk.scene;
+    let (file, _) = desk.in_force().await;
+    let fields = [("known", "dba"), ("members", "alice carol"), ("managers", "bob")];
+    let planned = scene.fill("/groups", "root", &scene::form(&fields)).await.text;
+    for words in [
+        "~ group dba",
+        "added: </span>members = [&#34;alice&#34;, &#34;carol",
+        "id=\"reason\"",
+        "Propose</button>",
+        "Back to the form",
+    ] {
+        assert!(planned.contains(words), "{words}: {planned}");
+    }
+    assert!(!planned.contains("In force, to be edited") && !planned.contains("<textarea class=\"file"), "{planned}");
+    let back = scene.press(&planned, "root", &[("do", "edit")]).await;
+    assert!(back.status == StatusCode::OK && back.text.contains("alice carol</textarea>"), "{}", back.text);
+    assert_eq!(desk.in_force().await.0, file, "looking changes nothing");
+    let done = scene.press(&planned, "root", &[("do", "propose")]).await;
+    assert!(done.location().starts_with("/groups?done=applied&on="), "{} {}", done.location(), done.text);
+    let list = scene.get(done.location(), "root").await.text;
+    assert!(list.contains("is in force. <a href=\"/requests/"), "{list}");
+    let again = scene.press(&planned, "root", &[("do", "propose")]).await;
+    assert_eq!(again.status, StatusCode::CONFLICT, "what it was made from is gone: {}", again.text);
+    let nothing = scene.fill("/groups", "root", &scene::form(&fields)).await.text;
+    assert!(nothing.contains("This would change nothing") && !nothing.contains("value=\"propose\""), "{nothing}");
+}
+
+/// What was put in force after the difference was shown is looked at before anything is proposed.
+#[tokio::test]
+async fn nothing_is_proposed_that_was_not_shown() {
+    let desk = Desk::open().await;
+    let fields = [("known", "dba"), ("members", "alice carol"), ("managers", "bob")];
+    let planned = desk.scene.fill("/groups", "root", &scene::form(&fields)).await.text;
+    let (file, base) = desk.in_force().await;
+    desk.propose("root", &file.replace("= 240", "= 60"), &base, "").await;
+    let (there, _) = desk.in_force().await;
+    let again = desk.scene.press(&planned, "root", &[("do", "propose")]).await;
+    assert!(again.text.contains("The configuration was changed after this was written"), "{}", again.text);
+    assert_eq!((again.status, desk.in_force().await.0), (StatusCode::CONFLICT, there));
+    let seen = desk.scene.press(&again.text, "root", &[("do", "propose")]).await;
+    assert!(seen.location().contains("?done=applied"), "{}", seen.text);
+}
+
+/// B5: a change that takes away the last right to grant roles, or opens everything to everybody, says so.
+#[tokio::test]
+async fn a_plan_warns_of_what_it_opens_to_many() {
+    let desk = Desk::open().await;
+    let (file, base) = desk.in_force().await;
+    let with = file.replace("role = \"administrator\"", "role = \"super_administrator\"");
+    desk.propose("root", &with, &base, "").await;
+    let fields = [("known", "root"), ("name", "Ruth Root"), ("role", "administrator")];
+    let planned = desk.scene.fill("/people", "root", &scene::form(&fields)).await.text;
+    assert!(planned.contains("nobody could grant roles any more"), "{planned}");
+    let fields = [("name", "everything"), ("act", "connect"), ("outcome", "allow")];
+    let planned = desk.scene.fill("/rules", "root", &scene::form(&fields)).await.text;
+    assert!(planned.contains("everybody may connect to every account without asking"), "{planned}");
+    let fields = [("name", "everything"), ("act", "connect"), ("outcome", "allow"), ("groups", "dba")];
+    let planned = desk.scene.fill("/rules", "root", &scene::form(&fields)).await.text;
+    assert!(planned.contains("+ rule everything") && !planned.contains("without asking"), "{planned}");
 }

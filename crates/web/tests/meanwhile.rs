@@ -171,7 +171,7 @@ async fn a_second_proposal_of_a_stale_file_takes_nothing_back() {
     let mine = file.replace("duration_max_minutes = 240", "duration_max_minutes = 60");
     let send = async |act: &str, page: Option<&str>, seen: &str| {
         let base = page.map_or(base.as_str(), |page| value(page, "base"));
-        let fields = [("act", act), ("base", base), ("file", mine.as_str()), ("seen", seen)];
+        let fields = [("do", act), ("planned", now.as_str()), ("base", base), ("file", mine.as_str()), ("seen", seen)];
         scene.post("/configuration", "root", &form(&fields)).await
     };
     let looked = send("plan", None, "").await.text;

@@ -9,8 +9,8 @@ use crate::view::{PastView, authority_words, person_view, what};
 use crate::words;
 use countersign_core::monitor::{self, Warning};
 use countersign_core::what_if::{Ground, what_if};
-use countersign_core::{Directory, Request, Roster, Rulebook, Ruling};
-use countersign_journal::{Outcome, Policy, RequestId};
+use countersign_core::{Directory, Permission, Request, Roster, Rulebook, Ruling};
+use countersign_journal::{ActMatch, Outcome, Policy, RequestId, Subjects, Targets};
 use std::collections::BTreeMap;
 
 /// Requests looked at, the latest.
@@ -21,6 +21,32 @@ const NAMES_MAX: usize = 5;
 /// What nobody can approve, one sentence each.
 pub(super) fn warnings(policy: &Policy, directory: &Roster) -> Vec<String> {
     monitor::warnings(policy, directory).iter().map(|w| warning(w, directory)).collect()
+}
+
+/// What a change would open to many and should not pass by accident, one sentence each.
+pub(super) fn opened(old: &Policy, before: &Directory, desired: &Desired) -> Vec<String> {
+    let new = desired.policy.rules.iter().filter(|rule| !old.rules.contains(rule));
+    let everybody = new.filter(|r| {
+        r.outcome == Outcome::Allow && matches!(r.acts, ActMatch::Connect) && r.subjects == Subjects::default()
+    });
+    let mut opened: Vec<String> = everybody
+        .map(|rule| {
+            let what = if rule.targets == Targets::default() { "every account" } else { "what it names" };
+            format!(
+                "rule `{}`: everybody may connect to {what} without asking, unless another rule demands more",
+                rule.name
+            )
+        })
+        .collect();
+    let grants = |directory: &Directory| !directory.who_may(Permission::GrantRoles).is_empty();
+    if grants(before) && !grants(&desired.directory) {
+        opened.push(
+            "nobody could grant roles any more as a super administrator does: every administrator could change roles, \
+             their own too"
+                .to_owned(),
+        );
+    }
+    opened
 }
 
 fn warning(warning: &Warning, directory: &Directory) -> String {

@@ -16,7 +16,9 @@ const CONTEXT: usize = 3;
 pub struct Plan {
     /// One line per change: `+ person carol`, `- rule old`, `~ group dba`.
     pub changes: Vec<String>,
-    /// What nobody could approve with it, one sentence each (R93).
+    /// What would differ in the file, with some lines around it, as its approvers will see it.
+    pub lines: Vec<DiffLine>,
+    /// What nobody could approve with it (R93), and what it would open to many, one sentence each.
     pub warnings: Vec<String>,
     /// How many of the latest requests were looked at.
     pub looked_at: usize,

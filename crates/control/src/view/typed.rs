@@ -80,6 +80,11 @@ impl Typed {
         self.0.get(field).map_or("", String::as_str)
     }
 
+    /// Every field that was sent, and what stands in it.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(field, text)| (field.as_str(), text.as_str()))
+    }
+
     /// Whether anything stands in one of the fields.
     #[must_use]
     pub fn any(&self, fields: &[&str]) -> bool {

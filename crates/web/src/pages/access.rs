@@ -2,7 +2,7 @@
 
 use super::calendar::{Calendar, DAYS};
 use super::card::Card;
-use super::{DoneParams, Notice, Page, Shell, Visit, ok, page, see};
+use super::{Notice, Page, Shell, Visit, ok, page, see};
 use crate::fault::{sentence, status_of};
 use crate::reader::{Reader, span};
 use crate::script::{self, Texts};
@@ -58,8 +58,6 @@ impl AccessPage<'_> {
 pub(crate) struct ListParams {
     #[serde(default)]
     text: String,
-    #[serde(flatten)]
-    done: DoneParams,
 }
 
 /// `GET /`
@@ -70,7 +68,7 @@ pub(crate) async fn list(visit: Visit, Query(params): Query<ListParams>) -> Page
     let known = access.len();
     let wanted = params.text.trim().to_lowercase();
     access.retain(|line| format!("{} {}", line.target, line.database).to_lowercase().contains(&wanted));
-    let shell = visit.shell("My access", "access").saying(params.done.notice());
+    let shell = visit.shell("My access", "access");
     ok(&AccessPage { shell, reader: &visit.reader, waiting: &waiting, access, text: params.text, known })
 }
 

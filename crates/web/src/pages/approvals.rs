@@ -38,7 +38,7 @@ pub(crate) async fn inbox(visit: Visit, Query(params): Query<ListParams>) -> Pag
     // The parameter chose the tab; it is no status of a request.
     query.status.clear();
     let requests = visit.site.control.requests(visit.actor(), &query).await?;
-    let shell = visit.shell("My approvals", "approvals").saying(params.done.notice());
+    let shell = visit.shell("My approvals", "approvals");
     ok(&ApprovalsPage { shell, reader: &visit.reader, requests: &requests, decided, params })
 }
 

@@ -1,11 +1,11 @@
 //! Lending the right to decide (R42): to whom, for how long, and ending it early.
 
-use super::{DoneParams, Notice, Page, Shell, Visit, page, see};
+use super::{Notice, Page, Shell, Visit, page, see};
 use crate::fault::status_of;
 use crate::reader::Reader;
 use askama::Template;
 use axum::Form;
-use axum::extract::{Path, Query};
+use axum::extract::Path;
 use axum::http::StatusCode;
 use countersign_control::Fault;
 use countersign_control::view::DelegationView;
@@ -36,7 +36,7 @@ pub(crate) struct LendForm {
 }
 
 /// `GET /delegations`
-pub(crate) async fn list(visit: Visit, Query(done): Query<DoneParams>) -> Page {
+pub(crate) async fn list(visit: Visit) -> Page {
     let reader = &visit.reader;
     let form = LendForm {
         to: String::new(),
@@ -44,7 +44,7 @@ pub(crate) async fn list(visit: Visit, Query(done): Query<DoneParams>) -> Page {
         end: reader.field(&reader.now.plus(USUAL_S)),
         zone: reader.zone_name.clone(),
     };
-    render(&visit, form, StatusCode::OK, done.notice())
+    render(&visit, form, StatusCode::OK, None)
 }
 
 fn render(visit: &Visit, form: LendForm, status: StatusCode, notice: Option<Notice>) -> Page {

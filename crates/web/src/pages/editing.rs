@@ -1,5 +1,5 @@
-//! Workflows, accounts' own set-ups and parameters as forms (R83, R84, R86). What a form says becomes a file, and the
-//! Configuration page says what proposing it would change.
+//! Workflows, accounts' own set-ups and parameters as forms (R83, R84, R86). What a form says becomes a file, and a
+//! page says what proposing it would change.
 
 use super::fields::{Again, MadeFrom, Names, base_of, proposed};
 use super::{Page, Shell, Visit, ok, page};

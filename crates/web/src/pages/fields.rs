@@ -1,6 +1,7 @@
 //! Forms that make a file: their fields, drawn alike, each with what is wrong beside it, and what becomes of them.
 
-use super::configuration::{Difference, planned};
+use super::configuration::Difference;
+use super::planned::planned;
 use super::{Notice, Page, Visit};
 use crate::fault::status_of;
 use crate::reader::Reader;
@@ -147,11 +148,6 @@ impl MadeFrom {
         MadeFrom { base, meanwhile, reader: visit.reader.clone(), afresh }
     }
 
-    /// Whether others changed it since.
-    pub(crate) fn is_stale(&self) -> bool {
-        self.meanwhile.is_some()
-    }
-
     fn difference<'d>(&self, lines: &'d [DiffLine]) -> Difference<'d> {
         Difference { lines }
     }
@@ -186,14 +182,17 @@ pub(crate) fn base_of(typed: &Typed) -> &str {
     if seen.is_empty() { typed.text("base") } else { seen }
 }
 
-/// What a form leads to: the page that says what proposing its file would change, or the form again with what is wrong, or
-/// with what others put in force of the same part since it was made.
+/// What a form leads to: the page that says what proposing its file would change, and from there to the proposal; or the form
+/// again with what is wrong, or with what others put in force of the same part since it was made.
 pub(crate) async fn proposed(
     visit: &Visit,
     part: Part<'_>,
     typed: &Typed,
     make: impl FnOnce() -> Result<Draft, Fault>,
 ) -> Result<Page, Again> {
+    if typed.has("do", "edit") {
+        return Err(Again::default());
+    }
     let (control, actor) = (&visit.site.control, visit.actor());
     let said = |fault: Fault| Again::said(&fault);
     // Before the file is made: what is put in force after this moment is found when it is proposed.
@@ -211,7 +210,5 @@ pub(crate) async fn proposed(
         Draft::File(file) => file,
         Draft::Wrong(wrongs) => return Err(Again::wrong(wrongs)),
     };
-    // What cannot be put in force is said beside the form, where it is put right.
-    let plan = control.plan(actor, &file).await.map_err(said)?;
-    Ok(planned(visit, file, now, plan).await)
+    planned(visit, part, typed, &file, now).await
 }

@@ -13,6 +13,7 @@ pub(crate) mod editing;
 pub(crate) mod fields;
 pub(crate) mod invitation;
 pub(crate) mod people;
+pub(crate) mod planned;
 pub(crate) mod profile;
 pub(crate) mod request;
 pub(crate) mod requests;
@@ -30,7 +31,7 @@ use crate::guard::Signed;
 use crate::reader::Reader;
 use crate::site::Site;
 use askama::Template;
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, Query};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{Html, IntoResponse, Redirect, Response};
@@ -53,6 +54,8 @@ pub(crate) struct Visit {
     /// The path and query asked for.
     pub(crate) here: String,
     is_get: bool,
+    /// What was just done, as the address says.
+    done: DoneParams,
 }
 
 impl FromRequestParts<Site> for Visit {
@@ -62,7 +65,10 @@ impl FromRequestParts<Site> for Visit {
         let signed = Signed::from_request_parts(parts, site).await?;
         let reader = Reader::from_request_parts(parts, site).await.unwrap_or_else(|never| match never {});
         let here = parts.uri.path_and_query().map_or("/", |p| p.as_str()).to_owned();
-        Ok(Visit { site: site.clone(), signed, reader, here, is_get: parts.method.is_safe() })
+        let is_get = parts.method.is_safe();
+        let done = Query::<DoneParams>::try_from_uri(&parts.uri).ok().filter(|_| is_get);
+        let done = done.map(|Query(done)| done).unwrap_or_default();
+        Ok(Visit { site: site.clone(), signed, reader, here, is_get, done })
     }
 }
 
@@ -83,7 +89,7 @@ impl Visit {
             permissions: actor.permissions.clone(),
             waiting: self.site.control.waiting_for(actor),
             refresh: if self.is_get { Some(self.here.clone()) } else { None },
-            notice: None,
+            notice: self.done.notice(),
             css: address("app.css"),
             js: address("app.js"),
             mark: address("favicon.svg"),
@@ -121,9 +127,9 @@ impl Shell {
         if self.at == line { "page" } else { "false" }
     }
 
-    /// The same frame with a notice.
+    /// The same frame with a notice, if there is one.
     pub(crate) fn saying(mut self, notice: Option<Notice>) -> Shell {
-        self.notice = notice;
+        self.notice = notice.or(self.notice);
         self
     }
 }
@@ -137,17 +143,24 @@ pub(crate) struct Notice {
     pub(crate) icon: &'static str,
     /// The sentence.
     pub(crate) text: String,
+    /// The request it is about, where that is another page.
+    pub(crate) about: Option<RequestId>,
 }
 
 impl Notice {
     /// What was done.
     pub(crate) fn good(text: impl Into<String>) -> Notice {
-        Notice { tone: "good", icon: "check", text: text.into() }
+        Notice { tone: "good", icon: "check", text: text.into(), about: None }
+    }
+
+    /// What is wrong.
+    pub(crate) fn wrong(text: impl Into<String>) -> Notice {
+        Notice { tone: "bad", icon: "triangle-alert", text: text.into(), about: None }
     }
 
     /// What could not be done.
     pub(crate) fn bad(fault: &Fault) -> Notice {
-        Notice { tone: "bad", icon: "triangle-alert", text: crate::fault::sentence(&fault.to_string()) }
+        Notice::wrong(crate::fault::sentence(&fault.to_string()))
     }
 }
 
@@ -185,7 +198,8 @@ impl DoneParams {
             "confirmed" => "Your second factor is confirmed for five minutes. Decide again.".to_owned(),
             _ => return None,
         };
-        Some(Notice::good(text))
+        let about = matches!(self.done.as_deref(), Some("applied")).then_some(on);
+        Some(Notice { about, ..Notice::good(text) })
     }
 }
 

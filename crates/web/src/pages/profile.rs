@@ -1,6 +1,6 @@
 //! One's own name, second factor and way out.
 
-use super::{DoneParams, Notice, Page, Shell, Visit, page, see};
+use super::{Notice, Page, Shell, Visit, page, see};
 use crate::fault::status_of;
 use crate::reader::Reader;
 use crate::site::local_path;
@@ -36,8 +36,6 @@ impl ProfilePage<'_> {
 #[derive(Deserialize)]
 pub(crate) struct ShowParams {
     confirm: Option<String>,
-    #[serde(flatten)]
-    done: DoneParams,
 }
 
 struct Shown {
@@ -61,7 +59,7 @@ const WRONG_CODE: &str = "This code is not right, or was used already. Wait for 
 
 fn failed(fault: &Fault, wrong: &str) -> Shown {
     if matches!(fault, Fault::SignIn(SignInRefusal::Wrong)) {
-        let notice = Notice { tone: "bad", icon: "triangle-alert", text: wrong.into() };
+        let notice = Notice::wrong(wrong);
         return Shown { status: StatusCode::UNPROCESSABLE_ENTITY, notice: Some(notice), ..PLAIN };
     }
     Shown { status: status_of(fault).0, notice: Some(Notice::bad(fault)), ..PLAIN }
@@ -70,7 +68,7 @@ fn failed(fault: &Fault, wrong: &str) -> Shown {
 /// `GET /profile`
 pub(crate) async fn show(visit: Visit, Query(params): Query<ShowParams>) -> Page {
     let confirm = params.confirm.as_deref().map(|next| local_path(next).to_owned());
-    render(&visit, Shown { notice: params.done.notice(), confirm, ..PLAIN })
+    render(&visit, Shown { confirm, ..PLAIN })
 }
 
 #[derive(Deserialize)]

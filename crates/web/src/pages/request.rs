@@ -1,12 +1,12 @@
 //! One request, whole.
 
 use super::card::{Card, Period};
-use super::{DoneParams, Notice, Page, Shell, Visit, page};
+use super::{Notice, Page, Shell, Visit, page};
 use crate::api::request_id;
 use crate::fault::status_of;
 use crate::reader::Reader;
 use askama::Template;
-use axum::extract::{Path, Query};
+use axum::extract::Path;
 use axum::http::StatusCode;
 use countersign_control::Fault;
 use countersign_control::view::{GrantView, LevelView, RequestView, TakenBack};
@@ -90,8 +90,8 @@ pub(crate) fn escalates(r: &RequestView) -> Option<(usize, usize, u32)> {
 }
 
 /// `GET /requests/{id}`
-pub(crate) async fn show(visit: Visit, Path(id): Path<String>, Query(done): Query<DoneParams>) -> Page {
-    render(&visit, request_id(&id)?, Said { notice: done.notice(), ..Said::default() }).await
+pub(crate) async fn show(visit: Visit, Path(id): Path<String>) -> Page {
+    render(&visit, request_id(&id)?, Said::default()).await
 }
 
 /// The request's page again, with why something was not done and what was typed.

@@ -1,6 +1,6 @@
 //! Lists of requests: one's own, and everybody's.
 
-use super::{DoneParams, Page, Shell, Visit, ok};
+use super::{Page, Shell, Visit, ok};
 use crate::guard::escaped;
 use crate::reader::Reader;
 use askama::Template;
@@ -35,8 +35,6 @@ pub(crate) struct ListParams {
     #[serde(default)]
     pub(crate) mine: String,
     pub(crate) before: Option<String>,
-    #[serde(flatten)]
-    pub(crate) done: DoneParams,
 }
 
 impl ListParams {
@@ -140,7 +138,7 @@ impl RequestsPage<'_> {
 /// `GET /my-requests`
 pub(crate) async fn mine(visit: Visit, Query(params): Query<ListParams>) -> Page {
     let requests = visit.site.control.requests(visit.actor(), &params.query(Scope::Mine, &visit.reader)).await?;
-    let shell = visit.shell("My requests", "mine").saying(params.done.notice());
+    let shell = visit.shell("My requests", "mine");
     let lead = "What you asked for, statements held in your sessions included.";
     let path = "/my-requests";
     ok(&RequestsPage { shell, reader: &visit.reader, path, lead, requests, params, everybody: false })
@@ -149,7 +147,7 @@ pub(crate) async fn mine(visit: Visit, Query(params): Query<ListParams>) -> Page
 /// `GET /requests`
 pub(crate) async fn all(visit: Visit, Query(params): Query<ListParams>) -> Page {
     let requests = visit.site.control.requests(visit.actor(), &params.query(Scope::All, &visit.reader)).await?;
-    let shell = visit.shell("Approval management", "all").saying(params.done.notice());
+    let shell = visit.shell("Approval management", "all");
     let lead = "Everybody's requests of every kind, those that only needed a reason included.";
     ok(&RequestsPage { shell, reader: &visit.reader, path: "/requests", lead, requests, params, everybody: true })
 }

@@ -1,5 +1,5 @@
 //! Rules: a list to read, a form for one, and what all of them together say of somebody, as it is and as the form would
-//! have it (R2, R83, R93). What a form says becomes a file, and the Configuration page says what proposing it would change.
+//! have it (R2, R83, R93). What a form says becomes a file, and a page says what proposing it would change.
 
 use super::fields::{Again, Field, Filled, MadeFrom, Names, base_of, proposed};
 use super::{Notice, Page, Shell, Visit, page};

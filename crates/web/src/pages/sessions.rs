@@ -1,6 +1,6 @@
 //! Sessions, live ones first, and their transcripts.
 
-use super::{DoneParams, Notice, Page, Shell, Visit, ok, page, see};
+use super::{Notice, Page, Shell, Visit, ok, page, see};
 use crate::api::session_id;
 use crate::draw::{Run, lines};
 use crate::fault::status_of;
@@ -25,13 +25,11 @@ struct SessionsPage<'p> {
 pub(crate) struct ListParams {
     #[serde(default)]
     show: String,
-    #[serde(flatten)]
-    done: DoneParams,
 }
 
 /// `GET /sessions`
 pub(crate) async fn list(visit: Visit, Query(params): Query<ListParams>) -> Page {
-    render(&visit, params.show != "all", StatusCode::OK, params.done.notice()).await
+    render(&visit, params.show != "all", StatusCode::OK, None).await
 }
 
 async fn render(visit: &Visit, live: bool, status: StatusCode, notice: Option<Notice>) -> Page {

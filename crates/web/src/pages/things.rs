@@ -1,5 +1,5 @@
 //! Groups and devices as lists, and a form for each person, group, device, device group and new account. What a form says
-//! becomes a file, and the Configuration page says what proposing it would change. Must not take a password: the page shows
+//! becomes a file, and a page says what proposing it would change. Must not take a password: the page shows
 //! the file.
 
 use super::fields::{Again, Field, Filled, MadeFrom, Names, base_of, proposed};

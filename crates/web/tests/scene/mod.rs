@@ -74,11 +74,22 @@ impl Answer {
 impl Scene {
     /// What a form planned is proposed, and is in force, as root alone decides.
     pub async fn put_in_force(&self, planned: &str) {
-        let root = self.actor("root").await;
-        let base = self.control.configuration(&root).expect("an administrator reads it").base.to_string();
-        let fields = [("act", "propose"), ("base", base.as_str()), ("file", &edited(planned))];
-        let done = self.post("/configuration", "root", &form(&fields)).await;
+        let done = self.press(planned, "root", &[("do", "propose")]).await;
         assert!(done.location().contains("?done=applied"), "{}", done.text);
+    }
+
+    /// Sends on what a form planned, as one of the buttons of the page that says what would change.
+    pub async fn press(&self, planned: &str, handle: &str, more: &[(&str, &str)]) -> Answer {
+        let (_, rest) = planned.split_once("<form class=\"panel form propose\"").unwrap_or_else(|| panic!("{planned}"));
+        let rest = rest.split("</form>").next().unwrap_or_default();
+        let attribute = |text: &str, name: &str| -> String {
+            let (_, value) = text.split_once(&format!("{name}=\"")).unwrap_or_else(|| panic!("{name}: {text}"));
+            unescaped(value.split('"').next().unwrap_or_default())
+        };
+        let hidden = rest.split("<input type=\"hidden\"").skip(1);
+        let hidden: Vec<_> = hidden.map(|input| (attribute(input, "name"), attribute(input, "value"))).collect();
+        let fields = hidden.iter().map(|(name, value)| (name.as_str(), value.as_str())).chain(more.iter().copied());
+        self.post(&attribute(rest, "action"), handle, &form(&fields.collect::<Vec<_>>())).await
     }
 
     /// Where the authority's certificate is kept.
@@ -265,9 +276,12 @@ pub fn form(fields: &[(&str, &str)]) -> String {
     fields.iter().map(|(name, text)| format!("{}={}", escaped(name), escaped(text))).collect::<Vec<_>>().join("&")
 }
 
-/// The file a page's editor holds, read back from the page.
+/// The file that a form made, read back from the page that says what it would change.
 pub fn edited(page: &str) -> String {
-    let (_, rest) = page.split_once("wrap=\"off\">\n").unwrap_or_else(|| panic!("no editor: {page}"));
-    let text = rest.split("</textarea>").next().unwrap_or_default();
+    let (_, rest) = page.split_once("<pre class=\"file mono\">").unwrap_or_else(|| panic!("no file: {page}"));
+    unescaped(rest.split("</pre>").next().unwrap_or_default())
+}
+
+fn unescaped(text: &str) -> String {
     text.replace("&#34;", "\"").replace("&#39;", "'").replace("&#60;", "<").replace("&#62;", ">").replace("&#38;", "&")
 }
