@@ -12,7 +12,7 @@ const dist = path.join(here, 'dist');
 /** Every icon a template may name; a name that is not here shows nothing, and a test says so. */
 const icons = [
   'badge-check', 'ban', 'check', 'chevron-right', 'circle', 'circle-dashed', 'circle-dot', 'circle-question-mark', 'contact-round',
-  'copy', 'database', 'download', 'ellipsis', 'hourglass', 'inbox', 'key-round', 'list-checks', 'lock', 'log-out',
+  'copy', 'database', 'download', 'ellipsis', 'hourglass', 'id-card', 'inbox', 'key-round', 'list-checks', 'lock', 'log-out',
   'menu', 'minus', 'monitor-dot', 'plug-zap', 'scale', 'scroll-text', 'sliders-horizontal', 'search', 'send', 'slash', 'stamp', 'triangle-alert',
   'user', 'user-plus', 'users', 'waypoints', 'x',
 ];

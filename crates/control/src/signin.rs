@@ -25,7 +25,7 @@ const LOCK_S: Seconds = 900;
 /// How long a web session lasts, in seconds.
 const SESSION_S: Seconds = 12 * 3600;
 /// How long a one-time link lasts, in seconds.
-const INVITATION_S: Seconds = 3 * 24 * 3600;
+pub const INVITATION_S: Seconds = 3 * 24 * 3600;
 /// Longest handle, in characters.
 const HANDLE_CHARS_MAX: usize = 100;
 

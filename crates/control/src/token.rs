@@ -13,6 +13,8 @@ use std::num::NonZeroU32;
 
 /// How long a token may open connections, in seconds.
 const TOKEN_S: Seconds = 900;
+/// What people call the certificate of the authority once they saved it beside their client, and the pages hand it out as.
+pub const CA_FILE: &str = "countersign-ca.pem";
 /// PBKDF2 rounds: the least RFC 7677 asks for. A token has 160 random bits, so more would only slow people down.
 const ITERATIONS: NonZeroU32 = NonZeroU32::new(4096).expect("not zero");
 
@@ -52,9 +54,8 @@ impl Control {
         self.note(Note::TokenIssued { person: actor.person, target: target.label() }, vec![row]).await?;
         let user = format!("{}+{}", actor.handle, target.label());
         let (host, port) = &self.0.settings.postgres_address;
-        let ca = self.0.settings.ca_file.display();
         let command = format!(
-            "psql \"host={host} port={port} user={user} dbname={} sslmode=verify-full sslrootcert={ca}\"",
+            "psql \"host={host} port={port} user={user} dbname={} sslmode=verify-full sslrootcert={CA_FILE}\"",
             target.database
         );
         Ok(TokenView { token: token.into(), user, command, expires_at })

@@ -279,6 +279,32 @@ pub(crate) fn name(directory: &Directory, person: PersonId) -> String {
     known.or_else(contact).unwrap_or_else(|| person.to_string())
 }
 
+/// Changes named in one sentence.
+const CHANGES_NAMED: usize = 3;
+
+/// What a change changes, in words, from its lines: `add person carol, change group dba`.
+pub(crate) fn changed(lines: &[String]) -> String {
+    let one = |line: &String| -> Option<String> {
+        let (sign, what) = line.split_once(' ')?;
+        Some(match (sign, what.split_once(": a new version is stored")) {
+            ("~", Some((secret, _))) => format!("store a new password of {}", secret.strip_prefix("secret of ")?),
+            ("+", _) => format!("add {what}"),
+            ("-", _) if what.starts_with("person ") => format!("disable {what}"),
+            ("-", _) => format!("remove {what}"),
+            ("~", _) => format!("change {what}"),
+            _ => return None,
+        })
+    };
+    let named: Option<Vec<String>> = lines.iter().take(CHANGES_NAMED).map(one).collect();
+    match named.filter(|named| !named.is_empty()) {
+        None => "change the configuration".to_owned(),
+        Some(named) if lines.len() > named.len() => {
+            format!("{} and {} more", named.join(", "), lines.len() - named.len())
+        }
+        Some(named) => named.join(", "),
+    }
+}
+
 /// How a grant ended, in words.
 pub(crate) fn grant_end(how: GrantEnd) -> &'static str {
     match how {

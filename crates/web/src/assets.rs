@@ -5,6 +5,7 @@ use crate::site::Site;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use countersign_control::CA_FILE;
 use countersign_journal::Digest;
 use rust_embed::RustEmbed;
 use std::collections::BTreeMap;
@@ -58,8 +59,8 @@ pub(crate) async fn serve(Path(name): Path<String>) -> Response {
 pub(crate) async fn authority(State(site): State<Site>) -> Response {
     match site.control.authority_pem() {
         Some(pem) => {
-            let kind = (header::CONTENT_TYPE, "application/x-pem-file");
-            let name = (header::CONTENT_DISPOSITION, "attachment; filename=\"countersign-ca.pem\"");
+            let kind = (header::CONTENT_TYPE, "application/x-pem-file".to_owned());
+            let name = (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{CA_FILE}\""));
             ([kind, name], pem).into_response()
         }
         None => StatusCode::NOT_FOUND.into_response(),

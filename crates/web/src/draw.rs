@@ -78,21 +78,36 @@ pub(crate) struct Shape {
     pub(crate) icon: &'static str,
 }
 
-/// The shape of a request's status, its grant's stage included.
+/// The shape of a request's status, in the words of the buttons that lead to it, with what came of it.
 pub(crate) fn shape(request: &RequestView) -> Shape {
     let stage = request.grant.as_ref().map(|g| g.stage).unwrap_or_default();
     let (word, class, icon) = match (request.status, stage) {
         ("Pending", _) => ("Pending", "pending", "circle"),
         ("Approved", "In use") => ("In use", "in-use", "circle"),
-        ("Approved", "Ended") => ("Ended", "ended", "minus"),
+        ("Approved", "Ended") => ended(request),
         ("Approved", _) => ("Approved · To be used", "ready", "circle-dot"),
-        ("Disapproved", _) => ("Disapproved", "disapproved", "x"),
-        ("Canceled", _) => ("Canceled", "canceled", "slash"),
+        ("Disapproved", _) => ("Rejected", "disapproved", "x"),
+        ("Canceled", _) => ("Withdrawn", "canceled", "slash"),
         ("Revoked", _) => ("Revoked", "revoked", "circle-dashed"),
         ("Expired", _) => ("Expired", "expired", "hourglass"),
         (other, _) => (other, "ended", "minus"),
     };
     Shape { word, class, icon }
+}
+
+/// What came of what was approved and is over.
+fn ended(request: &RequestView) -> (&'static str, &'static str, &'static str) {
+    let outcome = request.statement.as_ref().map_or("", |s| s.outcome.as_str());
+    let applied = request.change.as_ref().is_some_and(|c| c.applied);
+    match (outcome, request.grant.as_ref().map_or("", |g| g.ended)) {
+        _ if applied => ("Put in force", "done", "check"),
+        (failed, _) if failed.starts_with("failed") => ("Failed", "failed", "x"),
+        ("outcome unknown", _) => ("Outcome unknown", "failed", "circle-question-mark"),
+        (ran, _) if !ran.is_empty() && ran != "running" => ("Done", "done", "check"),
+        (_, "unused") => ("Not used", "ended", "minus"),
+        (_, "surrendered") => ("Given back", "ended", "minus"),
+        _ => ("Ended", "ended", "minus"),
+    }
 }
 
 /// One run of a line.

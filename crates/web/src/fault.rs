@@ -88,6 +88,8 @@ impl IntoResponse for PageFault {
 struct ErrorPage<'p> {
     title: &'p str,
     text: String,
+    /// Whether whoever reads it may be signed out.
+    signed_out: bool,
     css: &'static str,
     js: &'static str,
 }
@@ -97,6 +99,7 @@ pub(crate) fn error_page(status: StatusCode, title: &str, text: &str) -> Respons
     let page = ErrorPage {
         title,
         text: sentence(text),
+        signed_out: status == StatusCode::UNAUTHORIZED,
         css: crate::assets::address("app.css"),
         js: crate::assets::address("app.js"),
     };

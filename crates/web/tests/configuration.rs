@@ -63,7 +63,9 @@ async fn a_change_is_in_force_once_another_administrator_approved_it() {
 
     let request = request_of(&desk.propose("root", &shorter, &base, "an hour is enough").await);
     let seen = desk.scene.get(&request, "carol").await.text;
-    for words in ["change the configuration", "an hour is enough", "removed: </span>duration_max_minutes = 240"] {
+    for words in
+        ["change rule prod needs two", "wants to", "an hour is enough", "removed: </span>duration_max_minutes = 240"]
+    {
         assert!(seen.contains(words), "{words}: {seen}");
     }
     assert_eq!(desk.decide(&request, "root", "approve").await.status, StatusCode::CONFLICT, "not the proposer");
@@ -71,7 +73,13 @@ async fn a_change_is_in_force_once_another_administrator_approved_it() {
     assert_eq!(desk.in_force().await.0, file, "not in force before it is approved");
     assert_eq!(desk.decide(&request, "carol", "approve").await.status, StatusCode::SEE_OTHER);
     assert_eq!(desk.in_force().await.0, shorter);
-    assert!(desk.scene.get(&request, "root").await.text.contains("It was put in force"));
+    let done = desk.scene.get(&request, "root").await.text;
+    for words in ["It was put in force", "Put in force</span>", "<dt>In force since</dt>", "asked to"] {
+        assert!(done.contains(words), "{words}: {done}");
+    }
+    assert!(!done.contains("<dt>Granted</dt>") && !done.contains("only a reason"), "a change is no session: {done}");
+    let list = desk.scene.get("/requests?status=Ended", "root").await.text;
+    assert!(list.contains("change rule prod needs two") && list.contains("Put in force"), "{list}");
 }
 
 /// A3: a change is approved where it is shown, line by line, and nowhere else.

@@ -246,7 +246,7 @@ async fn r80_r81_everything_is_found_and_acted_on_from_one_page() {
     for missed in ["status=In+use", "kind=query", "text=nothing+like+it", "until=2020-01-01", "mine=yes"] {
         assert!(!page("root", missed).await.contains(&row), "{missed}");
     }
-    assert!(page("root", "kind=change").await.contains("change the configuration"), "of every kind");
+    assert!(page("root", "kind=change").await.contains("add person root"), "of every kind");
 
     let inbox = scene.get("/approvals", "bob").await.text;
     let first = decision(&inbox, "approve");
@@ -364,9 +364,9 @@ async fn r33_taking_an_approval_back_says_what_it_does() {
     assert!(stale.status == StatusCode::BAD_REQUEST && stale.text.contains("approved meanwhile"), "{}", stale.text);
     assert!(scene.get("/requests/2", "alice").await.text.contains("To be used"));
     let page = scene.get("/requests/2", "bob").await.text;
-    assert!(page.contains("Ends Alice Ahrens’s access now") && !page.contains("Cancel my approval"), "{page}");
+    assert!(page.contains("Ends Alice Ahrens’s access now") && !page.contains("Take my approval back"), "{page}");
     let listed = scene.get("/approvals?status=decided", "bob").await.text;
-    assert!(listed.contains("/requests/2#revoke") && !listed.contains("Cancel my approval"), "{listed}");
+    assert!(listed.contains("/requests/2#revoke") && !listed.contains("Take my approval back"), "{listed}");
     let done = scene.post("/requests/2/retract", "bob", "ends=access").await;
     assert_eq!(done.location(), "/requests/2?done=revoked&on=2");
     let said = scene.get("/requests/2", "carol").await.text;
@@ -419,4 +419,46 @@ async fn a_time_limit_is_said_as_one() {
     let page = scene.get(&format!("/requests/{}", id.0), "bob").await.text;
     assert_eq!(page.matches("If nobody decides within <time").count(), 2, "{page}");
     assert!(!page.contains("decides by") && !page.contains("Until <time"), "{page}");
+}
+
+/// B8: whoever decides later reads what those before left of the period, and by whom; as asked is then that.
+#[tokio::test]
+async fn r32_a_later_approver_sees_what_is_left_of_the_period() {
+    let scene = Scene::start().await;
+    let id = scene.ask("alice").await;
+    let asked = scene.control.request(&scene.actor("bob").await, id).await.expect("seen").window;
+    let until = asked.start.plus(1_800);
+    let inbox = scene.get("/requests/2", "bob").await.text;
+    assert!(!inbox.contains("narrowed by"), "{inbox}");
+    let field = countersign_journal::Timestamp(until.0 / 60_000_000 * 60_000_000);
+    let body = format!(
+        r#"{{"verdict":"approve","position":{{"track":0,"level":0,"epoch":0}},"end":"{}"}}"#,
+        jiff::Timestamp::from_microsecond(field.0).expect("a moment")
+    );
+    let done = scene.api(Method::POST, "/requests/2/decision", "bob", &body).await;
+    assert!(done.status.is_success(), "{}", done.text);
+    let seen = scene.get("/requests/2", "carol").await.text;
+    assert!(seen.contains("narrowed by Bob Brandt"), "{seen}");
+    let minute = jiff::Timestamp::from_microsecond(field.0).expect("a moment").strftime("%Y-%m-%dT%H:%M").to_string();
+    assert!(seen.contains(&format!("name=\"end_was\" value=\"{minute}\"")), "{minute}: {seen}");
+    scene.post("/requests/2/decision", "carol", &decision(&seen, "approve")).await;
+    let grant = scene.control.request(&scene.actor("bob").await, id).await.expect("seen").grant.expect("approved");
+    assert_eq!(grant.window.end, field, "as it was shown");
+}
+
+/// C3: a status has the word of the button that led to it, and says what came of it.
+#[tokio::test]
+async fn a_status_says_what_came_of_it_in_the_words_of_the_buttons() {
+    let scene = Scene::start().await;
+    scene.ask("alice").await;
+    scene.post("/requests/2/withdraw", "alice", "").await;
+    assert!(scene.get("/requests/2", "alice").await.text.contains("Withdrawn</span>"));
+    scene.ask("alice").await;
+    let inbox = scene.get("/approvals", "bob").await.text;
+    scene.post("/requests/3/decision", "bob", &decision(&inbox, "reject")).await;
+    assert!(scene.get("/requests/3", "alice").await.text.contains("Rejected</span>"));
+    let list = scene.get("/my-requests", "alice").await.text;
+    for words in [">Rejected</a>", ">Withdrawn</a>", ">Done or ended</a>"] {
+        assert!(list.contains(words), "{words}: {list}");
+    }
 }

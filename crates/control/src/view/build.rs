@@ -1,6 +1,7 @@
 //! Builds views from published state, the directory and decrypted texts, for one actor.
 
 use super::eye::Eye;
+use super::levels::narrowed;
 use super::values::{in_one_line, values};
 use super::*;
 use crate::ask::Actor;
@@ -66,13 +67,14 @@ impl Control {
             id: request.id,
             person: person_view(&directory, request.person.id),
             kind: kind(&request.act),
-            what: what(&request),
+            what: change.as_ref().map_or_else(|| what(&request), |c| words::changed(&c.changes)),
             account: request.target.account,
             target: request.target.label(),
             database: request.target.database.clone(),
             reason: self.reason(&request, connect.as_ref()).await?,
             made_at: request.at,
             window: grant.as_ref().map_or(request.terms.window, |g| g.terms.window),
+            narrowed: narrowed(&directory, &request),
             status: status_word(&request.status),
             settled_at: request.settled_at,
             rules,

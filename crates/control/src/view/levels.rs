@@ -1,7 +1,7 @@
 //! Levels, votes, emergencies and delegations, for showing.
 
 use super::build::person_view;
-use super::{DelegationView, EmergencyView, LevelView, VoteView};
+use super::{DelegationView, EmergencyView, LevelView, NarrowedView, VoteView};
 use crate::ask::Actor;
 use crate::control::Control;
 use crate::fault::Fault;
@@ -120,6 +120,17 @@ impl Control {
         };
         state.delegations.values().rev().filter(concerns).take(DELEGATIONS_MAX).map(view).collect()
     }
+}
+
+/// What is left of the window of a request that waits, when somebody who approved allowed less than was asked for.
+pub(super) fn narrowed(directory: &Directory, request: &Request) -> Option<NarrowedView> {
+    let asked = request.terms.window;
+    let votes = request.tracks.iter().flat_map(|t| &t.votes).filter(|_| request.status == Status::Pending);
+    let approvals: Vec<_> = votes.filter(|v| v.verdict == Verdict::Approve).collect();
+    let window = approvals.iter().try_fold(asked, |left, v| left.intersection(&v.terms.window))?;
+    let by = approvals.iter().filter(|v| v.terms.window.intersection(&asked) != Some(asked));
+    let by: Vec<_> = by.map(|v| person_view(directory, v.approver)).collect();
+    (window != asked).then_some(NarrowedView { window, by })
 }
 
 /// How far a level is, in one word.

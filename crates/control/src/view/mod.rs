@@ -264,6 +264,8 @@ pub struct RequestView {
     pub made_at: Timestamp,
     /// The asked window.
     pub window: Window,
+    /// What is left of it after those who approved already, while it waits for more.
+    pub narrowed: Option<NarrowedView>,
     /// `Pending`, `Approved`, `Disapproved`, `Canceled`, `Expired`, `Revoked` (R36).
     pub status: &'static str,
     /// When that last changed.
@@ -325,6 +327,15 @@ impl From<PositionView> for Position {
     fn from(p: PositionView) -> Self {
         Position { track: p.track, level: p.level, epoch: p.epoch }
     }
+}
+
+/// What approvers left of the window that was asked for (R32).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct NarrowedView {
+    /// What all of them allowed.
+    pub window: Window,
+    /// Those who allowed less than was asked for.
+    pub by: Vec<PersonView>,
 }
 
 /// What an actor may do with a request now.

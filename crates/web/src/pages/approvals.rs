@@ -8,6 +8,7 @@ use askama::Template;
 use axum::extract::Query;
 use axum::response::IntoResponse;
 use countersign_control::view::{RequestView, Scope};
+use countersign_journal::PersonId;
 
 #[derive(Template)]
 #[template(path = "approvals.html")]
@@ -16,10 +17,22 @@ struct ApprovalsPage<'p> {
     reader: &'p Reader,
     requests: &'p [RequestView],
     decided: bool,
+    me: PersonId,
     params: ListParams,
 }
 
 impl ApprovalsPage<'_> {
+    /// What the reader decided, the last of it.
+    fn said(&self, r: &RequestView) -> &'static str {
+        let votes = r.tracks.iter().flatten().flat_map(|level| &level.votes);
+        let own = votes.filter(|v| v.approver.id == self.me || v.behalf.as_ref().is_some_and(|p| p.id == self.me));
+        match own.max_by_key(|v| v.at).map(|v| v.verdict) {
+            Some("approved") => "Approved",
+            Some(_) => "Rejected",
+            None => "Did not decide",
+        }
+    }
+
     fn acts(&self, r: &'_ RequestView) -> String {
         Acts::of(r, "/approvals?status=decided")
     }
@@ -39,7 +52,7 @@ pub(crate) async fn inbox(visit: Visit, Query(params): Query<ListParams>) -> Pag
     query.status.clear();
     let requests = visit.site.control.requests(visit.actor(), &query).await?;
     let shell = visit.shell("My approvals", "approvals");
-    ok(&ApprovalsPage { shell, reader: &visit.reader, requests: &requests, decided, params })
+    ok(&ApprovalsPage { shell, reader: &visit.reader, requests: &requests, decided, me: visit.actor().person, params })
 }
 
 /// `GET /waiting`: the count beside My approvals, alone.

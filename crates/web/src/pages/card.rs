@@ -5,8 +5,8 @@ use super::configuration::Difference;
 use crate::draw::{Run, Shape, initials, lines, shape};
 use crate::reader::Reader;
 use askama::Template;
-use countersign_control::view::{ChangeView, LevelView, PlanView, RequestView};
-use countersign_journal::Timestamp;
+use countersign_control::view::{ChangeView, LevelView, NarrowedView, PlanView, RequestView};
+use countersign_journal::{Timestamp, Window};
 use std::collections::BTreeSet;
 
 /// A card.
@@ -58,12 +58,22 @@ impl<'p> Card<'p> {
         Card { typed, period, ..self }
     }
 
+    /// What an approval as asked gives now: what was asked for, less what others who approved left out.
+    fn window(&self) -> &Window {
+        self.r.narrowed.as_ref().map_or(&self.r.window, |narrowed| &narrowed.window)
+    }
+
     fn start(&self) -> String {
-        self.period.map_or_else(|| self.reader.field(&self.r.window.start), |p| p.start.clone())
+        self.period.map_or_else(|| self.reader.field(&self.window().start), |p| p.start.clone())
     }
 
     fn end(&self) -> String {
-        self.period.map_or_else(|| self.reader.field(&self.r.window.end), |p| p.end.clone())
+        self.period.map_or_else(|| self.reader.field(&self.window().end), |p| p.end.clone())
+    }
+
+    /// Who allowed less than was asked for.
+    fn narrowers(&self, narrowed: &NarrowedView) -> String {
+        narrowed.by.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(" and ")
     }
 
     /// Whether there is more to say after the exact text: who decides, what else happens, what came of it.

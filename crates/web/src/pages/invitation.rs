@@ -2,7 +2,7 @@
 
 use super::{Page, page, see};
 use crate::assets::address;
-use crate::fault::{sentence, status_of};
+use crate::fault::{error_page, sentence, status_of};
 use crate::site::Site;
 use askama::Template;
 use axum::Form;
@@ -29,11 +29,15 @@ impl InvitationPage {
     }
 }
 
-const OVER: Fault = Fault::SignIn(SignInRefusal::LinkOver);
+/// Of a link that was used, replaced or is too old.
+fn over() -> Page {
+    let fault = Fault::SignIn(SignInRefusal::LinkOver);
+    Ok(error_page(status_of(&fault).0, "This link no longer works", &fault.to_string()))
+}
 
 /// `GET /invitation/{token}`
 pub(crate) async fn form(State(site): State<Site>, Path(token): Path<String>) -> Page {
-    let Some(person) = site.control.invitation(&token).await else { return Err(OVER.into()) };
+    let Some(person) = site.control.invitation(&token).await else { return over() };
     page(StatusCode::OK, &InvitationPage::new(person, None))
 }
 
@@ -49,7 +53,7 @@ pub(crate) async fn submit(
     Path(token): Path<String>,
     Form(sent): Form<PasswordForm>,
 ) -> Page {
-    let Some(person) = site.control.invitation(&token).await else { return Err(OVER.into()) };
+    let Some(person) = site.control.invitation(&token).await else { return over() };
     if sent.password != sent.again {
         let wrong = Some("The two entries differ; type the same password twice.".to_owned());
         return page(StatusCode::UNPROCESSABLE_ENTITY, &InvitationPage::new(person, wrong));

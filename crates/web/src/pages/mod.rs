@@ -179,7 +179,7 @@ impl DoneParams {
         let text = match self.done.as_deref()? {
             "approved" => format!("Your approval of {on} counts."),
             "rejected" => format!("Your rejection of {on} counts."),
-            "withdrawn" => format!("You took {on} back. Nothing will happen under it."),
+            "withdrawn" => format!("You withdrew {on}. Nothing will happen under it."),
             "retracted" => format!("You took back your approval of {on}; its level is open again."),
             "revoked" => format!("You revoked {on}. Its sessions are being cut."),
             "edited" => format!("You changed the terms of {on}."),

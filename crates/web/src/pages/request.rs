@@ -37,6 +37,11 @@ impl RequestPage<'_> {
         Card::alone(self.r, self.reader).again(typed, self.period.as_ref())
     }
 
+    /// Whether this is a change that was put in force.
+    fn applied(&self) -> bool {
+        self.r.change.as_ref().is_some_and(|c| c.applied)
+    }
+
     /// Whether this is one's own access, and open now.
     fn connects(&self) -> bool {
         let open = |g: &GrantView| g.ended.is_empty() && g.window.contains(self.reader.now);

@@ -11,9 +11,18 @@ use serde::Deserialize;
 
 /// Lines on one page of a list.
 pub(crate) const LINES: usize = 50;
-/// The filters a list offers.
-const STATUSES: [&str; 9] =
-    ["", "Pending", "To be used", "In use", "Approved", "Disapproved", "Canceled", "Expired", "Revoked"];
+/// The filters a list offers, and what each is called.
+const STATUSES: [(&str, &str); 9] = [
+    ("", "All"),
+    ("Pending", "Pending"),
+    ("To be used", "To be used"),
+    ("In use", "In use"),
+    ("Ended", "Done or ended"),
+    ("Disapproved", "Rejected"),
+    ("Canceled", "Withdrawn"),
+    ("Expired", "Expired"),
+    ("Revoked", "Revoked"),
+];
 /// The kinds of request, and what they are called.
 const KINDS: [(&str, &str); 4] =
     [("", "Every kind"), ("connect", "Connections"), ("query", "Queries"), ("change", "Configuration")];
@@ -92,13 +101,15 @@ struct RequestsPage<'p> {
     requests: Vec<RequestView>,
     params: ListParams,
     everybody: bool,
+    /// Whether it says what the reader decided.
+    mine: bool,
 }
 
 impl RequestsPage<'_> {
     fn statuses(&self) -> Vec<(&'static str, String, bool)> {
-        let line = |status: &'static str| {
+        let line = |(status, word): (&'static str, &'static str)| {
             let address = format!("{}?status={}&{}", self.path, escaped(status), self.others());
-            (if status.is_empty() { "All" } else { status }, address, status.eq_ignore_ascii_case(&self.params.status))
+            (word, address, status.eq_ignore_ascii_case(&self.params.status))
         };
         STATUSES.into_iter().map(line).collect()
     }
@@ -126,6 +137,11 @@ impl RequestsPage<'_> {
         &KINDS
     }
 
+    /// Said of what the reader decided; this list has everybody's.
+    fn said(&self, _: &RequestView) -> &'static str {
+        ""
+    }
+
     fn acts(&self, r: &RequestView) -> String {
         Acts::of(r, &self.here())
     }
@@ -141,7 +157,7 @@ pub(crate) async fn mine(visit: Visit, Query(params): Query<ListParams>) -> Page
     let shell = visit.shell("My requests", "mine");
     let lead = "What you asked for, statements held in your sessions included.";
     let path = "/my-requests";
-    ok(&RequestsPage { shell, reader: &visit.reader, path, lead, requests, params, everybody: false })
+    ok(&RequestsPage { shell, reader: &visit.reader, path, lead, requests, params, everybody: false, mine: false })
 }
 
 /// `GET /requests`
@@ -149,5 +165,14 @@ pub(crate) async fn all(visit: Visit, Query(params): Query<ListParams>) -> Page 
     let requests = visit.site.control.requests(visit.actor(), &params.query(Scope::All, &visit.reader)).await?;
     let shell = visit.shell("Approval management", "all");
     let lead = "Everybody's requests of every kind, those that only needed a reason included.";
-    ok(&RequestsPage { shell, reader: &visit.reader, path: "/requests", lead, requests, params, everybody: true })
+    ok(&RequestsPage {
+        shell,
+        reader: &visit.reader,
+        path: "/requests",
+        lead,
+        requests,
+        params,
+        everybody: true,
+        mine: false,
+    })
 }

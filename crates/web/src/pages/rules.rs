@@ -19,6 +19,12 @@ use serde::Deserialize;
 /// What stands for the name of a rule that has none yet, while one tries what it would do.
 const NAMELESS: &str = "(this draft)";
 
+/// What holds where no rule speaks, and why it differs by act.
+pub(crate) const UNSPOKEN: &str = "Without a rule nobody connects; in a session that is open, a statement runs unless a rule holds \
+    it; and a change of the configuration is approved by another administrator.";
+/// What is said of a rule before anything of it was entered.
+const UNTOUCHED: &str = "Once the rule says who, what and what it takes, this shows what all rules together say then.";
+
 #[derive(Template)]
 #[template(path = "rules.html")]
 struct RulesPage {
@@ -225,8 +231,11 @@ fn show(visit: &Visit, name: String, typed: Typed, again: Again) -> Page {
     let Again { status, wrongs, notice, meanwhile } = again;
     let control = &visit.site.control;
     let known = control.known(visit.actor())?;
+    // Nothing is wrong with a form before anything was entered.
+    let untouched = typed.fields().next().is_none();
     let typed = asked_about(visit, typed)?;
     let (combined, unclear) = match combined(visit, &name, &typed) {
+        _ if untouched => (None, Some(UNTOUCHED.to_owned())),
         Ok(combined) => (Some(combined), None),
         Err(text) => (None, Some(text)),
     };
