@@ -3,6 +3,9 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { checkAccessibility, checkWidth, launch, screenshot, sizes, troubles } from './lib.mjs';
 import { signIn } from './shop.mjs';
 
@@ -44,11 +47,11 @@ function appears(page, selector) {
   );
 }
 
-/** psql with the command and the token that the Connect page shows. */
-function startPsql(command, token) {
+/** psql with the command and the token that the Connect page shows, in the folder where its certificate was saved. */
+function startPsql(command, token, cwd) {
   const [, parameters] = /^psql "([^"]*)"$/.exec(command) ?? assert.fail(`no psql command: ${command}`);
   const env = { ...process.env, PGPASSWORD: token, LC_ALL: 'C.UTF-8' };
-  const psql = spawn('psql', ['-X', '-w', '-A', '-t', parameters], { env });
+  const psql = spawn('psql', ['-X', '-w', '-A', '-t', parameters], { env, cwd });
   const text = { stdout: '', stderr: '' };
   const waiting = [];
   for (const stream of ['stdout', 'stderr']) {
@@ -111,15 +114,20 @@ async function withoutNetwork(mia, approve) {
   troubles.splice(0, troubles.length, ...ours);
 }
 
-async function connect(alice) {
+async function connect(alice, folder) {
   await alice.goto(new URL('/', alice.url()).href);
   await alice.getByRole('link', { name: 'Connect to app_rw@prod-db' }).click();
   await alice.getByRole('button', { name: 'Get an access token' }).click();
   await alice.locator('#token').waitFor();
-  return startPsql(await alice.locator('#command').innerText(), await alice.locator('#token').innerText());
+  const saved = alice.waitForEvent('download');
+  await alice.getByRole('link', { name: 'Save countersign-ca.pem' }).click();
+  const certificate = await saved;
+  await certificate.saveAs(path.join(folder, certificate.suggestedFilename()));
+  return startPsql(await alice.locator('#command').innerText(), await alice.locator('#token').innerText(), folder);
 }
 
 const browser = await launch();
+const folder = await mkdtemp(path.join(tmpdir(), 'countersign-'));
 let psql;
 try {
   const alice = await signIn(browser, 'alice', '/');
@@ -134,7 +142,7 @@ try {
   await alice.locator('.card .status', { hasText: 'Approved' }).waitFor({ timeout: SOON_MS });
   await assertNotReloaded(alice);
 
-  psql = await connect(alice);
+  psql = await connect(alice, folder);
   psql.send("SELECT 'connected';");
   await psql.said('stdout', 'connected');
   await mark(dora);
@@ -160,4 +168,5 @@ try {
 } finally {
   psql?.kill();
   await browser.close();
+  await rm(folder, { recursive: true });
 }

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { checkAccessibility, checkWidth, launch, openPage, screenshot, sizes, troubles } from './lib.mjs';
-import { address, signIn } from './shop.mjs';
+import { address, passwordOf, signIn } from './shop.mjs';
 
 /** Statements to be run: two that a rule holds, one that nobody needs to approve, one that is not understood. */
 const PLAN = `UPDATE customers SET city = 'Porto' WHERE id = 1;
@@ -57,7 +57,11 @@ async function asker(browser) {
   await page.locator('#token').waitFor();
   await survey(page, 'connect');
   await page.goto(`${address}/profile`);
-  await survey(page, 'profile');
+  await survey(page, 'profile', SCHEMES.all);
+  await page.locator('form[action="/profile/second-factor"] input[type="password"]').fill(passwordOf('alice'));
+  await page.getByRole('button', { name: 'Set up' }).click();
+  await page.locator('.squares svg').waitFor();
+  await survey(page, 'profile-second-factor', SCHEMES.all);
 }
 
 /** Where one reserves what is on the page of one's access. */
@@ -107,6 +111,72 @@ async function ruler(browser) {
   await survey(page, 'rule-query');
   await page.getByRole('button', { name: 'Show what would change' }).click();
   await page.getByText('~ rule customers-change').waitFor();
+  await survey(page, 'planned', SCHEMES.all);
+  await seen(page.getByLabel('Why'), sizes.desktop, 'the reason');
+  await seen(page.getByRole('button', { name: 'Propose' }), sizes.desktop, 'Propose');
+  await page.getByRole('button', { name: 'Back to the form' }).click();
+  assert.equal(await page.locator('#groups').inputValue(), 'developers\ndba', 'what was typed is kept');
+  await outdated(page);
+  await page.goto(`${address}/rules/edit`);
+  await page.locator('#together').getByText('Once the rule says').waitFor();
+  await survey(page, 'rule-new');
+}
+
+/** Throws unless the whole of it is on the first screen. */
+async function seen(locator, size, what) {
+  await locator.page().evaluate(() => window.scrollTo(0, 0));
+  const box = await locator.boundingBox();
+  assert.ok(box && box.y >= 0 && box.y + box.height <= size.height, `${what} is seen without scrolling: ${JSON.stringify(box)}`);
+}
+
+/** An answer says that it is of another statement than the one that is typed now. */
+async function outdated(page) {
+  await page.locator('#together .sql').getByText('DROP').waitFor();
+  assert.equal(await page.locator('.outdated').isVisible(), false);
+  await page.locator('#try_sql').pressSequentially(' CASCADE');
+  await page.locator('.outdated').waitFor();
+  await page.getByRole('button', { name: 'Explain' }).click();
+  await page.locator('#together .sql').getByText('CASCADE').waitFor();
+  await page.locator('.outdated').waitFor({ state: 'hidden' });
+}
+
+/** On a phone: the menu closes on Escape and beside it, a request's card is its link, and what one taps is large enough. */
+async function thumb(browser) {
+  const page = await signIn(browser, 'ada', '/requests', sizes.phone);
+  const menu = page.locator('.top details');
+  const summary = page.locator('.top summary');
+  await summary.click();
+  await screenshot(page, 'menu-phone', { fullPage: false });
+  await page.keyboard.press('Escape');
+  assert.equal(await menu.getAttribute('open'), null, 'Escape closes the menu');
+  await summary.click();
+  await page.mouse.click(20, 500);
+  assert.equal(await menu.getAttribute('open'), null, 'a tap beside it closes the menu');
+  assert.ok(page.url().endsWith('/requests'), 'and does nothing else');
+  for (const path of ['/requests', '/my-requests', '/approvals?status=decided', '/people', '/devices', '/sessions', '/rules',
+    '/rules/edit', '/workflows/edit', '/profile']) {
+    await page.goto(address + path);
+    const small = await page.evaluate(() => [...document.querySelectorAll('main :is(a.button, button, summary, a.back, .check, .checks label, .kinds label, .tabs a)')]
+      .filter((e) => e.checkVisibility() && e.getBoundingClientRect().height < 43.5).map((e) => `${e.textContent.trim()} ${e.getBoundingClientRect().height}`));
+    assert.deepEqual(small, [], path);
+  }
+  await page.goto(`${address}/requests`);
+  const row = page.locator('tr[data-item]').last();
+  const place = row.locator('td[data-label="Status"]');
+  await place.scrollIntoViewIfNeeded();
+  const box = await place.boundingBox();
+  await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
+  await page.waitForURL(/\/requests\/\d+/);
+}
+
+/** The rail at 1280 by 800: one's name and the way out are in sight, and nothing sticks out. */
+async function rail(browser) {
+  const page = await signIn(browser, 'ada', '/requests');
+  await screenshot(page, 'rail', { fullPage: false });
+  await seen(page.locator('.rail .person-chip'), sizes.desktop, 'one’s name');
+  await seen(page.locator('.rail').getByRole('button', { name: 'Sign out' }), sizes.desktop, 'Sign out');
+  const wide = await page.evaluate(() => [...document.querySelectorAll('.rail .nav')].filter((n) => n.scrollWidth > n.clientWidth).length);
+  assert.equal(wide, 0, 'no line is wider than the rail');
 }
 
 /** People, groups, devices and accounts, each as a list and as a form. */
@@ -122,7 +192,7 @@ async function keeper(browser) {
   await page.goto(`${address}/groups/edit`);
   await page.locator('#name').fill('dba');
   await page.getByRole('button', { name: 'Show what would change' }).click();
-  await page.getByText('There is a group `dba` already').waitFor();
+  await page.getByText('There is a group dba already').waitFor();
   // A form that is shown again says so by its status, and the browser writes that down.
   assert.match(troubles.pop() ?? '', /\/groups: Failed to load resource: .* 422/);
   await survey(page, 'group-wrong');
@@ -194,7 +264,7 @@ async function administrator(browser) {
   assert.ok((await page.locator('.sql .t-hidden').count()) >= 2, 'hidden characters are visible');
   await survey(page, 'request-hidden', SCHEMES.all);
   for (const [path, name] of [['/audit', 'audit'], ['/roles', 'roles'], ['/workflows', 'workflows'],
-    ['/workflows/edit?name=dba', 'workflow'], ['/accounts', 'accounts'], ['/delegations', 'delegations'], ['/approvals', 'my-approvals-empty']]) {
+    ['/workflows/edit?name=dba', 'workflow'], ['/accounts', 'accounts'], ['/why?person=alice&target=app_rw%40prod-db', 'why'], ['/delegations', 'delegations'], ['/approvals', 'my-approvals-empty']]) {
     await page.goto(address + path);
     await survey(page, name);
   }
@@ -212,7 +282,7 @@ async function administrator(browser) {
 async function secondAdministrator(browser) {
   const page = await signIn(browser, 'dave', '/approvals');
   await survey(page, 'my-approvals-change');
-  await page.getByRole('link', { name: 'change the configuration' }).first().click();
+  await page.locator('article.card h2 a').first().click();
   await page.locator('.difference').waitFor();
   await survey(page, 'request-change', SCHEMES.all);
   await page.goto(`${address}/configuration`);
@@ -241,7 +311,7 @@ async function overtaken(browser, dave) {
 
 const browser = await launch();
 try {
-  for (const part of [signedOut, asker, decider, picture, manager, administrator, ruler, keeper, secondAdministrator, planner]) {
+  for (const part of [signedOut, asker, decider, picture, manager, administrator, ruler, keeper, secondAdministrator, planner, rail, thumb]) {
     const began = Date.now();
     await part(browser);
     console.log(`${part.name}: ${Date.now() - began} ms`);

@@ -6,6 +6,9 @@ import { openPage, sizes } from './lib.mjs';
 export const address = process.env['COUNTERSIGN_ADDRESS'];
 const passwords = JSON.parse(process.env['COUNTERSIGN_PASSWORDS']);
 
+/** The password of one of them. */
+export const passwordOf = (who) => passwords[who];
+
 /** A fresh browser in which `who` has signed in and is at `path`. */
 export async function signIn(browser, who, path, size = sizes.desktop, dots = 1) {
   const page = await openPage(browser, `${address}/sign-in?next=${encodeURIComponent(path)}`, size, dots);

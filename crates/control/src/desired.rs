@@ -5,6 +5,7 @@
 //! a new one; a person left out is disabled, never forgotten.
 
 mod account;
+mod carried;
 mod change;
 mod compare;
 mod contacts;

@@ -26,6 +26,7 @@ mod live;
 mod marks;
 mod measuring;
 mod outbox;
+mod password;
 mod plan;
 mod replay;
 mod signin;

@@ -5,19 +5,15 @@ use crate::ask::Actor;
 use crate::control::Control;
 use crate::dice;
 use crate::fault::{Fault, SignInRefusal};
+use crate::password::PASSWORD_CHARS;
 use crate::store::{Login, Row};
 use crate::vault::Purpose;
 use crate::view::{PersonRow, PersonView};
-use aws_lc_rs::constant_time::verify_slices_are_equal;
 use countersign_core::directory::address;
 use countersign_core::{Input, Permission};
 use countersign_journal::{Digest, Note, PersonId, Seconds, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 
-/// Argon2id for passwords: 19 MiB, 2 passes, 1 lane (OWASP password storage, first recommendation).
-const PASSWORD_COST: (u32, u32, u32) = (19_456, 2, 1);
-/// Length of a password, in characters.
-const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 12..=200;
 /// Failures before a lock-out.
 const FAILURES_MAX: i64 = 5;
 /// How long a lock-out lasts, in seconds.
@@ -112,7 +108,7 @@ impl Control {
     }
 
     /// Counts a failure, and says what it led to.
-    async fn sign_in_failed(&self, login: Login, handle: String, from: &str) -> Fault {
+    pub(crate) async fn sign_in_failed(&self, login: Login, handle: String, from: &str) -> Fault {
         let failures = login.failures + 1;
         let locked = failures >= FAILURES_MAX;
         let locked_until = if locked { self.now().plus(LOCK_S) } else { login.locked_until };
@@ -350,47 +346,10 @@ impl Control {
     async fn submit_rows(&self, rows: Vec<Row>) -> Result<(), Fault> {
         self.submit(countersign_core::Input::Tick, rows).await.map(|_| ())
     }
-
-    /// Takes as long for an unknown name as for a known one.
-    async fn password_matches(&self, stored: Option<String>, password: SecretString) -> Result<bool, Fault> {
-        let (salt, expected) = stored.as_deref().and_then(parse_hash).unwrap_or(([0; 16], String::new()));
-        if password.expose_secret().chars().count() > *PASSWORD_CHARS.end() {
-            return Ok(false);
-        }
-        let found = self.hash_password(password, salt).await?;
-        let expected = if expected.is_empty() { String::new() } else { stored.unwrap_or_default() };
-        Ok(verify_slices_are_equal(found.as_bytes(), expected.as_bytes()).is_ok())
-    }
-
-    async fn hash_password(&self, password: SecretString, salt: [u8; 16]) -> Result<String, Fault> {
-        let _turn = self.0.hashing.take().await.ok_or(Fault::Busy)?;
-        let hashed = tokio::task::spawn_blocking(move || {
-            let (memory, passes, lanes) = PASSWORD_COST;
-            let params = argon2::Params::new(memory, passes, lanes, Some(32))?;
-            let mut out = [0u8; 32];
-            argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params).hash_password_into(
-                password.expose_secret().as_bytes(),
-                &salt,
-                &mut out,
-            )?;
-            Ok::<_, argon2::Error>(format!(
-                "argon2id${}${}",
-                data_encoding::HEXLOWER.encode(&salt),
-                data_encoding::HEXLOWER.encode(&out)
-            ))
-        });
-        hashed.await.map_err(Fault::trouble)?.map_err(Fault::trouble)
-    }
-}
-
-fn parse_hash(stored: &str) -> Option<([u8; 16], String)> {
-    let mut parts = stored.split('$').skip(1);
-    let salt = data_encoding::HEXLOWER.decode(parts.next()?.as_bytes()).ok()?.try_into().ok()?;
-    Some((salt, parts.next()?.to_owned()))
 }
 
 /// Tokens are stored as digests, so that whoever reads the store cannot use them.
-fn hashed(token: &str) -> String {
+pub(crate) fn hashed(token: &str) -> String {
     Digest::of("countersign web token v1", &[token.as_bytes()]).to_string()
 }
 

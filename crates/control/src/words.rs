@@ -49,6 +49,7 @@ fn note_kind(note: &Note) -> &'static str {
         Note::SignedOut { .. } => "signed_out",
         Note::InvitationMade { .. } => "invitation_made",
         Note::PasswordSet { .. } => "password_set",
+        Note::PasswordChanged { .. } => "password_changed",
         Note::SecondFactorSet { .. } => "second_factor_set",
         Note::TokenIssued { .. } => "token_issued",
         Note::SecretStored { .. } => "secret_stored",
@@ -203,6 +204,7 @@ fn say_note(note: &Note, directory: &Directory) -> Said {
         Note::SignedOut { person } => (format!("{} signed out", who(person)), None, None),
         Note::InvitationMade { person, .. } => (format!("a one-time link was made for {}", who(person)), None, None),
         Note::PasswordSet { person } => (format!("{} set a password", who(person)), None, None),
+        Note::PasswordChanged { person } => (format!("{} changed their password", who(person)), None, None),
         Note::SecondFactorSet { person } => (format!("{} set a second factor", who(person)), None, None),
         Note::TokenIssued { person, target } => {
             (format!("{} got an access token for {target}", who(person)), None, None)

@@ -43,6 +43,18 @@ struct ErrorLine {
     message: String,
 }
 
+/// What to do when nobody known here vouches for the server.
+fn stranger(error: &ureq::Error) -> &'static str {
+    let ureq::Error::Io(io) = error else { return "" };
+    match io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::InvalidCertificate(_)) => {
+            "; sign in with `--ca FILE`, the authority of this server's certificate (`countersign-ca.pem`, as its page hands \
+             it out, or `ca.pem` in its data)"
+        }
+        _ => "",
+    }
+}
+
 impl Client {
     /// A client that is not signed in.
     pub(crate) fn new(server: &str, ca: Option<&Path>) -> Result<Client, Failure> {
@@ -116,7 +128,8 @@ impl Client {
                 self.agent.run(request.body(text.expose_secret().to_owned()).map_err(unusable)?)
             }
         };
-        let response = answered.map_err(|e| Failure::Trouble(format!("`{}` cannot be asked: {e}", self.server)))?;
+        let response = answered
+            .map_err(|e| Failure::Trouble(format!("`{}` cannot be asked: {e}{}", self.server, stranger(&e))))?;
         if response.status().is_success() { Ok(response) } else { Err(self.said_no(response)) }
     }
 

@@ -231,6 +231,8 @@ fn from_login_to_a_verified_export() {
     set_password(&place, &server, &invitation);
 
     let login = ["login", "root", "--server", &server.page, "--ca", "data/ca.pem"];
+    let stranger = ["login", "root", "--server", &server.page];
+    refused(&place.run_with(&stranger, "a password\n"), 3, &["cannot be asked", "sign in with `--ca FILE`"]);
     refused(&place.run_with(&login, "wrong password\n"), 1, &["is not right"]);
     let ran = place.run_with(&login, &format!("{PASSWORD}\n"));
     assert!(ran.succeeded() && ran.stdout.starts_with("Signed in until 20"), "{ran:?}");

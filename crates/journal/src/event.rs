@@ -341,4 +341,6 @@ pub enum Note {
     TranscriptRead { session: SessionId, by: PersonId },
     /// The journal was exported.
     Exported { by: Option<PersonId>, entries: u64 },
+    /// A person changed their password, by the one they had.
+    PasswordChanged { person: PersonId },
 }

@@ -79,6 +79,7 @@ fn noted(note: &Note) -> Vec<PersonId> {
         | Note::SignedOut { person }
         | Note::InvitationMade { person, .. }
         | Note::PasswordSet { person }
+        | Note::PasswordChanged { person }
         | Note::SecondFactorSet { person }
         | Note::TokenIssued { person, .. } => vec![*person],
         Note::TranscriptRead { by, .. } => vec![*by],

@@ -19,6 +19,31 @@ pub(crate) fn icon(name: &str) -> Markup {
     Markup(format!(r#"<svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">{drawing}</svg>"#))
 }
 
+/// A message as a page shows it: what stands in backticks is set apart as what it is, a name or a text.
+pub(crate) fn said(text: &str) -> Markup {
+    let mut shown = String::with_capacity(text.len() + 32);
+    let parts: Vec<&str> = text.split('`').collect();
+    for (at, part) in parts.iter().enumerate() {
+        let escaped =
+            askama::filters::escape(part, askama::filters::Html).map_or_else(|never| match never {}, |e| e.to_string());
+        match at % 2 == 1 && at + 1 < parts.len() {
+            true => shown.push_str(&format!("<code>{escaped}</code>")),
+            // A backtick that nothing closes stays one.
+            false if at % 2 == 1 => shown.push_str(&format!("`{escaped}")),
+            false => shown.push_str(&escaped),
+        }
+    }
+    Markup(shown)
+}
+
+/// A link as squares that a camera reads; nothing when it is too long for them.
+pub(crate) fn squares(link: &str) -> Markup {
+    let Ok(code) = qrcode::QrCode::new(link) else { return Markup(String::new()) };
+    let drawn = code.render::<qrcode::render::svg::Color<'_>>().min_dimensions(220, 220).build();
+    // Only the drawing: the page has its own first line.
+    Markup(drawn.split_once("?>").map_or(drawn.as_str(), |(_, svg)| svg).to_owned())
+}
+
 /// A rendered page in which nothing stays hidden: every character that nobody would see is named in its place. Every page
 /// passes here, so that what people wrote is shown wherever a template prints it. Markup is ours and stays as it is; fields
 /// keep what they hold, to be sent again.
@@ -206,6 +231,17 @@ mod tests {
     fn what_nobody_would_see_is_named() {
         assert!(shown("select\u{202e} 1").contains("U+202E"), "{}", shown("select\u{202e} 1"));
         assert!(shown("a\r\nb").contains("U+000D"), "{}", shown("a\r\nb"));
+    }
+
+    #[test]
+    fn what_is_in_backticks_is_set_apart_and_escaped() {
+        for (text, shown) in [
+            ("no group `d<b`.", "no group <code>d&#60;b</code>."),
+            ("`a` and `b", "<code>a</code> and `b"),
+            ("plain & simple", "plain &#38; simple"),
+        ] {
+            assert_eq!(said(text).to_string(), shown);
+        }
     }
 
     #[test]

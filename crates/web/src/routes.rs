@@ -140,6 +140,7 @@ fn page_routes() -> Vec<Route> {
         POST "/delegations" SignedIn => delegations::lend;
         POST "/delegations/{id}/end" SignedIn => delegations::end;
         GET "/profile" SignedIn => profile::show;
+        POST "/profile/password" SignedIn => profile::change_password;
         POST "/profile/second-factor" SignedIn => profile::begin;
         POST "/profile/second-factor/finish" SignedIn => profile::finish;
         POST "/profile/second-factor/confirm" SignedIn => profile::confirm;

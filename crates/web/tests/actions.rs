@@ -12,6 +12,7 @@ use countersign_control::{Actor, Reservation};
 use countersign_core::Position;
 use countersign_journal::{RequestId, Verdict, Window};
 use scene::{Answer, Scene};
+use secrecy::ExposeSecret;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -337,6 +338,29 @@ async fn r38_a_link_to_the_second_administrator_gains_no_approval() {
     let decided = scene.control.decide(&adam, id, at, Verdict::Approve, None, "").await;
     assert!(decided.expect_err("not adam").to_string().contains("may be one by a link to a password"));
     assert_eq!(scene.control.configuration(&root).expect("may").file, file);
+}
+
+/// R38: whoever set another's password by a link stays behind it, though they change it as that person while a link of the
+/// operator waits: a password that was changed is no link that was opened.
+#[tokio::test]
+async fn r38_changing_a_password_opens_no_link() {
+    let scene = Tries::new().await.scene;
+    let root = scene.actor("root").await;
+    let file = scene.control.configuration(&root).expect("may").file;
+    let change = file.replace("name = \"oncall\"", "name = \"on-call\"").replace("of = \"oncall\"", "of = \"on-call\"");
+    let waits = scene.control.propose(&root, &change, "a better name", None).await.expect("adam can decide it");
+    let link = scene.control.invite(&root, "adam").await.expect("a link");
+    let known = || "a password that root knows".to_owned().into();
+    scene.control.accept_invitation(link.rsplit('/').next().expect("a token"), known()).await.expect("set");
+    scene.control.invite_as_operator("adam").await.expect("a link that waits");
+    let session = scene.control.sign_in("adam", known(), None, "192.0.2.1").await.expect("signed in");
+    let cookie = session.cookie.expose_secret();
+    let adam = scene.control.actor(cookie).await.expect("an actor");
+    let other = "another that root knows".to_owned().into();
+    scene.control.change_password(&adam, cookie, known(), other).await.expect("changed");
+    let (id, at) = (waits.request.expect("a request"), Position { track: 0, level: 0, epoch: 0 });
+    let decided = scene.control.decide(&adam, id, at, Verdict::Approve, None, "").await;
+    assert!(decided.expect_err("not adam").to_string().contains("may be one by a link to a password"));
 }
 
 /// A link kept back is worth nothing once another was made; and only opening that one ends what the first made possible.

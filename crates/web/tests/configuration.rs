@@ -209,7 +209,10 @@ async fn r83_a_workflow_is_made_and_changed_in_a_form() {
     let wrong =
         desk.scene.fill("/workflows", "root", "name=x&who-0=members_of&named-0=nobody&approvals-0=1&rejections-0=1");
     let wrong = wrong.await.text;
-    assert!(wrong.contains("id=\"named-0-wrong\"") && wrong.contains("There is no group `nobody`"), "{wrong}");
+    assert!(
+        wrong.contains("id=\"named-0-wrong\"") && wrong.contains("There is no group <code>nobody</code>"),
+        "{wrong}"
+    );
     let unlisted = form.replace("30m", "31m").replace("name=", "known=");
     assert!(desk.scene.fill("/workflows", "root", &unlisted).await.text.contains("is not among"), "R15");
     assert_eq!(desk.scene.fill("/workflows", "audrey", form).await.status, StatusCode::FORBIDDEN);
@@ -231,15 +234,22 @@ async fn r83_what_is_wrong_with_a_workflow_is_said_beside_its_field() {
     wrong("timeout-0=30m&then-0=escalate_to_managers_of", "then_group-0", "Name the group that decides then").await;
     wrong("timeout-0=30m&then-0=expire&then_group-0=dba", "then-0", "named as escalation group").await;
     wrong("then-0=escalate_to_members_of&then_group-0=dba", "timeout-0", "without one it never does").await;
-    wrong("timeout-0=30m&then-0=escalate_to_members_of&then_group-0=db", "then_group-0", "no group `db`").await;
+    wrong("timeout-0=30m&then-0=escalate_to_members_of&then_group-0=db", "then_group-0", "no group <code>db</code>")
+        .await;
     wrong("approvals-0=many", "approvals-0", "is not a whole number").await;
     wrong("notify-0=everybody", "notify-0", "names nobody to tell").await;
-    wrong("who-1=people&named-1=zoe&approvals-1=1&rejections-1=1", "named-1", "Nobody signs in as `zoe`").await;
-    wrong("who-1=contacts&named-1=Vera&approvals-1=1&rejections-1=1", "named-1", "There is no contact `Vera`").await;
+    wrong("who-1=people&named-1=zoe&approvals-1=1&rejections-1=1", "named-1", "Nobody signs in as <code>zoe</code>")
+        .await;
+    wrong(
+        "who-1=contacts&named-1=Vera&approvals-1=1&rejections-1=1",
+        "named-1",
+        "There is no contact <code>Vera</code>",
+    )
+    .await;
     wrong("named-1=carol&approvals-1=1&rejections-1=1", "who-1", "Choose who decides at this level").await;
     let taken = "name=two&who-0=managers_of&named-0=dba&approvals-0=1&rejections-0=1";
     let taken = desk.scene.fill("/workflows", "root", taken).await.text;
-    assert!(taken.contains("There is a workflow `two` already"), "{taken}");
+    assert!(taken.contains("There is a workflow <code>two</code> already"), "{taken}");
     let account = desk.scene.account("report@prod-db").0;
     let form =
         "who-0=account_owners&approvals-0=1&rejections-0=1&timeout-0=30m&then-0=escalate_to_members_of&owners=carol";
@@ -285,7 +295,7 @@ async fn r86_the_timeouts_are_a_parameter() {
     assert!(planned.contains("~ parameters"), "{planned}");
     assert!(edited(&planned).contains("[\"10m\", \"30m\", \"2h\"]"), "{planned}");
     let wrong = desk.scene.fill("/parameters", "root", "timeouts=soon").await.text;
-    assert!(wrong.contains("`soon` is not a period"), "{wrong}");
+    assert!(wrong.contains("<code>soon</code> is not a period"), "{wrong}");
 }
 
 /// What would lock every administrator out is refused when it is proposed, not after it was approved.

@@ -246,7 +246,7 @@ async fn r80_r81_everything_is_found_and_acted_on_from_one_page() {
     for missed in ["status=In+use", "kind=query", "text=nothing+like+it", "until=2020-01-01", "mine=yes"] {
         assert!(!page("root", missed).await.contains(&row), "{missed}");
     }
-    assert!(page("root", "kind=change").await.contains("add person root"), "of every kind");
+    assert!(page("root", "kind=change").await.contains("add person alice, add person audrey"), "of every kind");
 
     let inbox = scene.get("/approvals", "bob").await.text;
     let first = decision(&inbox, "approve");
@@ -254,6 +254,7 @@ async fn r80_r81_everything_is_found_and_acted_on_from_one_page() {
     let decided = scene.get("/approvals?status=decided", "bob").await.text;
     assert!(decided.contains("/requests/2#retract"), "an approver cancels from the list: {decided}");
     assert!(!decided.contains("/requests/2/retract"), "and is asked first: {decided}");
+    assert!(decided.contains("<td data-label=\"You\">Approved</td>"), "C13: one's own decision: {decided}");
     let second = decision(&scene.get("/approvals", "carol").await.text, "approve");
     assert_eq!(scene.post("/requests/2/decision", "carol", &second).await.status, StatusCode::SEE_OTHER);
 

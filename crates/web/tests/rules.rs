@@ -120,12 +120,12 @@ async fn r83_what_is_wrong_with_a_rule_is_said_beside_its_field() {
         assert!(answer.text.contains(&beside) || field == "kinds", "{field}: {}", answer.text);
         assert!(answer.text.contains(words) && answer.text.contains(text), "{words}: {}", answer.text);
     };
-    wrong("people", "nobody", "Nobody signs in as `nobody`").await;
-    wrong("groups", "ghosts", "Nothing is called `ghosts`").await;
-    wrong("accounts", "app@nowhere", "Nothing is called `app@nowhere`").await;
+    wrong("people", "nobody", "Nobody signs in as <code>nobody</code>").await;
+    wrong("groups", "ghosts", "Nothing is called <code>ghosts</code>").await;
+    wrong("accounts", "app@nowhere", "Nothing is called <code>app@nowhere</code>").await;
     wrong("duration_max_minutes", "long", "is not a whole number").await;
-    wrong("hours_open", "Monday", "write them as `Mon-Fri 09:00-17:00`").await;
-    wrong("unknown", "three", "There is no workflow `three`").await;
+    wrong("hours_open", "Monday", "write them as <code>Mon-Fri 09:00-17:00</code>").await;
+    wrong("unknown", "three", "There is no workflow <code>three</code>").await;
     wrong("kinds", "rewrite", "is no kind of statement").await;
     let reason = form(&[("name", "why"), ("act", "query"), ("outcome", "justify"), ("groups", "dba")]);
     assert!(scene.fill("/rules", "root", &reason).await.text.contains("id=\"outcome-wrong\""), "a connection's reason");
@@ -141,7 +141,9 @@ async fn r83_what_is_wrong_with_a_rule_is_said_beside_its_field() {
     let nameless = scene.fill("/rules", "root", &form(&[("name", " "), ("act", "connect"), ("outcome", "deny")])).await;
     assert!(nameless.text.contains("id=\"name-wrong\""), "{}", nameless.text);
     let taken = form(&[("name", "prod needs two"), ("act", "connect"), ("outcome", "deny")]);
-    assert!(scene.fill("/rules", "root", &taken).await.text.contains("There is a rule `prod needs two` already"));
+    assert!(
+        scene.fill("/rules", "root", &taken).await.text.contains("There is a rule <code>prod needs two</code> already")
+    );
     // What only the whole of it shows is said above the form, which is kept.
     let managers = form(&[("name", "whose"), ("act", "connect"), ("outcome", "approve"), ("reason_chars_min", "77")]);
     let answer = scene.fill("/rules", "root", &managers).await;
@@ -187,7 +189,7 @@ async fn r83_r93_the_combined_result_is_explained_with_the_draft() {
     let other = page.replace('\n', " ");
     assert!(!other.contains("The same."), "{page}");
     let stranger = scene.fill("/rules", "root", &draft.replace("alice", "nobody")).await.text;
-    assert!(stranger.contains("There is no person `nobody`"), "{stranger}");
+    assert!(stranger.contains("There is no person <code>nobody</code>"), "{stranger}");
 }
 
 /// R82: the list says who may do what and what it takes, and finds what speaks of somebody.
@@ -209,4 +211,22 @@ async fn r82_rules_are_read_and_searched() {
     let nobody = scene.get("/rules?person=nobody", "root").await;
     assert!(nobody.status == StatusCode::BAD_REQUEST && nobody.text.contains("nobody"), "{}", nobody.text);
     assert_eq!(scene.get("/rules", "alice").await.status, StatusCode::FORBIDDEN);
+}
+
+/// C10, C12: a form complains of nothing before anything was entered, and where no rule speaks the pages say what holds.
+#[tokio::test]
+async fn what_no_rule_speaks_of_is_explained_and_an_empty_form_is_no_mistake() {
+    let scene = Scene::start().await;
+    let fresh = scene.get("/rules/edit", "root").await.text;
+    assert!(fresh.contains("Once the rule says who") && !fresh.contains("this draft)"), "{fresh}");
+    let touched = form(&[("do", "explain"), ("act", "connect"), ("outcome", "approve")]);
+    assert!(scene.fill("/rules", "root", &touched).await.text.contains("name a workflow"));
+    for (path, who) in [("/rules", "root"), ("/why?person=carol&target=app%40prod-db&sql=select+1", "root")] {
+        let page = scene.get(path, who).await.text;
+        assert!(page.contains("Without a rule nobody connects; in a session that is open, a statement runs"), "{page}");
+    }
+    let asked = [("do", "explain"), ("name", "x"), ("act", "query"), ("outcome", "deny"), ("try_act", "query")];
+    let asked = form(&asked.into_iter().chain([("try_sql", "select 42"), ("groups", "dba")]).collect::<Vec<_>>());
+    let answer = scene.fill("/rules", "root", &asked).await.text;
+    assert!(answer.contains("Asked about this statement") && answer.contains(">42</span>"), "{answer}");
 }

@@ -112,6 +112,66 @@ async fn a_second_factor_counts_only_when_a_code_proves_it() {
     assert!(!scene.actor("bob").await.has_second_factor);
 }
 
+/// C7: whoever opens a link that is over reads that, and not that they should sign in first.
+#[tokio::test]
+async fn a_link_that_is_over_says_so() {
+    let scene = Scene::start().await;
+    let told = scene.get("/invitation/used-already", "").await;
+    assert_eq!(told.status, StatusCode::UNAUTHORIZED);
+    assert!(told.text.contains("<h1>This link no longer works</h1>") && told.text.contains("href=\"/sign-in\""));
+    assert!(!told.text.contains("Sign in first"), "{}", told.text);
+}
+
+/// C17: the command works beside the certificate that the page hands out; it names no path of the server.
+#[tokio::test]
+async fn a_command_names_the_certificate_as_it_is_handed_out() {
+    let scene = Scene::start().await;
+    let connect = format!("/access/{}/connect", scene.account("report@prod-db").0);
+    let page = scene.post(&connect, "alice", "").await.text;
+    assert!(page.contains("sslrootcert=countersign-ca.pem") && page.contains("href=\"/ca.pem\" download"), "{page}");
+    let folder = scene.authority_file().display().to_string();
+    assert!(!page.contains(&folder), "{page}");
+    let handed = scene.get("/ca.pem", "").await.headers["content-disposition"].to_str().expect("text").to_owned();
+    assert!(handed.contains("countersign-ca.pem"), "{handed}");
+}
+
+/// C20: a password is changed by who knows the present one; other sessions end, this one stays, and it is in the audit.
+#[tokio::test]
+async fn a_password_is_changed_by_who_knows_it() {
+    let mut scene = Scene::start().await;
+    let elsewhere = scene.credential("bob").to_owned();
+    scene.sign_in("bob").await;
+    let post = async |present: &str, new: &str, again: &str| {
+        let fields = [("present", present), ("new", new), ("again", again)];
+        scene.post("/profile/password", "bob", &scene::form(&fields)).await
+    };
+    let new = "quite another horse battery";
+    for (present, new, again, field, words) in [
+        ("incorrect horse battery", new, new, "present", "This password is not right"),
+        (scene::PASSWORD, "short", "short", "new", "12"),
+        (scene::PASSWORD, new, "another one than that", "again", "The two entries differ"),
+    ] {
+        let told = post(present, new, again).await;
+        assert_eq!(told.status, StatusCode::UNPROCESSABLE_ENTITY, "{field}: {}", told.text);
+        assert!(told.text.contains(&format!("id=\"{field}-wrong\"")) && told.text.contains(words), "{}", told.text);
+        assert!(!told.text.contains(new) && !told.text.contains(scene::PASSWORD), "no page shows a password");
+    }
+    assert!(scene.control.actor(&elsewhere).await.is_some(), "nothing was changed");
+    let done = post(scene::PASSWORD, new, new).await;
+    assert_eq!(done.location(), "/profile?done=password", "{}", done.text);
+    assert!(scene.control.actor(&elsewhere).await.is_none(), "other sessions end");
+    assert_eq!(scene.get("/profile", "bob").await.status, StatusCode::OK, "this one goes on");
+    let old = scene.control.sign_in("bob", scene::PASSWORD.into(), None, "192.0.2.1").await;
+    assert!(old.is_err(), "the old one is gone");
+    scene.control.sign_in("bob", new.into(), None, "192.0.2.1").await.expect("the new one counts");
+    assert!(scene.get("/audit", "root").await.text.contains("bob changed their password"));
+    for _ in 0..5 {
+        post("incorrect horse battery", new, new).await;
+    }
+    let locked = scene.control.sign_in("bob", new.into(), None, "192.0.2.1").await;
+    assert!(locked.is_err(), "a guesser is stopped as at the sign-in: {locked:?}");
+}
+
 /// A file that holds a private key beside the certificate is shown to nobody.
 #[tokio::test]
 async fn the_authority_is_for_everybody_and_never_a_private_key() {

@@ -69,7 +69,11 @@ async fn r85_a_person_is_added_changed_disabled_and_enabled_in_a_form() {
 async fn r85_who_is_the_only_one_named_is_not_left_out() {
     let scene = Scene::start().await;
     let gone = scene.fill("/people", "root", &form(&[("known", "carol"), ("do", "remove")])).await;
-    assert!(gone.text.contains("Workflow `two`, level 2, is decided by `carol` and nobody else"), "{}", gone.text);
+    assert!(
+        gone.text.contains("Workflow <code>two</code>, level 2, is decided by <code>carol</code> and nobody else"),
+        "{}",
+        gone.text
+    );
     let only = form(&[("name", "hers"), ("act", "connect"), ("outcome", "allow"), ("people", "audrey")]);
     let planned = scene.fill("/rules", "root", &only).await.text;
     put_in_force(
@@ -82,7 +86,7 @@ async fn r85_who_is_the_only_one_named_is_not_left_out() {
     assert!(planned.contains("+ rule hers"));
     let gone = scene.fill("/people", "root", &form(&[("known", "audrey"), ("do", "remove")])).await;
     assert!(
-        gone.text.contains("Rule `hers` speaks of `audrey` and nobody else"),
+        gone.text.contains("Rule <code>hers</code> speaks of <code>audrey</code> and nobody else"),
         "never a rule for everyone: {}",
         gone.text
     );
@@ -97,27 +101,32 @@ async fn r85_what_is_wrong_with_a_person_a_group_or_a_device_is_said_beside_its_
     let post = async |path: &str, fields: &[(&str, &str)]| scene.fill(path, "root", &form(fields)).await;
     let person = [("handle", "do ra"), ("name", "Dora N."), ("email", "dora"), ("manager", "nobody")];
     let answer = post("/people", &person).await;
-    wrong(&answer, "handle", "cannot be typed by everybody", "Dora N.");
+    wrong(&answer, "handle", "has characters that no name people type may have", "Dora N.");
     wrong(&answer, "email", "This is no e-mail address", "value=\"dora\"");
-    wrong(&answer, "manager", "Nobody signs in as `nobody`", "Dora N.");
-    wrong(&post("/people", &[("handle", "alice")]).await, "handle", "There is a person `alice` already", "alice");
-    wrong(&post("/groups", &[("name", "dba")]).await, "name", "There is a group `dba` already", "dba");
+    wrong(&answer, "manager", "Nobody signs in as <code>nobody</code>", "Dora N.");
+    wrong(
+        &post("/people", &[("handle", "alice")]).await,
+        "handle",
+        "There is a person <code>alice</code> already",
+        "alice",
+    );
+    wrong(&post("/groups", &[("name", "dba")]).await, "name", "There is a group <code>dba</code> already", "dba");
     let group = [("name", "new"), ("members", "alice ghost"), ("groups", "ghosts")];
-    wrong(&post("/groups", &group).await, "members", "Nobody signs in as `ghost`", "alice ghost");
-    wrong(&post("/groups", &group).await, "groups", "Nothing is called `ghosts`", "alice ghost");
+    wrong(&post("/groups", &group).await, "members", "Nobody signs in as <code>ghost</code>", "alice ghost");
+    wrong(&post("/groups", &group).await, "groups", "Nothing is called <code>ghosts</code>", "alice ghost");
     let device = [("name", "new-db"), ("host", ""), ("port", "70000"), ("database", "shop"), ("ca", "no pem")];
     let answer = post("/devices", &device).await;
     wrong(&answer, "host", "Enter the host name", "new-db");
-    wrong(&answer, "port", "`70000` is not a whole number that fits here", "new-db");
+    wrong(&answer, "port", "<code>70000</code> is not a whole number that fits here", "new-db");
     wrong(&answer, "ca", "no certificate in PEM form", "no pem");
     wrong(
         &post("/device-groups", &[("name", "g"), ("devices", "none")]).await,
         "devices",
-        "Nothing is called `none`",
+        "Nothing is called <code>none</code>",
         "none",
     );
     let account = [("name", "app"), ("device", "prod-db"), ("owners", "ghost")];
-    wrong(&post("/accounts", &account).await, "name", "There is an account `app@prod-db` already", "ghost");
+    wrong(&post("/accounts", &account).await, "name", "There is an account <code>app@prod-db</code> already", "ghost");
     // What only the whole of it shows is said above the form.
     let loops = post("/people", &[("known", "bob"), ("manager", "bob")]).await;
     assert!(loops.text.contains("their own line manager"), "{}", loops.text);
@@ -177,9 +186,9 @@ async fn r82_r85_groups_and_devices_are_made_in_forms() {
     ];
     put_in_force(&scene, "/rules", &rule, "+ rule staging").await;
     for (path, known, words) in [
-        ("/groups", "on call", "names group `on call`"),
-        ("/devices", "stage-db", "names device `stage-db`"),
-        ("/device-groups", "staging", "names device group `staging`"),
+        ("/groups", "on call", "names group <code>on call</code>"),
+        ("/devices", "stage-db", "names device <code>stage-db</code>"),
+        ("/device-groups", "staging", "names device group <code>staging</code>"),
     ] {
         let kept = scene.fill(path, "root", &form(&[("known", known), ("do", "remove")])).await;
         assert!(kept.status == StatusCode::BAD_REQUEST && kept.text.contains(words), "{words}: {}", kept.text);
@@ -205,14 +214,39 @@ async fn r51_r82_a_reservation_is_reached_from_the_devices() {
     assert!(scene.get("/devices?text=nothing", "alice").await.text.contains("No device matches"));
 }
 
-/// A form takes no password: one that is sent all the same is in no file and on no page.
+/// B6: the password of an account is typed into its form, proposed with it, and on no page, not even sealed for another.
 #[tokio::test]
-async fn r85_a_form_never_carries_a_password() {
+async fn r85_a_password_is_given_in_a_form_and_shown_by_no_page() {
     let scene = Scene::start().await;
     let secret = "hunter2-hunter2";
-    let fields = [("name", "batch"), ("device", "prod-db"), ("password", secret), ("password_file", secret)];
+    let fields = [("name", "batch"), ("device", "prod-db"), ("password", secret)];
     let planned = scene.fill("/accounts", "root", &form(&fields)).await.text;
-    assert!(planned.contains("+ account batch@prod-db") && !planned.contains(secret), "{planned}");
-    let page = scene.get("/devices/account?device=prod-db", "root").await.text;
-    assert!(page.contains("password_file") && !page.contains("type=\"password\""), "it says where it goes: {page}");
+    assert!(planned.contains("+ account batch@prod-db"), "{planned}");
+    assert!(planned.contains("~ secret of batch@prod-db: a new version is stored"), "{planned}");
+    assert!(!planned.contains(secret), "{planned}");
+    let other = planned.replace("value=\"batch\"", "value=\"batch2\"");
+    let moved = scene.press(&other, "root", &[("do", "propose")]).await;
+    assert!(
+        moved.text.contains("type it again") && moved.location().is_empty(),
+        "for this account only: {}",
+        moved.text
+    );
+    let back = scene.press(&planned, "root", &[("do", "edit")]).await.text;
+    assert!(back.contains("value=\"batch\"") && !back.contains("name=\"carried\""), "it is typed again: {back}");
+    scene.put_in_force(&planned).await;
+    let list = scene.get("/devices?text=batch", "root").await.text;
+    let without = list.matches("No password stored").count();
+    assert!(list.contains("batch") && without == 2, "the two others have none: {list}");
+
+    let account = format!("/accounts/{}", scene.account("report@prod-db").0);
+    let form_page = scene.get(&account, "root").await.text;
+    assert!(
+        form_page.contains("type=\"password\"") && form_page.contains("no page ever shows it again"),
+        "{form_page}"
+    );
+    let planned = scene.fill(&account, "root", &form(&[("owners", "carol"), ("password", secret)])).await.text;
+    assert!(planned.contains("~ secret of report@prod-db") && !planned.contains(secret), "{planned}");
+    scene.clock.advance(std::time::Duration::from_secs(2 * 3_600));
+    let late = scene.press(&planned, "root", &[("do", "propose")]).await;
+    assert!(late.text.contains("type it again") && late.location().is_empty(), "not for ever: {}", late.text);
 }

@@ -146,7 +146,7 @@ fn word_of(form: &mut Reading<'_>, field: &'static str, has: &str, what: &str, t
     if check_name(what, &name).is_err() && !name.is_empty() {
         form.wrong(
             field,
-            format!("`{name}` cannot be typed by everybody; use 1 to 64 letters, digits, `-`, `_` or `.`."),
+            format!("`{name}` has characters that no name people type may have; use 1 to 64 letters, digits, `-`, `_` or `.`."),
         );
     }
     name

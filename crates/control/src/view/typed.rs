@@ -97,6 +97,13 @@ impl Typed {
         self.text(field).split_whitespace().any(|v| v == value)
     }
 
+    /// The same with this text in the field.
+    #[must_use]
+    pub fn with(mut self, field: &str, text: String) -> Typed {
+        self.0.insert(field.to_owned(), text);
+        self
+    }
+
     /// The same with another text in the field, unless something stands there.
     #[must_use]
     pub fn or(mut self, field: &str, text: &str) -> Typed {

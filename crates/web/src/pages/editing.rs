@@ -1,7 +1,8 @@
 //! Workflows, accounts' own set-ups and parameters as forms (R83, R84, R86). What a form says becomes a file, and a
 //! page says what proposing it would change.
 
-use super::fields::{Again, MadeFrom, Names, base_of, proposed};
+use super::fields::{Again, MadeFrom, Names, Wrong, base_of, proposed};
+use super::planned::sealed;
 use super::{Page, Shell, Visit, ok, page};
 use crate::guard::escaped;
 use askama::Template;
@@ -115,16 +116,6 @@ impl LevelForms {
         (none && at == 0) || self.wrongs.keys().any(|field| field.ends_with(&format!("-{at}")))
     }
 }
-
-/// What is wrong with a field, below it.
-#[derive(Template)]
-#[template(path = "wrong.html")]
-struct Wrong<'w> {
-    text: Option<&'w str>,
-    field: String,
-}
-
-impl askama::filters::HtmlSafe for Wrong<'_> {}
 
 /// Levels in words.
 #[derive(Template)]
@@ -277,7 +268,8 @@ fn show_account(visit: &Visit, account: AccountView, base: &str, again: Again) -
 
 /// `POST /accounts/{account}`
 pub(crate) async fn change_account(visit: Visit, Path(id): Path<String>, Form(fields): Fields) -> Page {
-    let (known, typed) = (account_of(&visit, &id)?, fields.into_iter().collect::<Typed>());
+    let known = account_of(&visit, &id)?;
+    let typed = sealed(&visit, &known.label, fields)?;
     let text = |field: &str| typed.text(field).to_owned();
     let wanted = AccountView {
         owners: text("owners"),

@@ -119,6 +119,16 @@ impl<'f> Field<'f> {
     }
 }
 
+/// What is wrong with a field, below it.
+#[derive(Template)]
+#[template(path = "wrong.html")]
+pub(crate) struct Wrong<'w> {
+    pub(crate) text: Option<&'w str>,
+    pub(crate) field: String,
+}
+
+impl askama::filters::HtmlSafe for Wrong<'_> {}
+
 /// Lists of names that fields choose from.
 #[derive(Template)]
 #[template(path = "known.html")]

@@ -194,6 +194,7 @@ impl DoneParams {
             "applied" => format!("{on} is in force."),
             "unchanged" => "Nothing would change, so nothing was proposed.".to_owned(),
             "terminated" => format!("The server is ending {session}."),
+            "password" => "Your password is changed. Your other sessions and your access tokens have ended.".to_owned(),
             "factor" => "Your second factor is set; you will be asked for a code when you sign in.".to_owned(),
             "confirmed" => "Your second factor is confirmed for five minutes. Decide again.".to_owned(),
             _ => return None,

@@ -10,9 +10,10 @@ use axum::http::StatusCode;
 use countersign_control::view::{Base, DiffLine, Plan, Proposed, Typed};
 use countersign_control::{Fault, Part, Thing};
 use countersign_core::Refusal;
+use secrecy::{ExposeSecret, SecretString};
 
-/// What is said on the page itself and sent anew, and what no page shows again.
-const ANEW: [&str; 5] = ["reason", "planned", "do", "password", "password_file"];
+/// What is said on the page itself and sent anew.
+const ANEW: [&str; 3] = ["reason", "planned", "do"];
 
 #[derive(Template)]
 #[template(path = "planned.html")]
@@ -63,6 +64,42 @@ fn stands(part: Part<'_>) -> Stands {
     Stands { path, name, at }
 }
 
+/// The file with the password that was typed for an account; nothing when none was.
+fn carried_into(visit: &Visit, part: Part<'_>, typed: &Typed, file: &str) -> Result<Option<SecretString>, Fault> {
+    let carried = typed.text("carried");
+    match part {
+        Part::Thing(Thing::Account, known) if !carried.is_empty() && !typed.has("do", "remove") => {
+            visit.site.control.with_password(visit.actor(), file, &label(known, typed), carried).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The account a form is about.
+fn label(known: &str, typed: &Typed) -> String {
+    match known {
+        "" => format!("{}@{}", typed.text("name").trim(), typed.text("device").trim()),
+        known => known.to_owned(),
+    }
+}
+
+/// What was typed into the form of an account, its password sealed: no page shows it again.
+pub(super) fn sealed(visit: &Visit, known: &str, fields: Vec<(String, String)>) -> Result<Typed, Fault> {
+    let (passwords, rest): (Vec<_>, Vec<_>) = fields.into_iter().partition(|(name, _)| name == "password");
+    let typed: Typed = rest.into_iter().collect();
+    match passwords
+        .into_iter()
+        .map(|(_, password)| SecretString::from(password))
+        .find(|p| !p.expose_secret().is_empty())
+    {
+        Some(password) => {
+            let carried = visit.site.control.carry(visit.actor(), &label(known, &typed), &password)?;
+            Ok(typed.with("carried", carried))
+        }
+        None => Ok(typed),
+    }
+}
+
 /// The page for a file that a form made from what is in force `now`; or, when it is proposed as it was shown, where that
 /// leads. What is in force at once leads back to its list.
 pub(super) async fn planned(
@@ -73,11 +110,13 @@ pub(super) async fn planned(
     now: Base,
 ) -> Result<Page, Again> {
     let (control, stands) = (&visit.site.control, stands(part));
+    let whole = carried_into(visit, part, typed, file).map_err(|fault| Again::said(&fault))?;
+    let whole = whole.as_ref().map_or(file, |whole| whole.expose_secret());
     let mut said = None;
     if typed.has("do", "propose") {
         // Nothing is proposed that was not shown.
         let answer = match typed.text("planned") == now.to_string() {
-            true => control.propose(visit.actor(), file, typed.text("reason"), Some(now)).await,
+            true => control.propose(visit.actor(), whole, typed.text("reason"), Some(now)).await,
             false => Err(Fault::Refused(Refusal::ChangedMeanwhile)),
         };
         match answer {
@@ -92,7 +131,7 @@ pub(super) async fn planned(
         }
     }
     // What cannot be put in force is said beside the form, where it is put right.
-    let plan = control.plan(visit.actor(), file).await.map_err(|fault| Again::said(&fault))?;
+    let plan = control.plan(visit.actor(), whole).await.map_err(|fault| Again::said(&fault))?;
     let status = said.as_ref().map_or(StatusCode::OK, |fault| status_of(fault).0);
     let (unexplained, notice) = match said {
         Some(fault @ Fault::Refused(Refusal::ReasonTooShort { .. })) => {

@@ -1,7 +1,8 @@
 //! One's own name, second factor and way out.
 
+use super::fields::Wrong;
 use super::{Notice, Page, Shell, Visit, page, see};
-use crate::fault::status_of;
+use crate::fault::{sentence, status_of};
 use crate::reader::Reader;
 use crate::site::local_path;
 use askama::Template;
@@ -9,7 +10,7 @@ use axum::Form;
 use axum::extract::Query;
 use axum::http::StatusCode;
 use countersign_control::{Actor, Fault, SecondFactorSetup, SignInRefusal};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 #[derive(Template)]
@@ -23,9 +24,17 @@ struct ProfilePage<'p> {
     confirm: Option<String>,
     /// Whether a code is asked for to finish the set-up whose secret was shown before.
     finishing: bool,
+    /// What is wrong with a change of the password, and at which field.
+    wrong: Option<(&'static str, String)>,
 }
 
 impl ProfilePage<'_> {
+    /// What is wrong with a field of the password's form.
+    fn wrong_with(&self, field: &str) -> Wrong<'_> {
+        let text = self.wrong.as_ref().filter(|(at, _)| *at == field).map(|(_, text)| text.as_str());
+        Wrong { text, field: field.to_owned() }
+    }
+
     /// The secret in groups of four, as people type it.
     fn grouped(&self, secret: &str) -> String {
         let chars: Vec<char> = secret.chars().collect();
@@ -44,18 +53,23 @@ struct Shown {
     setup: Option<SecondFactorSetup>,
     confirm: Option<String>,
     finishing: bool,
+    wrong: Option<(&'static str, String)>,
 }
 
-const PLAIN: Shown = Shown { status: StatusCode::OK, notice: None, setup: None, confirm: None, finishing: false };
+const PLAIN: Shown =
+    Shown { status: StatusCode::OK, notice: None, setup: None, confirm: None, finishing: false, wrong: None };
 
 fn render(visit: &Visit, shown: Shown) -> Page {
-    let Shown { status, notice, setup, confirm, finishing } = shown;
+    let Shown { status, notice, setup, confirm, finishing, wrong } = shown;
     let shell = visit.shell("Profile", "profile").saying(notice);
-    page(status, &ProfilePage { shell, reader: &visit.reader, actor: visit.actor(), setup, confirm, finishing })
+    page(status, &ProfilePage { shell, reader: &visit.reader, actor: visit.actor(), setup, confirm, finishing, wrong })
 }
 
 /// A code that does not count.
 const WRONG_CODE: &str = "This code is not right, or was used already. Wait for the next one and enter it.";
+
+/// A password that is not the present one.
+const WRONG_PASSWORD: &str = "This password is not right. Enter the one you sign in with.";
 
 fn failed(fault: &Fault, wrong: &str) -> Shown {
     if matches!(fault, Fault::SignIn(SignInRefusal::Wrong)) {
@@ -81,7 +95,35 @@ pub(crate) struct PasswordForm {
 pub(crate) async fn begin(visit: Visit, Form(form): Form<PasswordForm>) -> Page {
     match visit.site.control.begin_second_factor(visit.actor(), form.password.into()).await {
         Ok(setup) => render(&visit, Shown { setup: Some(setup), finishing: true, ..PLAIN }),
-        Err(fault) => render(&visit, failed(&fault, "This password is not right. Enter the one you sign in with.")),
+        Err(fault) => render(&visit, failed(&fault, WRONG_PASSWORD)),
+    }
+}
+
+#[derive(Deserialize)]
+pub(crate) struct ChangeForm {
+    present: SecretString,
+    new: SecretString,
+    again: SecretString,
+}
+
+/// `POST /profile/password`
+pub(crate) async fn change_password(visit: Visit, Form(form): Form<ChangeForm>) -> Page {
+    if form.new.expose_secret() != form.again.expose_secret() {
+        let wrong = ("again", "The two entries differ; type the same password twice.".to_owned());
+        return render(&visit, Shown { status: StatusCode::UNPROCESSABLE_ENTITY, wrong: Some(wrong), ..PLAIN });
+    }
+    let credential = &visit.signed.credential;
+    match visit.site.control.change_password(visit.actor(), credential, form.present, form.new).await {
+        Ok(()) => see("/profile?done=password"),
+        Err(fault) => {
+            let (field, text) = match &fault {
+                Fault::SignIn(SignInRefusal::PasswordLength) => ("new", sentence(&fault.to_string())),
+                Fault::SignIn(SignInRefusal::Wrong) => ("present", WRONG_PASSWORD.to_owned()),
+                _ => return render(&visit, failed(&fault, WRONG_PASSWORD)),
+            };
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            render(&visit, Shown { status, wrong: Some((field, text)), ..PLAIN })
+        }
     }
 }
 

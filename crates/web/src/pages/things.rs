@@ -1,8 +1,9 @@
 //! Groups and devices as lists, and a form for each person, group, device, device group and new account. What a form says
-//! becomes a file, and a page says what proposing it would change. Must not take a password: the page shows
-//! the file.
+//! becomes a file, and a page says what proposing it would change. The password of an account goes sealed
+//! through the page that says so, which shows none.
 
 use super::fields::{Again, Field, Filled, MadeFrom, Names, base_of, proposed};
+use super::planned::sealed;
 use super::{Page, Shell, Visit, ok, page};
 use crate::guard::escaped;
 use askama::Template;
@@ -205,7 +206,9 @@ pub(crate) async fn new_account(visit: Visit, Query(params): Named) -> Page {
 
 /// `POST /accounts`
 pub(crate) async fn add_account(visit: Visit, Form(fields): Fields) -> Page {
-    change(&visit, Thing::Account, fields).await
+    let known = fields.iter().find(|(name, _)| name == "known").map(|(_, known)| known.clone()).unwrap_or_default();
+    let typed = sealed(&visit, &known, fields)?;
+    changed(&visit, Thing::Account, typed).await
 }
 
 fn edit(visit: &Visit, thing: Thing, NameParams { name, device }: NameParams) -> Page {
@@ -221,7 +224,10 @@ fn edit(visit: &Visit, thing: Thing, NameParams { name, device }: NameParams) ->
 }
 
 async fn change(visit: &Visit, thing: Thing, fields: Vec<(String, String)>) -> Page {
-    let typed: Typed = fields.into_iter().collect();
+    changed(visit, thing, fields.into_iter().collect()).await
+}
+
+async fn changed(visit: &Visit, thing: Thing, typed: Typed) -> Page {
     let (control, name) = (&visit.site.control, typed.text("known").to_owned());
     let made = || match typed.has("do", "remove") {
         true => control.without(visit.actor(), thing, &name),
