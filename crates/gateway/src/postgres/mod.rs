@@ -17,6 +17,7 @@ mod lock;
 mod message;
 mod modes;
 mod options;
+mod overtaken;
 mod pipeline;
 mod plan;
 mod prepared;

@@ -4,7 +4,6 @@
 use super::backend::{Backend, Broken, Happened};
 use super::cancel::Registered;
 use super::catalogue::{Answers, Names, changes_meaning, only_transaction, with_doubts};
-use super::hold::{No, Waiting};
 use super::message::{self, Bind, Frontend, Malformed};
 use super::modes;
 use super::pipeline::{CopyIn, Expect, For, Pipeline, Resets, Statement};
@@ -74,7 +73,7 @@ pub(super) struct Relay {
     pub(super) number: u64,
     portals: HashMap<Vec<u8>, Portal>,
     /// Something that changes meaning was sent since the last Sync; an error takes it back without a word.
-    unsettled: bool,
+    pub(super) unsettled: bool,
     /// Counts what was sent that changes meaning.
     changes: u64,
     /// Counts Syncs and queries: what was sent between two of them fails or stands together.
@@ -83,8 +82,8 @@ pub(super) struct Relay {
     pub(super) restricted: bool,
     /// By which generation of the rules messages are taken, and whether a transaction may be open that was begun under an
     /// earlier one.
-    generation: u64,
-    overtaken: bool,
+    pub(super) generation: u64,
+    pub(super) overtaken: bool,
     /// Cursors by name, each with the rules under which it was declared; and what declares one, until the target says so.
     cursors: HashMap<String, u64>,
     declaring: HashMap<u64, (String, u64)>,
@@ -487,51 +486,6 @@ impl Relay {
             }
             Statement::Misread => (Arc::new(ActionFacts::opaque(MISREAD)), bind.part(b"", &[])),
         }
-    }
-
-    /// Whether a rule speaks of statements by now. Comes before any name is looked up: what was prepared, set or bound
-    /// while nothing was read is not known.
-    pub(super) fn notice_rules(&mut self) {
-        let restricts = self.gate.restricts();
-        if restricts && !self.restricted {
-            self.pipeline.forget_statements();
-            self.memory.forget_meanings();
-            self.unsettled = true;
-            // What ran since the last Sync may have changed how text is read, and nobody says so before the next.
-            if !self.pipeline.is_idle() || self.pipeline.has_executed() {
-                self.pipeline.reading_may_change(Resets::Anything);
-            }
-        }
-        self.restricted = restricts;
-        if std::mem::replace(&mut self.generation, self.gate.generation()) != self.generation && restricts {
-            self.overtaken = !self.pipeline.is_idle() || self.in_transaction();
-        }
-    }
-
-    /// Whether a transaction is open, as far as the target has said by now; one that failed only waits for its end.
-    pub(super) fn in_transaction(&self) -> bool {
-        self.pipeline.transaction == b'T' || (self.pipeline.transaction == b'I' && self.pipeline.has_executed())
-    }
-
-    /// Whether the transaction that is open was begun under other rules. The target owes nothing. What was deferred in it,
-    /// triggers and cursors that outlast it, runs at its end; and what it made may be what was held since.
-    pub(super) fn is_overtaken(&mut self) -> bool {
-        std::mem::take(&mut self.overtaken) && self.in_transaction() && !self.pipeline.has_failed()
-    }
-
-    /// Makes a transaction fail that was begun under other rules. Returns whether its message is answered by that.
-    async fn fail_overtaken(&mut self, bytes: &Bytes, read: &Frontend<'_>) -> Result<bool, End> {
-        self.quiesce().await?;
-        if !self.is_overtaken() {
-            return Ok(false);
-        }
-        let (simple, parts) = match read {
-            Frontend::Query(sql) => (true, vec![simple_part(sql)]),
-            _ => (false, Vec::new()),
-        };
-        let waiting = Waiting { messages: vec![bytes.clone()], parts, facts: ActionFacts::default(), simple };
-        self.refuse(waiting, No::overtaken()).await?;
-        Ok(*read != Frontend::Sync)
     }
 
     pub(super) fn facts(&mut self, sql: &[u8]) -> Arc<ActionFacts> {
