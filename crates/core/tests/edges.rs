@@ -415,3 +415,143 @@ fn r18_a_group_hears_what_its_scope_says() {
         ",
     );
 }
+
+#[test]
+fn r15_each_level_has_its_own_time_and_a_late_look_finds_it_over() {
+    check(
+        "
+        rule connect approve by dba>30:members:sec
+        rule connect approve by owners>120:expire
+        apply
+        alice asks 09:00-12:00
+          #1 made, approve
+          level 1 waits for bob, carol
+          track 2 level 1 waits for carol
+        at 09:31
+        tick
+          level 1 (epoch 1) escalated, waits for erin
+        at 11:00
+        tick
+          #1 expired
+        ",
+    );
+}
+
+#[test]
+fn r13_a_level_that_wants_two_is_blocked_when_one_is_left() {
+    check(
+        "
+        rule connect approve by dba*2
+        apply
+        alice asks 09:00-12:00
+          #1 made, approve
+          level 1 waits for bob, carol
+        carol leaves dba
+          level 1 blocked
+          administrators are alarmed
+        carol joins dba
+          level 1 freed, waits for bob, carol
+        ",
+    );
+}
+
+#[test]
+fn r61_a_plan_counts_in_an_open_session_under_a_grant_that_is_not_over() {
+    check(
+        "
+        rule connect approve by dba
+        rule update approve by dba
+        apply
+        alice asks 09:00-12:00 plan:a,b
+          #1 made, approve
+          level 1 waits for bob, carol
+        bob approves #1
+          bob approves level 1
+          #1 approved, grant 1 09:00-12:00
+        alice opens
+          session 1 opened under grant 1, first use
+        close 1
+          session 1 closed
+        planned a in 1
+          no: the session is not open
+        alice opens
+          session 2 opened under grant 1
+        at 12:00
+        planned a in 2
+          no: the grant is over
+        ",
+    );
+}
+
+#[test]
+fn r61_a_plan_has_at_most_two_hundred_statements() {
+    let units = |n| vec!["n"; n].join(",");
+    let script = "\
+rule connect allow
+apply
+alice asks 09:00-12:00 plan:TOO_MANY
+  no: a plan has 1 to 200 statements; this has 201
+alice asks 09:00-12:00 plan:ENOUGH
+  #1 made, allow
+  #1 approved, grant 1 09:00-12:00
+";
+    check(&script.replace("TOO_MANY", &units(201)).replace("ENOUGH", &units(200)));
+}
+
+#[test]
+fn r3_who_must_say_why_does_not_come_in_directly() {
+    check(
+        "
+        rule connect allow with reason=5
+        apply
+        alice opens
+          no: access to `app@prod-db` must be requested first; reserve it on the page, then connect inside the window
+        rule connect allow with reasons=repair
+        apply
+        alice opens
+          no: access to `app@prod-db` must be requested first; reserve it on the page, then connect inside the window
+        rule connect allow with ticket
+        apply
+        alice opens
+          no: access to `app@prod-db` must be requested first; reserve it on the page, then connect inside the window
+        rule connect allow
+        apply
+        alice opens
+          #1 made, allow
+          #1 approved, grant 1 09:00-17:00
+          session 1 opened under grant 1, first use
+        ",
+    );
+}
+
+#[test]
+fn r61_a_session_opens_where_something_is_left_to_run() {
+    check(
+        "
+        rule connect allow
+        rule update approve by dba
+        apply
+        alice asks 09:00-12:00 plan:a
+          #1 made, approve
+          level 1 waits for bob, carol
+        bob approves #1
+          bob approves level 1
+          #1 approved, grant 1 09:00-12:00
+        alice opens
+          session 1 opened under grant 1, first use
+        planned a in 1
+          grant 1: statement 1 used in session 1
+        close 1
+          grant 1: statement 1 ran, unknown
+          session 1 closed
+        alice asks 09:00-12:01 plan:b
+          #2 made, approve
+          level 1 waits for bob, carol
+        bob approves #2
+          bob approves level 1
+          #2 approved, grant 2 09:00-12:01
+        alice opens
+          session 2 opened under grant 2, first use
+        ",
+    );
+}
