@@ -184,10 +184,49 @@ async fn a_transaction_open_over_a_change_of_rules_fails() {
         let verdict = alice.verdict().await;
         assert!(verdict.starts_with("E 40001"), "{verdict}");
         assert_eq!(world.truth(UNHARMED), "10");
-        assert!(alice.one("ROLLBACK").await.ends_with("Z I"));
+        assert!(alice.one("ROLLBACK").await.ends_with("Z I"), "it is over already");
         assert!(alice.one("SELECT 1").await.ends_with("Z I"));
     }
     assert_eq!(world.truth("SELECT count(*) FROM notes"), "0");
+
+    // It is over whole: no savepoint brings it back, whether it had failed before or fails by this.
+    let deferred = "DECLARE h CURSOR WITH HOLD FOR SELECT later()";
+    let open = [
+        parse("", "BEGIN"),
+        bind_to("", "", &[]),
+        execute(""),
+        parse("", "SAVEPOINT a"),
+        bind_to("", "", &[]),
+        execute(""),
+    ];
+    let in_batch = [open.concat(), parse("", deferred), bind_to("", "", &[]), execute(""), flush()].concat();
+    for (before, after) in [
+        (vec![query("BEGIN"), query(deferred), query("SAVEPOINT a")], "COMMIT"),
+        (vec![query("BEGIN"), query(deferred), query("SAVEPOINT a"), query("SELECT 1/0")], "ROLLBACK TO a"),
+        (vec![query("BEGIN"), query(deferred), query("SAVEPOINT a"), query("SELECT 1/0")], "ROLLBACK TO a; COMMIT"),
+        (vec![in_batch], "COMMIT"),
+    ] {
+        world.control.propose(&world.ada, &world.file(NO_RULES), "", None).await.expect("applied");
+        let mut alice = world.raw(&world.alice).await;
+        let batch = before.len() == 1;
+        for messages in before {
+            alice.push(&messages).await;
+            if !batch {
+                alice.answer().await;
+            }
+        }
+        while batch && alice.next().await != (b'C', b"DECLARE CURSOR\0".to_vec()) {}
+        world.control.propose(&world.ada, &world.file(RULES), "", None).await.expect("applied");
+        if batch {
+            alice.send(&[sync()]).await;
+            assert_eq!(alice.answer().await, ["E 40001", "Z I"]);
+        }
+        for sql in [after, "ROLLBACK TO a", "COMMIT"] {
+            alice.one(sql).await;
+        }
+        assert_eq!(world.truth(UNHARMED), "10", "{after}");
+        assert!(alice.one("SELECT 1").await.ends_with("Z I"));
+    }
 
     // Also from one rule to another, and by no change that is about others.
     let orders = RULES.replace("[\"customers\"]", "[\"orders\"]");

@@ -6,6 +6,7 @@
 use super::catalogue::{Answers, Depth, Names, only_transaction, with_doubts};
 use super::lock::Lock;
 use super::message::{self, Frontend, Malformed, Severity, put, report};
+use super::overtaken::Found;
 use super::pipeline::{Expect, For, Statement};
 use super::plan::Now;
 use super::prepared::Anew;
@@ -139,8 +140,9 @@ impl Relay {
             };
             return self.refuse(waiting, no).await;
         }
-        if self.is_overtaken() {
-            return self.refuse(waiting, No::overtaken()).await;
+        let found = if waiting.simple { Found::Query } else { Found::Part };
+        if self.overtaken && self.fail_overtaken(found, waiting.parts.clone()).await? {
+            return Ok(());
         }
         let mut asked = self.meaning_of(&waiting.facts).await?;
         if let Some(texts) = cursor_texts(&asked) {
@@ -458,13 +460,18 @@ impl Relay {
                 self.skipping = true;
             }
             (false, _) => {
-                let name = b"_countersign_refusal";
-                let body = [&name[..], b"\0", NO_STATEMENT.as_bytes(), b"\0\0\0"].concat();
-                self.fail_target(error, b'P', &body, Expect::Parse(name.to_vec(), Statement::Opaque));
+                self.refuse_parse_with(error);
                 self.skipping = true;
             }
         }
         Ok(())
+    }
+
+    /// Makes an extended batch fail, and with it the transaction it is in.
+    pub(super) fn refuse_parse_with(&mut self, error: BytesMut) {
+        let name = b"_countersign_refusal";
+        let body = [&name[..], b"\0", NO_STATEMENT.as_bytes(), b"\0\0\0"].concat();
+        self.fail_target(error, b'P', &body, Expect::Parse(name.to_vec(), Statement::Opaque));
     }
 
     fn fail_target(&mut self, error: BytesMut, tag: u8, body: &[u8], what: Expect) {

@@ -1,11 +1,11 @@
 //! What a change of the rules does to a session: what nobody read is forgotten, and a transaction that is open fails.
 
-use super::hold::{No, Waiting};
-use super::message::Frontend;
-use super::pipeline::Resets;
-use super::relay::{End, Relay, simple_part};
-use bytes::Bytes;
-use countersign_journal::ActionFacts;
+use super::hold::No;
+use super::message::{Frontend, Severity, put, report};
+use super::pipeline::{Expect, For, Resets};
+use super::relay::{End, Relay};
+use bytes::BytesMut;
+use countersign_core::digest::UnitPart;
 
 impl Relay {
     /// Whether a rule speaks of statements by now. Comes before any name is looked up: what was prepared, set or bound
@@ -23,33 +23,65 @@ impl Relay {
         }
         self.restricted = restricts;
         if std::mem::replace(&mut self.generation, self.gate.generation()) != self.generation && restricts {
-            self.overtaken = !self.pipeline.is_idle() || self.in_transaction();
+            self.overtaken = self.in_transaction();
         }
     }
 
-    /// Whether a transaction is open, as far as the target has said by now; one that failed only waits for its end.
-    pub(super) fn in_transaction(&self) -> bool {
-        self.pipeline.transaction == b'T' || (self.pipeline.transaction == b'I' && self.pipeline.has_executed())
+    /// Whether the target has a transaction open, failed or not, or has yet to say what became of one.
+    fn in_transaction(&self) -> bool {
+        let pipeline = &self.pipeline;
+        !pipeline.is_idle() || pipeline.transaction != b'I' || pipeline.has_executed() || pipeline.has_failed()
     }
 
-    /// Whether the transaction that is open was begun under other rules. The target owes nothing. What was deferred in it,
-    /// triggers and cursors that outlast it, runs at its end; and what it made may be what was held since.
-    pub(super) fn is_overtaken(&mut self) -> bool {
-        std::mem::take(&mut self.overtaken) && self.in_transaction() && !self.pipeline.has_failed()
-    }
-
-    /// Makes a transaction fail that was begun under other rules. Returns whether its message is answered by that.
-    pub(super) async fn fail_overtaken(&mut self, bytes: &Bytes, read: &Frontend<'_>) -> Result<bool, End> {
+    /// Takes a transaction back that was begun under other rules, whole, savepoints and all. What was deferred in it,
+    /// triggers and cursors that outlast it, would run at its end and was read by nobody; and what it made may be what is
+    /// held since. Returns whether the message that found it so is answered by that: a Sync is not.
+    pub(super) async fn fail_overtaken(&mut self, read: Found, parts: Vec<UnitPart>) -> Result<bool, End> {
         self.quiesce().await?;
-        if !self.is_overtaken() {
+        if !std::mem::take(&mut self.overtaken) || !self.in_transaction() {
             return Ok(false);
         }
-        let (simple, parts) = match read {
-            Frontend::Query(sql) => (true, vec![simple_part(sql)]),
-            _ => (false, Vec::new()),
-        };
-        let waiting = Waiting { messages: vec![bytes.clone()], parts, facts: ActionFacts::default(), simple };
-        self.refuse(waiting, No::overtaken()).await?;
-        Ok(*read != Frontend::Sync)
+        let No { code, words, hint } = No::overtaken();
+        self.gate.refused(self.number, parts, &words).await?;
+        if !self.pipeline.has_failed() {
+            let mut error = BytesMut::new();
+            report(Severity::Error, code, &words, &hint, &mut error);
+            self.refuse_parse_with(error);
+        }
+        self.end_question().await?; // a Sync behind an error commits nothing
+        if self.pipeline.transaction != b'I' {
+            self.pipeline.expect(Expect::Query(0), For::Us);
+            let mut out = BytesMut::new();
+            put(b'Q', b"ROLLBACK\0", &mut out);
+            self.frame(&out);
+            self.hand_over().await?;
+            self.drain().await?;
+        }
+        match read {
+            Found::Query => put(b'Z', &[self.pipeline.transaction], &mut self.wires.client.output),
+            Found::Part => self.skipping = true,
+            Found::Sync => {}
+        }
+        self.batch_ends();
+        Ok(read != Found::Sync)
+    }
+}
+
+/// By which message a transaction was found to be overtaken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    Query,
+    /// One of the extended protocol, up to Sync.
+    Part,
+    Sync,
+}
+
+impl Found {
+    pub(super) fn by(read: &Frontend<'_>) -> Found {
+        match read {
+            Frontend::Query(_) => Found::Query,
+            Frontend::Sync => Found::Sync,
+            _ => Found::Part,
+        }
     }
 }

@@ -6,6 +6,7 @@ use super::cancel::Registered;
 use super::catalogue::{Answers, Names, changes_meaning, only_transaction, with_doubts};
 use super::message::{self, Bind, Frontend, Malformed};
 use super::modes;
+use super::overtaken::Found;
 use super::pipeline::{CopyIn, Expect, For, Pipeline, Resets, Statement};
 use super::unit::{Memory, may_hold};
 use super::wires::{Wire, Wires};
@@ -284,8 +285,11 @@ impl Relay {
             return Ok(());
         }
         let copying = self.pipeline.copy_in != CopyIn::No;
-        if self.overtaken && !copying && self.fail_overtaken(&bytes, &read).await? {
-            return Ok(());
+        if self.overtaken && !copying {
+            let parts = if let Frontend::Query(sql) = read { vec![simple_part(sql)] } else { Vec::new() };
+            if self.fail_overtaken(Found::by(&read), parts).await? {
+                return Ok(());
+            }
         }
         match read {
             Frontend::CopyData => self.frame(&bytes),

@@ -68,7 +68,7 @@ impl Relay {
     }
 
     /// Ends the transaction of a question behind which nothing comes.
-    async fn end_question(&mut self) -> Result<(), End> {
+    pub(super) async fn end_question(&mut self) -> Result<(), End> {
         self.pipeline.expect(Expect::Sync, For::Us);
         self.frame(SYNC);
         self.hand_over().await?;
