@@ -4,7 +4,7 @@
 mod support;
 
 use countersign_journal::Verdict;
-use support::{RULES, Raw, World, bind_to, close, execute, flush, is_stopped, parse, query, sync};
+use support::{RULES, Raw, World, bind_to, close, execute, flush, is_stopped, message, parse, query, sync};
 
 const UNHARMED: &str = "SELECT count(*) FROM customers WHERE visits = 0";
 const TWO_FACED: &str =
@@ -242,6 +242,35 @@ async fn a_transaction_open_over_a_change_of_rules_fails() {
         let verdict = alice.one("COMMIT").await;
         assert!(verdict.starts_with(ends), "{verdict}");
     }
+}
+
+/// A COPY takes no data that comes after the rules changed, and an approval does not carry an overtaken transaction along.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_begun_under_other_rules_is_not_finished_under_these() {
+    let world = world().await;
+    world.control.propose(&world.ada, &world.file(NO_RULES), "", None).await.expect("applied");
+    let mut alice = world.raw(&world.alice).await;
+    alice.push(&query("COPY customers FROM STDIN")).await;
+    alice.copying().await;
+    world.control.propose(&world.ada, &world.file(RULES), "", None).await.expect("applied");
+    alice.push(&[message(b'd', b"11\tx\t0\n"), message(b'd', b"12\tx\t0\n"), message(b'c', b"")].concat()).await;
+    let verdict = alice.verdict().await;
+    assert!(verdict.starts_with('E') && verdict.ends_with("Z I"), "{verdict}");
+    assert_eq!(world.truth("SELECT count(*) FROM customers"), "10");
+    assert!(alice.one("SELECT 1").await.ends_with("Z I"));
+
+    let orders = RULES.replace("[\"customers\"]", "[\"orders\"]");
+    world.control.propose(&world.ada, &world.file(&orders), "", None).await.expect("applied");
+    for sql in ["BEGIN", "CREATE VIEW shown AS SELECT * FROM customers"] {
+        assert!(alice.one(sql).await.ends_with("Z T"), "{sql}");
+    }
+    alice.push(&query("UPDATE orders SET customer = customer; COMMIT")).await;
+    let request = alice.held().await;
+    world.control.propose(&world.ada, &world.file(RULES), "", None).await.expect("applied");
+    world.try_decide(&world.dora, request, Verdict::Approve).await;
+    let verdict = alice.verdict().await;
+    assert!(verdict.starts_with('E') && verdict.ends_with("Z I") || verdict == "refused", "{verdict}");
+    assert_eq!(world.truth("SELECT count(*) FROM pg_class WHERE relname = 'shown'"), "0");
 }
 
 /// A held unit runs nothing that its approver does not see.

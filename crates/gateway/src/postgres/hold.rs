@@ -140,8 +140,7 @@ impl Relay {
             };
             return self.refuse(waiting, no).await;
         }
-        let found = if waiting.simple { Found::Query } else { Found::Part };
-        if self.overtaken && self.fail_overtaken(found, waiting.parts.clone()).await? {
+        if self.overtaken && self.fail_overtaken(Found::of(&waiting), waiting.parts.clone()).await? {
             return Ok(());
         }
         let mut asked = self.meaning_of(&waiting.facts).await?;

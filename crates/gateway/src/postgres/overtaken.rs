@@ -1,9 +1,9 @@
 //! What a change of the rules does to a session: what nobody read is forgotten, and a transaction that is open fails.
 
-use super::hold::No;
+use super::hold::{No, Waiting};
 use super::message::{Frontend, Severity, put, report};
 use super::pipeline::{Expect, For, Resets};
-use super::relay::{End, Relay};
+use super::relay::{End, FLUSH, Relay};
 use bytes::BytesMut;
 use countersign_core::digest::UnitPart;
 
@@ -31,6 +31,16 @@ impl Relay {
     fn in_transaction(&self) -> bool {
         let pipeline = &self.pipeline;
         !pipeline.is_idle() || pipeline.transaction != b'I' || pipeline.has_executed() || pipeline.has_failed()
+    }
+
+    /// Data that was still to come for a COPY begun under other rules is not taken. What the client goes on sending, the
+    /// target ignores (PostgreSQL manual, "COPY Operations").
+    pub(super) fn fail_copy(&mut self) {
+        let mut out = BytesMut::new();
+        put(b'f', &[No::overtaken().words.as_bytes(), b"\0"].concat(), &mut out);
+        self.pipeline.copy_ends();
+        self.frame(&out);
+        self.frame(FLUSH);
     }
 
     /// Takes a transaction back that was begun under other rules, whole, savepoints and all. What was deferred in it,
@@ -77,6 +87,10 @@ pub(super) enum Found {
 }
 
 impl Found {
+    pub(super) fn of(waiting: &Waiting) -> Found {
+        if waiting.simple { Found::Query } else { Found::Part }
+    }
+
     pub(super) fn by(read: &Frontend<'_>) -> Found {
         match read {
             Frontend::Query(_) => Found::Query,

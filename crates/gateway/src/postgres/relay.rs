@@ -292,6 +292,7 @@ impl Relay {
             }
         }
         match read {
+            Frontend::CopyData | Frontend::CopyDone if copying && self.overtaken => self.fail_copy(),
             Frontend::CopyData => self.frame(&bytes),
             Frontend::CopyDone | Frontend::CopyFail => {
                 self.pipeline.copy_ends();

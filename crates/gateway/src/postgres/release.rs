@@ -4,6 +4,7 @@
 use super::hold::{Before, No, Waiting};
 use super::lock::{Lock, shares_transaction};
 use super::message::{self, Frontend};
+use super::overtaken::Found;
 use super::pipeline::{Expect, For};
 use super::plan::Now;
 use super::prepared::prepared_before;
@@ -18,6 +19,10 @@ impl Relay {
     /// Sends an approved unit: what it names is locked, what it runs by name is parsed again, it is asked again what it
     /// means, its digest computed again, its use committed, then it is sent, in the same transaction.
     pub(super) async fn release(&mut self, waiting: Waiting, permit: Permit, locks: &[Lock]) -> Result<(), End> {
+        self.notice_rules();
+        if self.overtaken && self.fail_overtaken(Found::of(&waiting), waiting.parts.clone()).await? {
+            return Ok(());
+        }
         let recorded = permit.recorded(&waiting.parts);
         let anew = prepared_before(&waiting.messages, &waiting.parts)?;
         let goes_on = shares_transaction(&waiting.facts);
