@@ -34,8 +34,8 @@ impl Control {
         let mine = |r: &&countersign_core::Request| {
             r.person.id == person && matches!(r.act, Act::Connect) && r.target.account == target.account
         };
-        let pending = state.pending.iter().filter_map(|id| state.requests.get(id)).find(mine);
-        let grants = state.unended_grants.iter().filter_map(|id| state.grants.get(id));
+        let pending = state.waiting().find(mine);
+        let grants = state.unended();
         let grant = grants
             .filter(|g| g.person == person && g.target.account == target.account)
             .filter(|g| g.kind == countersign_core::GrantKind::Connect && g.terms.window.end > self.now())

@@ -78,7 +78,7 @@ struct Held<'s> {
 }
 
 fn held(state: &State, account: AccountId) -> impl Iterator<Item = Held<'_>> {
-    let asked = state.pending.iter().filter_map(|id| state.requests.get(id));
+    let asked = state.waiting();
     let asked = asked.filter(move |r| r.status == Status::Pending && r.target.account == account);
     let asked = asked.filter(|r| matches!(r.act, Act::Connect)).map(|r| Held {
         window: r.terms.window,
@@ -86,7 +86,7 @@ fn held(state: &State, account: AccountId) -> impl Iterator<Item = Held<'_>> {
         status: "Pending",
         exclusive: r.ruling.conditions.exclusive,
     });
-    let granted = state.unended_grants.iter().filter_map(|id| state.grants.get(id));
+    let granted = state.unended();
     let granted = granted.filter(move |g| g.kind == GrantKind::Connect && g.target.account == account);
     asked.chain(granted.filter_map(|g| {
         let request = state.requests.get(&g.request)?;

@@ -13,7 +13,7 @@ pub(super) struct Now {
     pub(super) unit: Unit,
     /// What it is found to be.
     pub(super) facts: ActionFacts,
-    /// What it names, to be locked before it is released.
+    /// What it leads to, to be locked before it is released.
     pub(super) locks: Vec<Lock>,
     /// Why the session may read its text otherwise than the approvers of a plan did, if it may.
     pub(super) unusual: Option<String>,

@@ -1,4 +1,4 @@
-//! An approved unit leaves: what it names is locked, it is asked once more what it means, its approval is spent, and it is
+//! An approved unit leaves: what it leads to is locked, it is asked once more what it means, its approval is spent, and it is
 //! sent, all in one transaction of the target wherever that is possible.
 
 use super::hold::{Before, No, Waiting};
@@ -16,7 +16,7 @@ use countersign_control::{Fault, Pass, Permit, Release};
 const SYNC: &[u8] = b"S\0\0\0\x04";
 
 impl Relay {
-    /// Sends an approved unit: what it names is locked, what it runs by name is parsed again, it is asked again what it
+    /// Sends an approved unit: what it leads to is locked, what it runs by name is parsed again, it is asked again what it
     /// means, its digest computed again, its use committed, then it is sent, in the same transaction.
     pub(super) async fn release(&mut self, waiting: Waiting, permit: Permit, locks: &[Lock]) -> Result<(), End> {
         self.notice_rules();
