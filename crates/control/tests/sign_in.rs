@@ -121,3 +121,26 @@ async fn a_session_ends_by_itself_and_when_signed_out() {
     scene.clock.advance(Duration::from_secs(12 * 3600 + 1));
     assert_eq!(scene.control.actor(session.cookie.expose_secret()).await, None);
 }
+
+/// Whoever has a session guesses the password by changing it no more often than by signing in; and what was given out before
+/// the change opens nothing behind it.
+#[tokio::test]
+async fn a_password_that_is_changed_is_not_guessed_and_ends_links() {
+    let scene = Scene::with_password().await;
+    let session = scene.control.sign_in("ada", PASSWORD.into(), None, "test").await.expect("signed in");
+    let cookie = session.cookie.expose_secret();
+    let ada = scene.control.actor(cookie).await.expect("an actor");
+    let change = |present: &str| scene.control.change_password(&ada, cookie, present.into(), "another password".into());
+    for _ in 0..5 {
+        assert!(change("wrong password here").await.is_err());
+    }
+    let locked = change(PASSWORD).await;
+    assert!(matches!(locked, Err(Fault::SignIn(SignInRefusal::Locked))), "{locked:?}");
+    scene.clock.advance(Duration::from_secs(901));
+    let link = scene.control.invite(&ada, "ada").await.expect("a link");
+    change(PASSWORD).await.expect("changed");
+    let link = link.rsplit('/').next().expect("a token");
+    let over = scene.control.accept_invitation(link, "a third password".into()).await;
+    assert!(matches!(over, Err(Fault::SignIn(SignInRefusal::LinkOver))), "{over:?}");
+    assert!(scene.try_in("ada", "another password", None).await.is_ok());
+}
