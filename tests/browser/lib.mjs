@@ -39,6 +39,9 @@ export function launch() {
 /** What went wrong in any page so far: console errors and warnings, uncaught exceptions. */
 export const troubles = [];
 
+/** A look that a later one replaces is given up, as `hx-sync` asks; htmx says so on the console. What fails says more. */
+const GIVEN_UP = /^htmx:(sendAbort|afterRequest)\b/;
+
 /**
  * Opens `url` in a fresh context of the given size (`sizes.desktop`, `sizes.phone`) and returns the page; `dots` is
  * the number of device pixels for each of the page's.
@@ -55,7 +58,8 @@ export async function openPage(browser, url, size = sizes.desktop, dots = 1) {
   });
   context.setDefaultTimeout(STEP_WITHIN_MS);
   context.on('console', (said) => {
-    if (['error', 'warning'].includes(said.type())) troubles.push(`${said.page()?.url()}: ${said.text()}`);
+    const bad = ['error', 'warning'].includes(said.type()) && !GIVEN_UP.test(said.text());
+    if (bad) troubles.push(`${said.page()?.url()}: ${said.text()}`);
   });
   context.on('weberror', (thrown) => troubles.push(`${thrown.page()?.url()}: ${thrown.error().message}`));
   const page = await context.newPage();
