@@ -13,7 +13,7 @@ pub use crate::transcript::Recorded;
 use crate::transcript::Recorder;
 use crate::vault::Purpose;
 use countersign_core::digest::{AttemptParts, UnitPart, attempt};
-use countersign_core::ruling::rule_among;
+use countersign_core::ruling::{leaves_out, rule_among};
 use countersign_core::{Answer, Ask, AskAct, Asked, Device, GrantKind, Input, Planned, Status, covered};
 use countersign_journal::{
     AccountId, ActMatch, ActionFacts, Attempt, ChangePlan, DeviceGroupId, GrantId, Note, Outcome, PersonFacts,
@@ -47,9 +47,10 @@ pub struct Gate {
 /// The statement rules that concern this person and target, as of one epoch of the policy.
 struct Compiled {
     epoch: u64,
-    /// Counts changes of these rules, and of what they know of the person.
+    /// Counts changes of these rules, and of which of them leave the person out.
     generation: u64,
     policy: Policy,
+    leave_out: Vec<bool>,
     restricts: bool,
 }
 
@@ -77,6 +78,13 @@ impl<'b> Cleared<'b> {
     #[must_use]
     pub fn bytes(&self) -> &'b [u8] {
         self.0
+    }
+
+    /// The first `at` of them, and the rest.
+    #[must_use]
+    pub fn split_at(self, at: usize) -> (Cleared<'b>, Cleared<'b>) {
+        let (first, rest) = self.0.split_at(at.min(self.0.len()));
+        (Cleared(first), Cleared(rest))
     }
 }
 
@@ -211,7 +219,13 @@ impl Control {
             return Err(Fault::trouble(format!("{session} could not be recorded or its grant ended")));
         };
         recorder.add(0, Recorded::Note(format!("session of {} on {}", person.handle, target.label())));
-        let compiled = Compiled { epoch: u64::MAX, generation: 0, policy: Policy::default(), restricts: true };
+        let compiled = Compiled {
+            epoch: u64::MAX,
+            generation: 0,
+            policy: Policy::default(),
+            leave_out: Vec::new(),
+            restricts: true,
+        };
         let groups = target.device_groups.clone();
         Ok(Gate {
             control: self.clone(),
@@ -324,7 +338,6 @@ impl Gate {
             return;
         }
         let directory = self.control.directory();
-        let before = self.person.clone();
         if let Some(person) = directory.person_facts(self.person.id) {
             self.person = person;
         }
@@ -338,10 +351,11 @@ impl Gate {
         let rules: Vec<_> = concerning.filter(|r| matches!(r.acts, ActMatch::Run(_))).cloned().collect();
         let restricts = rules.iter().any(|r| r.outcome > Outcome::Justify);
         let workflows = state.policy.workflows.clone();
-        let changed = rules != self.compiled.policy.rules || self.person != before;
+        let leave_out: Vec<_> = rules.iter().map(|r| leaves_out(r, &self.person)).collect();
+        let changed = rules != self.compiled.policy.rules || leave_out != self.compiled.leave_out;
         let generation = self.compiled.generation + u64::from(changed);
         let policy = Policy { rules, workflows, ..Policy::default() };
-        self.compiled = Compiled { epoch, generation, policy, restricts };
+        self.compiled = Compiled { epoch, generation, policy, leave_out, restricts };
     }
 
     /// Longest hold inside an open transaction, in seconds.

@@ -238,7 +238,7 @@ fn matched<'r>(rule: &'r Rule, person: &PersonFacts, asked: Asked<'_>) -> Option
     if !known && !unknown {
         return None;
     }
-    let excluded = names(&rule.exclusions, person);
+    let excluded = leaves_out(rule, person);
     let by_unknown = if rule.unknown.is_some() { Outcome::Approve } else { Outcome::Deny };
     let outcome = match (excluded, known, unknown) {
         (true, _, _) => Outcome::Allow,
@@ -247,6 +247,12 @@ fn matched<'r>(rule: &'r Rule, person: &PersonFacts, asked: Asked<'_>) -> Option
         (false, false, _) => by_unknown,
     };
     Some(Match { rule, outcome, excluded, unknown, known })
+}
+
+/// Whether the person is on the rule's exclusion list.
+#[must_use]
+pub fn leaves_out(rule: &Rule, person: &PersonFacts) -> bool {
+    names(&rule.exclusions, person)
 }
 
 fn names(subjects: &Subjects, person: &PersonFacts) -> bool {

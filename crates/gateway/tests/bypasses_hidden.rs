@@ -369,7 +369,7 @@ async fn a_cursor_that_was_refused_is_refused_again() {
     }
     let unit = [
         parse("u", "UPDATE customers SET visits = 98 WHERE id = 1"),
-        parse("f", "FETCH 1 FROM c"),
+        parse("f", "UPDATE customers SET visits = 97 WHERE CURRENT OF c"),
         bind_to("", "u", &[]),
         execute(""),
         bind_to("", "f", &[]),

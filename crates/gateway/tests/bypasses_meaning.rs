@@ -158,7 +158,7 @@ async fn schemas_renamed_by_another_session_are_no_way() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_approver_is_told_when_a_unit_ends_its_transaction_and_goes_on() {
+async fn a_unit_that_ends_its_transaction_and_goes_on_is_not_held() {
     let world = world().await;
     let mut alice = world.raw_with(&world.alice, &[("search_path", "b,public")]).await;
     for s in ["BEGIN", "SET LOCAL search_path = a,public"] {
@@ -182,11 +182,8 @@ async fn an_approver_is_told_when_a_unit_ends_its_transaction_and_goes_on() {
             .concat(),
         )
         .await;
-    assert_eq!(alice.verdict().await, "held");
-    let request = world.waiting(&world.dora).await;
-    let told = request.statement.expect("a statement").unknown;
-    assert!(told.iter().any(|why| why.contains("may change what a later one")), "{told:?}");
-    world.decide(&world.dora, request.id, Verdict::Reject, "").await;
+    assert_eq!(alice.verdict().await, "refused");
+    assert!(world.nothing_waits().await);
     let seen = all(&mut alice).await;
     assert_eq!(world.truth(UNHARMED), "10", "{seen:?}");
 }
@@ -276,6 +273,61 @@ async fn changed_behind_a_lock(begin: &str, unit: Vec<u8>, lock: &str, changes: 
 
 fn prepared(sql: &str) -> Vec<u8> {
     [parse("s", sql), bind_to("", "s", &[]), execute(""), sync()].concat()
+}
+
+/// The first statement of an approved batch is made to wait for a row; meanwhile a table comes to stand before one that the
+/// second reads.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_masking_table_made_between_the_statements_of_a_batch_is_no_way() {
+    let world = world().await;
+    world.truth(&format!("{OWN}; ALTER TABLE own OWNER TO \"{}\"", world.database));
+    let path = [("search_path", "mine,public")];
+    let mut one = world.raw_with(&world.alice, &path).await;
+    let mut two = world.raw_with(&world.alice, &path).await;
+    for (masks, end) in [(true, "refused"), (false, "UPDATE 1, UPDATE 0, Z I")] {
+        let statements = ["UPDATE customers SET name = 'new' WHERE id = 1", BY_OWN];
+        let batch = statements.map(|sql| [parse("", sql), bind_to("", "", &[]), execute("")].concat()).concat();
+        one.push(&[batch, sync()].concat()).await;
+        let request = one.held().await;
+        two.one("BEGIN").await;
+        let locked = two.one("SELECT 1 FROM customers WHERE id = 1 FOR SHARE").await;
+        assert!(locked.ends_with("Z T"), "{locked}");
+        world.decide(&world.dora, request, Verdict::Approve, "").await;
+        let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%new%' \
+                     AND datname = current_database()";
+        let waiting = countersign_harness::wait_until(support::WAIT, || (world.truth(waits) == "1").then_some(()));
+        waiting.expect("the first statement waits for the row");
+        if masks {
+            world.truth("CREATE TABLE mine.own AS SELECT 2 AS id; GRANT SELECT ON mine.own TO PUBLIC");
+        }
+        two.one("COMMIT").await;
+        let verdict = one.verdict().await;
+        assert_eq!(world.truth(UNHARMED), "10", "{verdict}");
+        assert_eq!(verdict, end);
+        if masks {
+            one.verdict().await;
+        }
+        let renamed = world.truth("SELECT count(*) FROM customers WHERE name = 'new'");
+        assert_eq!(renamed, if masks { "0" } else { "1" }, "the statements share a transaction");
+        world.truth("DROP TABLE IF EXISTS mine.own");
+    }
+}
+
+/// Where the statements of one text or batch cannot be asked about one by one, nobody is asked to approve them together.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_may_change_its_own_meaning_halfway_is_not_held() {
+    let world = world().await;
+    let mut alice = world.raw(&world.alice).await;
+    let change = "UPDATE customers SET visits = 99 WHERE id = 1";
+    let extended = |sql: &str| [parse("", sql), bind_to("", "", &[]), execute("")].concat();
+    let batch = [extended(change), extended("SET search_path = a"), sync()].concat();
+    let texts = ["SELECT 1; %", "%; %", "BEGIN; %", "%; COMMIT", "BEGIN; %; COMMIT"];
+    for unit in texts.map(|text| query(&text.replace('%', change))).into_iter().chain([batch]) {
+        alice.push(&unit).await;
+        assert_eq!(alice.verdict().await, "refused");
+        alice.verdict().await;
+    }
+    assert!(world.nothing_waits().await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

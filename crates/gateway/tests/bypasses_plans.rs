@@ -55,10 +55,12 @@ async fn a_planned_statement_runs_as_written_once_and_in_its_turn() {
         &FIRST.replace("+ 1", "+ 2"),
         &FIRST.replace("id = 1", "id =  1"),
         &format!("{FIRST} "),
-        &format!("{FIRST}{SECOND}"),
     ] {
         held(&world, &mut alice, &[query(other)]).await;
     }
+    let together = alice.one(&format!("{FIRST}{SECOND}")).await;
+    assert_eq!(together, "refused");
+    alice.verdict().await;
     runs(&mut alice, FIRST, "UPDATE 1").await;
     held(&world, &mut alice, &[query(FIRST)]).await;
     runs(&mut alice, "BEGIN", "BEGIN").await;

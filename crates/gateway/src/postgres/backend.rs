@@ -41,9 +41,8 @@ pub(super) struct Backend {
     pub(super) our_failure: Option<String>,
     /// What the client is told in place of a failure made on purpose.
     pub(super) refusal: Option<BytesMut>,
-    /// What a released unit has done so far.
-    rows: u64,
-    failure: Option<String>,
+    /// The released unit that is under way, and the rows it had so far.
+    under_way: Option<(Release, u64)>,
     pub(super) happened: Vec<Happened>,
     /// The target reported an error that was not for us.
     pub(super) errored: bool,
@@ -62,9 +61,15 @@ impl Backend {
     }
 
     /// A released unit starts now.
-    pub(super) fn release_begins(&mut self) {
-        self.rows = 0;
-        self.failure = None;
+    pub(super) fn release_begins(&mut self, release: Release) {
+        self.under_way = Some((release, 0));
+    }
+
+    /// The released unit that is under way ends here, with an error.
+    pub(super) fn release_fails(&mut self, code: &str) {
+        if let Some((release, _)) = self.under_way.take() {
+            self.happened.push(Happened::ReleaseEnded(release, RunOutcome::Failed { code: code.to_owned() }));
+        }
     }
 
     /// Moves what can be forwarded from `input` to `out`.
@@ -141,8 +146,8 @@ impl Backend {
         if tag == b'C' && to != For::Us {
             self.completed(body, pipeline.front());
         }
-        if let Some(owed) = pipeline.answered(tag) {
-            self.settled(&owed);
+        if pipeline.answered(tag).is_some_and(|owed| owed.ends_release) {
+            self.release_completes();
         }
         if tag == b'Z' && pipeline.transaction != b'E' {
             self.transaction_moves(pipeline.transaction == b'I');
@@ -166,16 +171,11 @@ impl Backend {
     fn error(&mut self, body: &[u8], to: For, pipeline: &mut Pipeline) -> Fate {
         let (code, words) = (field(body, b'C'), field(body, b'M'));
         let number = pipeline.front().and_then(|o| number(&o.what));
-        let simple = matches!(pipeline.front(), Some(Owed { what: Expect::Query(_), .. }));
-        let unanswered = pipeline.errored();
-        self.errored |= to != For::Us;
+        pipeline.errored();
         self.failing = true;
-        if simple {
-            self.failure = Some(code.clone());
-        }
-        for owed in unanswered.iter().filter(|o| o.ends_release.is_some()) {
-            self.failure.get_or_insert_with(|| code.clone());
-            self.settled(owed);
+        if to != For::Us {
+            self.errored = true;
+            self.release_fails(&code);
         }
         match to {
             For::Us => {
@@ -195,7 +195,9 @@ impl Backend {
     fn completed(&mut self, body: &[u8], front: Option<&Owed>) {
         let tag = String::from_utf8_lossy(body.strip_suffix(b"\0").unwrap_or(body)).into_owned();
         let rows = tag.rsplit(' ').next().and_then(|n| n.parse::<u64>().ok()).unwrap_or(0);
-        self.rows = self.rows.saturating_add(rows);
+        if let Some((_, so_far)) = &mut self.under_way {
+            *so_far = so_far.saturating_add(rows);
+        }
         match tag.as_str() {
             "COMMIT" => self.open.clear(),
             // Also that of a COMMIT that failed, and of a part of a transaction. What is prepared may still be.
@@ -207,16 +209,10 @@ impl Backend {
         }
     }
 
-    fn settled(&mut self, owed: &Owed) {
-        if let Some(release) = owed.ends_release {
-            let outcome = match self.failure.take() {
-                Some(code) => RunOutcome::Failed { code },
-                None => {
-                    self.open.push(release);
-                    RunOutcome::Completed { rows: self.rows }
-                }
-            };
-            self.happened.push(Happened::ReleaseEnded(release, outcome));
+    fn release_completes(&mut self) {
+        if let Some((release, rows)) = self.under_way.take() {
+            self.open.push(release);
+            self.happened.push(Happened::ReleaseEnded(release, RunOutcome::Completed { rows }));
         }
     }
 

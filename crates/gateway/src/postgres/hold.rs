@@ -4,7 +4,7 @@
 //! was approved goes on in `release`.
 
 use super::catalogue::{Answers, Depth, Names, only_transaction, with_doubts};
-use super::lock::Lock;
+use super::lock::{Lock, shares_transaction};
 use super::message::{self, Frontend, Malformed, Severity, put, report};
 use super::overtaken::Found;
 use super::pipeline::{Expect, For, Statement};
@@ -343,14 +343,28 @@ impl Relay {
         }
     }
 
-    /// Holds a unit until it is approved, refused, withdrawn, or somebody leaves.
-    async fn hold(&mut self, waiting: Waiting) -> Result<(), End> {
+    /// Why nobody can be asked to approve a unit as it was sent, if so.
+    fn never_held(&mut self, waiting: &Waiting) -> Option<&'static str> {
         let unread = !waiting.facts.unknown.is_empty() && waiting.parts.iter().any(|p| may_hold(&p.sql, b"copy"));
         if waiting.facts.kinds().contains(&StatementKind::CopyIn) || (unread && waiting.facts.statements.is_empty()) {
-            let no = No::privilege(
-                "COPY FROM STDIN needs approval here, and its data cannot be shown beforehand; use INSERT",
+            return Some("COPY FROM STDIN needs approval here, and its data cannot be shown beforehand; use INSERT");
+        }
+        if waiting.simple && self.facts(&waiting.parts[0].sql).statements.len() > 1 {
+            return Some(
+                "needs approval together with others in one text, where an earlier one may change what a later one means; \
+                 send them one by one",
             );
-            return self.refuse(waiting, no).await;
+        }
+        (waiting.parts.len() > 1 && !shares_transaction(&waiting.facts)).then_some(
+            "needs approval together with others up to one Sync, where an earlier one may change what a later one means; \
+             send a Sync behind each",
+        )
+    }
+
+    /// Holds a unit until it is approved, refused, withdrawn, or somebody leaves.
+    async fn hold(&mut self, waiting: Waiting) -> Result<(), End> {
+        if let Some(words) = self.never_held(&waiting) {
+            return self.refuse(waiting, No::privilege(words)).await;
         }
         let now = match self.unit_now(&waiting, &Before::default()).await? {
             Ok(found) => found,

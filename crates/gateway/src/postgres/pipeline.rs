@@ -3,7 +3,6 @@
 //! A name stands for a text only once the target confirmed it: until then it may stand for the old text or the new
 //! one, and both are judged. That is what a client cannot play with.
 
-use countersign_control::Release;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -68,8 +67,8 @@ pub(super) enum For {
 pub(super) struct Owed {
     pub(super) what: Expect,
     pub(super) to: For,
-    /// The release that ends with this answer.
-    pub(super) ends_release: Option<Release>,
+    /// Whether the release that is under way ends with this answer.
+    pub(super) ends_release: bool,
 }
 
 /// Whether the target is taking COPY data.
@@ -215,15 +214,16 @@ impl Pipeline {
     }
 
     pub(super) fn expect(&mut self, what: Expect, to: For) {
-        self.expect_for(what, to, None);
+        self.expect_for(what, to, false);
     }
 
-    pub(super) fn expect_for(&mut self, what: Expect, to: For, ends_release: Option<Release>) {
+    pub(super) fn expect_for(&mut self, what: Expect, to: For, ends_release: bool) {
         match what {
             Expect::Sync => {
                 (self.failed, self.executed) = (false, false);
                 self.reading_may_change(Resets::ToEarlier); // an implicit transaction may end
             }
+            Expect::Query(_) if !self.failed => self.executed = false, // it ends an implicit transaction too
             Expect::Bind | Expect::Execute(_) if to == For::Client => self.executed = true,
             _ => {}
         }
@@ -311,20 +311,18 @@ impl Pipeline {
         Some(owed)
     }
 
-    /// The target reported an error: in the extended protocol it owes nothing more until the next Sync. Returns what
-    /// it will not answer; the first of these is what failed.
-    pub(super) fn errored(&mut self) -> Vec<Owed> {
+    /// The target reported an error: in the extended protocol it owes nothing more until the next Sync.
+    pub(super) fn errored(&mut self) {
         self.copy_in = CopyIn::No;
         if matches!(self.owed.front(), Some(Owed { what: Expect::Query(_), .. })) {
-            return Vec::new(); // ReadyForQuery still follows
+            return; // ReadyForQuery still follows
         }
         let sync = self.owed.iter().position(|o| o.what == Expect::Sync);
         self.failed = sync.is_none();
-        let unanswered: Vec<Owed> = self.owed.drain(..sync.unwrap_or(self.owed.len())).collect();
-        let skipped: usize = unanswered.iter().map(|o| o.what.text_bytes()).sum();
+        let unanswered = self.owed.drain(..sync.unwrap_or(self.owed.len()));
+        let skipped: usize = unanswered.map(|o| o.what.text_bytes()).sum();
         self.unconfirmed_bytes -= skipped.min(self.unconfirmed_bytes);
         self.may_copy &= !self.owed.is_empty();
-        unanswered
     }
 
     /// The target begins to take COPY data; whether that was to be expected.
@@ -380,14 +378,28 @@ mod tests {
         parse(&mut p, "s", "delete");
         p.answered(b'1');
         p.expect(Expect::Bind, For::Client);
-        assert_eq!(p.errored().len(), 1);
-        assert!(p.has_failed());
+        p.errored();
+        assert!(p.has_failed() && p.is_idle());
         p.expect(Expect::CloseStatement(b"s".to_vec()), For::Client);
         parse(&mut p, "s", "select");
         p.expect(Expect::Sync, For::Client);
         p.answered(b'Z');
         assert_eq!(p.meaning(b"s"), [known("delete")]);
         assert!(p.is_idle());
+    }
+
+    #[test]
+    fn a_simple_query_ends_the_batch_before_it_unless_the_target_skips_it() {
+        let mut p = Pipeline::new(b'I');
+        p.expect(Expect::Bind, For::Client);
+        p.errored();
+        p.expect(Expect::Query(1), For::Client);
+        assert!(p.has_executed() && p.is_idle());
+        p.expect(Expect::Sync, For::Client);
+        p.expect(Expect::Bind, For::Client);
+        assert!(p.has_executed());
+        p.expect(Expect::Query(1), For::Client);
+        assert!(!p.has_executed());
     }
 
     #[test]
