@@ -6,7 +6,7 @@ use countersign_journal::{
     AccountId, Authority, Evidence, GrantId, GroupId, Level, PersonId, RequestId, TimeoutAction, Timestamp, Verdict,
     Window,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 const DAY_S: u64 = 24 * 3600;
 
@@ -68,30 +68,23 @@ impl Reference {
 
     /// Everyone who could be acting as this person: themselves, and whom links to passwords let become them.
     fn behind(&self, person: PersonId) -> BTreeSet<PersonId> {
-        type Each = BTreeMap<PersonId, BTreeSet<PersonId>>;
-        let (mut set, mut made): (Each, Each) = (BTreeMap::new(), BTreeMap::new());
-        let of = |set: &Each, made: &Each, p: PersonId| {
-            let both = [set.get(&p), made.get(&p)].into_iter().flatten().flatten();
-            both.copied().chain([p]).collect::<BTreeSet<_>>()
-        };
-        for (whose, maker) in &self.links {
-            match maker {
-                Some(maker) => drop(made.insert(*whose, of(&set, &made, *maker))),
-                None => drop(made.remove(whose).map(|makers| set.insert(*whose, makers))),
-            }
-        }
-        of(&set, &made, person)
+        let both = [&self.opened_by, &self.offered_by].into_iter().filter_map(|by| by.get(&person)).flatten();
+        both.copied().chain([person]).collect()
     }
 
     /// A link was made, or the last one made was opened.
     pub(super) fn linked(&mut self, whose: PersonId, maker: Option<PersonId>, now: Timestamp) {
-        // Opening a link that replaces a password ends what was lent and borrowed under the old one.
-        let last = self.links.iter().rev().find(|(person, _)| *person == whose);
-        if maker.is_none() && last.is_some_and(|(_, made)| made.is_some()) {
-            let theirs = self.lent.iter_mut().filter(|l| l.from == whose || l.to == whose);
-            theirs.filter(|l| now < l.window.end).for_each(|l| l.ended = true);
+        match maker {
+            Some(maker) => drop(self.offered_by.insert(whose, self.behind(maker))),
+            None => {
+                if let Some(makers) = self.offered_by.remove(&whose) {
+                    self.opened_by.insert(whose, makers);
+                    // What was lent and borrowed under the old password ends.
+                    let theirs = self.lent.iter_mut().filter(|l| l.from == whose || l.to == whose);
+                    theirs.filter(|l| now < l.window.end).for_each(|l| l.ended = true);
+                }
+            }
         }
-        self.links.push((whose, maker));
         for request in 0..self.requests.len() {
             self.look_again(request, now);
         }
@@ -140,12 +133,15 @@ impl Reference {
         let request = &self.requests[n];
         (self.outside(person) || self.fit(person, request.who)).then_some(())?;
         let own = self.own_right(who, request.who, request.account);
-        let spoken: BTreeSet<PersonId> = request.spoken().into_iter().flat_map(|p| self.one_with(p)).collect();
+        let has_spoken = |p: &PersonId| {
+            let them = self.one_with(*p);
+            request.spoken().iter().any(|s| them.contains(s))
+        };
         if own.contains(&person) {
-            return (!spoken.contains(&person)).then_some(None);
+            return (!has_spoken(&person)).then_some(None);
         }
-        let mut lenders = self.lenders(person, now).into_iter().filter(|l| own.contains(l) && !spoken.contains(l));
-        lenders.next().filter(|_| !spoken.contains(&person)).map(Some)
+        let mut lenders = self.lenders(person, now).into_iter().filter(|l| own.contains(l) && !has_spoken(l));
+        lenders.next().filter(|_| !has_spoken(&person)).map(Some)
     }
 
     /// Where a person could decide a request now.
@@ -160,11 +156,14 @@ impl Reference {
                 }
                 continue;
             }
+            if request.status != Status::Pending {
+                continue;
+            }
             let right = known.decides().and_then(|who| self.right(n, &who, person, now));
             let escalator = known.instead.as_ref().and_then(|(_, by)| *by);
             let hand = escalator.map(|by| self.one_with(by)).unwrap_or_default();
             let own = |whose: Option<PersonId>| [Some(person), whose].into_iter().flatten().any(|p| hand.contains(&p));
-            if request.status == Status::Pending && right.is_some_and(|whose| !own(whose)) {
+            if right.is_some_and(|whose| !own(whose)) {
                 return Some(position(known.at));
             }
         }

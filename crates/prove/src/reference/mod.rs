@@ -13,7 +13,8 @@ use countersign_journal::{
     AccountId, Attempt, Authority, Evidence, GrantId, Level, Note, PersonId, RequestId, SessionId, Timestamp, Verdict,
     Window,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What holds in a history from its beginning to its end.
 #[derive(Clone, Debug)]
@@ -37,13 +38,14 @@ pub struct Setting {
 /// Everything that was said and came to be.
 #[derive(Clone, Debug)]
 pub struct Reference {
-    setting: Setting,
+    setting: Arc<Setting>,
     requests: Vec<Asked>,
     grants: Vec<Granted>,
     sessions: Vec<Opened>,
     lent: Vec<Lent>,
-    /// Links to passwords as they were made, and opened (by nobody).
-    links: Vec<(PersonId, Option<PersonId>)>,
+    /// Who could have set each person's password, by links that were opened, and by the last one made since.
+    opened_by: BTreeMap<PersonId, BTreeSet<PersonId>>,
+    offered_by: BTreeMap<PersonId, BTreeSet<PersonId>>,
 }
 
 #[derive(Clone, Debug)]
@@ -136,8 +138,9 @@ impl Reference {
     /// Nothing was said yet.
     #[must_use]
     pub fn new(setting: Setting) -> Reference {
-        let (requests, grants, sessions, lent, links) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Reference { setting, requests, grants, sessions, lent, links }
+        let (requests, grants, sessions, lent) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (opened_by, offered_by) = (BTreeMap::new(), BTreeMap::new());
+        Reference { setting: Arc::new(setting), requests, grants, sessions, lent, opened_by, offered_by }
     }
 
     /// Says something; whether the answer is yes. After a no everything is as it was.
