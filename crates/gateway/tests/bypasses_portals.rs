@@ -253,6 +253,84 @@ async fn a_transaction_open_over_a_change_of_rules_fails() {
     }
 }
 
+/// Our ROLLBACK drops the unnamed statement first, which takes longer than the client set: the session ends then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_overtaken_transaction_that_cannot_be_taken_back_ends_its_session() {
+    let world = world().await;
+    world.truth(
+        "CREATE FUNCTION later() RETURNS int LANGUAGE plpgsql AS $$ BEGIN UPDATE customers SET visits = 99; RETURN 1; END $$",
+    );
+    world.control.propose(&world.ada, &world.file(NO_RULES), "", None).await.expect("applied");
+    let mut alice = world.raw(&world.alice).await;
+    let large = format!("VALUES {}", vec!["(1)"; 300_000].join(","));
+    alice.send(&[parse("", &large), sync()]).await;
+    assert_eq!(alice.answer().await, ["1", "Z I"]);
+    let named = |name: &str, sql: &str| [parse(name, sql), bind_to("", name, &[]), execute(""), sync()];
+    let deferred = "DECLARE h CURSOR WITH HOLD FOR SELECT later()";
+    for (n, sql) in ["BEGIN", deferred, "SET LOCAL statement_timeout = 1", "SAVEPOINT a"].iter().enumerate() {
+        alice.send(&named(&format!("s{n}"), sql)).await;
+        assert_eq!(alice.answer().await.last().map(String::as_str), Some("Z T"), "{sql}");
+    }
+    world.control.propose(&world.ada, &world.file(RULES), "", None).await.expect("applied");
+    let mut verdicts = Vec::new();
+    for (n, sql) in ["ROLLBACK TO a", "ROLLBACK TO a", "COMMIT"].iter().enumerate() {
+        alice.push(&named(&format!("t{n}"), sql).concat()).await;
+        verdicts.push(alice.verdict().await);
+    }
+    assert_eq!(world.truth(UNHARMED), "10", "{verdicts:?}");
+    assert_eq!(verdicts[0], "closed", "dropping the large statement took no time");
+    world.others_live().await;
+}
+
+/// Our own question can be made to wait, for a lock, while the rules change.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_overtaken_while_we_ask_fails_too() {
+    let world = world().await;
+    world.truth(&format!(
+        "CREATE TABLE own (id int); ALTER TABLE own OWNER TO \"{0}\"; CREATE VIEW over AS SELECT * FROM own; \
+         GRANT ALL ON over TO \"{0}\"",
+        world.database
+    ));
+    let orders = RULES.replace("[\"customers\"]", "[\"orders\"]");
+    let both = RULES.replace("[\"customers\"]", "[\"customers\", \"orders\"]");
+    let view = "CREATE VIEW shown AS SELECT * FROM customers";
+    let in_batch = [parse("", view), bind_to("", "", &[]), execute(""), flush()].concat();
+    let waits = "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
+                 WHERE NOT l.granted AND d.datname = current_database()";
+    for (batch, lock, after) in [
+        (false, "own", "SELECT 1 FROM over; COMMIT"),
+        (true, "own", "SELECT 1 FROM over"),
+        (true, "orders", "UPDATE orders SET customer = customer"),
+    ] {
+        world.control.propose(&world.ada, &world.file(&orders), "", None).await.expect("applied");
+        let (mut alice, mut other) = (world.raw(&world.alice).await, world.raw(&world.alice).await);
+        if batch {
+            alice.push(&in_batch).await;
+            while alice.next().await.0 != b'C' {}
+        } else {
+            alice.one("BEGIN").await;
+            assert!(alice.one(view).await.ends_with("Z T"));
+        }
+        other.one("BEGIN").await;
+        if lock == "own" {
+            other.one("LOCK TABLE own IN ACCESS EXCLUSIVE MODE").await;
+        }
+        alice.push(&query(after)).await;
+        if lock == "orders" {
+            let request = alice.held().await;
+            other.one("LOCK TABLE orders IN SHARE MODE").await;
+            world.decide(&world.dora, request, Verdict::Approve, "").await;
+        }
+        let waiting = countersign_harness::wait_until(support::WAIT, || (world.truth(waits) == "1").then_some(()));
+        waiting.expect("our question waits");
+        world.control.propose(&world.ada, &world.file(&both), "", None).await.expect("applied");
+        other.one("ROLLBACK").await;
+        let verdict = alice.verdict().await;
+        assert_eq!(world.truth("SELECT count(*) FROM pg_class WHERE relname = 'shown'"), "0", "{after}: {verdict}");
+        assert!(verdict.starts_with("E 40001"), "{after}: {verdict}");
+    }
+}
+
 /// A COPY takes no data that comes after the rules changed, and no approval is spent in a transaction they overtook.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_begun_under_other_rules_is_not_finished_under_these() {
@@ -267,6 +345,18 @@ async fn what_was_begun_under_other_rules_is_not_finished_under_these() {
     assert!(verdict.starts_with('E') && verdict.ends_with("Z I"), "{verdict}");
     assert_eq!(world.truth("SELECT count(*) FROM customers"), "10");
     assert!(alice.one("SELECT 1").await.ends_with("Z I"));
+
+    // In a transaction of its own too; what of it was on its way is ignored.
+    world.control.propose(&world.ada, &world.file(NO_RULES), "", None).await.expect("applied");
+    alice.one("BEGIN").await;
+    alice.push(&query("COPY customers FROM STDIN")).await;
+    alice.copying().await;
+    world.control.propose(&world.ada, &world.file(RULES), "", None).await.expect("applied");
+    alice.push(&[message(b'd', b"11\tx\t0\n"), message(b'd', b"12\tx\t0\n"), message(b'c', b"")].concat()).await;
+    let verdict = alice.verdict().await;
+    assert!(verdict.starts_with('E') && verdict.ends_with("Z E"), "{verdict}");
+    let verdict = alice.one("ROLLBACK").await;
+    assert!(verdict.ends_with("Z I"), "{verdict}");
 
     let orders = RULES.replace("[\"customers\"]", "[\"orders\"]");
     world.control.propose(&world.ada, &world.file(&orders), "", None).await.expect("applied");

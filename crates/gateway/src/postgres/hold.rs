@@ -6,7 +6,6 @@
 use super::catalogue::{Answers, Depth, Names, only_transaction, with_doubts};
 use super::lock::{Lock, shares_transaction};
 use super::message::{self, Frontend, Malformed, Severity, put, report};
-use super::overtaken::Found;
 use super::pipeline::{Expect, For, Statement};
 use super::plan::Now;
 use super::prepared::Anew;
@@ -140,9 +139,6 @@ impl Relay {
             };
             return self.refuse(waiting, no).await;
         }
-        if self.overtaken && self.fail_overtaken(Found::of(&waiting), waiting.parts.clone()).await? {
-            return Ok(());
-        }
         let mut asked = self.meaning_of(&waiting.facts).await?;
         if let Some(texts) = cursor_texts(&asked) {
             self.read_cursors(&mut waiting, texts);
@@ -155,6 +151,9 @@ impl Relay {
             }
         };
         let refined = with_doubts(answers.refine(&waiting.facts, &Names::of(&waiting.facts)));
+        if self.was_overtaken(&waiting).await? {
+            return Ok(());
+        }
         match self.gate.judge(&refined) {
             Judgement::Pass(pass) if waiting.simple => {
                 self.send_query(pass, &waiting.facts, &waiting.messages[0], sql);

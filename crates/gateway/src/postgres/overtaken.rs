@@ -43,6 +43,14 @@ impl Relay {
         self.frame(FLUSH);
     }
 
+    /// Whether the rules changed behind the transaction a unit is in; then it was answered by that. Comes last before a unit
+    /// is judged or its approval spent: every wait until then may have been a long one.
+    pub(super) async fn was_overtaken(&mut self, waiting: &Waiting) -> Result<bool, End> {
+        self.notice_rules();
+        let found = if waiting.simple { Found::Query } else { Found::Part };
+        Ok(self.overtaken && self.fail_overtaken(found, waiting.parts.clone()).await?)
+    }
+
     /// Takes a transaction back that was begun under other rules, whole, savepoints and all. What was deferred in it,
     /// triggers and cursors that outlast it, would run at its end and was read by nobody; and what it made may be what is
     /// held since. Returns whether the message that found it so is answered by that: a Sync is not.
@@ -67,6 +75,9 @@ impl Relay {
             self.hand_over().await?;
             self.drain().await?;
         }
+        if self.pipeline.transaction != b'I' {
+            return Err(End::Fatal(code, words)); // cancelled, or out of time: the target takes it back when we leave
+        }
         match read {
             Found::Query => put(b'Z', &[self.pipeline.transaction], &mut self.wires.client.output),
             Found::Part => self.skipping = true,
@@ -87,10 +98,6 @@ pub(super) enum Found {
 }
 
 impl Found {
-    pub(super) fn of(waiting: &Waiting) -> Found {
-        if waiting.simple { Found::Query } else { Found::Part }
-    }
-
     pub(super) fn by(read: &Frontend<'_>) -> Found {
         match read {
             Frontend::Query(_) => Found::Query,

@@ -285,6 +285,10 @@ impl Relay {
             return Ok(());
         }
         let copying = self.pipeline.copy_in != CopyIn::No;
+        let copies = matches!(read, Frontend::CopyData | Frontend::CopyDone | Frontend::CopyFail);
+        if copies && !copying {
+            return Ok(()); // as the target does: of a COPY that is over
+        }
         if self.overtaken && !copying {
             let parts = if let Frontend::Query(sql) = read { vec![simple_part(sql)] } else { Vec::new() };
             if self.fail_overtaken(Found::by(&read), parts).await? {

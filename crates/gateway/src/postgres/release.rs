@@ -4,14 +4,12 @@
 use super::hold::{Before, No, Waiting};
 use super::lock::{Lock, shares_transaction};
 use super::message::{self, Frontend, Malformed};
-use super::overtaken::Found;
 use super::pipeline::{Expect, For};
-use super::plan::Now;
 use super::prepared::prepared_before;
 use super::relay::{End, FLUSH, Relay};
 use super::unit::may_hold;
 use bytes::Bytes;
-use countersign_control::{Cleared, Fault, Pass, Permit, Release, Unit};
+use countersign_control::{Cleared, Fault, Permit, Unit};
 use countersign_core::Refusal;
 use countersign_journal::ActionFacts;
 
@@ -22,22 +20,21 @@ impl Relay {
     /// Sends an approved unit: what it leads to is locked, what it runs by name is parsed again, it is asked again what it
     /// means, its digest computed again, its use committed, then it is sent, in the same transaction.
     pub(super) async fn release(&mut self, waiting: Waiting, permit: Permit, locks: &[Lock]) -> Result<(), End> {
-        self.notice_rules();
-        if self.overtaken && self.fail_overtaken(Found::of(&waiting), waiting.parts.clone()).await? {
-            return Ok(());
-        }
         let recorded = permit.recorded(&waiting.parts);
         let anew = prepared_before(&waiting.messages, &waiting.parts)?;
         let goes_on = shares_transaction(&waiting.facts);
         let before = Before { locks: if goes_on { locks } else { &[] }, anew: &anew, goes_on };
-        let (now, pass, release) = match self.spend(&waiting, permit, &before).await? {
+        let now = match self.unit_now(&waiting, &before).await? {
+            Ok(now) => now,
+            Err(no) => return self.not_released(waiting, no).await,
+        };
+        if self.was_overtaken(&waiting).await? {
+            return Ok(());
+        }
+        let (pass, release) = match self.gate.spend(permit, &now.unit).await {
             Ok(spent) => spent,
-            Err(no) => {
-                if waiting.simple && goes_on && self.sync_is_ours() {
-                    self.end_question().await?;
-                }
-                return self.refuse(waiting, no).await;
-            }
+            Err(Fault::Refused(why)) => return self.not_released(waiting, No::privilege(why.to_string())).await,
+            Err(fault) => return Err(fault.into()),
         };
         self.backend.release_begins(release);
         self.note_changes(&now.facts); // with what only the catalogue shows
@@ -91,21 +88,11 @@ impl Relay {
         Ok(false)
     }
 
-    async fn spend(
-        &mut self,
-        waiting: &Waiting,
-        permit: Permit,
-        before: &Before<'_>,
-    ) -> Result<Result<(Now, Pass, Release), No>, End> {
-        let now = match self.unit_now(waiting, before).await? {
-            Ok(found) => found,
-            Err(no) => return Ok(Err(no)),
-        };
-        match self.gate.spend(permit, &now.unit).await {
-            Ok((pass, release)) => Ok(Ok((now, pass, release))),
-            Err(Fault::Refused(why)) => Ok(Err(No::privilege(why.to_string()))),
-            Err(fault) => Err(fault.into()),
+    async fn not_released(&mut self, waiting: Waiting, no: No) -> Result<(), End> {
+        if waiting.simple && shares_transaction(&waiting.facts) && self.sync_is_ours() {
+            self.end_question().await?;
         }
+        self.refuse(waiting, no).await
     }
 
     /// Ends the transaction of a question behind which nothing comes.
@@ -141,19 +128,67 @@ impl Relay {
     }
 }
 
-/// The messages of a unit, statement by statement: what comes behind an Execute and is none of its portal begins the next.
+/// The messages of a unit, statement by statement: what prepares or binds the next begins it, behind the Execute of the one
+/// before; what prepares or closes for later ones goes with the last.
 fn by_statement(messages: &[Bytes]) -> Result<Vec<&[Bytes]>, Malformed> {
-    let (mut statements, mut first, mut executed) = (Vec::new(), 0, false);
+    let (mut starts, mut executed) = (vec![0], false);
     for (n, bytes) in messages.iter().enumerate() {
         match message::frontend(bytes)? {
             Frontend::Execute { .. } => executed = true,
             Frontend::Parse { .. } | Frontend::Bind(_) | Frontend::CloseStatement(_) if executed => {
-                statements.push(&messages[first..n]);
-                (first, executed) = (n, false);
+                starts.push(n);
+                executed = false;
             }
             _ => {}
         }
     }
-    statements.push(&messages[first..]);
-    Ok(statements)
+    if !executed && starts.len() > 1 {
+        starts.pop();
+    }
+    let end = messages.len();
+    let ends = starts.iter().skip(1).chain([&end]);
+    Ok(starts.iter().zip(ends).map(|(start, end)| &messages[*start..*end]).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::message::put;
+    use super::*;
+    use bytes::BytesMut;
+
+    #[test]
+    fn a_unit_is_taken_apart_behind_each_execute() {
+        let sizes = |tags: &str| {
+            let body = |tag| match tag {
+                'P' => &b"s\0SELECT 1\0\0\0"[..],
+                'B' => b"\0s\0\0\0\0\0\0\0",
+                'E' => b"\0\0\0\0\0",
+                'C' => b"Ss\0",
+                'c' => b"P\0",
+                'Q' => b"SELECT 1\0",
+                _ => b"P\0",
+            };
+            let messages: Vec<Bytes> = tags
+                .chars()
+                .map(|tag| {
+                    let mut out = BytesMut::new();
+                    put(tag.to_ascii_uppercase() as u8, body(tag), &mut out);
+                    out.freeze()
+                })
+                .collect();
+            by_statement(&messages).expect("messages").into_iter().map(<[Bytes]>::len).collect::<Vec<_>>()
+        };
+        for (tags, parts) in [
+            ("Q", &[1][..]),
+            ("BE", &[2]),
+            ("BDEE", &[4]),
+            ("BEBE", &[2, 2]),
+            ("BEPBDEcPBE", &[2, 5, 3]),
+            ("BEC", &[3]),
+            ("BEcCPD", &[6]),
+            ("BEPBEP", &[2, 4]),
+        ] {
+            assert_eq!(sizes(tags), parts, "{tags}");
+        }
+    }
 }
