@@ -1,6 +1,7 @@
 //! Signing in: what a guesser learns (nothing), what a lock-out does, and that a code or a link works once.
 
 use countersign_control::{Actor, Clock, Control, Fault, RootKey, Settings, SignInRefusal, install};
+use countersign_journal::AccountId;
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 
@@ -42,6 +43,17 @@ impl Scene {
             Err(Fault::SignIn(refusal)) => Err(refusal),
             Err(other) => panic!("{other}"),
         }
+    }
+
+    /// An account that there is now.
+    async fn account(&self, ada: &Actor) -> AccountId {
+        let authority = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate").cert.pem();
+        let file = format!(
+            "[[person]]\nhandle = \"ada\"\nrole = \"super_administrator\"\n[[device]]\nname = \"db\"\nhost = \"127.0.0.1\"\ndatabase = \"shop\"\nca = '''{authority}'''\n\
+             [[account]]\ndevice = \"db\"\nname = \"app\"\npassword = \"of the target\"\n"
+        );
+        self.control.propose(ada, &file, "", None).await.expect("applied");
+        self.control.account_by_label("db").expect("an account")
     }
 
     fn code(&self, secret: &SecretString) -> String {
@@ -125,7 +137,7 @@ async fn a_session_ends_by_itself_and_when_signed_out() {
 /// Whoever has a session guesses the password by changing it no more often than by signing in; and what was given out before
 /// the change opens nothing behind it.
 #[tokio::test]
-async fn a_password_that_is_changed_is_not_guessed_and_ends_links() {
+async fn a_password_that_is_changed_is_not_guessed_and_ends_links_and_tokens() {
     let scene = Scene::with_password().await;
     let session = scene.control.sign_in("ada", PASSWORD.into(), None, "test").await.expect("signed in");
     let cookie = session.cookie.expose_secret();
@@ -138,7 +150,12 @@ async fn a_password_that_is_changed_is_not_guessed_and_ends_links() {
     assert!(matches!(locked, Err(Fault::SignIn(SignInRefusal::Locked))), "{locked:?}");
     scene.clock.advance(Duration::from_secs(901));
     let link = scene.control.invite(&ada, "ada").await.expect("a link");
+    let proves = async || scene.control.scram("ada+app@db").await.expect("a verifier").proves.is_some();
+    let account = scene.account(&ada).await;
+    scene.control.issue_token(&ada, account, "").await.expect("a token");
+    assert!(proves().await);
     change(PASSWORD).await.expect("changed");
+    assert!(!proves().await, "an access token outlives the password it was got by");
     let link = link.rsplit('/').next().expect("a token");
     let over = scene.control.accept_invitation(link, "a third password".into()).await;
     assert!(matches!(over, Err(Fault::SignIn(SignInRefusal::LinkOver))), "{over:?}");
