@@ -66,6 +66,8 @@ async fn calls_written_as_columns_are_calls() {
             &["SELECT (o.id).wipe FROM orders o"],
             &["SELECT ((ARRAY[1])[1]).wipe"],
             &["SELECT (5).watched"],
+            &["WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 3) \
+               CYCLE n SET c TO watched '5' DEFAULT watched '6' USING p SELECT * FROM t"],
             &["SELECT ('5'::text).watched"],
             &["SELECT ('UPDATE customers SET visits = 99 RETURNING to_tsvector(''x'')'::text).ts_stat"],
             &["SELECT ('select to_tsvector(''simple'', set_config(''standard_conforming_strings'', ''off'', false))'::text).ts_stat"],
@@ -413,6 +415,15 @@ async fn preparing_and_describing_run_no_code_by_any_way() {
         let verdict = alice.verdict().await;
         assert_eq!(verdict, "refused", "{:.60}", sql);
         assert_eq!(world.truth(UNHARMED), "10", "{:.60}", sql);
+    }
+    // Nor between the statements of a unit that is held.
+    let change = [bind_to("", "u", &[]), execute("")].concat();
+    let made = parse("u", "UPDATE customers SET visits = 0 WHERE id = 1");
+    for between in [parse("x", "SELECT '{7}'::watched[]"), support::message(b'D', b"Sunseen\0")] {
+        let mut alice = world.raw(&world.alice).await;
+        alice.push(&[made.clone(), change.clone(), between, change.clone(), sync()].concat()).await;
+        assert_eq!(alice.verdict().await, "refused");
+        assert!(world.nothing_waits().await);
     }
     let mut alice = world.raw(&world.alice).await;
     alice.send(&[parse("d", "SELECT 1 AS x FROM lit WHERE c = '{7}'"), sync()]).await;

@@ -38,6 +38,17 @@ const STORED: &str = "CREATE FUNCTION wipe(int) RETURNS int LANGUAGE sql AS 'UPD
      CREATE TYPE ways.shape AS ENUM ('round'); CREATE TABLE by_cast (s ways.shape); INSERT INTO by_cast VALUES ('round'); \
      CREATE FUNCTION ways.told(ways.shape) RETURNS int LANGUAGE plpgsql AS 'BEGIN PERFORM public.wipe(1); RETURN 1; END'; \
      CREATE CAST (ways.shape AS int) WITH FUNCTION ways.told(ways.shape); \
+     CREATE TABLE rowed (k int); INSERT INTO rowed VALUES (1); \
+     CREATE FUNCTION ways.row_text(rowed) RETURNS text LANGUAGE sql AS 'SELECT public.wipe(1)::text'; \
+     CREATE CAST (rowed AS text) WITH FUNCTION ways.row_text(rowed) AS IMPLICIT; \
+     CREATE TYPE ways.hue AS ENUM ('red'); CREATE TABLE hued (h ways.hue); INSERT INTO hued VALUES ('red'); \
+     CREATE FUNCTION ways.hues_text(ways.hue[]) RETURNS text LANGUAGE sql AS 'SELECT public.wipe(1)::text'; \
+     CREATE CAST (ways.hue[] AS text) WITH FUNCTION ways.hues_text(ways.hue[]) AS IMPLICIT; \
+     CREATE TYPE ways.span AS RANGE (SUBTYPE = int); CREATE TABLE spans (s ways.span); INSERT INTO spans VALUES ('[1,2]'); \
+     CREATE FUNCTION ways.spans_text(ways.span_multirange) RETURNS text LANGUAGE sql AS 'SELECT public.wipe(1)::text'; \
+     CREATE CAST (ways.span_multirange AS text) WITH FUNCTION ways.spans_text(ways.span_multirange) AS IMPLICIT; \
+     CREATE TABLE renamed (k int); CREATE RULE x AS ON INSERT TO renamed DO ALSO SELECT wipe(1); \
+     ALTER RULE x ON renamed RENAME TO \"_RETURN\"; \
      CREATE DOMAIN full_text AS text DEFAULT lower('X') CHECK (VALUE <> ''); CREATE TYPE mood AS ENUM ('good', 'bad'); \
      CREATE TABLE plain (k serial PRIMARY KEY, x full_text DEFAULT upper('x'), m mood, at timestamptz DEFAULT now(), \
          who name DEFAULT current_setting('role'), CHECK (length(x) < 9)); \
@@ -69,6 +80,12 @@ async fn what_stored_expressions_reach_is_seen() {
         "SELECT * FROM guarded",
         "SELECT * FROM asked",
         "SELECT s::int FROM by_cast",
+        "SELECT r::text FROM rowed r",
+        "SELECT lower(r) FROM rowed r",
+        "SELECT lower(ARRAY[h]) FROM hued",
+        "SELECT array_agg(h)::text FROM hued",
+        "SELECT range_agg(s)::text FROM spans",
+        "INSERT INTO renamed VALUES (1)",
         "SELECT * FROM nested",
         "SELECT * FROM nested_server",
         "SELECT * FROM seen_operator",

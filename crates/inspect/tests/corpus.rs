@@ -73,6 +73,9 @@ fn shown(facts: &ActionFacts) -> String {
         line("functions", words(&statement.functions));
         line("operators", words(&statement.operators));
         line("prepared ", words(&statement.prepared));
+        line("cursors  ", words(&statement.cursors));
+        line("dotted   ", words(&statement.dotted));
+        line("types    ", words(&statement.types));
     }
     for why in &facts.unknown {
         line("unknown  ", vec![why.clone()]);

@@ -53,6 +53,8 @@ WITH RECURSIVE asked AS MATERIALIZED (
 ), begins(class, oid) AS (
   SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid, f.oid FROM found f
     WHERE f.oid >= 16384::pg_catalog.oid
+  UNION ALL SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, c.reltype FROM found f JOIN pg_catalog.pg_class c ON c.oid = f.oid
+    WHERE f.oid >= 16384::pg_catalog.oid AND c.reltype <> 0::pg_catalog.oid
   UNION ALL SELECT 'pg_catalog.pg_attrdef'::pg_catalog.regclass, a.oid FROM found f JOIN pg_catalog.pg_attrdef a ON a.adrelid = f.oid WHERE f.w
   UNION ALL SELECT 'pg_catalog.pg_constraint'::pg_catalog.regclass, c.oid FROM found f JOIN pg_catalog.pg_constraint c ON c.conrelid = f.oid WHERE f.w
   UNION ALL SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, i.indexrelid FROM found f JOIN pg_catalog.pg_index i ON i.indrelid = f.oid WHERE f.w
@@ -62,7 +64,7 @@ WITH RECURSIVE asked AS MATERIALIZED (
       OR t.typname = ANY ($4::pg_catalog.text[])) AND t.oid >= 16384::pg_catalog.oid
 -- What they rest on, as the target keeps it (PostgreSQL manual, "pg_depend"): functions, operators and what those call,
 -- types, the checks of domains, the columns of row types, and what views and policies read. What belongs to the server has
--- no entry there.
+-- no entry there. From a type to its array and multirange, which may have casts of their own, nothing leads there.
 ), behind(class, oid) AS (
   SELECT class, oid FROM begins
   UNION SELECT x.class, x.oid FROM behind b CROSS JOIN LATERAL (
@@ -72,6 +74,10 @@ WITH RECURSIVE asked AS MATERIALIZED (
           AND b.class = ANY (ARRAY['pg_catalog.pg_rewrite', 'pg_catalog.pg_policy']::pg_catalog.regclass[]::pg_catalog.oid[]))
     UNION ALL SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, c.castfunc FROM pg_catalog.pg_cast c
       WHERE b.class = 'pg_catalog.pg_type'::pg_catalog.regclass AND b.oid = ANY (ARRAY[c.castsource, c.casttarget])
+    UNION ALL SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, t.typarray FROM pg_catalog.pg_type t
+      WHERE b.class = 'pg_catalog.pg_type'::pg_catalog.regclass AND t.oid = b.oid AND t.typarray <> 0::pg_catalog.oid
+    UNION ALL SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, g.rngmultitypid FROM pg_catalog.pg_range g
+      WHERE b.class = 'pg_catalog.pg_type'::pg_catalog.regclass AND g.rngtypid = b.oid
     UNION ALL SELECT 'pg_catalog.pg_rewrite'::pg_catalog.regclass, w.oid FROM pg_catalog.pg_rewrite w
       WHERE b.class = 'pg_catalog.pg_class'::pg_catalog.regclass AND w.ev_class = b.oid AND w.ev_type = '1'
         AND w.ev_class >= 16384::pg_catalog.oid
@@ -132,7 +138,7 @@ UNION ALL SELECT 'relation', CASE WHEN f.oid < 16384::pg_catalog.oid OR NOT pg_c
     FROM pg_catalog.pg_class c WHERE c.oid = f.oid) ELSE '' END FROM found f
   CROSS JOIN LATERAL (SELECT CASE WHEN f.w AND f.relkind = 'v' THEN pg_catalog.pg_relation_is_updatable(f.oid, true) ELSE 0 END) v(can)
 UNION ALL SELECT 'rule', w.rulename::pg_catalog.text, f.nspname::pg_catalog.text, f.relname::pg_catalog.text, pg_catalog.md5(pg_catalog.pg_get_ruledef(w.oid))
-  FROM pg_catalog.pg_rewrite w JOIN found f ON f.oid = w.ev_class WHERE f.w AND w.rulename <> '_RETURN'
+  FROM pg_catalog.pg_rewrite w JOIN found f ON f.oid = w.ev_class WHERE f.w AND w.ev_type <> '1'
 UNION ALL SELECT 'trigger', t.tgname::pg_catalog.text, f.nspname::pg_catalog.text, f.relname::pg_catalog.text,
   pg_catalog.md5(pg_catalog.pg_get_triggerdef(t.oid) || p::pg_catalog.text)
   FROM pg_catalog.pg_trigger t JOIN found f ON f.oid = t.tgrelid JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid

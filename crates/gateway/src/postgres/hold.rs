@@ -285,6 +285,11 @@ impl Relay {
                     No::privilege("needs approval, and is not sent as statements each executed right after its Bind");
                 return Ok(Err((unit, no)));
             }
+            if self.runs_unseen(&read, &local) {
+                let no =
+                    No::privilege("needs approval, together with one that may already run code when it is prepared");
+                return Ok(Err((unit, no)));
+            }
             match &read {
                 Frontend::Sync | Frontend::Flush => return Ok(Ok(unit)),
                 Frontend::Terminate => return Err(End::ClientLeft),
@@ -325,6 +330,17 @@ impl Relay {
                 );
                 return Ok(Err((unit, no)));
             }
+        }
+    }
+
+    /// Whether a message between the statements of a held unit may run code that is none of theirs.
+    fn runs_unseen(&mut self, read: &Frontend<'_>, local: &HashMap<Vec<u8>, Statement>) -> bool {
+        match read {
+            Frontend::Parse { sql, .. } => self.may_run_when_parsed(sql),
+            Frontend::DescribeStatement(name) => {
+                !local.contains_key(*name) && self.may_run_when_described(name).is_some()
+            }
+            _ => false,
         }
     }
 

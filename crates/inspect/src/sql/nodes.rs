@@ -84,6 +84,7 @@ const PASSIVE: &[&str] = &[
     "CollateClause",
     "ColumnDef",
     "ColumnRef",
+    "CommonTableExpr",
     "CreateOpClassItem",
     "CteCycleClause",
     "CteSearchClause",

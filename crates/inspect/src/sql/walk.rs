@@ -136,7 +136,6 @@ impl Walk {
                 self.facts.kinds.insert(K::Create);
                 self.children_as(K::Create, node);
             }
-            "CommonTableExpr" => self.visit(node.field("ctequery")),
             "RangeVar" => self.read(node),
             "FuncCall" => {
                 self.calls(node.list("funcname"));
