@@ -252,11 +252,28 @@ enum Fate {
     Replace(BytesMut),
 }
 
-/// Whether a message settles something or must be looked at; everything else (rows, COPY data) passes by its header.
+/// Whether a message settles something or must be looked at; everything else (rows, COPY data) passes by its header. What
+/// may come while nothing runs goes whole, since what we say to a client that waits must not come into the midst of it.
 fn settles(tag: u8) -> bool {
     matches!(
         tag,
-        b'1' | b'2' | b'3' | b'C' | b'E' | b'G' | b'I' | b'K' | b'R' | b'S' | b'T' | b'V' | b'W' | b'Z' | b'n' | b's'
+        b'1' | b'2'
+            | b'3'
+            | b'A'
+            | b'C'
+            | b'E'
+            | b'G'
+            | b'I'
+            | b'K'
+            | b'N'
+            | b'R'
+            | b'S'
+            | b'T'
+            | b'V'
+            | b'W'
+            | b'Z'
+            | b'n'
+            | b's'
     )
 }
 
@@ -317,6 +334,20 @@ mod tests {
             assert_eq!(got, whole, "cut every {size} bytes");
             assert!(pipeline.is_idle());
             assert_eq!(backend.happened, vec![Happened::Finished(1, "SELECT 1".into())]);
+        }
+    }
+
+    #[test]
+    fn what_comes_while_nothing_runs_goes_whole() {
+        for tag in [b'A', b'N', b'S'] {
+            let (mut backend, mut pipeline) = (Backend::default(), Pipeline::new(b'I'));
+            let whole = messages(&[(tag, b"\0\0\0\x01channel\0payload\0")]);
+            let (mut input, mut out) = (BytesMut::from(&whole[..9]), BytesMut::new());
+            backend.scan(&mut input, &mut out, &mut pipeline).expect("fine");
+            assert!(out.is_empty(), "half of a `{}`", tag.escape_ascii());
+            input.extend_from_slice(&whole[9..]);
+            backend.scan(&mut input, &mut out, &mut pipeline).expect("fine");
+            assert_eq!(out, whole);
         }
     }
 
