@@ -200,12 +200,27 @@ async fn r83_a_workflow_is_made_and_changed_in_a_form() {
     assert!(planned.contains("+ workflow on-call"), "{planned}");
     desk.scene.put_in_force(&planned).await;
     let page = desk.scene.get("/workflows", "root").await.text;
-    for words in ["on-call", "managers of dba", "after 30m then members of dba decide, and 30m later it expires"] {
+    let times = ["After <b>30m</b> members of dba decide", "After <b>1h</b> it expires"];
+    for words in ["on-call", "managers of dba"].iter().chain(&times) {
         assert!(page.contains(words), "{words}: {page}");
     }
     assert!(page.contains("Today: Bob Brandt, Carol Chen") && page.contains("2 approvals needed"), "{page}");
     let fields = desk.scene.get("/workflows/edit?name=on-call", "root").await.text;
     assert!(fields.contains("requester dba</textarea>") && fields.contains("Level 3"), "{fields}");
+    // While it is typed, before it has a name: who that would be today, and when what happens by itself.
+    let draft = |form: &str| format!("{}&do=draft", form.replace("name=on-call", "name="));
+    let drafted = desk.scene.fill("/workflows", "root", &draft(form)).await.text;
+    for words in times.iter().chain(&["Today: Bob Brandt, Carol Chen"]) {
+        assert!(drafted.contains(words), "{words}: {drafted}");
+    }
+    let nobody = draft(&form.replace("named-1=carol+bob", "named-1=nobody"));
+    let said = desk.scene.fill("/workflows", "root", &nobody).await.text;
+    assert!(said.contains("Nobody signs in as") && !said.contains("Today:"), "{said}");
+    // It is removed as it is made: shown, proposed, approved. One that a rule names stays.
+    let planned = desk.scene.fill("/workflows", "root", "known=on-call&do=remove").await.text;
+    assert!(planned.contains("- workflow on-call"), "{planned}");
+    let used = desk.scene.fill("/workflows", "root", "known=two&do=remove").await.text;
+    assert!(used.contains("names workflow <code>two</code>"), "{used}");
     let wrong =
         desk.scene.fill("/workflows", "root", "name=x&who-0=members_of&named-0=nobody&approvals-0=1&rejections-0=1");
     let wrong = wrong.await.text;

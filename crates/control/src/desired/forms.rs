@@ -7,7 +7,8 @@ use crate::ask::Actor;
 use crate::control::Control;
 use crate::fault::Fault;
 use crate::view::{
-    AccountView, Draft, LevelFields, LevelToday, Typed, WorkflowView, Wrongs, authority_words, person_view, then_words,
+    AccountView, Draft, Due, LevelFields, LevelToday, Typed, WorkflowView, Wrongs, authority_words, person_view,
+    then_words,
 };
 use countersign_core::{About, Directory, Permission, Roster, approvers};
 use countersign_journal::{AccountId, Authority, Level, NoticeScope, PersonId};
@@ -59,6 +60,39 @@ impl Control {
             None => file.workflows.push(WorkflowEntry { name: called, levels }),
         }
         Ok(drafted(&file, wrongs))
+    }
+
+    /// The file without the workflow of that name. Rules that name it have to be changed first.
+    ///
+    /// # Errors
+    /// When the actor may not, or there is no such workflow.
+    pub fn without_workflow(&self, actor: &Actor, name: &str) -> Result<Draft, Fault> {
+        let mut file = self.file(actor, Permission::ProposeChanges)?;
+        let before = file.workflows.len();
+        file.workflows.retain(|w| w.name != name);
+        if file.workflows.len() == before { Err(Fault::NotFound) } else { Ok(Draft::File(file.text())) }
+    }
+
+    /// The levels of a workflow as typed, with who could decide each were it in force now (R83).
+    ///
+    /// # Errors
+    /// When the actor may not, there is no such workflow, or something typed is wrong, in words.
+    pub fn workflow_drafted(
+        &self,
+        actor: &Actor,
+        name: &str,
+        typed: &Typed,
+        levels: &[LevelFields],
+    ) -> Result<Vec<LevelToday>, Fault> {
+        let file = match self.with_workflow(actor, name, typed, levels)? {
+            Draft::File(file) => file,
+            Draft::Wrong(wrongs) => return Err(Fault::Input(wrongs.into_values().next().unwrap_or_default())),
+        };
+        let super::Desired { directory, policy, .. } =
+            super::acceptable(&file, &self.directory(), &self.state().policy)?;
+        let called = if name.is_empty() { typed.text("name").trim() } else { name };
+        let made = policy.workflows.values().find(|w| w.name == called).ok_or(Fault::NotFound)?;
+        Ok(self.levels_today(&directory, &made.levels))
     }
 
     /// Every account with its own set-up.
@@ -159,19 +193,21 @@ impl Control {
             authority: authority_words(directory, &level.authority),
             people: people(&level.authority),
             approvals: level.approvals,
-            time: time(directory, level),
+            times: times(directory, level),
         };
         levels.iter().map(level).collect()
     }
 }
 
-fn time(directory: &Directory, level: &Level) -> String {
-    let Some(timeout) = &level.timeout else { return String::new() };
-    let after = super::times::said(timeout.after_s);
-    let then = then_words(directory, level, false);
-    let again =
-        if timeout.action.target().is_some() { format!(", and {after} later it expires") } else { String::new() };
-    format!("after {after} {then}{again}")
+/// An escalation gets a period of its own (R16).
+fn times(directory: &Directory, level: &Level) -> Vec<Due> {
+    let Some(timeout) = &level.timeout else { return Vec::new() };
+    let due = |times: u64, escalated: bool| Due {
+        after: super::times::said(timeout.after_s.saturating_mul(times)),
+        then: then_words(directory, level, escalated).trim_start_matches("then ").to_owned(),
+    };
+    let first = due(1, false);
+    if timeout.action.target().is_some() { vec![first, due(2, true)] } else { vec![first] }
 }
 
 /// What somebody is told of, and the word for it.

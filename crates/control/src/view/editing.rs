@@ -60,8 +60,17 @@ pub struct LevelToday {
     pub people: Option<Vec<PersonView>>,
     /// How many must approve.
     pub approvals: u32,
-    /// When its time is over, counted from its start, and what then; empty when it never is.
-    pub time: String,
+    /// What happens while nobody decides, in order; nothing where it waits until the request's own end.
+    pub times: Vec<Due>,
+}
+
+/// A moment at which something happens by itself.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Due {
+    /// How long after the level began.
+    pub after: String,
+    /// What happens then.
+    pub then: String,
 }
 
 /// A workflow, for showing and editing.

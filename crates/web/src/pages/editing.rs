@@ -1,7 +1,7 @@
 //! Workflows, accounts' own set-ups and parameters as forms (R83, R84, R86). What a form says becomes a file, and a
 //! page says what proposing it would change.
 
-use super::fields::{Again, MadeFrom, Names, Wrong, base_of, proposed};
+use super::fields::{Again, MadeFrom, NAMELESS, Names, Wrong, base_of, proposed};
 use super::planned::sealed;
 use super::{Page, Shell, Visit, ok, page};
 use crate::guard::escaped;
@@ -18,6 +18,9 @@ use serde::Deserialize;
 const LEVELS_MAX: usize = 20;
 /// Levels a new workflow and an account's own form have (R10).
 const USUAL_LEVELS: usize = 3;
+/// What is said of a workflow before anything of it was entered.
+const UNTOUCHED: &str =
+    "Once a level says who decides, this shows who that would be today, and what happens if nobody does.";
 
 #[derive(Template)]
 #[template(path = "workflows.html")]
@@ -40,6 +43,8 @@ struct WorkflowPage {
     called: String,
     from: MadeFrom,
     fields: LevelForms,
+    /// Who could decide, as it stands in the form; or why that cannot be said.
+    drafted: Result<Vec<LevelToday>, String>,
 }
 
 #[derive(Template)]
@@ -132,6 +137,12 @@ impl WorkflowsPage {
     }
 }
 
+impl WorkflowPage {
+    fn today<'l>(&self, levels: &'l [LevelToday]) -> LevelsToday<'l> {
+        LevelsToday { levels }
+    }
+}
+
 impl AccountsPage {
     fn today<'a>(&self, account: &'a AccountView) -> LevelsToday<'a> {
         LevelsToday { levels: &account.levels }
@@ -179,9 +190,19 @@ fn show_workflow(visit: &Visit, name: String, typed: Typed, levels: Vec<LevelFie
     shell.refresh = None;
     let from = MadeFrom::of(visit, base_of(&typed), meanwhile, format!("/workflows/edit?name={}", escaped(&name)));
     let called = typed.text("name").to_owned();
+    let drafted = drafted(visit, &name, typed, &levels);
     let wanted = (levels.len() + 1).max(if name.is_empty() { USUAL_LEVELS } else { 0 });
     let fields = forms(visit, levels, wanted.min(LEVELS_MAX), wrongs)?;
-    page(status, &WorkflowPage { shell, name, called, from, fields })
+    page(status, &WorkflowPage { shell, name, called, from, fields, drafted })
+}
+
+/// Who could decide the levels as typed, and when what happens by itself.
+fn drafted(visit: &Visit, name: &str, typed: Typed, levels: &[LevelFields]) -> Result<Vec<LevelToday>, String> {
+    if levels.is_empty() {
+        return Err(UNTOUCHED.to_owned());
+    }
+    let found = visit.site.control.workflow_drafted(visit.actor(), name, &typed.or("name", NAMELESS), levels);
+    found.map_err(|fault| crate::fault::sentence(&fault.to_string()))
 }
 
 fn forms(visit: &Visit, mut levels: Vec<LevelFields>, wanted: usize, wrongs: Wrongs) -> Result<LevelForms, Fault> {
@@ -221,7 +242,13 @@ type Fields = Form<Vec<(String, String)>>;
 pub(crate) async fn change_workflow(visit: Visit, Form(fields): Fields) -> Page {
     let typed: Typed = fields.into_iter().collect();
     let (name, levels) = (typed.text("known").to_owned(), levels(&typed));
-    let made = || visit.site.control.with_workflow(visit.actor(), &name, &typed, &levels);
+    if typed.has("do", "draft") {
+        return show_workflow(&visit, name, typed, levels, Again::default());
+    }
+    let made = || match typed.has("do", "remove") {
+        true => visit.site.control.without_workflow(visit.actor(), &name),
+        false => visit.site.control.with_workflow(visit.actor(), &name, &typed, &levels),
+    };
     match proposed(&visit, Part::Workflow(&name), &typed, made).await {
         Ok(page) => page,
         Err(again) => show_workflow(&visit, name, typed, levels, again),

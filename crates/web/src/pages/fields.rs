@@ -10,6 +10,9 @@ use axum::http::StatusCode;
 use countersign_control::view::{Base, DiffLine, Draft, Known, Meanwhile, Typed, Wrongs};
 use countersign_control::{Fault, Part};
 
+/// What stands for the name of a rule or workflow that has none yet, while one tries what it would do.
+pub(super) const NAMELESS: &str = "(this draft)";
+
 /// A form as it was typed, with what is wrong with it.
 #[derive(Default)]
 pub(crate) struct Filled {

@@ -1,7 +1,7 @@
 //! Rules: a list to read, a form for one, and what all of them together say of somebody, as it is and as the form would
 //! have it (R2, R83, R93). What a form says becomes a file, and a page says what proposing it would change.
 
-use super::fields::{Again, Field, Filled, MadeFrom, Names, base_of, proposed};
+use super::fields::{Again, Field, Filled, MadeFrom, NAMELESS, Names, base_of, proposed};
 use super::{Notice, Page, Shell, Visit, page};
 use crate::fault::status_of;
 use crate::guard::escaped;
@@ -15,9 +15,6 @@ use countersign_core::Permission;
 use countersign_inspect::sql;
 use countersign_journal::Outcome;
 use serde::Deserialize;
-
-/// What stands for the name of a rule that has none yet, while one tries what it would do.
-const NAMELESS: &str = "(this draft)";
 
 /// What holds where no rule speaks, and why it differs by act.
 pub(crate) const UNSPOKEN: &str = "Without a rule nobody connects; in a session that is open, a statement runs unless a rule holds \
