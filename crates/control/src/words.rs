@@ -87,8 +87,13 @@ pub(crate) fn say(event: &Event, asker: Option<PersonId>, directory: &Directory)
         Event::RequestMade(made) => (request_made(made), Some(made.request), None),
         Event::LevelStarted { request, level, approvers, .. } => {
             let names: Vec<String> = approvers.iter().map(who).collect();
-            let able = if names.is_empty() { "nobody can decide it".to_owned() } else { names.join(", ") };
-            (format!("{request} level {} opened: {able}", level + 1), Some(*request), None)
+            let sentence = match (names.is_empty(), *level) {
+                (false, _) => format!("{request} level {} opened: {}", level + 1, names.join(", ")),
+                (true, 0) => format!("{request} level 1 opened: nobody can decide it"),
+                // Also of a track that is passed whole, while another one is not.
+                (true, before) => format!("{request} passed level {before}; nobody is asked next on this track"),
+            };
+            (sentence, Some(*request), None)
         }
         Event::Voted { request, level, approver, verdict, behalf, .. } => {
             let said = if *verdict == Verdict::Approve { "approved" } else { "rejected" };

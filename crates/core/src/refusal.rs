@@ -1,7 +1,7 @@
 //! Refusals: a correct no, with what it is about and what to do next. Shown to people as they stand.
 
 use crate::state::Status;
-use countersign_journal::{DelegationId, GrantId, PLAN_STEPS_MAX, RequestId, Timestamp};
+use countersign_journal::{DelegationId, GrantId, PLAN_STEPS_MAX, RequestId, Seconds, Timestamp};
 
 /// Why the answer is no.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -28,11 +28,11 @@ pub enum Refusal {
     TooEarly { target: String, start: Timestamp },
     #[error("{}", reason_missing(*.least, *.found))]
     ReasonTooShort { least: u32, found: u32 },
-    #[error("at most {most} seconds may be asked for here; {asked} were")]
+    #[error("at most {} may be asked for here; {} were", span(*.most), span(*.asked))]
     TooLong { most: u64, asked: u64 },
     #[error("the period is empty or already over; choose an end in the future, after the start")]
     NoPeriod,
-    #[error("access may start at most {most} seconds ahead here; this starts in {asked}")]
+    #[error("access may start at most {} ahead here; this starts in {}", span(*.most), span(*.asked))]
     TooFarAhead { most: u64, asked: u64 },
     #[error("access is possible only inside the allowed hours (zone {zone}); choose a period inside them")]
     OutsideHours { zone: String },
@@ -157,6 +157,21 @@ pub fn status_word(status: &Status) -> &'static str {
         Status::Canceled => "Canceled",
         Status::Expired => "Expired",
         Status::Revoked => "Revoked",
+    }
+}
+
+/// A length of time in its largest units.
+#[must_use]
+pub fn span(seconds: Seconds) -> String {
+    let two = |large: u64, unit: &str, small: u64, small_unit: &str| match small {
+        0 => format!("{large} {unit}"),
+        _ => format!("{large} {unit} {small} {small_unit}"),
+    };
+    match seconds {
+        ..60 => format!("{seconds} s"),
+        60..3_600 => two(seconds / 60, "min", seconds % 60, "s"),
+        3_600..86_400 => two(seconds / 3_600, "h", seconds % 3_600 / 60, "min"),
+        _ => two(seconds / 86_400, if seconds / 86_400 == 1 { "day" } else { "days" }, seconds % 86_400 / 3_600, "h"),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::directory::{Contact, Directory, Person, address};
 use crate::hours;
+use crate::refusal::span;
 use countersign_journal::{
     ActMatch, Authority, Conditions, Evidence, GroupId, Hours, Level, Outcome, Parameters, PersonId, Policy, Recording,
     Rule, Seconds, StatementMatch, Subjects, Targets, TimeoutAction, Workflow,
@@ -24,12 +25,13 @@ pub enum Fault {
     BadRole { role: String, what: String },
     #[error("rule `{0}` asks for approval but has no workflow and not exactly one subject group; name a workflow")]
     NoWorkflow(String),
-    #[error("rule `{0}` has a longest duration of 0 seconds; nothing could be granted")]
+    #[error("rule `{0}` has a longest duration (`duration_max_minutes`) of 0; nothing could be granted")]
     NoDuration(String),
     #[error("rule `{rule}`: {what}")]
     BadRule { rule: String, what: String },
     #[error(
-        "workflow `{workflow}`, level {level}: a timeout of {after_s} seconds is not among `approval.workflow.level.timeout.period.values`; choose one of {allowed:?}, or add it there"
+        "workflow `{workflow}`, level {level}: the timeout of {} is not among `approval.workflow.level.timeout.period.values`; {}",
+        span(*.after_s), one_of(.allowed)
     )]
     TimeoutNotListed { workflow: String, level: usize, after_s: Seconds, allowed: Vec<Seconds> },
     #[error("group `{0}` is, through others, a member of itself; take one of the memberships out")]
@@ -38,8 +40,18 @@ pub enum Fault {
     ManagerLoop(String),
     #[error("contact `{contact}`: {what}")]
     BadContact { contact: String, what: &'static str },
-    #[error("`approval.workflow.level.timeout.period.values` has a timeout of 0 seconds; remove it")]
+    #[error("`approval.workflow.level.timeout.period.values` has a timeout of 0; remove it")]
     NoTimeout,
+}
+
+fn one_of(allowed: &[Seconds]) -> String {
+    match allowed {
+        [] => "add it there".to_owned(),
+        _ => {
+            let lengths: Vec<String> = allowed.iter().map(|s| span(*s)).collect();
+            format!("choose one of {}, or add it there", lengths.join(", "))
+        }
+    }
 }
 
 /// Checks that nesting and management end somewhere, and that contacts are nobody else.

@@ -481,12 +481,12 @@ fn r32_no_more_than_the_policy_allows() {
         rule connect approve by dba with 2
         apply
         alice asks 10:00-13:00
-          no: at most 7200 seconds may be asked for here; 10800 were
+          no: at most 2 h may be asked for here; 3 h were
         alice asks 10:00-12:00
           #1 made, approve
           level 1 waits for bob, carol
         bob approves #1 10:00-13:00
-          no: at most 7200 seconds may be asked for here; 10800 were
+          no: at most 2 h may be asked for here; 3 h were
         bob approves #1 11:00-11:00
           no: the period is empty or already over; choose an end in the future, after the start
         bob approves #1 10:30-12:30

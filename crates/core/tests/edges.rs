@@ -14,12 +14,12 @@ fn r7_a_period_may_be_as_long_and_begin_as_late_as_the_rule_says() {
           #1 made, approve
           level 1 waits for bob, carol
         alice asks 09:00-11:01
-          no: at most 7200 seconds may be asked for here; 7260 were
+          no: at most 2 h may be asked for here; 2 h 1 min were
         alice asks 10:00-10:30
           #2 made, approve
           level 1 waits for bob, carol
         alice asks 10:01-10:30
-          no: access may start at most 3600 seconds ahead here; this starts in 3660
+          no: access may start at most 1 h ahead here; this starts in 1 h 1 min
         ",
     );
 }
@@ -34,7 +34,7 @@ fn nothing_waits_for_longer_than_ten_years() {
           #1 made, approve
           level 1 waits for bob, carol
         alice asks 09:00-87849:01
-          no: at most 316224000 seconds may be asked for here; 316224060 were
+          no: at most 3660 days may be asked for here; 3660 days were
         ",
     );
 }
@@ -294,7 +294,7 @@ fn r37_an_edit_ends_what_is_past_or_in_use_before_its_time() {
         rule connect approve by dba with 2
         apply
         bob edits #2 09:40-11:41
-          no: at most 7200 seconds may be asked for here; 7260 were
+          no: at most 2 h may be asked for here; 2 h 1 min were
         bob edits #2 09:40-11:40
           grant 2 edited by bob, 09:40-11:40
         ",
@@ -383,7 +383,7 @@ fn r42_a_right_is_lent_for_a_quarter_at_most() {
         "
         apply
         bob lends to zoe 09:00-2217:01
-          no: at most 7948800 seconds may be asked for here; 7948860 were
+          no: at most 92 days may be asked for here; 92 days were
         bob lends to zoe 09:00-2217:00
           delegation 1: zoe for bob, 09:00-2217:00
         ",

@@ -98,7 +98,7 @@ fn r7_at_most_so_many_sessions_and_so_far_ahead() {
         rule connect approve by dba with sessions=1 ahead=2
         apply
         alice asks 12:00-13:00
-          no: access may start at most 7200 seconds ahead here; this starts in 10800
+          no: access may start at most 2 h ahead here; this starts in 3 h
         alice asks 09:00-12:00
           #1 made, approve
           level 1 waits for bob, carol

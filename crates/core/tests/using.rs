@@ -65,14 +65,14 @@ fn r50_a_window_that_ends_in_another_age_is_refused() {
         rule connect approve by dba
         apply
         alice asks 09:00-2000000:00
-          no: at most 316224000 seconds may be asked for here; 7199967600 were
+          no: at most 3660 days may be asked for here; 83332 days 23 h were
         alice asks 1999999:00-2000000:00
-          no: at most 316224000 seconds may be asked for here; 7199967600 were
+          no: at most 3660 days may be asked for here; 83332 days 23 h were
         alice asks
           #1 made, approve
           level 1 waits for bob, carol
         bob approves #1 09:00-2000000:00
-          no: at most 316224000 seconds may be asked for here; 7199967600 were
+          no: at most 3660 days may be asked for here; 83332 days 23 h were
         ",
     );
 }

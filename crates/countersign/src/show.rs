@@ -229,7 +229,7 @@ pub(crate) fn request(answer: &Value) -> String {
     }
     said.extend(plan(&answer["plan"]));
     for (track, levels) in list(&answer["tracks"]).iter().enumerate() {
-        said.extend(self::levels(track, list(&answer["tracks"]).len(), levels));
+        said.extend(self::levels(track, list(&answer["tracks"]).len(), levels, answer["status"] == "Pending"));
     }
     for comment in list(&answer["comments"]) {
         said.push(format!("{}: {}", person(&comment[0]), indented(comment[1].as_str().unwrap_or_default())));
@@ -321,14 +321,20 @@ fn plan(plan: &Value) -> Vec<String> {
     said
 }
 
-fn levels(track: usize, tracks: usize, levels: &Value) -> Vec<String> {
+fn levels(track: usize, tracks: usize, levels: &Value, pending: bool) -> Vec<String> {
     let mut said = Vec::new();
     for (number, level) in (1..).zip(list(levels)) {
         let of = if tracks > 1 { format!("{}.{number}", track + 1) } else { number.to_string() };
         let able: Vec<String> = list(&level["approvers"]).iter().map(person).collect();
         let able = if able.is_empty() { "nobody".to_owned() } else { able.join(", ") };
-        let (who, state) = (text(level, "authority"), text(level, "stage"));
-        said.push(format!("Level {of:<3} {state}: {who}, {} needed; able now: {able}", level["approvals"]));
+        let (who, stage) = (text(level, "authority"), text(level, "stage"));
+        let state = match stage.as_str() {
+            "open" | "blocked" if !pending => "was deciding when it ended",
+            "waiting" if !pending => "did not start",
+            stage => stage,
+        };
+        let able = if pending { format!("; able now: {able}") } else { String::new() };
+        said.push(format!("Level {of:<3} {state}: {who}, {} needed{able}", level["approvals"]));
         let escalated = text(level, "escalated");
         if !escalated.is_empty() {
             said.push(format!("          {escalated}"));
@@ -482,7 +488,7 @@ pub(crate) fn explanation(answer: &Value) -> String {
         said.push("No rule speaks of it.".to_owned());
     }
     for (track, levels) in list(&preview["tracks"]).iter().enumerate() {
-        said.extend(self::levels(track, list(&preview["tracks"]).len(), levels));
+        said.extend(self::levels(track, list(&preview["tracks"]).len(), levels, true));
     }
     said.join("\n")
 }

@@ -113,9 +113,18 @@ async fn changes_of_the_schema_that_give_other_texts_a_meaning_are_stopped() {
 async fn our_own_question_runs_nothing_of_the_sessions() {
     let world = world_with(RULES).await;
     world.truth("CREATE OPERATOR evil.= (FUNCTION = note, LEFTARG = text, RIGHTARG = text)");
+    world.truth(
+        "CREATE FUNCTION evil.noted(int, int) RETURNS int LANGUAGE sql AS \
+         'UPDATE public.customers SET visits = 99 RETURNING 1'; \
+         CREATE OPERATOR evil.& (FUNCTION = evil.noted, LEFTARG = int, RIGHTARG = int); \
+         CREATE VIEW mine_seen AS SELECT * FROM mine; GRANT ALL ON mine_seen TO PUBLIC; GRANT USAGE ON SCHEMA evil TO PUBLIC",
+    );
     let mut alice = world.raw(&world.alice).await;
     alice.one("SET search_path = evil, pg_catalog").await;
     alice.one("SELECT * FROM public.mine").await;
+    let mut alice = world.raw(&world.alice).await;
+    alice.one("SET search_path = public, evil, pg_catalog").await;
+    assert_eq!(alice.one("INSERT INTO mine_seen (id) VALUES (70)").await, "held");
     assert_eq!(world.truth(UNHARMED), "10");
 }
 

@@ -91,18 +91,56 @@ pub struct NamePattern {
 }
 
 impl NamePattern {
-    /// Reads `name`, `schema.name`, `schema.*` or `*.name`; `None` when a part is empty or there are too many.
+    /// Reads `name`, `schema.name`, `schema.*` or `*.name` as SQL reads names: in lower case unless it is quoted
+    /// (PostgreSQL manual, "Identifiers and Key Words"). `None` for anything else, which would match nothing.
     #[must_use]
     pub fn parse(text: &str) -> Option<NamePattern> {
-        let part = |p: &str| if p == "*" { None } else { Some(p.to_owned()) };
-        let parts: Vec<&str> = text.split('.').collect();
-        if parts.iter().any(|p| p.is_empty()) {
-            return None;
+        let (first, behind) = part(text)?;
+        let Some(rest) = behind.strip_prefix('.') else {
+            return behind.is_empty().then_some(NamePattern { schema: None, name: first });
+        };
+        let (name, behind) = part(rest)?;
+        behind.is_empty().then_some(NamePattern { schema: first, name })
+    }
+}
+
+/// One part of a name, nothing where it is `*`, and what stands behind it.
+fn part(text: &str) -> Option<(Option<String>, &str)> {
+    if let Some(behind) = text.strip_prefix('*') {
+        return Some((None, behind));
+    }
+    let Some(mut rest) = text.strip_prefix('"') else {
+        let end = text.find(|c| !is_plain(c)).unwrap_or(text.len());
+        let (name, behind) = text.split_at(end);
+        return (!name.is_empty()).then(|| (Some(name.to_ascii_lowercase()), behind));
+    };
+    let mut name = String::new();
+    loop {
+        let (before, behind) = rest.split_once('"')?;
+        name.push_str(before);
+        match behind.strip_prefix('"') {
+            Some(next) => rest = next,
+            None => return (!name.is_empty()).then_some((Some(name), behind)),
         }
-        match parts.as_slice() {
-            [name] => Some(NamePattern { schema: None, name: part(name) }),
-            [schema, name] => Some(NamePattern { schema: part(schema), name: part(name) }),
-            _ => None,
+        name.push('"');
+    }
+}
+
+fn is_plain(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '_' | '$')
+}
+
+/// As [`NamePattern::parse`] reads it.
+impl std::fmt::Display for NamePattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let said = |part: &Option<String>| match part {
+            None => "*".to_owned(),
+            Some(name) if name.chars().all(|c| is_plain(c) && !c.is_ascii_uppercase()) => name.clone(),
+            Some(name) => format!("\"{}\"", name.replace('"', "\"\"")),
+        };
+        match &self.schema {
+            None => f.write_str(&said(&self.name)),
+            schema => write!(f, "{}.{}", said(schema), said(&self.name)),
         }
     }
 }
@@ -393,5 +431,47 @@ impl Policy {
     #[must_use]
     pub fn workflow(&self, id: WorkflowId) -> Option<&Workflow> {
         self.workflows.get(&id.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_sql_reads_them_and_written_as_they_are_read() {
+        for (text, schema, name, written) in [
+            ("customers", None, Some("customers"), "customers"),
+            ("Customers", None, Some("customers"), "customers"),
+            ("\"Customers\"", None, Some("Customers"), "\"Customers\""),
+            ("Public.Überweisung$1", Some("public"), Some("Überweisung$1"), "public.Überweisung$1"),
+            ("\"a.b\".\"say \"\"x\"\"\"", Some("a.b"), Some("say \"x\""), "\"a.b\".\"say \"\"x\"\"\""),
+            ("billing.*", Some("billing"), None, "billing.*"),
+            ("*.customers", None, Some("customers"), "customers"),
+            ("*", None, None, "*"),
+        ] {
+            let pattern = NamePattern::parse(text).expect(text);
+            assert_eq!((pattern.schema.as_deref(), pattern.name.as_deref()), (schema, name), "{text}");
+            assert_eq!(pattern.to_string(), written);
+            assert_eq!(NamePattern::parse(written), Some(pattern));
+        }
+        for text in [
+            "",
+            " customers",
+            "customers ",
+            "cust*",
+            "public.cust*",
+            "cust(omers",
+            "a.b.c",
+            "a.",
+            ".a",
+            "a;b",
+            "\"a",
+            "\"\"",
+            "a-b",
+            "'a'",
+        ] {
+            assert_eq!(NamePattern::parse(text), None, "{text}");
+        }
     }
 }

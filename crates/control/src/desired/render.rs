@@ -60,12 +60,7 @@ fn device_entry(device: &countersign_core::Device) -> DeviceEntry {
 }
 
 fn patterns<'p>(all: impl IntoIterator<Item = &'p NamePattern>) -> Vec<String> {
-    let part = |p: &Option<String>| p.clone().unwrap_or_else(|| "*".to_owned());
-    let said = |p: &NamePattern| match &p.schema {
-        None => part(&p.name),
-        Some(schema) => format!("{schema}.{}", part(&p.name)),
-    };
-    all.into_iter().map(said).collect()
+    all.into_iter().map(NamePattern::to_string).collect()
 }
 
 /// Ids to names.

@@ -446,7 +446,10 @@ fn resolve_act(entry: &RuleEntry, what: &str) -> Result<ActMatch, Fault> {
     let names = |list: &[String]| -> Result<BTreeSet<NamePattern>, Fault> {
         let pattern = |text: &String| {
             NamePattern::parse(text).ok_or_else(|| {
-                Fault::Input(format!("{what}: `{text}` is not a name; write `name` or `schema.name`, `*` for any"))
+                Fault::Input(format!(
+                    "{what}: `{text}` is not a name; write `name` or `schema.name`, `*` for any, and in double quotes \
+                     where SQL needs them"
+                ))
             })
         };
         list.iter().map(pattern).collect()

@@ -109,7 +109,7 @@ fn r15_the_parameter_lists_the_timeouts() {
     assert_eq!(desired(&[listed]).policy.parameters.timeout_periods_s, [45, 86_400].into());
     let what = "`approval.workflow.level.timeout.period.values`";
     refused(&[&listed.replace("45s", "45")], &[what, "`45` is not a period", "`30m`"]);
-    refused(&[&listed.replace("45s", "0s")], &[what, "0 seconds", "remove it"]);
+    refused(&[&listed.replace("45s", "0s")], &[what, "a timeout of 0", "remove it"]);
     refused(&[ACCOUNT, FLOW, "administrators = true\ntimeout = \"7m\"\n"], &["`flow`, level 1", what]);
     refused(&["[parameters]\ntimeouts = []\n"], &["unknown field `timeouts`"]);
 }

@@ -39,7 +39,8 @@ impl Control {
     ) -> Result<Vec<LevelView>, Fault> {
         let mut levels = Vec::new();
         for (at, level) in (0u32..).zip(&track.levels) {
-            let open = request.status == Status::Pending && at == track.at;
+            // The one that decides, or was deciding when the request ended.
+            let open = at == track.at && !request.automatic;
             let escalation = track.escalated.as_ref().filter(|_| at == track.at);
             let authority = escalation.map_or(&level.authority, |e| &e.to);
             let able = {
@@ -53,7 +54,7 @@ impl Control {
                 rejections: level.rejections,
                 stage: stage(request, n, at, track, open),
                 epoch: track.epoch,
-                due: track.due().filter(|_| open),
+                due: track.due().filter(|_| open && request.status == Status::Pending),
                 then: then_words(directory, level, escalation.is_some()),
                 escalated: escalation.map(|e| escalation_words(directory, e)).unwrap_or_default(),
                 votes: self.votes(directory, request, n, at, track).await?,

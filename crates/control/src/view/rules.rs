@@ -1,6 +1,7 @@
 //! Rules in words, and a ruling as it is beside the ruling as a draft would have it.
 
 use super::{Explanation, LevelToday};
+use countersign_core::refusal::span;
 use countersign_core::{Roster, Ruling, ruling::plan_of};
 use countersign_journal::{
     AccountId, ActMatch, Automatic, Conditions, Emergency, Evidence, NamePattern, Outcome, Policy, Recording, Rule,
@@ -130,14 +131,7 @@ fn doing(acts: &ActMatch) -> String {
 }
 
 fn statements(wanted: &StatementMatch) -> String {
-    let names = |all: &BTreeSet<NamePattern>| {
-        let part = |p: &Option<String>| p.clone().unwrap_or_else(|| "*".to_owned());
-        let one = |p: &NamePattern| match &p.schema {
-            Some(schema) => format!("{schema}.{}", part(&p.name)),
-            None => part(&p.name),
-        };
-        all.iter().map(one).collect::<Vec<_>>().join(", ")
-    };
+    let names = |all: &BTreeSet<NamePattern>| all.iter().map(NamePattern::to_string).collect::<Vec<_>>().join(", ");
     let kinds: Vec<String> = wanted.kinds.iter().map(|k| crate::words::kind_word(*k)).collect();
     let mut said = if kinds.is_empty() { "run any statement".to_owned() } else { format!("run {}", kinds.join(", ")) };
     if !wanted.relations.is_empty() {
@@ -197,18 +191,4 @@ fn condition_words(conditions: &Conditions) -> Vec<String> {
     say(conditions.transaction_hold_max_s.map(|s| format!("waits at most {} inside a transaction", span(s))));
     say(conditions.same_session.then(|| "only in the session it was asked in".to_owned()));
     said
-}
-
-/// A length of time in its largest units.
-fn span(seconds: Seconds) -> String {
-    let two = |large: u64, unit: &str, small: u64, small_unit: &str| match small {
-        0 => format!("{large} {unit}"),
-        _ => format!("{large} {unit} {small} {small_unit}"),
-    };
-    match seconds {
-        ..60 => format!("{seconds} s"),
-        60..3_600 => two(seconds / 60, "min", seconds % 60, "s"),
-        3_600..86_400 => two(seconds / 3_600, "h", seconds % 3_600 / 60, "min"),
-        _ => two(seconds / 86_400, if seconds / 86_400 == 1 { "day" } else { "days" }, seconds % 86_400 / 3_600, "h"),
-    }
 }

@@ -61,7 +61,7 @@ const SETTINGS: &str = "SELECT pg_catalog.array_to_string(pg_catalog.current_sch
 static CATALOGUE: LazyLock<String> = LazyLock::new(|| {
     let code = include_str!("catalogue.sql").lines().filter(|line| !line.starts_with("--")).map(str::trim);
     let sql = code.collect::<Vec<_>>().join(" ");
-    ["=", "<>", "<", "<=", ">=", "-", "||"]
+    ["=", "<>", "<", "<=", ">", ">=", "-", "&", "||"]
         .into_iter()
         .fold(sql, |sql, operator| sql.replace(&format!(" {operator} "), &format!(" OPERATOR(pg_catalog.{operator}) ")))
 });
@@ -501,6 +501,19 @@ mod tests {
         assert_eq!(doubts(&[("client_encoding", "SJIS")]), 1);
         assert_eq!(doubts(&[("client_encoding", "LATIN1")]), 1);
         assert_eq!(doubts(&[("transaction_isolation", "repeatable read")]), 1);
+    }
+
+    /// One that is not would be looked up along the session's own search path, and run there.
+    #[test]
+    fn every_operator_of_our_questions_is_qualified() {
+        for sql in [SETTINGS, CATALOGUE.as_str()] {
+            let outside: String = sql.split('\'').step_by(2).collect::<Vec<_>>().join(" ");
+            let unqualified =
+                outside.split("OPERATOR(pg_catalog.").map(|behind| behind.split_once(')').map_or(behind, |(_, b)| b));
+            let bare: Vec<&str> =
+                unqualified.flat_map(|code| code.matches(|c: char| "+-*/<>=~!@#%^&|`?".contains(c))).collect();
+            assert!(bare.is_empty(), "{bare:?}");
+        }
     }
 
     #[test]

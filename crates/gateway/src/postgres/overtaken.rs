@@ -11,6 +11,8 @@ impl Relay {
     /// Whether a rule speaks of statements by now. Comes before any name is looked up: what was prepared, set or bound
     /// while nothing was read is not known.
     pub(super) fn notice_rules(&mut self) {
+        // In this order: what comes into force between the two is seen the next time.
+        let generation = self.gate.generation();
         let restricts = self.gate.restricts();
         if restricts && !self.restricted {
             self.pipeline.forget_statements();
@@ -22,7 +24,7 @@ impl Relay {
             }
         }
         self.restricted = restricts;
-        if std::mem::replace(&mut self.generation, self.gate.generation()) != self.generation && restricts {
+        if std::mem::replace(&mut self.generation, generation) != generation && restricts {
             self.overtaken = self.in_transaction();
         }
     }

@@ -287,7 +287,7 @@ impl Relay {
         let copying = self.pipeline.copy_in != CopyIn::No;
         let copies = matches!(read, Frontend::CopyData | Frontend::CopyDone | Frontend::CopyFail);
         if copies && !copying {
-            return Ok(()); // as the target does: of a COPY that is over
+            return Ok(()); // of a COPY that is over: the target ignores it too
         }
         if self.overtaken && !copying {
             let parts = if let Frontend::Query(sql) = read { vec![simple_part(sql)] } else { Vec::new() };
@@ -296,13 +296,7 @@ impl Relay {
             }
         }
         match read {
-            Frontend::CopyData | Frontend::CopyDone if copying && self.overtaken => self.fail_copy(),
-            Frontend::CopyData => self.frame(&bytes),
-            Frontend::CopyDone | Frontend::CopyFail => {
-                self.pipeline.copy_ends();
-                self.frame(&bytes);
-                self.frame(FLUSH); // what became of it is awaited before any Sync
-            }
+            Frontend::CopyData | Frontend::CopyDone | Frontend::CopyFail => self.copies(&read, &bytes),
             // The target ignores both while it takes COPY data.
             Frontend::Sync | Frontend::Flush if copying => {}
             Frontend::Sync => {
@@ -349,6 +343,20 @@ impl Relay {
             Frontend::Terminate => {}
         }
         Ok(())
+    }
+
+    /// Data of a COPY, or its end. One that was begun under other rules takes no more.
+    fn copies(&mut self, read: &Frontend<'_>, bytes: &[u8]) {
+        if self.overtaken && *read != Frontend::CopyFail {
+            return self.fail_copy();
+        }
+        if *read != Frontend::CopyData {
+            self.pipeline.copy_ends();
+        }
+        self.frame(bytes);
+        if *read != Frontend::CopyData {
+            self.frame(FLUSH); // what became of it is awaited before any Sync
+        }
     }
 
     /// A Sync or a simple query ends an implicit transaction: what was set in it only is taken back.

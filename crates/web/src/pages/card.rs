@@ -5,7 +5,7 @@ use super::configuration::Difference;
 use crate::draw::{Run, Shape, initials, lines, shape};
 use crate::reader::Reader;
 use askama::Template;
-use countersign_control::view::{ChangeView, LevelView, NarrowedView, PlanView, RequestView};
+use countersign_control::view::{ChangeView, EmergencyView, LevelView, NarrowedView, PlanView, RequestView};
 use countersign_journal::{Timestamp, Window};
 use std::collections::BTreeSet;
 
@@ -114,6 +114,12 @@ impl<'p> Card<'p> {
     fn deciders(&self) -> Vec<String> {
         let tracks = self.r.tracks.iter();
         tracks.filter_map(|levels| open_level(levels)).map(|(at, of, level)| decider(at, of, level)).collect()
+    }
+
+    /// Whether access opens by itself unless somebody stops it.
+    fn counts_down(&self) -> bool {
+        let open = |e: &EmergencyView| !e.opened && e.stopped_by.is_none();
+        self.r.status == "Pending" && self.r.emergency.as_ref().is_some_and(open)
     }
 
     /// What a timeout of an open level leads to, and when; the earliest first.

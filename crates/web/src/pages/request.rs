@@ -65,7 +65,7 @@ impl RequestPage<'_> {
             ("to review", _) => "to be reviewed",
             ("reviewed", _) => "reviewed",
             ("open", "Pending") => "deciding now",
-            ("open", _) => "was deciding when it ended",
+            ("open" | "blocked", _) => "was deciding when it ended",
             (_, "Pending") => "not started",
             _ => "did not start",
         };
