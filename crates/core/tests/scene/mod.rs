@@ -133,7 +133,7 @@ impl Stage {
             ["planned", unit, rest @ ..] => plan::used(unit, rest),
             [who, "sets", "a", "password"] => Input::Note(Note::PasswordSet { person: person(who) }),
             ["the", "operator", "links", who] => Input::MakeLink { person: person(who), by: PersonId::OPERATOR },
-            [who, verb @ ("joins" | "leaves" | "disabled" | "manages" | "administers"), rest @ ..] => {
+            [who, verb @ ("joins" | "leaves" | "disabled" | "manages" | "administers" | "moves"), rest @ ..] => {
                 return self.in_force(self.changed(who, verb, rest).into(), self.state.policy.clone());
             }
             ["put", grant, "in", "force", rest @ ..] => self.put_in_force(GrantId(number(grant)), rest),
@@ -285,6 +285,10 @@ impl Stage {
 
     fn changed(&self, who: &str, verb: &str, rest: &[&str]) -> Directory {
         let mut directory = Directory::clone(&self.directory);
+        if verb == "moves" {
+            directory.devices.values_mut().for_each(|d| d.host = "192.0.2.11".into());
+            return directory;
+        }
         let id = person(who);
         if let Some(contact) = directory.contacts.get_mut(&id) {
             contact.enabled = verb != "disabled";
@@ -484,6 +488,7 @@ fn with_condition(rule: &mut Rule, text: &str) {
         "reset" => conditions.reset_after_use = true,
         "unknown" => rule.unknown = Some(WorkflowId(rule.id.0)),
         "strong" => conditions.evidence = Evidence::SecondFactor,
+        "link" => conditions.evidence = Evidence::Link,
         "reasons" => conditions.reasons = Some(value.split(',').map(str::to_owned).collect()),
         "automatic" => rule.automatic = Some(Automatic { hours: hours(value), any_start: false }),
         "emergency" => {

@@ -19,13 +19,17 @@ pub fn of(units: &str) -> ChangePlan {
     ChangePlan { order, texts: Commitment(Digest::ZERO), steps: units.split([',', '+']).map(step).collect() }
 }
 
-/// `planned UNIT in SESSION [touching SCHEMA.TABLE] [doubtful]`
+/// `planned UNIT in SESSION [touching SCHEMA.TABLE] [doubtful] [executing] [fetching]`
 pub fn used(unit: &str, rest: &[&str]) -> Input {
     let session = SessionId(number(rest[1]));
     let touching = rest.iter().find_map(|w| w.split_once('.')).unwrap_or(("public", "customers"));
     let mut facts = facts(unit, Some(touching.0), touching.1);
     if rest.contains(&"doubtful") {
         facts.unknown.insert("a trigger runs code of its own".into());
+    }
+    for statement in &mut facts.statements {
+        statement.prepared.extend(rest.contains(&"executing").then(|| "p".to_owned()));
+        statement.cursors.extend(rest.contains(&"fetching").then(|| "c".to_owned()));
     }
     let sql = ChangePlan::digest_of(unit.as_bytes());
     Input::Planned(Planned { session, sql, attempt: Attempt(Digest([7; 32])), facts })
