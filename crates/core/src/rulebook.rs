@@ -123,6 +123,7 @@ mod tests {
     use super::*;
     use countersign_journal::{ActMatch, Conditions, Digest, Outcome, RuleId, Subjects, Targets};
     use fastrand::Rng;
+    use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
     fn some(rng: &mut Rng, most: u64) -> BTreeSet<u64> {
         (0..rng.usize(0..4)).map(|_| rng.u64(1..=most)).collect()
@@ -181,5 +182,15 @@ mod tests {
             }
         }
         assert!(found_any > 1_000, "the rules must not miss everybody");
+    }
+
+    #[test]
+    fn books_are_one_as_their_policies_are() {
+        let book =
+            |id| Rulebook::new(Policy { rules: vec![some_rule(&mut Rng::with_seed(3), id)], ..Policy::default() });
+        let hash = |book: Rulebook| BuildHasherDefault::<DefaultHasher>::default().hash_one(book);
+        assert_eq!((book(1), hash(book(1))), (book(1), hash(book(1))));
+        assert_ne!(book(1), book(2));
+        assert_ne!(hash(book(1)), hash(book(2)));
     }
 }

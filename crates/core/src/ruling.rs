@@ -427,6 +427,28 @@ mod tests {
     }
 
     #[test]
+    fn r4_an_answer_names_every_rule_that_spoke_and_those_that_deny() {
+        let rules = vec![
+            a_rule(9, ActMatch::Connect, Outcome::Deny),
+            a_rule(4, ActMatch::Connect, Outcome::Allow),
+            a_rule(5, ActMatch::Administer, Outcome::Deny),
+        ];
+        let ruling = rule(&Policy { rules, ..Policy::default() }.into(), &person(), &target(), Asked::Connect);
+        assert_eq!(ruling.rule_ids(), [RuleId(4), RuleId(9)]);
+        assert_eq!(ruling.denying(), ["rule 9"]);
+    }
+
+    #[test]
+    fn r61_a_plan_is_ruled_by_each_rule_once() {
+        let rules = vec![a_rule(9, ActMatch::Connect, Outcome::Allow), on_customers(Outcome::Approve)];
+        let book = Policy { rules, ..Policy::default() }.into();
+        let update = update("public", "customers");
+        let asked = |asked| rule(&book, &person(), &target(), asked);
+        let planned = asked(Asked::Connect).with_planned(vec![asked(Asked::Run(&update)), asked(Asked::Run(&update))]);
+        assert_eq!((planned.outcome, planned.rule_ids()), (Outcome::Approve, vec![RuleId(7), RuleId(9)]));
+    }
+
+    #[test]
     fn r5_an_exclusion_waives_its_own_rule_only() {
         let mut first = a_rule(1, ActMatch::Connect, Outcome::Deny);
         first.exclusions.persons.insert(PersonId(1));

@@ -7,12 +7,13 @@
 //! managed by `frank`; `oncall` holds the group `dba`; `zoe` is nobody's approver. `dave` is alice's line manager. One
 //! account, `app@prod-db`, owned by `carol` and managed by `erin`; `vera` and `walt` are contacts. The day begins at 09:00.
 
+mod offered;
 mod plan;
 mod shown;
 
 use countersign_core::{
-    Account, Ask, AskAct, Contact, Device, Directory, EmergencyCall, GrantKind, Group, Input, Person, Position,
-    Refusal, Role, Roster, Rulebook, State, Vote, apply, can_escalate, decide, digest, effects,
+    Account, Ask, AskAct, Contact, Device, Directory, EmergencyCall, GrantKind, Group, Input, Person, Position, Role,
+    Roster, Rulebook, State, Vote, apply, decide, digest, effects,
 };
 use countersign_journal::{
     AccountId, ActMatch, ActionFacts, Attempt, Authority, Automatic, Change, Commitment, Conditions, DelegationId,
@@ -42,6 +43,7 @@ pub fn check(script: &str) {
     for input in lines.iter().filter(|l| !l.starts_with(' ')) {
         played.push((*input).to_owned());
         played.extend(stage.play(input).into_iter().map(|happened| format!("  {happened}")));
+        offered::as_decided(&stage.state, &stage.directory, stage.now);
     }
     assert!(played == lines, "what happened is:\n{}\n", played.join("\n"));
 }
@@ -227,23 +229,7 @@ impl Stage {
             happened.extend(self.fold(&event));
         }
         self.directory = directory.unwrap_or_else(|| self.directory.clone());
-        self.offers_what_it_would_do();
         happened
-    }
-
-    /// Whether a level can be escalated by hand is said as it is decided.
-    fn offers_what_it_would_do(&self) {
-        for request in self.state.waiting() {
-            for (n, track) in (0..).zip(&request.tracks).filter(|(_, t)| t.open().is_some()) {
-                let position = Position { track: n, level: track.at, epoch: track.epoch };
-                let input = Input::Escalate { request: request.id, position, by: person("root") };
-                match decide(&self.state, &self.directory, input, self.now) {
-                    Ok(_) => assert!(can_escalate(track)),
-                    Err(Refusal::NothingToEscalateTo) => assert!(!can_escalate(track)),
-                    Err(_) => {}
-                }
-            }
-        }
     }
 
     /// `rule connect|update|administer OUTCOME [for GROUP] [by LEVEL …] [with CONDITION …]`
