@@ -353,7 +353,7 @@ fn demands_as_much(wide: &Level, narrow: &Level) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use countersign_journal::{AccountId, DeviceId, Digest, GroupId, PersonId, Workflow, WorkflowId};
+    use countersign_journal::{AccountId, DeviceGroupId, DeviceId, Digest, GroupId, PersonId, Workflow, WorkflowId};
 
     fn person() -> PersonFacts {
         PersonFacts { id: PersonId(1), handle: "alice".into(), groups: [GroupId(1)].into() }
@@ -449,6 +449,25 @@ mod tests {
     }
 
     #[test]
+    fn r3_a_target_is_covered_by_its_device_its_account_or_a_group_it_is_in() {
+        let grouped = TargetFacts { device_groups: [DeviceGroupId(1)].into(), ..target() };
+        let (device, account) = ([grouped.device].into(), [grouped.account].into());
+        let covered = [
+            Targets::default(),
+            Targets { devices: device, ..Targets::default() },
+            Targets { accounts: account, ..Targets::default() },
+            Targets { groups: [DeviceGroupId(1), DeviceGroupId(2)].into(), ..Targets::default() },
+        ];
+        assert_eq!(covered.each_ref().map(|t| covers(t, &grouped)), [true; 4]);
+        let others = Targets {
+            devices: [DeviceId(2)].into(),
+            accounts: [AccountId(2)].into(),
+            groups: [DeviceGroupId(2)].into(),
+        };
+        assert!(!covers(&others, &grouped));
+    }
+
+    #[test]
     fn r5_an_exclusion_waives_its_own_rule_only() {
         let mut first = a_rule(1, ActMatch::Connect, Outcome::Deny);
         first.exclusions.persons.insert(PersonId(1));
@@ -474,7 +493,9 @@ mod tests {
         held.unknown = Some(WorkflowId(1));
         assert_eq!(outcome(vec![held], Asked::Run(&opaque)), Outcome::Approve);
         assert_eq!(outcome(vec![], Asked::Run(&opaque)), Outcome::Allow);
-        assert_eq!(outcome(vec![on_customers(Outcome::Allow)], Asked::Run(&opaque)), Outcome::Allow);
+        for lenient in [Outcome::Allow, Outcome::Justify] {
+            assert_eq!(outcome(vec![on_customers(lenient)], Asked::Run(&opaque)), Outcome::Allow);
+        }
     }
 
     /// What is understood beside it does not spare what is not understood its own approvers.
@@ -518,6 +539,11 @@ mod tests {
         let read = RelationUse { kind: StatementKind::Select, relation: name("customers") };
         facts.statements[0].relations.insert(read);
         assert_eq!(outcome(denied, Asked::Run(&facts)), Outcome::Deny);
+        assert_eq!(
+            outcome(vec![on_customers(Outcome::Deny)], Asked::Run(&facts)),
+            Outcome::Allow,
+            "it changes another"
+        );
         let declares = StatementMatch { kinds: [StatementKind::Declare].into(), ..select };
         facts.statements[0].kinds.insert(StatementKind::Declare);
         assert_eq!(outcome(vec![a_rule(1, ActMatch::Run(declares), Outcome::Deny)], Asked::Run(&facts)), Outcome::Deny);

@@ -191,3 +191,25 @@ fn r42_who_borrowed_a_right_is_asked_when_its_level_is_freed() {
         ",
     );
 }
+
+#[test]
+fn r6_a_rule_that_only_allows_takes_nothing_from_one_that_approves_by_itself() {
+    check(
+        "
+        rule connect allow
+        rule connect approve by dba with automatic=08:00-10:00 emergency
+        apply
+        alice asks 09:00-12:00
+          #1 made, approve
+          tells bob, carol
+          #1 approved, grant 1 09:00-12:00
+        at 10:00
+        zoe asks 10:00-12:00
+          #2 made, approve
+          level 1 waits for bob, carol
+        zoe declares #2
+          #2 emergency, opens 10:00, told bob, carol
+          #2 approved, grant 2 10:00-12:00
+        ",
+    );
+}
