@@ -213,3 +213,40 @@ fn r6_a_rule_that_only_allows_takes_nothing_from_one_that_approves_by_itself() {
         ",
     );
 }
+
+#[test]
+fn r42_who_lends_to_another_approver_is_one_of_two() {
+    check(
+        "
+        rule connect approve by dba
+        apply
+        bob lends to carol 09:00-17:00
+          delegation 1: carol for bob, 09:00-17:00
+        alice asks 09:00-12:00
+          #1 made, approve
+          level 1 waits for bob, carol
+        ",
+    );
+}
+
+#[test]
+fn r42_a_password_that_is_replaced_ends_what_was_lent_under_it_and_nothing_else() {
+    check(
+        "
+        bob lends to zoe 09:00-10:00
+          delegation 1: zoe for bob, 09:00-10:00
+        carol lends to frank 09:00-10:00
+          delegation 2: frank for carol, 09:00-10:00
+        bob lends to erin 09:00-09:30
+          delegation 3: erin for bob, 09:00-09:30
+        root links zoe
+          root can become zoe
+        root links erin
+          root can become erin
+        zoe sets a password
+          delegation 1 ended by zoe
+        at 09:30
+        erin sets a password
+        ",
+    );
+}
