@@ -6,9 +6,12 @@ use countersign_core::{
 };
 use countersign_journal::{Evidence, PersonId, Timestamp, Verdict};
 
+/// A story with more requests than this is about their number; the latest are looked at.
+const REQUESTS_MAX: usize = 10;
+
 /// Fails where somebody is offered a decision that would be refused for who they are, or is not offered one they have.
 pub fn as_decided(state: &State, directory: &Roster, now: Timestamp) {
-    for request in state.requests.values() {
+    for request in state.requests.values().rev().take(REQUESTS_MAX) {
         let open = open(request);
         for at in open.iter().filter(|_| request.status == Status::Pending) {
             by_hand(state, directory, now, request, *at);
