@@ -250,3 +250,26 @@ fn r42_a_password_that_is_replaced_ends_what_was_lent_under_it_and_nothing_else(
         ",
     );
 }
+
+#[test]
+fn r33_an_approval_that_was_taken_back_counts_for_nothing() {
+    check(
+        "
+        rule connect approve by dba*2
+        apply
+        alice asks 09:00-12:00
+          #1 made, approve
+          level 1 waits for bob, carol
+        bob approves #1
+          bob approves level 1
+        bob retracts #1
+          bob retracts; level 1 (epoch 1) again
+          level 1 (epoch 1) waits for bob, carol
+        carol approves #1
+          carol approves level 1 (epoch 1)
+        bob approves #1
+          bob approves level 1 (epoch 1)
+          #1 approved, grant 1 09:00-12:00
+        ",
+    );
+}
