@@ -273,3 +273,65 @@ fn r33_an_approval_that_was_taken_back_counts_for_nothing() {
         ",
     );
 }
+
+#[test]
+fn r33_what_was_approved_before_the_level_taken_back_stands() {
+    check(
+        "
+        rule connect approve by dba by sec*2
+        apply
+        zoe joins sec
+        alice asks 09:00-12:00
+          #1 made, approve
+          level 1 waits for bob, carol
+        bob approves #1
+          bob approves level 1
+          level 2 waits for erin, zoe
+        erin approves #1
+          erin approves level 2
+        erin retracts #1
+          erin retracts; level 2 (epoch 1) again
+          level 2 (epoch 1) waits for erin, zoe
+        bob retracts #1
+          bob retracts; level 1 (epoch 2) again
+          level 1 (epoch 2) waits for bob, carol
+        ",
+    );
+}
+
+#[test]
+fn r39_one_rejection_in_a_review_is_a_no_and_an_approval_is_none() {
+    check(
+        "
+        rule connect approve by dba*2/2 with emergency
+        apply
+        alice asks 09:00-12:00
+          #1 made, approve
+          level 1 waits for bob, carol
+        alice declares #1
+          #1 emergency, opens 09:00, told bob, carol
+          #1 approved, grant 1 09:00-12:00
+        bob rejects #1
+          bob reviews level 1: rejects
+        alice asks 09:00-13:00
+          #2 made, approve
+          level 1 waits for bob, carol
+        alice declares #2
+          no: approvers said no to this within a day; no emergency overrides that
+        zoe asks 09:00-12:00
+          #3 made, approve
+          level 1 waits for bob, carol
+        zoe declares #3
+          #3 emergency, opens 09:00, told bob, carol
+          #3 approved, grant 2 09:00-12:00
+        bob approves #3
+          bob reviews level 1: approves
+        zoe asks 09:00-13:00
+          #4 made, approve
+          level 1 waits for bob, carol
+        zoe declares #4
+          #4 emergency, opens 09:00, told bob, carol
+          #4 approved, grant 3 09:00-13:00
+        ",
+    );
+}
