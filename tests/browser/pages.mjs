@@ -271,11 +271,29 @@ async function administrator(browser) {
   await page.goto(`${address}/accounts`);
   await page.goto(await linked(page, /^Edit/));
   await survey(page, 'account');
+  await keptSearch(page);
   await page.goto(`${address}/sessions?show=all`);
   await survey(page, 'sessions');
   await page.locator('tr', { hasText: 'Live' }).getByRole('link', { name: /^Transcript/ }).first().click();
   await page.locator('.transcript').waitFor();
   await survey(page, 'transcript', SCHEMES.all);
+}
+
+/** A search is kept under a name, and a live update leaves it there. */
+async function keptSearch(page) {
+  await page.goto(`${address}/requests?status=Disapproved`);
+  page.once('dialog', (asked) => asked.accept('No to these'));
+  await page.getByRole('button', { name: 'Keep this search' }).click();
+  const kept = page.getByRole('link', { name: 'No to these' });
+  await kept.waitFor();
+  const looked = page.waitForResponse((answer) => answer.url().includes('/requests'));
+  await page.evaluate(() => window.htmx.trigger('#live', 'sse:change'));
+  await looked;
+  await page.locator('#live:not(.htmx-request):not(.htmx-swapping):not(.htmx-settling)').waitFor();
+  assert.equal(await kept.count(), 1, 'it is there still');
+  await page.getByRole('button', { name: 'Forget this search' }).click();
+  await page.getByRole('button', { name: 'Keep this search' }).waitFor();
+  assert.equal(await kept.count(), 0);
 }
 
 /** A second administrator looks at what the first proposes. */

@@ -28,6 +28,7 @@ chooseStretch();
 closeMenu();
 markOutdated();
 document.addEventListener('DOMContentLoaded', keepSearches);
+document.addEventListener('htmx:afterSettle', keepSearches);
 document.addEventListener('DOMContentLoaded', findNames);
 document.addEventListener('DOMContentLoaded', openNamed);
 window.addEventListener('hashchange', openNamed);

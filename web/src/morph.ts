@@ -1,13 +1,14 @@
 // A live update must not take away what somebody is typing, has opened, or is about to copy.
 
 import type { MorphDefaults } from './htmx';
+import { isSavedRow } from './saved';
 
 type Field = HTMLInputElement | HTMLTextAreaElement;
 
 export function keepTyping(defaults: unknown): void {
   const settings = defaults as MorphDefaults;
   settings.ignoreActiveValue = true;
-  settings.callbacks.beforeNodeMorphed = (before) => !isDirty(before);
+  settings.callbacks.beforeNodeMorphed = (before, after) => !isDirty(before) && !isSavedRow(before, after);
   settings.callbacks.beforeAttributeUpdated = (name, node) => !isOurs(name, node);
 }
 

@@ -8,9 +8,21 @@ interface Kept {
   address: string;
 }
 
+/** Draws the row where the server left it empty: at first, and when a live update brought the list anew. */
 export function keepSearches(): void {
   const row = document.querySelector<HTMLElement>('[data-saved]');
-  if (row) draw(row);
+  if (row && row.dataset['savedDrawn'] !== row.dataset['savedHere']) draw(row);
+}
+
+/** What a live update says of the row is taken over; what is drawn in it stays until it is of another search. */
+export function isSavedRow(before: Node, after: Node): boolean {
+  if (!(before instanceof HTMLElement) || !(after instanceof HTMLElement) || !('saved' in before.dataset)) return false;
+  for (const name of ['saved', 'savedHere', 'savedPlain']) {
+    const value = after.dataset[name];
+    if (value === undefined) delete before.dataset[name];
+    else before.dataset[name] = value;
+  }
+  return true;
 }
 
 function draw(row: HTMLElement): void {
@@ -22,6 +34,7 @@ function draw(row: HTMLElement): void {
     link.href = one.address.startsWith(`${row.dataset['saved']}?`) ? one.address : (row.dataset['saved'] ?? '');
     return link;
   });
+  row.dataset['savedDrawn'] = row.dataset['savedHere'] ?? '';
   row.replaceChildren(...links);
   if (row.dataset['savedPlain'] !== undefined) return;
   const here = row.dataset['savedHere'] ?? '';

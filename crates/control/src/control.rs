@@ -11,6 +11,7 @@ use crate::turns::Turns;
 use crate::unseen::seen_chars;
 use crate::vault::{self, Purpose, RootKey, Vault};
 use crate::writer::{Command, Published, QUEUE_MAX, Writer};
+use countersign_core::validate::REASON_CHARS_MAX;
 use countersign_core::{Answer, Input, Roster, State};
 use countersign_journal::{Commitment, Head, Note, RunOutcome, SessionEnd, Timestamp};
 use secrecy::{ExposeSecret, SecretSlice};
@@ -23,8 +24,6 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 const HASHING_AT_ONCE: usize = 2;
 /// Passwords that wait for that.
 pub(crate) const HASHING_WAITING_MAX: usize = 64;
-/// Longest reason or comment, in characters.
-pub const REASON_CHARS_MAX: usize = 4_000;
 /// Changes a slow listener may fall behind by before it is told to look at everything.
 const CHANGES_MAX: usize = 64;
 
@@ -280,7 +279,7 @@ impl Control {
     pub(crate) fn words(&self, text: &str) -> Result<Option<(Commitment, u32, Row)>, Fault> {
         let text = text.trim();
         let chars = text.chars().count();
-        if chars > REASON_CHARS_MAX {
+        if chars > REASON_CHARS_MAX as usize {
             return Err(Fault::Input(format!("at most {REASON_CHARS_MAX} characters are kept; this has {chars}")));
         }
         let seen = seen_chars(text);

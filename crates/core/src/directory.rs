@@ -46,6 +46,13 @@ pub fn address(text: &str) -> String {
     text.trim().to_lowercase()
 }
 
+/// Whether a text can be an address at all.
+#[must_use]
+pub fn is_address(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('@').collect();
+    parts.len() == 2 && !parts.contains(&"") && !text.contains(char::is_whitespace)
+}
+
 /// People, nested or not, with managers of their own.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct Group {

@@ -252,6 +252,9 @@ fn check_contacts(rule: &Rule, policy: &Policy) -> Result<(), String> {
     Ok(())
 }
 
+/// Longest reason or comment that is kept, in characters.
+pub const REASON_CHARS_MAX: u32 = 4_000;
+
 fn check_conditions(rule: &Rule) -> Result<(), String> {
     let approves = rule.outcome == Outcome::Approve;
     if rule.acts == ActMatch::Administer {
@@ -272,6 +275,12 @@ fn check_conditions(rule: &Rule) -> Result<(), String> {
     }
     if rule.conditions.reasons.as_ref().is_some_and(BTreeSet::is_empty) {
         return Err("its list of reasons is empty; nobody could give one".into());
+    }
+    if rule.conditions.reasons.iter().flatten().any(|reason| reason.trim().is_empty()) {
+        return Err("one of its reasons says nothing; give it words, or take it out".into());
+    }
+    if rule.conditions.reason_chars_min.is_some_and(|least| least > REASON_CHARS_MAX) {
+        return Err(format!("a reason has at most {REASON_CHARS_MAX} characters; nobody could give a longer one"));
     }
     if rule.conditions.sessions_max == Some(0) {
         return Err("it allows 0 sessions; nothing could be opened".into());

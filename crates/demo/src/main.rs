@@ -42,13 +42,13 @@ fn run(once: bool) -> Result<(), DemoError> {
     let stage = Stage::set_up(&program)?;
     let target = fs::canonicalize(TARGET)
         .map_err(|source| DemoError::File { what: "find the folder `target`".to_owned(), source })?;
-    play::play(&stage, &target.join("demo-export"))?;
+    let second_factor = play::play(&stage, &target.join("demo-export"))?;
     println!("\nEvery step behaved. The journal's copy is in target/demo-export.");
-    if once { Ok(()) } else { stay_up(&stage) }
+    if once { Ok(()) } else { stay_up(&stage, &second_factor) }
 }
 
 /// Says how to go on by hand and waits for Ctrl-C; the caller's drops then stop everything.
-fn stay_up(stage: &Stage) -> Result<(), DemoError> {
+fn stay_up(stage: &Stage, second_factor: &str) -> Result<(), DemoError> {
     let countersign = &stage.countersign;
     println!("\nIt stays up to be tried; Ctrl-C stops and removes everything.\n");
     println!("  Pages      {}", countersign.page_address());
@@ -58,9 +58,11 @@ fn stay_up(stage: &Stage) -> Result<(), DemoError> {
         ("mia", "her manager: approves, revokes"),
         ("dora", "database team: countersigns"),
         ("ada", "administrator"),
+        ("sam", "second administrator: approves what Ada changes"),
     ] {
         println!("  {handle:10} {}  {what}", countersign.password(handle));
     }
+    println!("  Alice signs in with a code as well; the key for an authenticator is {second_factor}");
     let token = countersign.cli("alice", &["token", "prod-db"])?;
     println!(
         "\n  A token for Alice's psql, for 15 minutes, once she has reserved prod-db on the page and Mia approved:"

@@ -28,12 +28,12 @@ SELECT sum(credit_limit) FROM customers WHERE id BETWEEN 7 AND 9;
 UPDATE customers SET city = 'Porto' WHERE id = 9;
 ";
 
-/// Plays everything.
+/// Plays everything. Returns the key of the authenticator that Alice got in it.
 ///
 /// # Errors
 /// [`DemoError::Misbehaved`] with what was expected and what came.
-pub fn play(stage: &Stage, export: &Path) -> Result<(), DemoError> {
-    let mut play = Play { stage, tell: Narrator::new() };
+pub fn play(stage: &Stage, export: &Path) -> Result<String, DemoError> {
+    let mut play = Play { stage, tell: Narrator::new(), second_factor: String::new() };
     play.refused_without_a_reservation()?;
     let reservation = play.reserve()?;
     play.approve(reservation)?;
@@ -44,12 +44,15 @@ pub fn play(stage: &Stage, export: &Path) -> Result<(), DemoError> {
     drop(alice);
     play.planned()?;
     play.special_paths()?;
-    play.proved(export)
+    play.proved(export)?;
+    Ok(play.second_factor)
 }
 
 pub(crate) struct Play<'s> {
     pub(crate) stage: &'s Stage,
     pub(crate) tell: Narrator,
+    /// The key of Alice's authenticator, once she has one.
+    pub(crate) second_factor: String,
 }
 
 impl Play<'_> {

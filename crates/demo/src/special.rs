@@ -62,7 +62,7 @@ impl Play<'_> {
     fn emergency(&mut self) -> Result<(), DemoError> {
         self.tell.step("An emergency: in at once with a second factor, everybody told, reviewed afterwards");
         let alice = self.stage.countersign.api("alice")?;
-        alice.use_second_factor()?;
+        self.second_factor = alice.use_second_factor()?;
         let request = self.reserve_night("INC-4713: checkout is down")?;
         let number = request.to_string();
         // By the API: the second factor was confirmed in this session, not in that of the command line.

@@ -5,7 +5,7 @@ use super::account::set_ups;
 use super::contacts::{contacts_named, resolve_contacts};
 use super::file::{AccountEntry, ActEntry, File, LevelEntry, RuleEntry, WorkflowEntry};
 use crate::fault::Fault;
-use countersign_core::directory::address;
+use countersign_core::directory::{address, is_address};
 use countersign_core::{Account, Device, DeviceGroup, Directory, Group, OwnRole, Person};
 use countersign_journal::{
     AccountId, ActMatch, Authority, Conditions, DeviceGroupId, DeviceId, Emergency, Evidence, GroupId, Level,
@@ -86,6 +86,11 @@ fn resolve_people(file: &File, old: &Directory, ids: &mut Ids) -> Result<BTreeMa
         }
         let name = entry.name.clone().unwrap_or_else(|| handle.clone());
         let (email, role) = (entry.email.clone(), entry.role);
+        if let Some(wrong) = email.as_ref().filter(|e| !is_address(e)) {
+            return Err(Fault::Input(format!(
+                "person `{handle}`: `{wrong}` is no e-mail address; write it as name@example.org, or leave it out"
+            )));
+        }
         let former_emails = former_emails(people.get(&id), email.as_deref());
         people.insert(id, Person { handle, name, email, enabled: true, role, manager: None, former_emails });
     }

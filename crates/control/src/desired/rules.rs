@@ -288,6 +288,9 @@ fn automatic(form: &mut Reading<'_>) -> Option<AutomaticEntry> {
 fn hours(form: &mut Reading<'_>, zone: &'static str, open: &'static str) -> Option<HoursEntry> {
     let entry = HoursEntry { zone: form.given(zone).unwrap_or_else(|| "UTC".to_owned()), open: form.lines(open) };
     if entry.open.is_empty() {
+        if entry.zone != "UTC" {
+            form.wrong(open, format!("Name the hours that are meant in `{}`, or leave the zone empty.", entry.zone));
+        }
         return None;
     }
     if let Some(line) = entry.open.iter().find(|line| !super::times::is_opening(line)) {

@@ -82,6 +82,28 @@ fn week(from_minute: u16, until_minute: u16) -> Hours {
     Hours { zone: "Europe/Berlin".into(), openings: [Opening { days, from_minute, until_minute }].into() }
 }
 
+/// What would be saved and never match, or never be given, is refused with the remedy.
+#[test]
+fn what_could_never_hold_is_refused() {
+    for (field, remedy) in [
+        ("tables = [\"cust*\"]", "is not a name; write `name`"),
+        ("tables = [\" customers\"]", "is not a name"),
+        ("functions = [\"f(x)\"]", "in double quotes where SQL needs them"),
+    ] {
+        refused(&[ACCOUNT, &REACH.replace("connect", "query"), field], &["r", remedy]);
+    }
+    for (field, remedy) in [
+        ("reasons = [\"patching\", \" \"]", "one of its reasons says nothing"),
+        ("reason_chars_min = 4001", "at most 4000 characters"),
+    ] {
+        refused(&[ACCOUNT, REACH, field], &["r", remedy]);
+    }
+    refused(
+        &[&ACCOUNT.replace("alice@example.test", "alice at example")],
+        &["`alice`", "write it as name@example.org"],
+    );
+}
+
 #[test]
 fn people_groups_and_accounts_mean_what_they_say() {
     let owned = format!("{ACCOUNT}owners = [\"mia\"]\nmanagers = [\"olga\", \"ALICE\"]\npassword = \"hunter2\"\n");

@@ -8,6 +8,7 @@ use crate::control::Control;
 use crate::fault::Fault;
 use crate::view::{Draft, Known, Reading, Typed};
 use countersign_core::Permission;
+use countersign_core::directory::is_address;
 use std::collections::BTreeSet;
 
 /// What a form is about.
@@ -154,10 +155,7 @@ fn word_of(form: &mut Reading<'_>, field: &'static str, has: &str, what: &str, t
 
 fn person(form: &mut Reading<'_>, has: &str, known: &Known) -> PersonEntry {
     let email = form.given("email");
-    if email
-        .as_ref()
-        .is_some_and(|e| e.contains(char::is_whitespace) || e.split('@').filter(|p| !p.is_empty()).count() != 2)
-    {
+    if email.as_ref().is_some_and(|e| !is_address(e)) {
         form.wrong("email", "This is no e-mail address; write it as name@example.org, or leave it empty.");
     }
     let handle = word_of(form, "handle", has, "person", &known.people);

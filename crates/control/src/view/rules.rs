@@ -5,7 +5,7 @@ use countersign_core::refusal::span;
 use countersign_core::{Roster, Ruling, ruling::plan_of};
 use countersign_journal::{
     AccountId, ActMatch, Automatic, Conditions, Emergency, Evidence, NamePattern, Outcome, Policy, Recording, Rule,
-    Seconds, StatementMatch, Subjects, Targets,
+    StatementMatch, Subjects, Targets,
 };
 use serde::Serialize;
 use std::collections::BTreeSet;

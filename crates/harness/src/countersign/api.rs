@@ -62,17 +62,18 @@ impl Api {
         Ok(Self { token, ..api })
     }
 
-    /// Sets a second factor for this person and makes it fresh for this session.
+    /// Sets a second factor for this person, makes it fresh for this session, and returns the key of its authenticator.
     ///
     /// # Errors
     /// [`HarnessError::Failed`] with what the server says.
-    pub fn use_second_factor(&self) -> Result<(), HarnessError> {
+    pub fn use_second_factor(&self) -> Result<String, HarnessError> {
         let begun = self.post("/second-factor", &json!({ "password": self.password }))?.success()?;
         let secret = begun["secret"].as_str().unwrap_or_default();
         let code = |later: u64| authenticator_code(secret, later);
         self.post("/second-factor/finish", &json!({ "code": code(0)? }))?.success()?;
         // Each code counts once; the next one is taken a little early.
-        self.post("/second-factor/confirm", &json!({ "code": code(30)? }))?.success().map(|_| ())
+        self.post("/second-factor/confirm", &json!({ "code": code(30)? }))?.success()?;
+        Ok(secret.to_owned())
     }
 
     /// `GET`; the path is below `/api/v1` and begins with `/`.

@@ -164,7 +164,12 @@ pub(crate) async fn decide(
     let id = request_id(&id)?;
     let seen = site.control.request(&signed.actor, id).await?;
     let sent = decision.position.map(PositionBody::position);
-    let position = sent.or(seen.position.map(Into::into)).ok_or_else(|| not_open(&seen, &signed))?;
+    let position = match sent.or(seen.position.map(Into::into)) {
+        Some(position) => position,
+        None if seen.status == "Pending" => return Err(not_open(&seen, &signed).into()),
+        // The engine says what it came to.
+        None => Position { track: 0, level: 0, epoch: 0 },
+    };
     let start = moment("start", decision.start.as_deref())?;
     let end = moment("end", decision.end.as_deref())?;
     let terms = narrowed(&seen, start, end, decision.reset_after_use)?;
@@ -172,7 +177,7 @@ pub(crate) async fn decide(
     view(&site, &signed, id).await
 }
 
-/// What stands where this actor can decide nothing; the engine says it more exactly for a stated position.
+/// What stands where this actor can decide nothing now; the engine says it more exactly for a stated position.
 fn not_open(seen: &RequestView, signed: &Signed) -> Fault {
     let own = seen.person.id == signed.actor.person;
     Fault::Refused(match own {
