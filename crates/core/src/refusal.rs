@@ -52,7 +52,7 @@ pub enum Refusal {
     TooManyPending { most: usize, what: &'static str },
     #[error("nobody can decide this: {what}; an administrator must name an approver")]
     NobodyCanDecide { what: String },
-    #[error("request {request} is no longer pending: it is {status}", status = status_word(.status))]
+    #[error("request {request} is no longer pending: {}", came_to(.status))]
     NotPending { request: RequestId, status: Status },
     #[error("this level was decided meanwhile; look at the request again")]
     LevelMoved,
@@ -74,7 +74,7 @@ pub enum Refusal {
     NotYours(RequestId),
     #[error("there is no approval of yours on request {0} to take back")]
     NothingToRetract(RequestId),
-    #[error("request {request} cannot be revoked: it is {status}", status = status_word(.status))]
+    #[error("request {request} cannot be revoked: {}", came_to(.status))]
     NotRevocable { request: RequestId, status: Status },
     #[error("only an approver of the request or an administrator can change or revoke it")]
     MayNotRevoke,
@@ -144,6 +144,18 @@ fn denied(rules: &[String]) -> String {
     } else {
         let names: Vec<String> = rules.iter().map(|r| format!("`{r}`")).collect();
         format!("denied by {}; an administrator can change the rule", names.join(", "))
+    }
+}
+
+/// What a request came to, in the words of the pages.
+fn came_to(status: &Status) -> &'static str {
+    match status {
+        Status::Pending => "it is pending",
+        Status::Approved => "it was approved",
+        Status::Disapproved => "it was rejected",
+        Status::Canceled => "it was withdrawn",
+        Status::Expired => "it has expired",
+        Status::Revoked => "it was revoked",
     }
 }
 

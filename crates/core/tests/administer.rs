@@ -96,7 +96,7 @@ fn a_change_ends_every_other_change() {
           grant 1 ended, usedup
           #2 expired
         root approves #2
-          no: request #2 is no longer pending: it is Expired
+          no: request #2 is no longer pending: it has expired
         ",
     );
 }

@@ -174,11 +174,11 @@ fn r31_undecided_means_no_access() {
           no: access to `app@prod-db` must be requested first; reserve it on the page, then connect inside the window
         at 10:00
         bob approves #1
-          no: request #1 is no longer pending: it is Expired
+          no: request #1 is no longer pending: it has expired
         tick
           #1 expired
         bob approves #1
-          no: request #1 is no longer pending: it is Expired
+          no: request #1 is no longer pending: it has expired
         ",
     );
 }

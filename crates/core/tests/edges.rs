@@ -176,7 +176,7 @@ fn r39_a_no_counts_for_a_day_and_an_emergency_is_over_with_its_request() {
           level 1 waits for bob, carol
         at 34:00
         zoe declares #3
-          no: request #3 is no longer pending: it is Expired
+          no: request #3 is no longer pending: it has expired
         ",
     );
 }

@@ -61,7 +61,7 @@ fn r33_a_retract_after_approval_is_a_revoke() {
           grant 1 ended, revoked
           session 1 must be cut
         bob retracts #1
-          no: request #1 is no longer pending: it is Revoked
+          no: request #1 is no longer pending: it was revoked
         alice opens
           no: access to `app@prod-db` must be requested first; reserve it on the page, then connect inside the window
         ",
@@ -109,9 +109,9 @@ fn r34_the_requester_withdraws_what_is_pending() {
         alice withdraws #1
           #1 canceled
         alice withdraws #1
-          no: request #1 is no longer pending: it is Canceled
+          no: request #1 is no longer pending: it was withdrawn
         bob approves #1
-          no: request #1 is no longer pending: it is Canceled
+          no: request #1 is no longer pending: it was withdrawn
         ",
     );
 }
@@ -134,7 +134,7 @@ fn r34_the_requester_withdraws_what_is_approved_and_unused() {
         alice opens
           no: access to `app@prod-db` must be requested first; reserve it on the page, then connect inside the window
         bob revokes #1
-          no: request #1 cannot be revoked: it is Canceled
+          no: request #1 cannot be revoked: it was withdrawn
         ",
     );
 }
@@ -181,7 +181,7 @@ fn r35_any_approver_revokes() {
           bob approves level 1
           level 2 waits for erin
         carol revokes #1
-          no: request #1 cannot be revoked: it is Pending
+          no: request #1 cannot be revoked: it is pending
         erin approves #1
           erin approves level 2
           #1 approved, grant 1 09:00-17:00
@@ -198,7 +198,7 @@ fn r35_any_approver_revokes() {
           grant 1 ended, revoked
           session 1 must be cut
         carol revokes #1
-          no: request #1 cannot be revoked: it is Revoked
+          no: request #1 cannot be revoked: it was revoked
         alice opens
           no: access to `app@prod-db` must be requested first; reserve it on the page, then connect inside the window
         ",
@@ -258,7 +258,7 @@ fn r55_the_end_of_a_connect_grant_ends_what_hangs_on_it() {
         clear A under 2 in 1
           no: the grant is over
         bob approves #3
-          no: request #3 is no longer pending: it is Expired
+          no: request #3 is no longer pending: it has expired
         alice runs C in 1
           no: the grant is over
         close 1
@@ -380,11 +380,11 @@ fn r36_ended_requests_stay_as_they_ended() {
           bob rejects level 1
           #1 disapproved by bob
         carol approves #1
-          no: request #1 is no longer pending: it is Disapproved
+          no: request #1 is no longer pending: it was rejected
         alice withdraws #1
-          no: request #1 is no longer pending: it is Disapproved
+          no: request #1 is no longer pending: it was rejected
         root revokes #1
-          no: request #1 cannot be revoked: it is Disapproved
+          no: request #1 cannot be revoked: it was rejected
         alice asks 10:00-11:00
           #2 made, approve
           level 1 waits for bob, carol
@@ -392,7 +392,7 @@ fn r36_ended_requests_stay_as_they_ended() {
         tick
           #2 expired
         alice withdraws #2
-          no: request #2 is no longer pending: it is Expired
+          no: request #2 is no longer pending: it has expired
         bob retracts #2
           no: there is no approval of yours on request #2 to take back
         tick
