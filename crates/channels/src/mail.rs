@@ -163,7 +163,7 @@ async fn deliver(
 
 async fn failed(control: &Control, letter: &Letter, why: String) -> Result<(), Fault> {
     let why = cut(line(&why), WHY_CHARS_MAX);
-    tracing::warn!(letter = letter.id, request = letter.request.0, why, "a message did not leave");
+    tracing::warn!(letter = letter.id, why, "a message did not leave");
     control.letter_failed(letter, &why).await
 }
 

@@ -47,7 +47,7 @@ fn text(letter: &Letter) -> String {
     format!(
         "{}\n\nOpen {}: {}\n\n-- \n{}\n",
         said.join("\n\n"),
-        letter.request,
+        line(&letter.opens),
         letter.link.expose(),
         lines(&letter.footer)
     )
@@ -64,6 +64,6 @@ fn html(letter: &Letter) -> String {
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"></head>\n\
          <body style=\"font-family:system-ui,sans-serif;font-size:15px;line-height:1.5\">\n{said}\
          <p>Open {}: <a href=\"{link}\">{link}</a></p>\n<hr>\n<p><small>{footer}</small></p>\n</body></html>\n",
-        letter.request
+        escaped(&line(&letter.opens))
     )
 }

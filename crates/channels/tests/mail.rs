@@ -13,6 +13,8 @@ use tokio::task::{JoinHandle, block_in_place};
 
 #[path = "mail/letters.rs"]
 mod letters;
+#[path = "mail/many.rs"]
+mod many;
 
 const SOON: Duration = Duration::from_secs(60);
 const PASSWORD: &str = "correct horse battery";
@@ -99,6 +101,13 @@ impl World {
             }
         };
         tokio::time::timeout(SOON, found).await.unwrap_or_else(|_| panic!("no `{kind}` in the audit"))
+    }
+
+    /// What the audit says somebody was told, a sentence each.
+    async fn told(&self, handle: &str) -> Vec<String> {
+        let query = AuditQuery { kind: "notification_sent".into(), limit: 100, ..AuditQuery::default() };
+        let lines = self.control.audit(&self.root, &query).await.expect("readable");
+        lines.into_iter().map(|line| line.sentence).filter(|said| said.starts_with(handle)).collect()
     }
 
     fn mail_through(&self, port: u16) -> Worker {

@@ -343,7 +343,7 @@ impl Control {
         self.directory().contacts.iter().find(|(_, c)| c.enabled && c.email == email).map(|(id, _)| *id)
     }
 
-    async fn submit_rows(&self, rows: Vec<Row>) -> Result<(), Fault> {
+    pub(crate) async fn submit_rows(&self, rows: Vec<Row>) -> Result<(), Fault> {
         self.submit(countersign_core::Input::Tick, rows).await.map(|_| ())
     }
 }

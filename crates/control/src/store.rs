@@ -2,14 +2,16 @@
 //!
 //! Events, rows and outbox go in by one transaction; nothing else writes.
 
+mod outbox;
 mod rows;
 mod settled;
 
 use crate::fault::Fault;
 use countersign_core::Directory;
-use countersign_journal::{AccountId, Commitment, PersonId, RequestId, Timestamp, canonical};
+use countersign_journal::{AccountId, Commitment, PersonId, Timestamp, canonical};
+pub use outbox::{OutboxRow, Pile};
 use rows::big;
-pub use rows::{Login, Row, StoredToken};
+pub use rows::{Login, Row, StoredToken, Tried};
 pub(crate) use settled::{Sought, Whose, kind};
 use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::{AnyPool, Row as _};
@@ -32,21 +34,6 @@ pub struct StoredEntry {
     pub kind: String,
     /// Canonical bytes.
     pub bytes: Vec<u8>,
-}
-
-/// A message that is due.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct OutboxRow {
-    /// Its id: the event and the person, so that it is made once.
-    pub id: String,
-    /// About which request.
-    pub request: RequestId,
-    /// To whom.
-    pub person: PersonId,
-    /// `asked` or `settled`.
-    pub kind: String,
-    /// Tries so far.
-    pub attempts: u64,
 }
 
 /// The database.
@@ -252,31 +239,6 @@ impl Store {
             .fetch_optional(&self.readers)
             .await?;
         row.map(|r| Ok((small(r.try_get("version")?), r.try_get("sealed")?))).transpose()
-    }
-
-    /// Up to `limit` messages that are due.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn outbox_due(&self, now: Timestamp, limit: u32) -> Result<Vec<OutboxRow>, Fault> {
-        let rows = sqlx::query(
-            "SELECT id, request, person, kind, attempts FROM outbox \
-             WHERE done_at IS NULL AND due_at <= $1 ORDER BY due_at LIMIT $2",
-        )
-        .bind(now.0)
-        .bind(i64::from(limit))
-        .fetch_all(&self.readers)
-        .await?;
-        let read = |r: &AnyRow| {
-            Ok(OutboxRow {
-                id: r.try_get("id")?,
-                request: RequestId(small(r.try_get("request")?)),
-                person: PersonId(small(r.try_get("person")?)),
-                kind: r.try_get("kind")?,
-                attempts: small(r.try_get("attempts")?),
-            })
-        };
-        rows.iter().map(read).collect()
     }
 }
 

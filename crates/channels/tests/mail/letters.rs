@@ -24,29 +24,32 @@ account = [{ device = "prod-db", name = "app" }]
 workflow = [{ name = "flow", level = [LEVEL] }]
 rule = [{ name = "prod", act = "connect", outcome = "approve", groups = ["dba"], workflow = "flow"RULE }]
 "#;
-const TWO_LEVELS: &str = "{ managers_of = \"dba\" }, { people = [\"carol\"] }";
+pub(super) const TWO_LEVELS: &str = "{ managers_of = \"dba\" }, { people = [\"carol\"] }";
 
-fn policy(levels: &str, rule: &str) -> String {
+pub(super) fn policy(levels: &str, rule: &str) -> String {
     POLICY.replace("LEVEL", levels).replace("RULE", rule)
 }
 
 /// A control plane, a mail server, and what brings mail from one to the other.
-struct Post {
-    world: World,
+pub(super) struct Post {
+    pub(super) world: World,
     sink: MailSink,
     worker: Worker,
 }
 
 impl Post {
-    async fn start(levels: &str, rule: &str) -> Post {
-        let world = World::with(&policy(levels, rule)).await;
+    pub(super) async fn start(levels: &str, rule: &str) -> Post {
+        Post::of(World::with(&policy(levels, rule)).await)
+    }
+
+    pub(super) fn of(world: World) -> Post {
         let sink = MailSink::start().expect("a mail server");
         let worker = world.mail_through(sink.port());
         Post { world, sink, worker }
     }
 
     /// Every mail there is once nothing more is due; so many.
-    async fn all(&self, count: usize) -> Vec<Mail> {
+    pub(super) async fn all(&self, count: usize) -> Vec<Mail> {
         arrived(&self.sink, count);
         let mut changes = self.world.control.changes();
         let sent = async {
@@ -58,26 +61,26 @@ impl Post {
         arrived(&self.sink, count)
     }
 
-    async fn stop(self) {
+    pub(super) async fn stop(self) {
         self.worker.stop().await;
     }
 }
 
 /// Whom mail was for, each as often as they got one.
-fn readers(mails: &[Mail]) -> Vec<&str> {
+pub(super) fn readers(mails: &[Mail]) -> Vec<&str> {
     let mut readers: Vec<&str> = mails.iter().flat_map(|m| &m.to).filter_map(|to| to.split('@').next()).collect();
     readers.sort_unstable();
     readers
 }
 
 /// The last mail to somebody.
-fn last<'m>(mails: &'m [Mail], reader: &str) -> &'m Mail {
+pub(super) fn last<'m>(mails: &'m [Mail], reader: &str) -> &'m Mail {
     let found = mails.iter().rev().find(|m| m.to == [format!("{reader}@example.test")]);
     found.unwrap_or_else(|| panic!("{reader} got no mail: {mails:?}"))
 }
 
 /// Checks how the subject begins and that the text says all of this.
-fn says(mail: &Mail, subject: &str, words: &[&str]) {
+pub(super) fn says(mail: &Mail, subject: &str, words: &[&str]) {
     assert!(mail.subject.starts_with(&format!("[Countersign] {subject}")), "{}", mail.subject);
     for word in words {
         assert!(mail.text.contains(word), "`{word}` is missing: {}", mail.text);
@@ -217,7 +220,7 @@ async fn r16_those_it_escalates_to_are_asked() {
 }
 
 /// What the link of a contact's mail leads to, without the page's address.
-fn link(mail: &Mail) -> String {
+pub(super) fn link(mail: &Mail) -> String {
     let (_, rest) = mail.text.split_once("https://gate.example.test:8443/answer/").expect("a link that decides");
     rest.split_whitespace().next().expect("a link").to_owned()
 }
@@ -228,10 +231,7 @@ fn link(mail: &Mail) -> String {
 async fn r11_a_contact_is_written_to_with_a_link_that_decides() {
     let outside = "{ managers_of = \"dba\" }, { contacts = [\"Vera\"] }";
     let with_vera = |file: String| format!("{file}contact = [{{ name = \"Vera\", email = \"Vera@example.test\" }}]\n");
-    let world = World::with(&with_vera(policy(outside, ""))).await;
-    let sink = MailSink::start().expect("a mail server");
-    let worker = world.mail_through(sink.port());
-    let post = Post { world, sink, worker };
+    let post = Post::of(World::with(&with_vera(policy(outside, ""))).await);
     let (control, bob) = (&post.world.control, post.world.person("bob").await);
     let request = post.world.ask("restore order 4711").await;
     assert_eq!(readers(&post.all(1).await), ["bob"]);

@@ -18,7 +18,8 @@ pub enum Row {
     Text { commitment: Commitment, sealed: Vec<u8> },
     Directory { version: u64, bytes: Vec<u8> },
     Outbox { id: String, request: RequestId, person: PersonId, kind: &'static str, due_at: Timestamp },
-    OutboxTried { id: String, attempts: u64, due_at: Timestamp, done: bool },
+    OutboxTried { id: String, attempts: u64, at: Timestamp, became: Tried },
+    OutboxHeld { id: String },
     Login(Login),
     Invitation { token: String, person: PersonId, expires_at: Timestamp },
     InvitationsEnded { person: PersonId },
@@ -31,6 +32,17 @@ pub enum Row {
     Case(Box<Case>),
     Session { session: Session, request: RequestId },
     Marks { request: RequestId, marks: Vec<Mark> },
+}
+
+/// What became of a try to tell somebody.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tried {
+    /// It is due again at that moment.
+    Waits,
+    /// A letter left.
+    Sent,
+    /// Nothing more is to be sent: it came with another row's letter, or was given up.
+    Over,
 }
 
 impl Row {
@@ -111,13 +123,15 @@ pub(super) fn query(row: &Row) -> Query {
         .bind(big(person.0))
         .bind(*kind)
         .bind(due_at.0),
-        Row::OutboxTried { id, attempts, due_at, done } => {
-            sqlx::query("UPDATE outbox SET attempts = $2, due_at = $3, done_at = $4 WHERE id = $1")
+        Row::OutboxTried { id, attempts, at, became } => {
+            sqlx::query("UPDATE outbox SET attempts = $2, due_at = $3, done_at = $4, sent_at = $5 WHERE id = $1")
                 .bind(id.clone())
                 .bind(big(*attempts))
-                .bind(due_at.0)
-                .bind(done.then_some(due_at.0))
+                .bind(at.0)
+                .bind((*became != Tried::Waits).then_some(at.0))
+                .bind((*became == Tried::Sent).then_some(at.0))
         }
+        Row::OutboxHeld { id } => sqlx::query("UPDATE outbox SET held = 1 WHERE id = $1").bind(id.clone()),
         Row::Invitation { token, person, expires_at } => {
             sqlx::query("INSERT INTO invitations (token, person, expires_at) VALUES ($1, $2, $3)")
                 .bind(token.clone())
