@@ -190,6 +190,46 @@ fn r39_an_emergency_gets_in_and_is_reviewed() {
     assert_eq!(world.request(request)["emergency"]["owed"], 0);
 }
 
+/// R39: an emergency that counts down lets nobody in; an approver stops it, and it never opens.
+#[test]
+fn r39_a_countdown_is_stopped_by_an_approver() {
+    let counts = decided_by("managers_of = \"developers\"", "emergency = true\nemergency_countdown_s = 600");
+    let world = World::new(&[&counts]);
+    world.api("alice").use_second_factor().unwrap_or_else(|error| panic!("{error}"));
+    let request = world.reserve("alice");
+    let (declare, stop) = (format!("/requests/{request}/emergency"), format!("/requests/{request}/stop"));
+    let why = json!({ "reason": "production is down" });
+    let declared = world.done("alice", &declare, &why);
+    assert_eq!((&declared["status"], &declared["emergency"]["opened"]), (&json!("Pending"), &json!(false)));
+    let wait = number(&declared["emergency"]["opens_at"]) - number(&declared["emergency"]["at"]);
+    assert_eq!(wait, 600_000_000, "the moment it opens is told");
+    has(&world.get("mia", &format!("/requests/{request}"))["may"].to_string(), "\"stop\":true");
+    let refused = || world.psql("alice").run("SELECT 1").expect("psql runs").stderr;
+    has(&refused(), "must be requested first");
+    assert_eq!(world.post("alice", &stop, &why).status, 409, "not by whoever declared it");
+    assert_eq!(world.post("dora", &stop, &why).status, 404, "not by whom it does not concern");
+    let stopped = world.done("mia", &stop, &json!({ "reason": "it can wait" }));
+    assert_eq!(stopped["emergency"]["stopped_by"]["handle"], "mia");
+    assert_eq!(world.post("alice", &declare, &why).status, 409, "not again on this request");
+    has(&refused(), "must be requested first");
+    assert_eq!(world.backends(), "0");
+}
+
+/// R39: a countdown that nobody stops opens, whether or not anybody looks.
+#[test]
+fn r39_a_countdown_that_runs_out_opens() {
+    let counts = decided_by("managers_of = \"developers\"", "emergency = true\nemergency_countdown_s = 2");
+    let world = World::new(&[&counts]);
+    world.api("alice").use_second_factor().unwrap_or_else(|error| panic!("{error}"));
+    let request = world.reserve("alice");
+    world.done("alice", &format!("/requests/{request}/emergency"), &json!({ "reason": "production is down" }));
+    eventually("the emergency opens", || (world.stage(request) == "To be used").then_some(()));
+    assert_eq!(world.terminal("alice").say("SELECT 1").out, "1");
+    let late = world.post("mia", &format!("/requests/{request}/stop"), &json!({ "reason": "no" }));
+    has(&late.body.to_string(), "no emergency is counting down");
+    assert_eq!(world.request(request)["emergency"]["owed"], 1);
+}
+
 fn in_an_hour(world: &World) -> String {
     // The server's clock, as far as its last request tells it.
     let request = world.reserve("alice");
