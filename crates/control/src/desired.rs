@@ -56,7 +56,7 @@ impl Control {
         let policy = self.state().policy.clone();
         let desired = acceptable(file, &directory, &policy)?;
         let (looked_at, past) = self.past(&policy, &directory, &desired).await?;
-        let mut warnings = foresee::warnings(&desired.policy, &desired.directory);
+        let mut warnings = self.warnings(&desired.policy, &desired.directory).await?;
         warnings.extend(foresee::opened(&policy, &directory, &desired));
         let (before, after) = (render(&directory, &policy), render(&desired.directory, &desired.policy));
         Ok(Plan {

@@ -8,6 +8,7 @@ mod settled;
 
 use crate::fault::Fault;
 use countersign_core::Directory;
+use countersign_core::monitor::SignIn;
 use countersign_journal::{AccountId, Commitment, PersonId, Timestamp, canonical};
 pub use outbox::{OutboxRow, Pile};
 use rows::big;
@@ -169,6 +170,25 @@ impl Store {
             failures: row.try_get("failures")?,
             locked_until: Timestamp(row.try_get("locked_until")?),
         }))
+    }
+
+    /// Who has a password, and who a second factor too.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn sign_in(&self) -> Result<SignIn, Fault> {
+        let rows = sqlx::query("SELECT person, totp IS NOT NULL AS second FROM logins WHERE password IS NOT NULL")
+            .fetch_all(&self.readers)
+            .await?;
+        let mut known = SignIn::default();
+        for row in rows {
+            let person = PersonId(small(row.try_get("person")?));
+            known.password.insert(person);
+            if row.try_get::<i64, _>("second")? != 0 {
+                known.second_factor.insert(person);
+            }
+        }
+        Ok(known)
     }
 
     /// Whom a one-time link is for, if it is not too old.

@@ -328,7 +328,7 @@ async fn nobody_makes_a_link_for_somebody_who_may_do_more() {
 async fn r38_a_link_to_the_second_administrator_gains_no_approval() {
     let scene = Tries::new().await.scene;
     let root = scene.actor("root").await;
-    let file = scene.control.configuration(&root).expect("may").file;
+    let file = scene.control.configuration(&root).await.expect("may").file;
     let change = file.replace("name = \"oncall\"", "name = \"on-call\"").replace("of = \"oncall\"", "of = \"on-call\"");
     let waits = scene.control.propose(&root, &change, "a better name", None).await.expect("adam can decide it");
     scene.control.invite(&root, "adam").await.expect("a link");
@@ -337,7 +337,7 @@ async fn r38_a_link_to_the_second_administrator_gains_no_approval() {
     let at = Position { track: 0, level: 0, epoch: 0 };
     let decided = scene.control.decide(&adam, id, at, Verdict::Approve, None, "").await;
     assert!(decided.expect_err("not adam").to_string().contains("may be one by a link to a password"));
-    assert_eq!(scene.control.configuration(&root).expect("may").file, file);
+    assert_eq!(scene.control.configuration(&root).await.expect("may").file, file);
 }
 
 /// R38: whoever set another's password by a link stays behind it, though they change it as that person while a link of the
@@ -346,7 +346,7 @@ async fn r38_a_link_to_the_second_administrator_gains_no_approval() {
 async fn r38_changing_a_password_opens_no_link() {
     let scene = Tries::new().await.scene;
     let root = scene.actor("root").await;
-    let file = scene.control.configuration(&root).expect("may").file;
+    let file = scene.control.configuration(&root).await.expect("may").file;
     let change = file.replace("name = \"oncall\"", "name = \"on-call\"").replace("of = \"oncall\"", "of = \"on-call\"");
     let waits = scene.control.propose(&root, &change, "a better name", None).await.expect("adam can decide it");
     let link = scene.control.invite(&root, "adam").await.expect("a link");

@@ -26,7 +26,7 @@ impl Desk {
 
     async fn in_force(&self) -> (String, String) {
         let root = self.scene.actor("root").await;
-        let found = self.scene.control.configuration(&root).expect("an administrator reads it");
+        let found = self.scene.control.configuration(&root).await.expect("an administrator reads it");
         (found.file, found.base.to_string())
     }
 
@@ -187,6 +187,75 @@ async fn r93_a_plan_says_what_would_have_been_otherwise_and_what_nobody_could_ap
     let unmanaged = plan(file.replace("managers = [\"bob\"]", "managers = [\"alice\"]")).await;
     assert!(unmanaged.contains("level 1: too few people can decide it for alice"), "{unmanaged}");
     assert_eq!(desk.in_force().await.0, file, "looking changes nothing");
+}
+
+/// R93: each warning names the rule, the cause and the remedy, before it bites and on the page of what is in force.
+#[tokio::test]
+async fn r93_a_plan_warns_of_what_could_not_be_decided_or_never_hold() {
+    let desk = Desk::open().await;
+    let (file, base) = desk.in_force().await;
+    let page = desk.scene.get("/configuration", "root").await.text;
+    assert!(!page.contains("Warnings"), "{page}");
+    let rule = |name: &str, more: &str| {
+        let whom = "groups = [\"dba\"]\naccounts = [\"report@prod-db\"]";
+        format!("\n[[rule]]\nname = \"{name}\"\nact = \"connect\"\noutcome = \"allow\"\n{whom}\n{more}\n")
+    };
+    let hours = |open: &str| format!("hours = {{ zone = \"UTC\", open = [\"{open} 09:00-17:00\"] }}");
+    let reason = |reason: &str| format!("reasons = [\"{reason}\"]");
+    let drafted = format!(
+        "{}{}{}{}{}",
+        file.replacen("people = [\"carol\"]", "people = [\"newcomer\"]\nrejections = 2\nsecond_factor = true", 1)
+            .replacen("[[person]]", "[[person]]\nhandle = \"newcomer\"\nname = \"Nora\"\n\n[[person]]", 1),
+        rule("office", &hours("mon")),
+        rule("weekend", &hours("sun")),
+        rule("either", &reason("incident")),
+        rule("or", &reason("audit")),
+    );
+    let planned = desk.scene.api(Method::POST, "/plan", "root", &drafted).await;
+    let answer: serde_json::Value = serde_json::from_str(&planned.text).expect("JSON");
+    let expected = [
+        "rules `either`, `or`: their lists of reasons have none in common, so that no reason of alice would ever do where \
+         they meet; add one they share, or change whom or what one of them is for",
+        "rules `office`, `weekend`: their allowed hours never overlap, so that alice could never connect where they meet; \
+         change the hours of one of them, or change whom or what one of them is for",
+        "newcomer cannot sign in, having no password, and decide in rule `prod needs two`; make them a link on the page \
+         People",
+        "rule `prod needs two` (workflow `two`), level 2: too few people can decide it for anybody: it takes 1 approval \
+         of Nora, and not so many have a password to sign in with; make them a link on the page People, or name others",
+        "rule `prod needs two` (workflow `two`), level 2: it takes 2 rejections of Nora, and there are not so many, so \
+         that nothing anybody asks for could be turned down there; require fewer, or name more people",
+    ];
+    assert_eq!(answer["warnings"], serde_json::json!(expected));
+    desk.propose("root", &drafted, &base, "now").await;
+    let page = desk.scene.get("/configuration", "root").await.text;
+    assert!(page.contains("Warnings") && page.contains("their allowed hours never overlap"), "{page}");
+    // Whoever got a password, and has no second factor as the level demands.
+    let root = desk.scene.actor("root").await;
+    let link = desk.scene.control.invite(&root, "newcomer").await.expect("invited");
+    let token = link.rsplit('/').next().expect("a token");
+    desk.scene.control.accept_invitation(token, "correct horse battery".into()).await.expect("a password is set");
+    let page = desk.scene.get("/configuration", "root").await.text;
+    assert!(
+        page.contains("it takes 1 approval with a second factor of Nora, and not so many have set one up"),
+        "{page}"
+    );
+    assert!(!page.contains("having no password"), "{page}");
+}
+
+/// R93: an escalation to a group that nobody manages.
+#[tokio::test]
+async fn r93_a_plan_warns_of_an_escalation_to_nobody() {
+    let desk = Desk::open().await;
+    let (file, _) = desk.in_force().await;
+    let late = "people = [\"carol\"]\ntimeout = \"30m\"\nescalate_to_managers_of = \"nobody's\"";
+    let group = "[[group]]\nname = \"nobody's\"\nmembers = [\"carol\"]\n\n[[device]]";
+    let drafted = file.replacen("people = [\"carol\"]", late, 1).replacen("[[device]]", group, 1);
+    let planned = desk.scene.api(Method::POST, "/plan", "root", &drafted).await;
+    let answer: serde_json::Value = serde_json::from_str(&planned.text).expect("JSON");
+    let expected = "rule `prod needs two` (workflow `two`), level 2: when its time is over it escalates to managers of \
+        nobody's, of whom too few can decide it for anybody: it takes 1 approval of managers of nobody's, not counting \
+        whoever asks; add people there, name others, or require fewer approvals";
+    assert_eq!(answer["warnings"], serde_json::json!([expected]), "{}", planned.text);
 }
 
 /// R83: a workflow with two levels, a timeout and an escalation, made in a form from nothing and proposed.

@@ -296,7 +296,7 @@ async fn r42_the_right_to_decide_is_lent_and_taken_back_on_the_page() {
 async fn r12_the_page_offers_whom_to_ask() {
     let scene = Scene::start().await;
     let root = scene.actor("root").await;
-    let file = scene.control.configuration(&root).expect("may").file;
+    let file = scene.control.configuration(&root).await.expect("may").file;
     let choice = file.replacen("managers_of = \"dba\"", "people = [\"bob\", \"carol\"]\nchoose = true", 2);
     scene.control.propose(&root, &choice, "", None).await.expect("applied");
     let account = scene.account("app@prod-db").0;
@@ -413,7 +413,7 @@ async fn an_approved_request_leads_to_the_connection() {
 async fn a_time_limit_is_said_as_one() {
     let scene = Scene::start().await;
     let root = scene.actor("root").await;
-    let file = scene.control.configuration(&root).expect("may").file;
+    let file = scene.control.configuration(&root).await.expect("may").file;
     let timed = file.replace("managers_of = \"dba\"", "managers_of = \"dba\"\ntimeout = \"30m\"");
     scene.control.propose(&root, &timed, "", None).await.expect("applied");
     let id = scene.ask("alice").await;

@@ -13,7 +13,7 @@ fn value<'p>(page: &'p str, name: &str) -> &'p str {
 }
 
 async fn in_force(scene: &Scene) -> (String, String) {
-    let found = scene.control.configuration(&scene.actor("root").await).expect("an administrator reads it");
+    let found = scene.control.configuration(&scene.actor("root").await).await.expect("an administrator reads it");
     (found.file, found.base.to_string())
 }
 

@@ -2,7 +2,7 @@
 //! request, and put in force exactly as approved. What was put in force stays as a version, to be compared and restored.
 
 use super::render::render;
-use super::{Desired, acceptable, compare::compare, foresee, resolve::resolve};
+use super::{Desired, acceptable, compare::compare, resolve::resolve};
 use crate::ask::Actor;
 use crate::control::Control;
 use crate::dice;
@@ -166,11 +166,11 @@ impl Control {
     /// What is in force, as a file without its secrets.
     ///
     /// # Errors
-    /// When the actor may not.
-    pub fn configuration(&self, actor: &Actor) -> Result<Configuration, Fault> {
+    /// When the actor may not, or trouble.
+    pub async fn configuration(&self, actor: &Actor) -> Result<Configuration, Fault> {
         actor.require(Permission::ReadConfiguration)?;
         let InForce { directory, policy, base } = self.in_force();
-        let warnings = foresee::warnings(&policy, &directory);
+        let warnings = self.warnings(&policy, &directory).await?;
         Ok(Configuration { file: render(&directory, &policy), base, warnings })
     }
 
@@ -235,7 +235,7 @@ impl Control {
         let before = self.version(actor, before).await?;
         let after = match after {
             Some(request) => self.version(actor, request).await?,
-            None => self.configuration(actor)?.file,
+            None => self.configuration(actor).await?.file,
         };
         Ok(view::difference(&before, &after))
     }

@@ -1,5 +1,5 @@
-//! What a change would lead to, before anybody proposes it: what nobody could approve, and which of the latest requests
-//! would be ruled on otherwise (R93).
+//! What a change would lead to, before anybody proposes it: what nobody could approve or could never hold, and which of the
+//! latest requests would be ruled on otherwise (R93).
 
 use super::Desired;
 use crate::control::Control;
@@ -7,21 +7,16 @@ use crate::fault::Fault;
 use crate::store::Sought;
 use crate::view::{PastView, authority_words, person_view, what};
 use crate::words;
-use countersign_core::monitor::{self, Warning};
+use countersign_core::monitor::{self, Lack, Warning, Why};
 use countersign_core::what_if::{Ground, what_if};
 use countersign_core::{Directory, Permission, Request, Roster, Rulebook, Ruling};
-use countersign_journal::{ActMatch, Outcome, Policy, RequestId, Subjects, Targets};
-use std::collections::BTreeMap;
+use countersign_journal::{ActMatch, Authority, Outcome, PersonId, Policy, RequestId, Subjects, Targets};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Requests looked at, the latest.
 const REQUESTS_MAX: usize = 1_000;
 /// People named in one sentence.
 const NAMES_MAX: usize = 5;
-
-/// What nobody can approve, one sentence each.
-pub(super) fn warnings(policy: &Policy, directory: &Roster) -> Vec<String> {
-    monitor::warnings(policy, directory).iter().map(|w| warning(w, directory)).collect()
-}
 
 /// What a change would open to many and should not pass by accident, one sentence each.
 pub(super) fn opened(old: &Policy, before: &Directory, desired: &Desired) -> Vec<String> {
@@ -49,23 +44,110 @@ pub(super) fn opened(old: &Policy, before: &Directory, desired: &Desired) -> Vec
     opened
 }
 
+/// What is wrong, with what it comes from, and what to do.
 fn warning(warning: &Warning, directory: &Directory) -> String {
-    let names: Vec<String> = warning.requesters.iter().map(|p| words::name(directory, *p)).collect();
-    let whom = match names.len() {
-        0 => "anybody".to_owned(),
-        few if few <= NAMES_MAX => names.join(", "),
-        many => format!("{} and {} others", names[..NAMES_MAX].join(", "), many - NAMES_MAX),
-    };
-    let rule = &warning.rule;
-    match warning.level {
-        Some(level) => format!("rule `{rule}`, level {level}: too few people can decide it for {whom}"),
-        None => format!(
-            "rule `{rule}`: its levels together need more people than there are for {whom}; one person counts once"
+    let Warning { rules, workflow, lack, people } = warning;
+    let whom = whom(people, directory);
+    let (first, beside) = (rules.first().map_or("", String::as_str), rules.get(1));
+    let named = workflow.as_ref().map(|w| format!(" (workflow `{w}`)")).unwrap_or_default();
+    let demands = beside.map(|b| format!(", where rule `{b}` demands a second factor too")).unwrap_or_default();
+    let at = |level: &usize| format!("rule `{first}`{named}, level {level}");
+    let few = |authority, needed: &u32, why: &Why| too_few(directory, authority, *needed, *why);
+    match lack {
+        Lack::Level { level, authority, needed, why } => {
+            let (cause, remedy) = few(authority, needed, why);
+            format!("{}: too few people can decide it for {whom}{demands}: {cause}; {remedy}", at(level))
+        }
+        Lack::Escalation { level, authority, needed, why } => {
+            let (cause, remedy) = few(authority, needed, why);
+            format!(
+                "{}: when its time is over it escalates to {}, of whom too few can decide it for {whom}{demands}: \
+                 {cause}; {remedy}",
+                at(level),
+                authority_words(directory, authority)
+            )
+        }
+        Lack::Rejections { level, authority, needed } => format!(
+            "{}: it takes {needed} rejections of {}, and there are not so many, so that nothing {whom} ask{} for could be \
+             turned down there; require fewer, or name more people",
+            at(level),
+            authority_words(directory, authority),
+            if people.len() > 1 { "" } else { "s" },
+        ),
+        Lack::Together => format!(
+            "rule `{first}`{named}: its levels together need more people than there are for {whom}; one person counts \
+             once: name more people, or require fewer approvals"
+        ),
+        Lack::NoPassword => format!(
+            "{whom} cannot sign in, having no password, and decide in rule{} {}; make them a link on the page People",
+            if rules.len() > 1 { "s" } else { "" },
+            quoted(rules)
+        ),
+        Lack::Hours | Lack::Reasons => never_together(rules, *lack == Lack::Hours, &whom),
+    }
+}
+
+/// Rules that meet and can never hold together.
+fn never_together(rules: &[String], hours: bool, whom: &str) -> String {
+    let (names, both) = (quoted(rules), "change whom or what one of them is for");
+    match (rules.len() > 1, hours) {
+        (true, true) => format!(
+            "rules {names}: their allowed hours never overlap, so that {whom} could never connect where they meet; change \
+             the hours of one of them, or {both}"
+        ),
+        (true, false) => format!(
+            "rules {names}: their lists of reasons have none in common, so that no reason of {whom} would ever do where \
+             they meet; add one they share, or {both}"
+        ),
+        (false, _) => format!("rule {names}: its hours never open for {whom}; change them"),
+    }
+}
+
+/// Why too few can approve, and what to do about it.
+fn too_few(directory: &Directory, authority: &Authority, needed: u32, why: Why) -> (String, &'static str) {
+    let who = authority_words(directory, authority);
+    let takes = if needed == 1 { "1 approval".to_owned() } else { format!("{needed} approvals") };
+    match why {
+        Why::Few => (
+            format!("it takes {takes} of {who}, not counting whoever asks"),
+            "add people there, name others, or require fewer approvals",
+        ),
+        Why::Password => (
+            format!("it takes {takes} of {who}, and not so many have a password to sign in with"),
+            "make them a link on the page People, or name others",
+        ),
+        Why::SecondFactor => (
+            format!("it takes {takes} with a second factor of {who}, and not so many have set one up"),
+            "have them set it up on their profile page, name others, or demand none",
         ),
     }
 }
 
+fn quoted(names: &[String]) -> String {
+    let shown: Vec<String> = names.iter().take(NAMES_MAX).map(|n| format!("`{n}`")).collect();
+    let more = names.len().saturating_sub(NAMES_MAX);
+    let behind = if more > 0 { format!(" and {more} others") } else { String::new() };
+    format!("{}{behind}", shown.join(", "))
+}
+
+/// Whom it concerns, in words.
+fn whom(people: &BTreeSet<PersonId>, directory: &Directory) -> String {
+    let names: Vec<String> = people.iter().take(NAMES_MAX).map(|p| words::name(directory, *p)).collect();
+    match people.len() {
+        0 => "anybody".to_owned(),
+        few if few <= NAMES_MAX => names.join(", "),
+        many => format!("{} and {} others", names.join(", "), many - NAMES_MAX),
+    }
+}
+
 impl Control {
+    /// What cannot be approved, or cannot hold, one sentence each.
+    pub(super) async fn warnings(&self, policy: &Policy, directory: &Roster) -> Result<Vec<String>, Fault> {
+        let sign_in = self.0.store.sign_in().await?;
+        let found = monitor::warnings(policy, directory, &sign_in, self.now());
+        Ok(found.iter().map(|w| warning(w, directory)).collect())
+    }
+
     /// How many of the latest requests were looked at, and those that would be ruled on otherwise.
     pub(super) async fn past(
         &self,

@@ -49,7 +49,7 @@ pub(crate) struct FileText {
 
 /// `GET /configuration`
 pub(crate) async fn configuration(State(site): State<Site>, signed: Signed) -> Answer<Configuration> {
-    Ok(Json(site.control.configuration(&signed.actor)?))
+    Ok(Json(site.control.configuration(&signed.actor).await?))
 }
 
 /// `GET /configuration/versions`

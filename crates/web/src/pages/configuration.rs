@@ -69,7 +69,7 @@ impl VersionPage {
 
 /// `GET /configuration`
 pub(crate) async fn show(visit: Visit) -> Page {
-    let file = visit.site.control.configuration(visit.actor())?.file;
+    let file = visit.site.control.configuration(visit.actor()).await?.file;
     render(&visit, file, "", Again::default()).await
 }
 
@@ -93,7 +93,7 @@ async fn render(visit: &Visit, file: String, base: &str, again: Again) -> Page {
     shell.refresh = None;
     let versions = visit.site.control.versions(visit.actor()).await?;
     let may_propose = visit.actor().may(Permission::ProposeChanges);
-    let Configuration { file: in_force, warnings, .. } = visit.site.control.configuration(visit.actor())?;
+    let Configuration { file: in_force, warnings, .. } = visit.site.control.configuration(visit.actor()).await?;
     let (reader, drafted) = (&visit.reader, file != in_force);
     let from = MadeFrom::of(visit, base, meanwhile, "/configuration".to_owned());
     page(status, &ConfigurationPage { shell, reader, file, from, drafted, warnings, versions, may_propose })
@@ -106,6 +106,6 @@ pub(crate) async fn version(visit: Visit, Path(id): Path<String>) -> Page {
     let lines = control.compare_versions(visit.actor(), id, None).await?;
     let shell = visit.shell(format!("Configuration of {id}"), "configuration");
     let may_propose = visit.actor().may(Permission::ProposeChanges);
-    let base = control.configuration(visit.actor())?.base;
+    let base = control.configuration(visit.actor()).await?.base;
     page(StatusCode::OK, &VersionPage { shell, id: id.0, file, base, lines, may_propose })
 }
