@@ -179,13 +179,14 @@ async function rail(browser) {
   assert.equal(wide, 0, 'no line is wider than the rail');
 }
 
-/** People, groups, devices and accounts, each as a list and as a form. */
+/** People, groups, roles, devices and accounts, each as a list and as a form. */
 async function keeper(browser) {
   const page = await signIn(browser, 'ada', '/people');
   for (const [path, name, schemes] of [['/people', 'people', SCHEMES.all], ['/people?text=nobody', 'people-none'],
     ['/people/edit', 'person-new'], ['/people/edit?name=alice', 'person'], ['/groups', 'groups', SCHEMES.all],
     ['/groups/edit?name=dba', 'group'], ['/devices', 'devices-all'], ['/devices/edit?name=prod-db', 'device'],
-    ['/device-groups/edit', 'device-group'], ['/devices/account?device=prod-db', 'account-new', SCHEMES.all]]) {
+    ['/roles', 'roles-own', SCHEMES.all], ['/roles/edit', 'role-new', SCHEMES.all],
+    ['/roles/edit?name=log%20readers', 'role'], ['/device-groups/edit', 'device-group'], ['/devices/account?device=prod-db', 'account-new', SCHEMES.all]]) {
     await page.goto(address + path);
     await survey(page, name, schemes);
   }

@@ -40,7 +40,7 @@ pub use case::{Case, Named};
 pub use deadlines::Deadlines;
 pub use decide::{
     DELEGATION_S_MAX, DIRECT_ACCESS_S, PENDING_MAX, PENDING_PLANS_MAX, approvers, can_escalate, covered, decide,
-    is_ticket, may_change, open_at, open_for, stays_changeable,
+    gives_roles, is_ticket, may_change, open_at, open_for, stays_changeable,
 };
 pub use directory::{About, Account, Contact, Device, DeviceGroup, Directory, Group, OwnRole, Person};
 pub use effect::{Effect, Message, effects, wake_at};

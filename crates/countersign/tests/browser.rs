@@ -49,6 +49,12 @@ managers = ["mia"]
 name = "dba"
 members = ["dora", "dave"]
 
+[[role]]
+name = "log readers"
+permissions = ["PAM.Reports.List", "PAM.Sessions.List"]
+people = ["dora"]
+groups = ["dba"]
+
 [[workflow]]
 name = "dba"
 [[workflow.level]]

@@ -167,6 +167,8 @@ fn configuration_routes() -> Vec<Route> {
         GET "/accounts/{account}" ProposeChanges => editing::account;
         POST "/accounts/{account}" ProposeChanges => editing::change_account;
         GET "/roles" SignedIn => roles::show;
+        GET "/roles/edit" ProposeChanges => things::role;
+        POST "/roles" ProposeChanges => things::change_role;
         GET "/people" InvitePeople => people::list;
         POST "/people/{handle}/invitation" InvitePeople => people::invite;
         GET "/people/edit" ProposeChanges => things::person;

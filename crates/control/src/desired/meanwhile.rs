@@ -39,6 +39,7 @@ impl Part<'_> {
         let alone = match *self {
             Part::Thing(Thing::Person, name) => File { people: only(file.people, |p| p.handle == name), ..none },
             Part::Thing(Thing::Group, name) => File { groups: only(file.groups, |g| g.name == name), ..none },
+            Part::Thing(Thing::Role, name) => File { roles: only(file.roles, |r| r.name == name), ..none },
             Part::Thing(Thing::Device, name) => File { devices: only(file.devices, |d| d.name == name), ..none },
             Part::Thing(Thing::DeviceGroup, name) => {
                 File { device_groups: only(file.device_groups, |g| g.name == name), ..none }

@@ -211,6 +211,7 @@ impl File {
             device_groups: self.device_groups.iter().map(|g| g.name.clone()).collect(),
             accounts: accounts.collect(),
             workflows: self.workflows.iter().map(|w| w.name.clone()).collect(),
+            roles: self.roles.iter().map(|r| r.name.clone()).collect(),
         }
     }
 }

@@ -1,14 +1,14 @@
-//! People, groups, devices, device groups and accounts as forms. A form becomes the file in which that one thing is so.
+//! People, groups, roles, devices, device groups and accounts as forms. A form becomes the file in which that one thing is so.
 //! What is known by its name keeps it: the file tells things apart by their names.
 
-use super::file::{AccountEntry, DeviceEntry, DeviceGroupEntry, File, GroupEntry, LevelEntry, PersonEntry};
+use super::file::{AccountEntry, DeviceEntry, DeviceGroupEntry, File, GroupEntry, LevelEntry, PersonEntry, RoleEntry};
 use super::resolve::check_name;
 use crate::ask::Actor;
 use crate::control::Control;
 use crate::fault::Fault;
-use crate::view::{Draft, Known, Reading, Typed};
-use countersign_core::Permission;
+use crate::view::{BUILT_IN, Draft, Known, Reading, Typed};
 use countersign_core::directory::is_address;
+use countersign_core::{Permission, Refusal, gives_roles};
 use std::collections::BTreeSet;
 
 /// What a form is about.
@@ -18,6 +18,8 @@ pub enum Thing {
     Person,
     /// A group, by its name.
     Group,
+    /// A role of one's own, by its name.
+    Role,
     /// A device, by its name.
     Device,
     /// A device group, by its name.
@@ -33,17 +35,32 @@ impl Control {
     /// # Errors
     /// When the actor may not.
     pub fn typed(&self, actor: &Actor, thing: Thing, name: &str) -> Result<Option<Typed>, Fault> {
-        let file = self.file(actor, Permission::ReadConfiguration)?;
+        let file = self.file_for(actor, thing, Permission::ReadConfiguration)?;
         Ok(match thing {
             Thing::Person => {
                 let known = file.people.iter().find(|p| p.handle == name).map(Typed::of);
                 known.or_else(|| self.disabled(name).map(|p| Typed::of(&p)))
             }
             Thing::Group => file.groups.iter().find(|g| g.name == name).map(Typed::of),
+            Thing::Role => file.roles.iter().find(|r| r.name == name).map(Typed::of),
             Thing::Device => file.devices.iter().find(|d| d.name == name).map(Typed::of),
             Thing::DeviceGroup => file.device_groups.iter().find(|g| g.name == name).map(Typed::of),
             Thing::Account => file.accounts.iter().find(|a| label(a) == name).map(Typed::of),
         })
+    }
+
+    /// Whether the actor may change roles; whoever may not is told before they fill in a form.
+    #[must_use]
+    pub fn may_change_roles(&self, actor: &Actor) -> bool {
+        actor.may(Permission::ProposeChanges) && gives_roles(actor.person, &self.directory())
+    }
+
+    fn file_for(&self, actor: &Actor, thing: Thing, permission: Permission) -> Result<File, Fault> {
+        let file = self.file(actor, permission)?;
+        match thing {
+            Thing::Role if !self.may_change_roles(actor) => Err(Fault::Refused(Refusal::MayNotGrantRoles)),
+            _ => Ok(file),
+        }
     }
 
     fn disabled(&self, handle: &str) -> Option<PersonEntry> {
@@ -63,7 +80,7 @@ impl Control {
     /// # Errors
     /// When the actor may not, or there is no such thing.
     pub fn with(&self, actor: &Actor, thing: Thing, name: &str, typed: &Typed) -> Result<Draft, Fault> {
-        let mut file = self.file(actor, Permission::ProposeChanges)?;
+        let mut file = self.file_for(actor, thing, Permission::ProposeChanges)?;
         let known = file.known();
         let form = &mut Reading::of(typed);
         match thing {
@@ -74,6 +91,10 @@ impl Control {
             Thing::Group => {
                 let entry = group(form, name, &known);
                 put(&mut file.groups, entry, name, |g| g.name.clone())?;
+            }
+            Thing::Role => {
+                let entry = role(form, name, &known);
+                put(&mut file.roles, entry, name, |r| r.name.clone())?;
             }
             Thing::Device => {
                 let entry = device(form, name, &known);
@@ -101,11 +122,12 @@ impl Control {
     /// # Errors
     /// When the actor may not, or there is no such thing, or it is the only one named somewhere.
     pub fn without(&self, actor: &Actor, thing: Thing, name: &str) -> Result<Draft, Fault> {
-        let mut file = self.file(actor, Permission::ProposeChanges)?;
+        let mut file = self.file_for(actor, thing, Permission::ProposeChanges)?;
         let before = file.text().len();
         match thing {
             Thing::Person => leave_out(&mut file, name)?,
             Thing::Group => file.groups.retain(|g| g.name != name),
+            Thing::Role => file.roles.retain(|r| r.name != name),
             Thing::Device => file.devices.retain(|d| d.name != name),
             Thing::DeviceGroup => file.device_groups.retain(|g| g.name != name),
             Thing::Account => file.accounts.retain(|a| label(a) != name),
@@ -179,6 +201,16 @@ fn group(form: &mut Reading<'_>, has: &str, known: &Known) -> GroupEntry {
         groups: form.names("groups", &known.groups),
         managers: form.people("managers", known),
     }
+}
+
+fn role(form: &mut Reading<'_>, has: &str, known: &Known) -> RoleEntry {
+    let built_in = BUILT_IN.iter().map(|(_, name)| (*name).to_owned());
+    let name = name_of(form, "name", has, "role", &known.roles.iter().cloned().chain(built_in).collect());
+    let permissions = form.choices("permissions", "permission");
+    if permissions.is_empty() {
+        form.wrong("permissions", "Choose at least one permission; a role without any lets nobody do anything.");
+    }
+    RoleEntry { name, permissions, people: form.people("people", known), groups: form.names("groups", &known.groups) }
 }
 
 fn device(form: &mut Reading<'_>, has: &str, known: &Known) -> DeviceEntry {

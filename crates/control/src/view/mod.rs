@@ -22,6 +22,7 @@ pub(crate) use levels::{authority_words, then_words};
 pub use calendar::{CalendarView, ReservedView};
 pub use change::{Base, ChangeView, Configuration, DiffLine, Meanwhile, PastView, Plan, Proposed, VersionView};
 pub use editing::{AccountView, Due, LevelFields, LevelToday, WorkflowView};
+pub(crate) use roles::BUILT_IN;
 pub use roles::{PermissionView, RoleView, RolesView};
 pub(crate) use rules::ruling_words;
 pub use rules::{Combined, Draft, RuleQuery, RuleView};

@@ -21,6 +21,8 @@ pub struct RolesView {
 pub struct RoleView {
     /// What it is called.
     pub name: String,
+    /// Whether it is one of one's own, which a form changes.
+    pub own: bool,
     /// Who has it, people by handle and groups by name; empty for whoever may not read the configuration.
     pub holders: Vec<String>,
 }
@@ -36,7 +38,8 @@ pub struct PermissionView {
     pub held: Vec<bool>,
 }
 
-const BUILT_IN: [(Role, &str); 4] = [
+/// The roles everybody has one of, and what each is called.
+pub(crate) const BUILT_IN: [(Role, &str); 4] = [
     (Role::Member, "member"),
     (Role::Auditor, "auditor"),
     (Role::Administrator, "administrator"),
@@ -59,8 +62,9 @@ impl Control {
                 role.groups.iter().filter_map(|g| directory.groups.get(g)).map(|g| format!("group {}", g.name));
             people.chain(groups).filter(|_| shows).collect::<Vec<_>>()
         };
-        let built_in = BUILT_IN.iter().map(|(role, name)| RoleView { name: (*name).into(), holders: handles(*role) });
-        let own = directory.roles.values().map(|r| RoleView { name: r.name.clone(), holders: given(r) });
+        let built_in =
+            BUILT_IN.iter().map(|(role, name)| RoleView { name: (*name).into(), own: false, holders: handles(*role) });
+        let own = directory.roles.values().map(|r| RoleView { name: r.name.clone(), own: true, holders: given(r) });
         let permissions = TABLE.iter().map(|line| {
             let built_in = BUILT_IN.iter().map(|(role, _)| role.has(line.permission));
             let own = directory.roles.values().map(|r| r.permissions.contains(&line.permission));

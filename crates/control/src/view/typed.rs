@@ -27,6 +27,7 @@ pub struct Known {
     pub device_groups: BTreeSet<String>,
     pub accounts: BTreeSet<String>,
     pub workflows: BTreeSet<String>,
+    pub roles: BTreeSet<String>,
 }
 
 impl FromIterator<(String, String)> for Typed {

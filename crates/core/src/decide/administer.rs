@@ -125,9 +125,13 @@ pub fn may_change(by: PersonId, old: &Directory, new: &Directory) -> Result<(), 
         let given: Vec<BTreeSet<PersonId>> = given.collect();
         (people, d.roles.clone(), given)
     };
-    let nobody = old.who_may(Permission::GrantRoles).is_empty();
-    let same = roles(old) == roles(new);
-    if same || nobody || old.may(by, Permission::GrantRoles) { Ok(()) } else { Err(Refusal::MayNotGrantRoles) }
+    if roles(old) == roles(new) || gives_roles(by, old) { Ok(()) } else { Err(Refusal::MayNotGrantRoles) }
+}
+
+/// Whether a person may change roles: as [`may_change`] asks it, before there is a change.
+#[must_use]
+pub fn gives_roles(by: PersonId, directory: &Directory) -> bool {
+    directory.may(by, Permission::GrantRoles) || directory.who_may(Permission::GrantRoles).is_empty()
 }
 
 /// Nothing is put in force after which no administrator could get a change through.

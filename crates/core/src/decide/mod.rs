@@ -11,7 +11,7 @@ mod session;
 mod vote;
 mod who;
 
-pub use administer::{may_change, stays_changeable};
+pub use administer::{gives_roles, may_change, stays_changeable};
 pub use ask::{PENDING_MAX, PENDING_PLANS_MAX, is_ticket};
 pub use lend::DELEGATION_S_MAX;
 pub use level::can_escalate;

@@ -55,6 +55,7 @@ fn stands(part: Part<'_>) -> Stands {
     let (path, name, at) = match part {
         Part::Thing(Thing::Person, _) => ("/people", "People", "people"),
         Part::Thing(Thing::Group, _) => ("/groups", "Groups", "groups"),
+        Part::Thing(Thing::Role, _) => ("/roles", "Roles", "roles"),
         Part::Thing(Thing::Device | Thing::DeviceGroup, _) => ("/devices", "Devices", "devices"),
         Part::Thing(Thing::Account, _) => ("/accounts", "Accounts", "accounts"),
         Part::Rule(_) => ("/rules", "Rules", "rules"),

@@ -11,6 +11,7 @@ struct RolesPage {
     table: RolesView,
     /// What the reader may do, by name.
     mine: Vec<&'static str>,
+    may_change: bool,
 }
 
 impl RolesPage {
@@ -24,6 +25,7 @@ impl RolesPage {
 /// `GET /roles`
 pub(crate) async fn show(visit: Visit) -> Page {
     let table = visit.site.control.roles(visit.actor());
+    let may_change = visit.site.control.may_change_roles(visit.actor());
     let mine = visit.actor().permissions.iter().map(|p| p.name()).collect();
-    ok(&RolesPage { shell: visit.shell("Roles", "roles"), table, mine })
+    ok(&RolesPage { shell: visit.shell("Roles", "roles"), table, mine, may_change })
 }

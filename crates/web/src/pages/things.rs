@@ -1,8 +1,8 @@
-//! Groups and devices as lists, and a form for each person, group, device, device group and new account. What a form says
+//! Groups and devices as lists, and a form for each person, group, role, device, device group and new account. What a form says
 //! becomes a file, and a page says what proposing it would change. The password of an account goes sealed
 //! through the page that says so, which shows none.
 
-use super::fields::{Again, Field, Filled, MadeFrom, Names, base_of, proposed};
+use super::fields::{Again, Field, Filled, MadeFrom, Names, Wrong, base_of, proposed};
 use super::planned::sealed;
 use super::{Page, Shell, Visit, ok, page};
 use crate::guard::escaped;
@@ -12,6 +12,7 @@ use axum::extract::Query;
 use countersign_control::view::{DeviceView, GroupView, Known, LoginView, Typed};
 use countersign_control::{Fault, Part, Thing};
 use countersign_core::Permission;
+use countersign_core::permission::{Line, TABLE};
 use countersign_journal::Outcome;
 use serde::Deserialize;
 
@@ -78,6 +79,7 @@ fn words(thing: Thing) -> Words {
     let (list, of, at, to, one, remove) = match thing {
         Thing::Person => ("/people", "People", "people", "/people", "person", "Disable this person"),
         Thing::Group => ("/groups", "Groups", "groups", "/groups", "group", "Remove this group"),
+        Thing::Role => ("/roles", "Roles", "roles", "/roles", "role", "Remove this role"),
         Thing::Device => ("/devices", "Devices", "devices", "/devices", "device", "Remove this device"),
         Thing::DeviceGroup => {
             ("/devices", "Devices", "devices", "/device-groups", "device group", "Remove this device group")
@@ -107,6 +109,14 @@ impl ThingPage {
 
     fn role(&self) -> Field<'_> {
         self.form.choice("role", "Role", "the Roles page says what each may do", &ROLES)
+    }
+
+    fn wrong(&self, field: &str) -> Wrong<'_> {
+        Wrong { text: self.form.wrongs.get(field).map(String::as_str), field: field.to_owned() }
+    }
+
+    fn permissions(&self) -> &'static [Line] {
+        &TABLE
     }
 }
 
@@ -177,6 +187,16 @@ pub(crate) async fn group(visit: Visit, Query(params): Named) -> Page {
 /// `POST /groups`
 pub(crate) async fn change_group(visit: Visit, Form(fields): Fields) -> Page {
     change(&visit, Thing::Group, fields).await
+}
+
+/// `GET /roles/edit`
+pub(crate) async fn role(visit: Visit, Query(params): Named) -> Page {
+    edit(&visit, Thing::Role, params)
+}
+
+/// `POST /roles`
+pub(crate) async fn change_role(visit: Visit, Form(fields): Fields) -> Page {
+    change(&visit, Thing::Role, fields).await
 }
 
 /// `GET /devices/edit`
