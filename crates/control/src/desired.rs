@@ -28,7 +28,8 @@ pub use things::Thing;
 use crate::ask::Actor;
 use crate::control::Control;
 use crate::fault::Fault;
-use crate::view::{self, Plan};
+use crate::view::{self, Base, Plan};
+use change::InForce;
 use compare::compare;
 use countersign_core::{Directory, Permission, Roster, Rulebook, stays_changeable, validate};
 use countersign_journal::{AccountId, Policy};
@@ -46,23 +47,22 @@ struct Desired {
 
 impl Control {
     /// What applying the file would change, what nobody could approve then, and which of the latest requests would be ruled
-    /// on otherwise.
+    /// on otherwise. Whoever wrote it from what was in force says from which `base`.
     ///
     /// # Errors
-    /// When the actor may not, or the file is wrong; the message names the entry and the remedy.
-    pub async fn plan(&self, actor: &Actor, file: &str) -> Result<Plan, Fault> {
+    /// When the actor may not, or the file is wrong; the message names the entry and the remedy. When `base` is gone; the
+    /// message says who changed what.
+    pub async fn plan(&self, actor: &Actor, file: &str, base: Option<Base>) -> Result<Plan, Fault> {
         actor.require(Permission::ProposeChanges)?;
-        let directory = self.directory();
-        let policy = self.state().policy.clone();
+        let InForce { directory, policy, base: now } = self.in_force();
+        self.still_from(actor, base, now).await?;
         let desired = acceptable(file, &directory, &policy)?;
         let (looked_at, past) = self.past(&policy, &directory, &desired).await?;
-        let mut warnings = self.warnings(&desired.policy, &desired.directory).await?;
-        warnings.extend(foresee::opened(&policy, &directory, &desired));
         let (before, after) = (render(&directory, &policy), render(&desired.directory, &desired.policy));
         Ok(Plan {
             changes: compare(&directory, &policy, &desired),
             lines: view::difference(&before, &after),
-            warnings,
+            warnings: self.warnings_of_change(&policy, &directory, &desired).await?,
             looked_at,
             past,
         })

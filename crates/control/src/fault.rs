@@ -1,5 +1,6 @@
 //! What can go wrong when something is asked of the control plane, by who is to blame.
 
+use crate::view::Base;
 use countersign_core::Refusal;
 
 /// Why a call did not do what was asked.
@@ -23,6 +24,17 @@ pub enum Fault {
     /// What was sent cannot be used.
     #[error("{0}")]
     Input(String),
+    /// What was sent was made from a version that is not in force any more; others changed it meanwhile.
+    #[error(
+        "the configuration was changed since version {base}, from which this was written: {who}; look at what is in force \
+         now, put your change into that, and propose it again"
+    )]
+    Stale {
+        /// What it was made from.
+        base: Base,
+        /// Who changed what, with which requests.
+        who: String,
+    },
     /// So many ask for it at once that one more would only wait.
     #[error("too many ask for this at once; wait a few seconds, then try again")]
     Busy,

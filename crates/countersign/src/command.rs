@@ -3,6 +3,7 @@
 use crate::client::{Client, Load, encoded};
 use crate::failure::Failure;
 use crate::line::{Ask, AuditList, Decision, Format, NewRequest, RequestList, SecondFactor};
+use crate::policy_file::PolicyFile;
 use crate::session::Session;
 use crate::{place, policy_file, say, show, special};
 use secrecy::{ExposeSecret, SecretString};
@@ -48,12 +49,9 @@ pub(crate) fn run(ask: &Ask, format: Format) -> Result<(), Failure> {
         Ask::Sessions { live } => (get("/sessions", &[("live", live.to_string())])?, show::sessions),
         Ask::Terminate { number } => (post(&format!("/sessions/{number}/terminate"), Load::Nothing)?, show::terminated),
         Ask::Transcript { number } => (get(&format!("/sessions/{number}/transcript"), &[])?, show::transcript),
-        Ask::Plan { file } => (post("/plan", Load::Toml(&policy_file::read(file)?))?, show::planned),
-        Ask::Apply { file, reason } => {
-            let (query, file) = ([("reason", reason.clone())], policy_file::read(file)?);
-            (Client::signed_in()?.call("POST", "/apply", &query, Load::Toml(&file))?, show::applied)
-        }
-        Ask::Policy { request: None } => (get("/configuration", &[])?, show::file),
+        Ask::Plan { file } => (send("/plan", Vec::new(), file)?, show::planned),
+        Ask::Apply { file, reason } => (send("/apply", vec![("reason", reason.clone())], file)?, show::applied),
+        Ask::Policy { request: None } => (get("/configuration", &[])?, show::in_force),
         Ask::Policy { request: Some(number) } => (get(&format!("/configuration/versions/{number}"), &[])?, show::file),
         Ask::SecondFactor(act) => (second_factor(act)?, show::second_factor),
         Ask::Invite { handle } => {
@@ -67,7 +65,7 @@ pub(crate) fn run(ask: &Ask, format: Format) -> Result<(), Failure> {
         }
         Ask::Explain { person, target, act, with: Some(file) } => {
             let (query, file) = (about(person, target, act), policy_file::read(file)?);
-            (Client::signed_in()?.call("POST", "/explain", &query, Load::Toml(&file))?, show::combined)
+            (Client::signed_in()?.call("POST", "/explain", &query, Load::Toml(&file.text))?, show::combined)
         }
     };
     match format {
@@ -85,6 +83,13 @@ pub(crate) fn get(path: &str, query: &Query) -> Result<Value, Failure> {
 
 pub(crate) fn post(path: &str, load: Load) -> Result<Value, Failure> {
     Client::signed_in()?.call("POST", path, &[], load)
+}
+
+/// Sends a policy file, with the version it says it was written from.
+fn send(path: &str, mut query: Vec<(&str, String)>, file: &Path) -> Result<Value, Failure> {
+    let PolicyFile { text, base } = policy_file::read(file)?;
+    query.extend(base.map(|base| ("base", base)));
+    Client::signed_in()?.call("POST", path, &query, Load::Toml(&text))
 }
 
 fn second_factor(act: &SecondFactor) -> Result<Value, Failure> {

@@ -229,7 +229,8 @@ pub(crate) enum Ask {
         #[arg(long, default_value = "")]
         reason: String,
     },
-    /// What is in force, as a policy file without its secrets; or the version a request made.
+    /// What is in force, as a policy file without its secrets, whose first line says which version it is: `plan` and
+    /// `apply` refuse it once others changed something. Or the version a request made, to be compared or restored.
     Policy { request: Option<u64> },
     /// Set a second factor, confirm the new one with a code of it, or make it fresh for what demands it.
     #[command(subcommand)]

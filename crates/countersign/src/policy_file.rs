@@ -2,6 +2,9 @@
 //!
 //! `ca_file` of a `[[device]]` becomes `ca`, `password_file` of an `[[account]]` becomes `password` (its first line).
 //! What the rest of the file means is for the server to say.
+//!
+//! The first line may say from which version the file was written, as `policy` writes it: then nothing that others changed
+//! since is taken back unseen.
 
 use crate::failure::Failure;
 use crate::place;
@@ -9,11 +12,28 @@ use secrecy::{ExposeSecret, SecretString};
 use std::path::Path;
 use toml::{Table, Value};
 
-/// Reads the file as it will be sent. It may hold passwords.
-pub(crate) fn read(path: &Path) -> Result<SecretString, Failure> {
+/// What the first line begins with when it names a version.
+const FROM: &str = "# from version ";
+
+/// A policy file as it will be sent.
+pub(crate) struct PolicyFile {
+    /// It may hold passwords.
+    pub(crate) text: SecretString,
+    /// The version it was written from; none when it does not say, and then whatever is in force is replaced.
+    pub(crate) base: Option<String>,
+}
+
+/// A file of what is in force, which says from which version it is.
+pub(crate) fn written(base: &str, file: &str) -> String {
+    format!("{FROM}{base}\n{file}")
+}
+
+/// Reads the file as it will be sent.
+pub(crate) fn read(path: &Path) -> Result<PolicyFile, Failure> {
     let wrong = |what: String| Failure::Usage(format!("`{}`: {what}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|e| wrong(format!("cannot be read: {e}")))?;
     let mut table: Table = text.parse().map_err(|e: toml::de::Error| wrong(e.to_string()))?;
+    let base = text.lines().next().and_then(|first| first.strip_prefix(FROM)).map(|base| base.trim().to_owned());
     let folder = path.parent().unwrap_or(Path::new(""));
     let certificates = put(&mut table, "device", "ca_file", "ca", |file| {
         let file = folder.join(file);
@@ -24,9 +44,10 @@ pub(crate) fn read(path: &Path) -> Result<SecretString, Failure> {
     })?;
     if certificates + passwords == 0 {
         // As it was written, so that the server's words name the right lines.
-        return Ok(text.into());
+        return Ok(PolicyFile { text: text.into(), base });
     }
-    toml::to_string(&table).map(SecretString::from).map_err(|e| wrong(e.to_string()))
+    let text = toml::to_string(&table).map_err(|e| wrong(e.to_string()))?;
+    Ok(PolicyFile { text: text.into(), base })
 }
 
 /// Replaces `from` by `to` in every entry of a list; returns how often.
@@ -66,7 +87,7 @@ mod tests {
         let path = folder.path().join("policy.toml");
         std::fs::write(&path, policy).expect("written");
         let sent = read(&path).map_err(|e| e.to_string())?;
-        Ok(sent.expose_secret().to_owned())
+        Ok(sent.text.expose_secret().to_owned())
     }
 
     #[test]
@@ -81,6 +102,22 @@ mod tests {
         assert!(!sent.contains("_file"));
         let plain = "# as it is\n[[person]]\nhandle = \"a\"\n";
         assert_eq!(check(&[], plain).as_deref(), Ok(plain));
+    }
+
+    #[test]
+    fn the_first_line_says_from_which_version_a_file_was_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let base = |text: &str| {
+            let path = folder.path().join("policy.toml");
+            std::fs::write(&path, text).expect("written");
+            read(&path).map(|file| file.base).map_err(|e| e.to_string())
+        };
+        assert_eq!(base(&written("3.7", "[[person]]\nhandle = \"a\"\n")), Ok(Some("3.7".into())));
+        assert_eq!(base("# from version 3.7\r\n"), Ok(Some("3.7".into())));
+        assert_eq!(base("# from version\n"), Ok(None));
+        assert_eq!(base("# from version   \n"), Ok(Some(String::new())), "the server says that this is none");
+        assert_eq!(base("\n# from version 3.7\n"), Ok(None), "only the first line");
+        assert_eq!(base("# mine\n"), Ok(None));
     }
 
     #[test]

@@ -1,5 +1,11 @@
 //! Answers of the API as a person reads them at a terminal: short, calm, and nothing that moves the cursor.
 
+mod change;
+mod explain;
+
+pub(crate) use change::{applied, file, in_force, planned};
+pub(crate) use explain::{combined, explanation};
+
 use comfy_table::{Table, presets};
 use jiff::tz::TimeZone;
 use serde_json::Value;
@@ -228,6 +234,7 @@ pub(crate) fn request(answer: &Value) -> String {
         said.extend(statement(&answer["statement"]));
     }
     said.extend(plan(&answer["plan"]));
+    said.extend(change::of_request(&answer["change"]));
     for (track, levels) in list(&answer["tracks"]).iter().enumerate() {
         said.extend(self::levels(track, list(&answer["tracks"]).len(), levels, answer["status"] == "Pending"));
     }
@@ -403,27 +410,6 @@ pub(crate) fn transcript(answer: &Value) -> String {
     table(&["WHEN", "NO", "WHAT", "TEXT", "DETAIL"], rows(answer, row), "Nothing was run.")
 }
 
-pub(crate) fn planned(answer: &Value) -> String {
-    let mut said = changes(answer, "Applying this would change:", "Applying this would change nothing.");
-    for warning in list(&answer["warnings"]).iter().filter_map(Value::as_str) {
-        said.push_str(&format!("\nWarning: {}", line(warning)));
-    }
-    for past in list(&answer["past"]) {
-        let (what, before, after) = (text(past, "what"), text(past, "before"), text(past, "after"));
-        let who = person(&past["person"]);
-        said.push_str(&format!("\n#{} by {who}, {what}: now {before}; then {after}", past["request"]));
-    }
-    said
-}
-
-pub(crate) fn applied(answer: &Value) -> String {
-    if answer["applied"] == true {
-        return changes(answer, "Applied:", "Nothing changed.");
-    }
-    let waits = format!("Request #{} waits for its approvers; once approved it is applied:", answer["request"]);
-    changes(answer, &waits, "Nothing would change.")
-}
-
 pub(crate) fn second_factor(answer: &Value) -> String {
     match answer["uri"].as_str() {
         Some(uri) => {
@@ -431,15 +417,6 @@ pub(crate) fn second_factor(answer: &Value) -> String {
         }
         None => "Your second factor counts.".to_owned(),
     }
-}
-
-pub(crate) fn file(answer: &Value) -> String {
-    answer["file"].as_str().map(plain).unwrap_or_default()
-}
-
-fn changes(answer: &Value, some: &str, none: &str) -> String {
-    let changes: Vec<String> = list(&answer["changes"]).iter().filter_map(Value::as_str).map(line).collect();
-    if changes.is_empty() { none.to_owned() } else { format!("{some}\n{}", changes.join("\n")) }
 }
 
 pub(crate) fn people(answer: &Value) -> String {
@@ -463,68 +440,6 @@ pub(crate) fn people(answer: &Value) -> String {
 pub(crate) fn audit(answer: &Value) -> String {
     let row = |one: &Value| vec![one["seq"].to_string(), moment(&one["at"]), text(one, "sentence")];
     table(&["ENTRY", "WHEN", "WHAT"], rows(answer, row), "Nothing found.")
-}
-
-pub(crate) fn explanation(answer: &Value) -> String {
-    let preview = &answer["preview"];
-    let outcome = match preview["outcome"].as_str() {
-        Some("allow") => "is allowed",
-        Some("justify") => "needs a reason",
-        Some("approve") => "needs approval",
-        _ => "is not allowed",
-    };
-    let (who, target, act) = (person(&answer["person"]), text(answer, "target"), text(answer, "act"));
-    let mut said = vec![format!("{act} on {target} {outcome} for {who}")];
-    if let Some(longest) = preview["duration_max_s"].as_u64() {
-        said.push(format!("At most   {} min", longest / 60));
-    }
-    said.extend(conditions(preview));
-    for reason in list(&answer["reasons"]) {
-        let note = text(reason, "note");
-        let note = if note.is_empty() { note } else { format!(" ({note})") };
-        said.push(format!("Rule      {}: {}{note}", text(reason, "rule"), text(reason, "outcome")));
-    }
-    if list(&answer["reasons"]).is_empty() {
-        said.push("No rule speaks of it.".to_owned());
-    }
-    for (track, levels) in list(&preview["tracks"]).iter().enumerate() {
-        said.extend(self::levels(track, list(&preview["tracks"]).len(), levels, true));
-    }
-    said.join("\n")
-}
-
-/// As it is, beside what it would be under another file.
-pub(crate) fn combined(answer: &Value) -> String {
-    let one = |key: &str| match &answer[key] {
-        Value::Null => "There is no such person or target.".to_owned(),
-        known => explanation(known),
-    };
-    format!("NOW\n{}\n\nWITH THE FILE\n{}", one("now"), one("then"))
-}
-
-/// What rules demand besides approval, and what they allow instead of it; only what is so.
-fn conditions(preview: &Value) -> Vec<String> {
-    let mut said = Vec::new();
-    if let Some(ahead) = preview["ahead_max_s"].as_u64() {
-        said.push(format!("Ahead     at most {} min", ahead / 60));
-    }
-    if !list(&preview["hours"]).is_empty() {
-        said.push(format!("Hours     {}", texts(&preview["hours"])));
-    }
-    if !list(&preview["reasons"]).is_empty() {
-        said.push(format!("Choice    one of: {}", texts(&preview["reasons"])));
-    }
-    for (key, sentence) in [
-        ("ticket", "Ticket    required"),
-        ("automatic", "Automatic asked now, it is approved at once"),
-        ("emergency", "Emergency can be declared once it is asked"),
-        ("exclusive", "Exclusive nobody else can use the account meanwhile"),
-    ] {
-        if preview[key] == true {
-            said.push(sentence.to_owned());
-        }
-    }
-    said
 }
 
 #[cfg(test)]
@@ -611,26 +526,13 @@ mod tests {
     }
 
     #[test]
-    fn lent_rights_and_conditions_are_shown() {
+    fn lent_rights_are_shown() {
         let who = |name: &str| json!({ "id": 1, "handle": name, "name": name });
         let window = json!({ "start": null, "end": null });
         let lent = json!([{ "id": 3, "from": who("mia"), "to": who("bob"), "window": window, "stage": "live" }]);
         let shown = delegations(&lent);
         assert!(shown.lines().count() == 2 && shown.contains("mia") && shown.ends_with("live"), "{shown}");
         assert_eq!(delegations(&json!([])), "No right to decide was lent.");
-        let preview = json!({
-            "outcome": "approve", "ahead_max_s": 3600, "hours": ["Mon 09:00–17:00 (UTC)"], "reasons": ["repair", "release"],
-            "ticket": true, "automatic": false, "emergency": true, "exclusive": true, "tracks": [],
-        });
-        let expected = [
-            "Ahead     at most 60 min",
-            "Hours     Mon 09:00–17:00 (UTC)",
-            "Choice    one of: repair, release",
-            "Ticket    required",
-            "Emergency can be declared once it is asked",
-            "Exclusive nobody else can use the account meanwhile",
-        ];
-        assert_eq!(conditions(&preview), expected);
     }
 
     #[test]

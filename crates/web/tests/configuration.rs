@@ -463,3 +463,30 @@ async fn a_plan_warns_of_what_it_opens_to_many() {
     let planned = desk.scene.fill("/rules", "root", &scene::form(&fields)).await.text;
     assert!(planned.contains("+ rule everything") && !planned.contains("without asking"), "{planned}");
 }
+
+/// R93: whoever approves a change sees what its proposer was warned of, on every card, as long as it waits.
+#[tokio::test]
+async fn r93_the_second_administrator_is_told_of_the_warnings() {
+    let desk = Desk::open_for_two().await;
+    let (file, base) = desk.in_force().await;
+    let unmanaged = file.replace("managers = [\"bob\"]", "managers = [\"alice\"]");
+    let open = format!("{unmanaged}\n[[rule]]\nname = \"everything\"\nact = \"connect\"\noutcome = \"allow\"\n");
+    let request = request_of(&desk.propose("root", &open, &base, "simpler").await);
+    let api = async || {
+        let seen = desk.scene.api(Method::GET, &request, "carol", "").await.text;
+        let seen: serde_json::Value = serde_json::from_str(&seen).expect("JSON");
+        seen["change"]["warnings"].as_array().cloned().expect("a list")
+    };
+    let warned =
+        ["level 1: too few people can decide it for alice", "everybody may connect to every account without asking"];
+    for path in ["/approvals", "/", request.as_str()] {
+        let page = desk.scene.get(path, "carol").await.text;
+        for words in warned {
+            assert!(page.contains(words), "{path}, {words}: {page}");
+        }
+    }
+    let told = serde_json::Value::from(api().await).to_string();
+    assert!(warned.iter().all(|words| told.contains(words)), "{told}");
+    desk.decide(&request, "carol", "reject").await;
+    assert!(api().await.is_empty(), "nothing waits any more");
+}

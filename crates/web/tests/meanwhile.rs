@@ -3,7 +3,7 @@
 
 mod scene;
 
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use scene::{Answer, Scene, form};
 
 /// The value of a hidden field or a box on a page.
@@ -184,4 +184,29 @@ async fn a_second_proposal_of_a_stale_file_takes_nothing_back() {
     assert_eq!(in_force(&scene).await.0, there, "nothing was taken back");
     let seen = send("propose", Some(&second.text), &now).await;
     assert!(seen.location().contains("?done=applied"), "{}", seen.text);
+}
+
+/// R83: a program that says from which version its file was written is told who changed what since, and with which request.
+#[tokio::test]
+async fn r83_a_program_is_told_who_changed_what_since_its_version() {
+    let scene = Scene::start().await;
+    let (file, base) = in_force(&scene).await;
+    let mine = file.replace("duration_max_minutes = 240", "duration_max_minutes = 60");
+    let sent =
+        async |path: &str, base: &str| scene.api(Method::POST, &format!("{path}?base={base}"), "root", &mine).await;
+    assert_eq!(sent("/plan", &base).await.status, StatusCode::OK);
+    change(&scene, "email = \"carol@example.test\"", "email = \"chen@example.test\"").await;
+    let (there, now) = in_force(&scene).await;
+    for path in ["/plan", "/apply"] {
+        let stale = sent(path, &base).await;
+        assert_eq!(stale.status, StatusCode::CONFLICT, "{path}: {}", stale.text);
+        for words in [&format!("changed since version {base}"), "Ruth Root at 20", "with #2 (~ person carol)"] {
+            assert!(stale.text.contains(words), "{path}, {words}: {}", stale.text);
+        }
+        let unknown = sent(path, "77.77").await;
+        assert!(unknown.status == StatusCode::CONFLICT && unknown.text.contains("cannot be said"), "{}", unknown.text);
+        assert_eq!(sent(path, "soon").await.status, StatusCode::BAD_REQUEST, "{path}");
+    }
+    assert_eq!(in_force(&scene).await.0, there, "nothing was taken back");
+    assert_eq!(sent("/apply", &now).await.status, StatusCode::OK);
 }

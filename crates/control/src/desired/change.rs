@@ -42,7 +42,8 @@ impl Control {
     /// takes back by accident what another changed meanwhile.
     ///
     /// # Errors
-    /// When the actor may not, or the file is wrong; the message names the entry and the remedy. A refusal, or trouble.
+    /// When the actor may not, or the file is wrong; the message names the entry and the remedy. When `base` is gone; the
+    /// message says who changed what. A refusal, or trouble.
     pub async fn propose(
         &self,
         actor: &Actor,
@@ -52,9 +53,7 @@ impl Control {
     ) -> Result<Proposed, Fault> {
         actor.require(Permission::ProposeChanges)?;
         let InForce { directory, policy, base: now } = self.in_force();
-        if base.is_some_and(|base| base != now) {
-            return Err(Fault::Refused(Refusal::ChangedMeanwhile));
-        }
+        self.still_from(actor, base, now).await?;
         let desired = acceptable(file, &directory, &policy)?;
         may_change(actor.person, &directory, &desired.directory).map_err(Fault::Refused)?;
         let changes = compare(&directory, &policy, &desired);
@@ -252,11 +251,26 @@ impl Control {
             Status::Expired => self.overtaken_by(change).await?,
             _ => None,
         };
-        let (lines, changes) = match self.kept(&change.text).await? {
+        let kept = self.kept(&change.text).await?;
+        let warnings = match (&kept, status) {
+            (Some(kept), Status::Pending) => self.warned(&kept.file).await?,
+            _ => Vec::new(),
+        };
+        let (lines, changes) = match kept {
             Some(kept) => (view::difference(&kept.before, &kept.after), kept.changes),
             None => (Vec::new(), vec!["(erased)".to_owned()]),
         };
-        Ok(ChangeView { changes, lines, applied, overtaken_by })
+        Ok(ChangeView { changes, lines, warnings, applied, overtaken_by })
+    }
+
+    /// What its approvers are warned of, of a file that waits, as things are now.
+    async fn warned(&self, file: &str) -> Result<Vec<String>, Fault> {
+        let InForce { directory, policy, .. } = self.in_force();
+        match acceptable(file, &directory, &policy) {
+            Ok(desired) => self.warnings_of_change(&policy, &directory, &desired).await,
+            // What is wrong may quote the file, which may hold passwords.
+            Err(_) => Ok(vec!["as things are now it could not be put in force; its proposer finds out why".to_owned()]),
+        }
     }
 
     /// The change that was put in force first, of those written from the same version.

@@ -19,7 +19,7 @@ const REQUESTS_MAX: usize = 1_000;
 const NAMES_MAX: usize = 5;
 
 /// What a change would open to many and should not pass by accident, one sentence each.
-pub(super) fn opened(old: &Policy, before: &Directory, desired: &Desired) -> Vec<String> {
+fn opened(old: &Policy, before: &Directory, desired: &Desired) -> Vec<String> {
     let new = desired.policy.rules.iter().filter(|rule| !old.rules.contains(rule));
     let everybody = new.filter(|r| {
         r.outcome == Outcome::Allow && matches!(r.acts, ActMatch::Connect) && r.subjects == Subjects::default()
@@ -141,6 +141,19 @@ fn whom(people: &BTreeSet<PersonId>, directory: &Directory) -> String {
 }
 
 impl Control {
+    /// What whoever proposes or approves a change should not pass by: what nobody could approve with it, and what it would
+    /// open to many.
+    pub(super) async fn warnings_of_change(
+        &self,
+        old: &Policy,
+        before: &Directory,
+        desired: &Desired,
+    ) -> Result<Vec<String>, Fault> {
+        let mut said = self.warnings(&desired.policy, &desired.directory).await?;
+        said.extend(opened(old, before, desired));
+        Ok(said)
+    }
+
     /// What cannot be approved, or cannot hold, one sentence each.
     pub(super) async fn warnings(&self, policy: &Policy, directory: &Roster) -> Result<Vec<String>, Fault> {
         let sign_in = self.0.store.sign_in().await?;

@@ -8,8 +8,14 @@ use crate::ask::Actor;
 use crate::control::Control;
 use crate::fault::Fault;
 use crate::view::{self, Base, Meanwhile, VersionView};
-use countersign_core::Permission;
+use countersign_core::refusal::shown;
+use countersign_core::{Permission, Refusal};
 use countersign_journal::Change;
+
+/// Versions named in a refusal, the latest.
+const VERSIONS_SAID_MAX: usize = 5;
+/// Changes named of each.
+const CHANGES_SAID_MAX: usize = 10;
 
 /// What a form changes. Without a name it is something new, which nobody can have changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -86,6 +92,31 @@ impl Control {
         let lines = was.map(|was| view::difference(&was, &is)).unwrap_or_default();
         let yours = draft.map(|draft| part.of(draft)).transpose()?.map(|draft| view::difference(&is, &draft));
         Ok(Some(Meanwhile { base: now, versions, lines, yours }))
+    }
+
+    /// Nothing, while what was written from `base` was written from what is in force `now`.
+    ///
+    /// # Errors
+    /// Otherwise, with who changed what since; trouble.
+    pub(super) async fn still_from(&self, actor: &Actor, base: Option<Base>, now: Base) -> Result<(), Fault> {
+        let Some(base) = base.filter(|base| *base != now) else { return Ok(()) };
+        if !actor.may(Permission::ReadConfiguration) {
+            return Err(Fault::Refused(Refusal::ChangedMeanwhile));
+        }
+        let (_, versions) = self.since(base, Part::Whole).await?;
+        let one = |version: &VersionView| {
+            let VersionView { request, at, by, changes } = version;
+            let (some, more) = (&changes[..changes.len().min(CHANGES_SAID_MAX)], changes.len() > CHANGES_SAID_MAX);
+            let more = if more { ", …" } else { "" };
+            format!("{} at {} (UTC) with {request} ({}{more})", by.name, shown(at), some.join(", "))
+        };
+        let mut who: Vec<String> = versions.iter().take(VERSIONS_SAID_MAX).map(one).collect();
+        match versions.len() {
+            0 => who.push("who did cannot be said".to_owned()),
+            many if many > VERSIONS_SAID_MAX => who.push(format!("and {} changes before", many - VERSIONS_SAID_MAX)),
+            _ => {}
+        }
+        Err(Fault::Stale { base, who: who.join("; ") })
     }
 
     /// How the part was at `base`, and the versions since then that changed it, the latest first.

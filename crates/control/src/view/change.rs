@@ -104,6 +104,8 @@ pub struct ChangeView {
     pub changes: Vec<String>,
     /// What differs in the file, with some lines around it.
     pub lines: Vec<DiffLine>,
+    /// While it waits: what nobody could approve with it, and what it would open to many, as things are now.
+    pub warnings: Vec<String>,
     /// Whether it is in force or was.
     pub applied: bool,
     /// The change that was put in force first, which this one does not know.

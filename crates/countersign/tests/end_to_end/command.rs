@@ -128,3 +128,48 @@ fn r2_r10_r84_an_account_decides_whom_its_connections_ask() {
     has(&done(&world, "ada", "explain mia prod-db connect"), "is allowed for mia");
     has(&world.refused(&["approval = { levels = [] }\n"]), "1 to 3 levels");
 }
+
+/// R83, R85, R93: a change is read before it is approved, and a file that was written before others changed something takes
+/// nothing back, from a terminal.
+#[test]
+fn r83_r85_r93_changes_are_read_and_nothing_is_taken_back_from_a_terminal() {
+    let world = World::new(&[CONNECT_APPROVED]);
+    let two =
+        world.file(&[CONNECT_APPROVED]).replace("handle = \"dave\"\n", "handle = \"dave\"\nrole = \"administrator\"\n");
+    world.server.apply(&two).expect("ada alone decides");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let written = done(&world, "ada", "policy");
+    assert!(written.starts_with("# from version ") && written.contains("duration_max_minutes = 240"), "{written}");
+    let with = |name: &str, old: &str, new: &str| {
+        std::fs::write(path(name), written.replacen(old, new, 1)).expect("written");
+        path(name)
+    };
+    let shorter = with("shorter", "duration_max_minutes = 240", "duration_max_minutes = 60");
+    let unmanaged = with("unmanaged", "managers = [\"mia\"]", "managers = []");
+
+    let planned = done(&world, "ada", &format!("plan {shorter}"));
+    for line in ["~ rule reserve-prod", "- duration_max_minutes = 240", "+ duration_max_minutes = 60"] {
+        assert!(planned.lines().any(|l| l == line), "{line}: {planned}");
+    }
+    let asked = done(&world, "ada", &format!("apply {unmanaged} --reason reorganised"));
+    has(&asked, "Request #3 waits for its approvers");
+    let card = done(&world, "dave", "show 3");
+    for line in ["Changes   ~ group developers", "          - managers = [\"mia\"]", "too few people can decide it for"]
+    {
+        has(&card, line);
+    }
+    has(&card, "\nWarning   rule `reserve-prod`, level 1: ");
+    has(&done(&world, "dave", "approve 3"), "#3 is Approved");
+    assert!(!done(&world, "dave", "show 3").contains("\nWarning"), "it is in force");
+
+    for words in [format!("plan {shorter}"), format!("apply {shorter} --reason shorter")] {
+        refused(&world, "dave", &words, "with #3 (~ group developers)");
+        refused(&world, "dave", &words, "the configuration was changed since version");
+    }
+    let bare = written.split_once('\n').expect("a first line").1.replacen("240", "60", 1);
+    std::fs::write(path("bare"), bare).expect("written");
+    let takes_back = done(&world, "ada", &format!("plan {}", path("bare")));
+    has(&takes_back, "+ managers = [\"mia\"]");
+    assert!(!done(&world, "ada", "policy 3").starts_with('#'), "what is restored is put in the place of what is there");
+}

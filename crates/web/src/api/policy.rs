@@ -16,10 +16,22 @@ use countersign_inspect::sql;
 use countersign_journal::RequestId;
 use serde::{Deserialize, Serialize};
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PlanParams {
+    base: Option<String>,
+}
+
 /// `POST /plan`
-pub(crate) async fn plan(State(site): State<Site>, signed: Signed, request: Request) -> Answer<Plan> {
+pub(crate) async fn plan(
+    State(site): State<Site>,
+    signed: Signed,
+    Params(params): Params<PlanParams>,
+    request: Request,
+) -> Answer<Plan> {
     let file = file_of(request).await?;
-    Ok(Json(site.control.plan(&signed.actor, &file).await?))
+    let base = params.base.map(|base| base.parse()).transpose()?;
+    Ok(Json(site.control.plan(&signed.actor, &file, base).await?))
 }
 
 #[derive(Deserialize)]

@@ -132,7 +132,7 @@ pub(super) async fn planned(
         }
     }
     // What cannot be put in force is said beside the form, where it is put right.
-    let plan = control.plan(visit.actor(), whole).await.map_err(|fault| Again::said(&fault))?;
+    let plan = control.plan(visit.actor(), whole, None).await.map_err(|fault| Again::said(&fault))?;
     let status = said.as_ref().map_or(StatusCode::OK, |fault| status_of(fault).0);
     let (unexplained, notice) = match said {
         Some(fault @ Fault::Refused(Refusal::ReasonTooShort { .. })) => {
