@@ -192,7 +192,8 @@ impl Control {
         self.seen(actor, request).await?;
         let (comment, rows) = self.comment(comment)?;
         let (approver, evidence) = (actor.person, actor.evidence(self.now()));
-        self.vote(Vote { request, position, approver, verdict, terms, comment, evidence }, rows).await
+        let done = self.vote(Vote { request, position, approver, verdict, terms, comment, evidence }, rows).await;
+        self.told(actor, request, done).await
     }
 
     /// Hands in an answer; the last approval of a change puts it in force. Whoever decides may leave; what was decided is
@@ -218,7 +219,8 @@ impl Control {
     /// A refusal, or trouble.
     pub async fn withdraw(&self, actor: &Actor, request: RequestId) -> Result<(), Fault> {
         self.seen(actor, request).await?;
-        self.submit(Input::Withdraw { request, by: actor.person }, Vec::new()).await.map(|_| ())
+        let done = self.submit(Input::Withdraw { request, by: actor.person }, Vec::new()).await.map(|_| ());
+        self.told(actor, request, done).await
     }
 
     /// An approver takes an approval back (R33).
@@ -227,7 +229,8 @@ impl Control {
     /// A refusal, or trouble.
     pub async fn retract(&self, actor: &Actor, request: RequestId) -> Result<(), Fault> {
         self.seen(actor, request).await?;
-        self.submit(Input::Retract { request, by: actor.person }, Vec::new()).await.map(|_| ())
+        let done = self.submit(Input::Retract { request, by: actor.person }, Vec::new()).await.map(|_| ());
+        self.told(actor, request, done).await
     }
 
     /// The holder gives the grant of a request back (R55).
@@ -237,7 +240,8 @@ impl Control {
     pub async fn surrender(&self, actor: &Actor, request: RequestId) -> Result<(), Fault> {
         let case = self.seen(actor, request).await?;
         let grant = case.request.grant.ok_or(Fault::NotFound)?;
-        self.submit(Input::Surrender { grant, by: actor.person }, Vec::new()).await.map(|_| ())
+        let done = self.submit(Input::Surrender { grant, by: actor.person }, Vec::new()).await.map(|_| ());
+        self.told(actor, request, done).await
     }
 
     /// Somebody entitled takes an approved request away (R35).
@@ -250,7 +254,8 @@ impl Control {
             Some((commitment, _, row)) => (Some(commitment), vec![row]),
             None => return Err(Fault::Input("say why you revoke; the requester will read it".into())),
         };
-        self.submit(Input::Revoke { request, by: actor.person, reason }, rows).await.map(|_| ())
+        let done = self.submit(Input::Revoke { request, by: actor.person, reason }, rows).await.map(|_| ());
+        self.told(actor, request, done).await
     }
 
     /// Somebody entitled changes the terms of an approved request (R37).
@@ -260,7 +265,8 @@ impl Control {
     pub async fn edit(&self, actor: &Actor, request: RequestId, terms: Terms, reason: &str) -> Result<(), Fault> {
         self.seen(actor, request).await?;
         let (reason, rows) = self.comment(reason)?;
-        self.submit(Input::Edit { request, by: actor.person, terms, reason }, rows).await.map(|_| ())
+        let done = self.submit(Input::Edit { request, by: actor.person, terms, reason }, rows).await.map(|_| ());
+        self.told(actor, request, done).await
     }
 
     /// An administrator lets others decide the level they saw open (R17).
@@ -269,7 +275,8 @@ impl Control {
     /// A refusal, or trouble.
     pub async fn escalate(&self, actor: &Actor, request: RequestId, position: Position) -> Result<(), Fault> {
         self.seen(actor, request).await?;
-        self.submit(Input::Escalate { request, position, by: actor.person }, Vec::new()).await.map(|_| ())
+        let done = self.submit(Input::Escalate { request, position, by: actor.person }, Vec::new()).await.map(|_| ());
+        self.told(actor, request, done).await
     }
 
     /// The requester declares an emergency (R39).
@@ -281,7 +288,8 @@ impl Control {
         let (reason, rows) = self.comment(reason)?;
         let evidence = actor.evidence(self.now());
         let call = EmergencyCall { request, by: actor.person, reason, evidence };
-        self.submit(Input::Emergency(call), rows).await.map(|_| ())
+        let done = self.submit(Input::Emergency(call), rows).await.map(|_| ());
+        self.told(actor, request, done).await
     }
 
     /// An approver stops an emergency that is still counting down.
@@ -291,7 +299,8 @@ impl Control {
     pub async fn stop_emergency(&self, actor: &Actor, request: RequestId, comment: &str) -> Result<(), Fault> {
         self.seen(actor, request).await?;
         let (comment, rows) = self.comment(comment)?;
-        self.submit(Input::StopEmergency { request, by: actor.person, comment }, rows).await.map(|_| ())
+        let done = self.submit(Input::StopEmergency { request, by: actor.person, comment }, rows).await.map(|_| ());
+        self.told(actor, request, done).await
     }
 
     /// The actor lends the right to decide (R42).

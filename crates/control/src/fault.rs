@@ -9,6 +9,14 @@ pub enum Fault {
     /// A correct no.
     #[error("{0}")]
     Refused(#[from] Refusal),
+    /// A correct no to somebody who was late: what others did to the request meanwhile, and what is next.
+    #[error("{}: {happened}", late(.refusal))]
+    Meanwhile {
+        /// The no.
+        refusal: Refusal,
+        /// What happened, by whom, and what is next.
+        happened: String,
+    },
     /// The actor's role does not include this.
     #[error("your role does not include this; an administrator can change roles")]
     NotPermitted,
@@ -41,6 +49,14 @@ pub enum Fault {
     /// The world failed; nothing was changed. The text is for the log.
     #[error("the server could not do this; nothing was changed, try again or ask an administrator")]
     Trouble(String),
+}
+
+/// What could not be done, without what it came to, which is told beside it.
+fn late(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::LevelMoved => "this level was decided meanwhile".to_owned(),
+        other => other.to_string().split(": ").next().unwrap_or_default().to_owned(),
+    }
 }
 
 impl Fault {

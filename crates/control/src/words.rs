@@ -2,8 +2,8 @@
 
 use countersign_core::Directory;
 use countersign_journal::{
-    Act, ActionFacts, Event, GrantEnd, GrantId, Hours, Note, Opening, Outcome, PersonId, RequestId, RequestMade,
-    RunOutcome, SessionEnd, SessionId, Verdict, Weekday,
+    Act, ActionFacts, Event, Expiry, GrantEnd, GrantId, Hours, Note, Opening, Outcome, PersonId, RequestId,
+    RequestMade, RunOutcome, SessionEnd, SessionId, Verdict, Weekday,
 };
 
 /// The kind of an event: its variant's name, as stored beside it for searching.
@@ -122,7 +122,7 @@ pub(crate) fn say(event: &Event, asker: Option<PersonId>, directory: &Directory)
             (format!("{request} disapproved, last by {}", who(by)), Some(*request), None)
         }
         Event::RequestCanceled { request } => (format!("{request} withdrawn by the requester"), Some(*request), None),
-        Event::RequestExpired { request } => (format!("{request} expired"), Some(*request), None),
+        Event::RequestExpired { request, why } => (format!("{request} expired: {}", expiry(why)), Some(*request), None),
         Event::RequestRevoked { request, by, .. } => (format!("{} revoked {request}", who(by)), Some(*request), None),
         Event::GrantEnded { grant, how } => (format!("{grant} ended: {}", grant_end(*how)), None, None),
         Event::SessionOpened { session, grant, from, .. } => {
@@ -310,6 +310,28 @@ pub(crate) fn changed(lines: &[String]) -> String {
         }
         Some(named) => named.join(", "),
     }
+}
+
+/// Why a request expired, in words.
+pub(crate) fn expiry(why: &Expiry) -> String {
+    let said = match why {
+        Expiry::Undecided => "nobody decided in time",
+        Expiry::NobodyLeft => "nobody was left who could decide it",
+        Expiry::NotOpened => "its emergency could not be opened any more when the countdown was over",
+        Expiry::PersonGone => "whoever asked was disabled",
+        Expiry::TargetGone => "its account was removed, or changed into another one",
+        Expiry::Denied(rules) if rules.is_empty() => "the rules were changed, and none allows it any more",
+        Expiry::Denied(rules) => {
+            let names: Vec<String> = rules.iter().map(|r| format!("`{r}`")).collect();
+            return format!("the rules were changed, and it is denied by {} now", names.join(", "));
+        }
+        Expiry::Overtaken(Some(first)) => {
+            return format!("change {first} was put in force first, and this was written before it");
+        }
+        Expiry::Overtaken(None) => "another change was put in force first, and this was written before it",
+        Expiry::AccessEnded => "the access it was asked under ended",
+    };
+    said.to_owned()
 }
 
 /// How a grant ended, in words.

@@ -5,7 +5,9 @@ use crate::state::{
     CastVote, Declared, Delegation, Escalation, Grant, GrantKind, GrantStage, Request, Review, Session, State, Status,
     StepUse, Track,
 };
-use countersign_journal::{Act, Event, GrantId, Note, PersonId, RequestId, RequestMade, Terms, Timestamp, Verdict};
+use countersign_journal::{
+    Act, Event, Expiry, GrantId, Note, PersonId, RequestId, RequestMade, Terms, Timestamp, Verdict,
+};
 
 /// Folds one event, written at `at`, into the state.
 pub fn apply(state: &mut State, at: Timestamp, event: &Event) {
@@ -45,7 +47,7 @@ fn fold(state: &mut State, at: Timestamp, event: &Event) {
             said_no(state, *request, at);
         }
         Event::RequestCanceled { request } => settle(state, at, *request, Status::Canceled),
-        Event::RequestExpired { request } => settle(state, at, *request, Status::Expired),
+        Event::RequestExpired { request, why } => expired(state, at, *request, why),
         Event::RequestRevoked { request, by, reason } => {
             settle(state, at, *request, Status::Revoked);
             if let (Some(r), Some(reason)) = (state.requests.get_mut(request), reason) {
@@ -237,6 +239,7 @@ fn request_made(state: &mut State, at: Timestamp, made: &RequestMade) {
         digest: made.digest,
         status: Status::Pending,
         settled_at: None,
+        expiry: Expiry::default(),
         grant: None,
         comments: Vec::new(),
         automatic: made.automatic.is_some(),
@@ -326,6 +329,13 @@ fn approved(state: &mut State, at: Timestamp, id: RequestId, grant: GrantId, ter
     state.given.grants = state.given.grants.max(grant.0);
     state.unended_grants.insert(grant);
     state.grants.insert(grant, granted);
+}
+
+fn expired(state: &mut State, at: Timestamp, request: RequestId, why: &Expiry) {
+    settle(state, at, request, Status::Expired);
+    if let Some(r) = state.requests.get_mut(&request) {
+        r.expiry = why.clone();
+    }
 }
 
 fn settle(state: &mut State, at: Timestamp, request: RequestId, status: Status) {

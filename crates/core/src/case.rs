@@ -142,7 +142,7 @@ impl State {
             | Event::RequestApproved { request, .. }
             | Event::RequestDisapproved { request, .. }
             | Event::RequestCanceled { request }
-            | Event::RequestExpired { request }
+            | Event::RequestExpired { request, .. }
             | Event::RequestRevoked { request, .. }
             | Event::Escalated { request, .. }
             | Event::LevelBlocked { request, .. }

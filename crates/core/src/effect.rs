@@ -73,7 +73,7 @@ pub fn effects(state: &State, event: &Event) -> Vec<Effect> {
         }
         Event::RequestApproved { request, .. }
         | Event::RequestDisapproved { request, .. }
-        | Event::RequestExpired { request }
+        | Event::RequestExpired { request, .. }
         | Event::RequestRevoked { request, .. } => settled(state, *request),
         Event::RequestCanceled { request } => vec![Effect::Settle { request: *request }],
         Event::GrantEnded { grant, .. } => match state.grants.get(grant) {

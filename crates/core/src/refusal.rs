@@ -80,6 +80,12 @@ pub enum Refusal {
     MayNotRevoke,
     #[error("it has been used already")]
     AlreadyUsed,
+    #[error(
+        "request {0} waits for its approvers, so nothing is granted that could be changed; an approver can approve less than was asked for, and the requester can withdraw it and ask anew"
+    )]
+    NotGrantedYet(RequestId),
+    #[error("the terms of request {request} cannot be changed: {}", came_to(.status))]
+    NotEditable { request: RequestId, status: Status },
     #[error("the grant is over")]
     GrantOver,
     #[error("the rule allows {most} at a time and so many sessions are open under this grant; close one first")]

@@ -6,9 +6,9 @@ use crate::links::Links;
 use crate::planted::{self, Fault};
 use crate::rulebook::Rulebook;
 use countersign_journal::{
-    AccountId, Act, Attempt, Authority, ChangePlan, Commitment, DelegationId, Digest, Evidence, GrantEnd, GrantId,
-    Level, PersonFacts, PersonId, RequestId, RulingRecord, RunOutcome, SessionEnd, SessionId, TargetFacts, Terms,
-    Timestamp, Verdict, Window, WorkflowId,
+    AccountId, Act, Attempt, Authority, ChangePlan, Commitment, DelegationId, Digest, Evidence, Expiry, GrantEnd,
+    GrantId, Level, PersonFacts, PersonId, RequestId, RulingRecord, RunOutcome, SessionEnd, SessionId, TargetFacts,
+    Terms, Timestamp, Verdict, Window, WorkflowId,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -148,7 +148,7 @@ pub enum Status {
     Disapproved,
     /// Taken back by the requester.
     Canceled,
-    /// Nobody decided in time.
+    /// Nobody decided in time, or it was not to be had any more.
     Expired,
     /// Taken away after approval.
     Revoked,
@@ -181,6 +181,9 @@ pub struct Request {
     pub status: Status,
     /// When that last changed.
     pub settled_at: Option<Timestamp>,
+    /// Why it expired, once it has.
+    #[serde(default)]
+    pub expiry: Expiry,
     /// What it yielded.
     pub grant: Option<GrantId>,
     /// Comments of a rejection or revoke, latest last.

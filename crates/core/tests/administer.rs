@@ -94,7 +94,7 @@ fn a_change_ends_every_other_change() {
           #1 approved, grant 1 09:00-177:00
         put 1 in force
           grant 1 ended, usedup
-          #2 expired
+          #2 expired, overtaken by #1
         root approves #2
           no: request #2 is no longer pending: it has expired
         ",

@@ -41,7 +41,7 @@ fn r35_a_statement_that_ends_with_its_grant_does_not_escalate() {
           grant 1 edited by root, 09:00-09:30
         at 09:30
         tick
-          #2 expired
+          #2 expired, access ended
           grant 1 ended, expired
           session 1 must be cut
         ",
@@ -64,7 +64,7 @@ fn r8_what_was_meant_for_another_host_is_over_when_the_device_moves() {
           bob approves level 1
           #1 approved, grant 1 09:00-12:00
         prod-db moves
-          #2 expired
+          #2 expired, target gone
           grant 1 ended, overruled
         alice opens
           no: access to `app@prod-db` must be requested first; reserve it on the page, then connect inside the window

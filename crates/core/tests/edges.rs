@@ -337,12 +337,12 @@ fn r35_what_hangs_on_a_grant_ends_with_it_and_nothing_else() {
           #6 made, approve
           level 1 waits for bob, carol
         alice surrenders 1
-          #5 expired
+          #5 expired, access ended
           grant 3 ended, unused
           grant 1 ended, surrendered
           session 1 must be cut
         zoe disabled
-          #6 expired
+          #6 expired, person gone
           grant 4 ended, unused
           grant 2 ended, overruled
           session 2 must be cut

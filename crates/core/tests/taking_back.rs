@@ -251,7 +251,7 @@ fn r55_the_end_of_a_connect_grant_ends_what_hangs_on_it() {
           bob approves level 1
           #2 approved, grant 2 09:00-17:00
         alice surrenders 1
-          #3 expired
+          #3 expired, access ended
           grant 2 ended, unused
           grant 1 ended, surrendered
           session 1 must be cut
@@ -319,7 +319,7 @@ fn r8_a_new_deny_ends_sessions_statements_and_what_waits() {
         rule connect allow
         rule update deny
         apply
-          #3 expired
+          #3 expired, denied by rule 2
           grant 2 ended, overruled
         clear A under 2 in 1
           no: the grant is over
@@ -356,7 +356,7 @@ fn r31_a_disabled_person_keeps_nothing() {
           #2 made, approve
           level 1 waits for bob, carol
         alice disabled
-          #2 expired
+          #2 expired, person gone
           grant 1 ended, overruled
           session 1 must be cut
         alice opens

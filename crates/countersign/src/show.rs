@@ -212,7 +212,7 @@ pub(crate) fn request(answer: &Value) -> String {
     let mut said = vec![
         format!("{} asks to {}", person(&answer["person"]), text(answer, "what")),
         format!("Number    #{}", answer["id"]),
-        format!("Status    {}{}", text(answer, "status"), automatically(answer)),
+        format!("Status    {}{}{}", text(answer, "status"), automatically(answer), expired(answer)),
         format!("Reason    {}", answer["reason"].as_str().map_or_else(|| "none given".to_owned(), indented)),
     ];
     for (label, key) in [("Choice", "choice"), ("Ticket", "ticket")] {
@@ -248,6 +248,10 @@ pub(crate) fn request(answer: &Value) -> String {
         said.push(format!("You may   {}", may.join(", ")));
     }
     said.join("\n")
+}
+
+fn expired(answer: &Value) -> String {
+    answer["expired"].as_str().map(|why| format!(": {}", line(why))).unwrap_or_default()
 }
 
 fn automatically(answer: &Value) -> &'static str {

@@ -142,6 +142,29 @@ pub enum GrantEnd {
     Overruled,
 }
 
+/// Why a request ended without a decision.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Expiry {
+    /// Nobody decided in time.
+    #[default]
+    Undecided,
+    /// Nobody is left who could decide it, and there is nobody to escalate to.
+    NobodyLeft,
+    /// The emergency declared on it could not be opened when its countdown was over.
+    NotOpened,
+    /// Whoever asked was disabled or removed.
+    PersonGone,
+    /// The account is gone, or is another one now.
+    TargetGone,
+    /// These rules deny it now, by name; none when no rule allows it any more.
+    Denied(Vec<String>),
+    /// The change of that request was put in force first, and this one was written before it.
+    Overtaken(Option<RequestId>),
+    /// The access under which it was asked for ended.
+    AccessEnded,
+}
+
 /// What became of a released unit.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -240,8 +263,12 @@ pub enum Event {
     RequestDisapproved { request: RequestId, by: PersonId },
     /// The requester took it back (R34).
     RequestCanceled { request: RequestId },
-    /// Nobody decided in time.
-    RequestExpired { request: RequestId },
+    /// It ended without a decision: nobody gave one in time, or it was not to be had any more.
+    RequestExpired {
+        request: RequestId,
+        #[serde(default, skip_serializing_if = "is_default")]
+        why: Expiry,
+    },
     /// Taken away after approval (R35).
     RequestRevoked { request: RequestId, by: PersonId, reason: Option<Commitment> },
     /// The requester declared an emergency; access opens at `opens_at` unless it is stopped (R39).

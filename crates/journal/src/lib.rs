@@ -22,7 +22,9 @@ pub mod unseen;
 pub use act::{Act, Attempt, Change, PersonFacts, Run, TargetFacts, Terms};
 pub use canonical::{Commitment, Digest};
 pub use chain::{Chain, ChainFault, Head};
-pub use event::{Entry, Event, GrantEnd, Note, RequestMade, RulingRecord, RunOutcome, SessionEnd, TrackPlan, Verdict};
+pub use event::{
+    Entry, Event, Expiry, GrantEnd, Note, RequestMade, RulingRecord, RunOutcome, SessionEnd, TrackPlan, Verdict,
+};
 pub use facts::{ActionFacts, Name, RelationUse, StatementFacts, StatementKind};
 pub use hours::{Hours, Opening, Weekday};
 pub use id::*;

@@ -164,7 +164,7 @@ impl Ledger {
             Event::RequestApproved { request, grant, terms } => self.approved(at, request, grant, terms),
             Event::RequestDisapproved { request, by } => self.disapproved(at, request, by),
             Event::RequestCanceled { request } => self.canceled(request),
-            Event::RequestExpired { request } => self.expired(request),
+            Event::RequestExpired { request, .. } => self.expired(request),
             Event::RequestRevoked { request, by, .. } => self.revoked(at, request, by),
             Event::GrantEnded { grant, how } => self.grant_ended(grant, how),
             Event::SessionOpened { session, grant, first_use, .. } => self.opened(at, session, grant, first_use),

@@ -12,7 +12,7 @@ use serde::Serialize;
 pub(crate) fn status_of(fault: &Fault) -> (StatusCode, &'static str) {
     match fault {
         Fault::Refused(Refusal::NoSuchTarget) => (StatusCode::NOT_FOUND, "not_found"),
-        Fault::Refused(_) | Fault::Stale { .. } => (StatusCode::CONFLICT, "refused"),
+        Fault::Refused(_) | Fault::Stale { .. } | Fault::Meanwhile { .. } => (StatusCode::CONFLICT, "refused"),
         Fault::NotPermitted => (StatusCode::FORBIDDEN, "not_permitted"),
         Fault::NotFound => (StatusCode::NOT_FOUND, "not_found"),
         Fault::SignIn(_) => (StatusCode::UNAUTHORIZED, "sign_in"),
@@ -71,7 +71,7 @@ impl From<Fault> for PageFault {
 impl IntoResponse for PageFault {
     fn into_response(self) -> Response {
         let title = match &self.0 {
-            Fault::Refused(_) | Fault::Stale { .. } | Fault::Ticket(_) => "Not possible",
+            Fault::Refused(_) | Fault::Stale { .. } | Fault::Meanwhile { .. } | Fault::Ticket(_) => "Not possible",
             Fault::NotPermitted => "Not permitted",
             Fault::NotFound => "Nothing here",
             Fault::SignIn(_) => "Sign in first",

@@ -180,7 +180,7 @@ async fn what_is_over_is_refused_as_ever() {
     let Scene { control, alice, mia, .. } = &scene;
     let head = control.head();
     let refused = |done: Result<(), Fault>| match done {
-        Err(Fault::Refused(refusal)) => refusal,
+        Err(Fault::Refused(refusal) | Fault::Meanwhile { refusal, .. }) => refusal,
         other => panic!("{other:?}"),
     };
     let over = Refusal::NotPending { request, status: Status::Disapproved };

@@ -3,8 +3,9 @@
 use crate::control::Control;
 use crate::fault::Fault;
 use crate::view::{person_view, what};
+use crate::words;
 use countersign_core::refusal::{shown, status_word};
-use countersign_core::{Message, Request};
+use countersign_core::{Message, Request, Status};
 use countersign_journal::{Act, PersonId, Verdict};
 
 /// Requests named one by one in a letter about many.
@@ -174,6 +175,9 @@ impl Control {
         let whose =
             if reader == request.person.id { "Your".to_owned() } else { format!("{}'s", name(request.person.id)) };
         let mut lines = vec![format!("{whose} request to {} is {status}.", what(request))];
+        if request.status == Status::Expired {
+            lines.push(format!("Why: {}.", words::expiry(&request.expiry)));
+        }
         for vote in request.tracks.iter().flat_map(|t| &t.votes) {
             let said = if vote.verdict == Verdict::Approve { "approved" } else { "rejected" };
             let behalf = vote.behalf.map(|p| format!(" for {}", name(p))).unwrap_or_default();

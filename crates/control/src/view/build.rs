@@ -14,7 +14,7 @@ use crate::words;
 use countersign_core::Permission;
 use countersign_core::digest::UnitPart;
 use countersign_core::refusal::status_word;
-use countersign_core::{Case, Directory, Grant, GrantKind, GrantStage, Request, Roster, State};
+use countersign_core::{Case, Directory, Grant, GrantKind, GrantStage, Request, Roster, State, Status};
 use countersign_journal::{Act, ActionFacts, Commitment, Note, Run};
 
 impl Control {
@@ -77,6 +77,7 @@ impl Control {
             narrowed: narrowed(&directory, &request),
             status: status_word(&request.status),
             settled_at: request.settled_at,
+            expired: (request.status == Status::Expired).then(|| words::expiry(&request.expiry)),
             rules,
             justified_only: request.tracks.is_empty(),
             automatic: request.automatic,
@@ -150,6 +151,7 @@ impl Control {
                 let comment = self.shown(comment).await.unwrap_or_default();
                 format!(": {} wrote: {comment}", words::name(&self.directory(), *person))
             }
+            None if request.status == Status::Expired => format!(": {}", words::expiry(&request.expiry)),
             None => String::new(),
         };
         format!("request {} is {}{said}", request.id, status_word(&request.status))

@@ -10,6 +10,7 @@ mod levels;
 mod list;
 mod roles;
 mod rules;
+mod since;
 mod taken;
 mod things;
 mod typed;
@@ -271,6 +272,8 @@ pub struct RequestView {
     pub status: &'static str,
     /// When that last changed.
     pub settled_at: Option<Timestamp>,
+    /// Why it expired, in words; none unless it has.
+    pub expired: Option<String>,
     /// Rules it came from, by name.
     pub rules: Vec<String>,
     /// Whether only a justification was needed.

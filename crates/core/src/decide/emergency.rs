@@ -13,7 +13,7 @@ use crate::refusal::Refusal;
 use crate::ruling::{Asked, rule};
 use crate::state::{Request, Status, same_target};
 use countersign_journal::{
-    Commitment, Event, Evidence, GrantEnd, Outcome, PersonId, RequestId, Seconds, Terms, Verdict, Window,
+    Commitment, Event, Evidence, Expiry, GrantEnd, Outcome, PersonId, RequestId, Seconds, Terms, Verdict, Window,
 };
 use std::collections::BTreeSet;
 
@@ -83,7 +83,7 @@ fn opened(world: &World<'_>, request: &Request) -> Result<Event, Refusal> {
 pub(super) fn countdown_over(world: &World<'_>, request: &Request) -> Option<Event> {
     request.emergency.as_ref().filter(|e| e.stopped_by.is_none() && world.now >= e.opens_at)?;
     let open = allowed(world, request).and_then(|_| opened(world, request));
-    Some(open.unwrap_or(Event::RequestExpired { request: request.id }))
+    Some(open.unwrap_or(Event::RequestExpired { request: request.id, why: Expiry::NotOpened }))
 }
 
 /// Any approver of any level stops a countdown; the request goes on waiting for its levels.

@@ -11,7 +11,9 @@ use crate::roster::Roster;
 use crate::rulebook::Rulebook;
 use crate::ruling::{Asked, rule};
 use crate::state::{Grant, GrantKind, GrantStage, Request, Status, same_target};
-use countersign_journal::{Act, Commitment, Event, GrantEnd, GrantId, Outcome, PersonId, RequestId, Terms, Window};
+use countersign_journal::{
+    Act, Commitment, Event, Expiry, GrantEnd, GrantId, Outcome, PersonId, RequestId, Terms, Window,
+};
 use std::collections::BTreeSet;
 
 /// The requester takes a request back while pending, or approved but unused (R34).
@@ -80,8 +82,12 @@ pub(super) fn edit(
     if !may_revoke(world, request, by) {
         return Err(Refusal::MayNotRevoke);
     }
-    let unended = world.state.grant_of(request).filter(|g| !g.has_ended());
-    let grant = unended.filter(|_| request.status == Status::Approved).ok_or(Refusal::GrantOver)?;
+    match request.status {
+        Status::Approved => {}
+        Status::Pending => return Err(Refusal::NotGrantedYet(id)),
+        status => return Err(Refusal::NotEditable { request: id, status }),
+    }
+    let grant = world.state.grant_of(request).filter(|g| !g.has_ended()).ok_or(Refusal::GrantOver)?;
     Window::new(terms.window.start, terms.window.end).ok_or(Refusal::NoPeriod)?;
     if !terms.within(&grant.signed) && !planted::is(Fault::EditWidens) {
         return Err(Refusal::WiderThanSigned);
@@ -115,7 +121,7 @@ pub(super) fn end_grant(world: &World<'_>, grant: &Grant, how: GrantEnd) -> Vec<
     if grant.kind == GrantKind::Connect && !planted::is(Fault::EndedGrantReleases) {
         for request in world.state.waiting() {
             if matches!(&request.act, Act::Run(run) if run.grant == grant.id) {
-                events.push(Event::RequestExpired { request: request.id });
+                events.push(Event::RequestExpired { request: request.id, why: Expiry::AccessEnded });
             }
         }
         for hanging in world.state.unended() {
@@ -146,7 +152,7 @@ pub(super) fn tick(world: &World<'_>) -> Vec<Event> {
             continue;
         }
         if world.now >= request.terms.window.end {
-            ended.extend(vec![Event::RequestExpired { request: request.id }]);
+            ended.extend(vec![Event::RequestExpired { request: request.id, why: Expiry::Undecided }]);
             continue;
         }
         match emergency::countdown_over(world, request) {
@@ -172,32 +178,35 @@ pub(super) fn overruled(
 ) -> Vec<Event> {
     let mut ended = Ended::default();
     for request in world.state.waiting() {
-        if still_allowed(request, policy, directory) {
-            ended.extend(level::rechecked(&World { directory, ..*world }, request));
-        } else {
-            ended.extend(vec![Event::RequestExpired { request: request.id }]);
+        match no_longer(request, policy, directory) {
+            None => ended.extend(level::rechecked(&World { directory, ..*world }, request)),
+            Some(why) => {
+                // A change did not start from what is in force now, whatever the rules say of it.
+                let change = matches!(request.act, Act::Administer(_));
+                let first = || under.and_then(|id| world.state.grants.get(&id)).map(|g| g.request);
+                let why = if change { Expiry::Overtaken(first()) } else { why };
+                ended.extend(vec![Event::RequestExpired { request: request.id, why }]);
+            }
         }
     }
     for grant in world.state.unended().filter(|g| Some(g.id) != under) {
         let request = world.state.requests.get(&grant.request);
-        if !request.is_some_and(|r| still_allowed(r, policy, directory)) {
+        if request.is_none_or(|r| no_longer(r, policy, directory).is_some()) {
             ended.extend(end_grant(world, grant, GrantEnd::Overruled));
         }
     }
     ended.events
 }
 
-fn still_allowed(request: &Request, policy: &Rulebook, directory: &Roster) -> bool {
-    let person = directory.person_facts(request.person.id);
+/// Why a request is not to be had any more under a policy and directory; nothing when it still is.
+fn no_longer(request: &Request, policy: &Rulebook, directory: &Roster) -> Option<Expiry> {
+    let Some(person) = directory.person_facts(request.person.id) else { return Some(Expiry::PersonGone) };
     let target = directory.target_facts(request.target.account, Some(&request.target.database));
-    match (person, target) {
-        (Some(person), Some(target)) if same_target(&target, &request.target) => {
-            // What people approved stands, unless a rule denies it now; what was only allowed needs them now (R8, R20).
-            let ruled = rule(policy, &person, &target, Asked::from(&request.act)).outcome;
-            ruled != Outcome::Deny && (ruled <= request.ruling.outcome || planted::is(Fault::AllowedOutlivesItsRule))
-        }
-        _ => false,
-    }
+    let Some(target) = target.filter(|t| same_target(t, &request.target)) else { return Some(Expiry::TargetGone) };
+    // What people approved stands, unless a rule denies it now; what was only allowed needs them now (R8, R20).
+    let ruling = rule(policy, &person, &target, Asked::from(&request.act));
+    let allowed = ruling.outcome <= request.ruling.outcome || planted::is(Fault::AllowedOutlivesItsRule);
+    (ruling.outcome == Outcome::Deny || !allowed).then(|| Expiry::Denied(ruling.denying()))
 }
 
 /// Endings gathered from several causes, each at most once.
@@ -208,13 +217,13 @@ struct Ended {
 
 impl Ended {
     fn has_expired(&self, id: RequestId) -> bool {
-        self.events.iter().any(|e| matches!(e, Event::RequestExpired { request } if *request == id))
+        self.events.iter().any(|e| matches!(e, Event::RequestExpired { request, .. } if *request == id))
     }
 
     fn extend(&mut self, more: Vec<Event>) {
         for event in more {
             let already = self.events.iter().any(|e| match (e, &event) {
-                (Event::RequestExpired { request: a }, Event::RequestExpired { request: b }) => a == b,
+                (Event::RequestExpired { request: a, .. }, Event::RequestExpired { request: b, .. }) => a == b,
                 (Event::GrantEnded { grant: a, .. }, Event::GrantEnded { grant: b, .. }) => a == b,
                 _ => false,
             });

@@ -10,7 +10,7 @@ use crate::planted::{self, Fault};
 use crate::refusal::Refusal;
 use crate::state::{Request, State, Status, Track};
 use countersign_journal::{
-    Authority, Event, Evidence, Level, NoticeScope, PersonId, RequestId, TimeoutAction, TrackPlan, Verdict,
+    Authority, Event, Evidence, Expiry, Level, NoticeScope, PersonId, RequestId, TimeoutAction, TrackPlan, Verdict,
 };
 use std::collections::BTreeSet;
 
@@ -88,7 +88,7 @@ pub(super) fn timed_out(world: &World<'_>, request: &Request) -> Vec<Event> {
         let to = track.open().and_then(|level| target(track, level));
         match to.and_then(|to| others(world, request, n, track, to, None)) {
             Some(escalated) => events.push(escalated),
-            None => return vec![Event::RequestExpired { request: request.id }],
+            None => return vec![Event::RequestExpired { request: request.id, why: Expiry::Undecided }],
         }
     }
     events
@@ -147,7 +147,9 @@ pub(super) fn rechecked(world: &World<'_>, request: &Request) -> Vec<Event> {
             (false, false) => match target(track, level) {
                 Some(to) => match others(world, request, n, track, to, None) {
                     Some(escalated) => events.push(escalated),
-                    None => return vec![Event::RequestExpired { request: request.id }],
+                    None => {
+                        return vec![Event::RequestExpired { request: request.id, why: Expiry::NobodyLeft }];
+                    }
                 },
                 None => events.push(Event::LevelBlocked { request: request.id, track: n, level: track.at }),
             },

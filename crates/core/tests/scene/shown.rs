@@ -2,7 +2,7 @@
 
 use super::{Event, name, time};
 use countersign_core::{Effect, Message, State};
-use countersign_journal::{PersonId, Verdict, Window};
+use countersign_journal::{Expiry, PersonId, Verdict, Window};
 use std::collections::BTreeSet;
 
 /// What an event says, or nothing where the line that caused it says it already.
@@ -30,7 +30,7 @@ pub fn event(state: &State, event: &Event) -> Option<String> {
         }
         Event::RequestDisapproved { request, by } => format!("{request} disapproved by {}", name(*by)),
         Event::RequestCanceled { request } => format!("{request} canceled"),
-        Event::RequestExpired { request } => format!("{request} expired"),
+        Event::RequestExpired { request, why } => format!("{request} expired{}", expiry(why)),
         Event::RequestRevoked { request, by, .. } => format!("{request} revoked by {}", name(*by)),
         Event::Escalated { track, level, epoch, approvers, by, .. } => {
             let hand = by.map_or_else(String::new, |p| format!(" by {}", name(p)));
@@ -101,4 +101,17 @@ fn names(people: &BTreeSet<PersonId>) -> String {
 
 fn window(window: &Window) -> String {
     format!("{}-{}", time(window.start), time(window.end))
+}
+
+fn expiry(why: &Expiry) -> String {
+    match why {
+        Expiry::Undecided => String::new(),
+        Expiry::NobodyLeft => ", nobody left".to_owned(),
+        Expiry::NotOpened => ", not opened".to_owned(),
+        Expiry::PersonGone => ", person gone".to_owned(),
+        Expiry::TargetGone => ", target gone".to_owned(),
+        Expiry::Denied(rules) => format!(", denied by {}", rules.join(" and ")),
+        Expiry::Overtaken(first) => format!(", overtaken by {}", first.map_or("set-up".to_owned(), |r| r.to_string())),
+        Expiry::AccessEnded => ", access ended".to_owned(),
+    }
 }

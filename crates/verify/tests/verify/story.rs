@@ -217,7 +217,7 @@ pub fn revoked(request: u64, by: PersonId) -> Event {
 }
 
 pub fn expired(request: u64) -> Event {
-    Event::RequestExpired { request: RequestId(request) }
+    Event::RequestExpired { request: RequestId(request), why: Expiry::Undecided }
 }
 
 pub fn canceled(request: u64) -> Event {

@@ -10,7 +10,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use countersign_control::view::{RequestQuery, RequestView, Scope};
 use countersign_control::{Fault, Reservation};
-use countersign_core::Position;
+use countersign_core::{Position, Refusal};
 use countersign_journal::{RequestId, Seconds, StepOrder, Timestamp, Verdict, Window};
 use serde::Deserialize;
 
@@ -58,7 +58,7 @@ fn window_of(wanted: &Wanted, now: Timestamp) -> Result<Window, Fault> {
         (Some(_), Some(_)) => return Err(Fault::Input("send `end` or `minutes`, not both".into())),
         (None, None) => return Err(Fault::Input("say how long: send `end` or `minutes`".into())),
     };
-    Window::new(start, end).ok_or(Fault::Refused(countersign_core::Refusal::NoPeriod))
+    Window::new(start, end).ok_or(Fault::Refused(Refusal::NoPeriod))
 }
 
 pub(super) fn moment(name: &str, text: Option<&str>) -> Result<Option<Timestamp>, Fault> {
@@ -179,10 +179,12 @@ pub(crate) async fn decide(
 
 /// What stands where this actor can decide nothing now; the engine says it more exactly for a stated position.
 fn not_open(seen: &RequestView, signed: &Signed) -> Fault {
-    let own = seen.person.id == signed.actor.person;
-    Fault::Refused(match own {
-        true => countersign_core::Refusal::OwnRequest,
-        false => countersign_core::Refusal::NotAnApprover(seen.id),
+    let me = signed.actor.person;
+    let spoke = seen.tracks.iter().flatten().flat_map(|level| &level.votes).any(|v| v.approver.id == me);
+    Fault::Refused(match seen.person.id == me {
+        true => Refusal::OwnRequest,
+        false if spoke => Refusal::AlreadyCounted,
+        false => Refusal::NotAnApprover(seen.id),
     })
 }
 

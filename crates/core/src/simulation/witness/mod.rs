@@ -136,7 +136,7 @@ impl Witness {
             Event::RequestApproved { request, grant, terms } => self.approved(now, *request, *grant, *terms)?,
             Event::RequestDisapproved { request, .. } => self.disapproved(now, *request)?,
             Event::RequestCanceled { request } => self.canceled(now, *request)?,
-            Event::RequestExpired { request } => self.settle(now, *request, &[Status::Pending], Status::Expired)?,
+            Event::RequestExpired { request, .. } => self.settle(now, *request, &[Status::Pending], Status::Expired)?,
             Event::RequestRevoked { request, by, .. } => self.revoked(directory, now, *request, *by)?,
             Event::GrantEnded { grant: id, how } => {
                 let grant = known(self.grants.get_mut(id), "the grant that ended")?;
