@@ -1,6 +1,7 @@
 //! Who may do what with a request, a session or the configuration, by page and by API: person × action, against a
-//! reviewed table (R87). The command line is a client of the API, and links in messages to people open the page: both have
-//! nothing of their own. The link of a contact is tried in place of every address and as a credential.
+//! reviewed table (R87). Links in messages to people open the page and have nothing of their own. The link of a contact is
+//! tried in place of every address and as a credential. What the command line and the gateway let people do is beside the
+//! program, in `countersign/tests/golden`, and may not differ from this.
 //!
 //! Every try has a request of its own at the stage the action needs. `2fa` is that a fresh second factor is all that is
 //! missing.
@@ -22,23 +23,42 @@ person = [
   { handle = "adam", role = "administrator" },
   { handle = "audrey", role = "auditor" },
   { handle = "alice" }, { handle = "bob" }, { handle = "carol" }, { handle = "dell" }, { handle = "eve" },
-  { handle = "olga" }, { handle = "hal" }, { handle = "stan" },
+  { handle = "olga" }, { handle = "hal" }, { handle = "stan" }, { handle = "nina" },
 ]
 group = [{ name = "dba", members = ["alice"], managers = ["bob"] }, { name = "oncall", members = ["eve"] }]
 role = [{ name = "helpdesk", permissions = ["PAM.Requests.Manage", "PAM.Sessions.Terminate"], people = ["hal"] }]
 contact = [{ name = "Vera", email = "vera@example.test" }]
-device = [{ name = "prod-db", host = "localhost", database = "shop", ca = "" }]
-account = [{ device = "prod-db", name = "app", owners = ["olga"] }, { device = "prod-db", name = "report" }]
+device = [
+  { name = "prod-db", host = "localhost", database = "shop", ca = "" },
+  { name = "at-once", host = "localhost", database = "shop", ca = "" },
+  { name = "counting", host = "localhost", database = "shop", ca = "" },
+]
 workflow = [
   { name = "three", level = [{ managers_of = "dba", timeout = "30m", escalate_to_members_of = "oncall" }, { people = ["carol"] }, { contacts = ["Vera"] }] },
   { name = "dba-manager", level = [{ managers_of = "dba" }] },
 ]
 rule = [
   { name = "prod", act = "connect", outcome = "approve", groups = ["dba"], accounts = ["app@prod-db"], workflow = "three", emergency = true },
+  { name = "at once", act = "connect", outcome = "approve", groups = ["dba"], devices = ["at-once"], workflow = "three", emergency = true },
+  { name = "counting", act = "connect", outcome = "approve", groups = ["dba"], devices = ["counting"], workflow = "three", emergency = true, emergency_countdown_s = 600 },
   { name = "report", act = "connect", outcome = "allow", groups = ["dba"], accounts = ["report@prod-db"] },
   { name = "writes", act = "query", outcome = "approve", groups = ["dba"], kinds = ["update"], workflow = "dba-manager" },
 ]
 "#;
+
+/// Emergencies tried on each device: after a no there is none on the same account for a day, so that each is on another.
+const EMERGENCIES: usize = 90;
+
+fn policy() -> String {
+    let urgent = (0..EMERGENCIES).flat_map(|n| ["at-once", "counting"].map(|device| (device, format!("e{n}"))));
+    let urgent = urgent.map(|(device, name)| format!("{{ device = \"{device}\", name = \"{name}\" }}"));
+    let known = [
+        "{ device = \"prod-db\", name = \"app\", owners = [\"olga\"] }",
+        "{ device = \"prod-db\", name = \"report\" }",
+    ];
+    let accounts: Vec<String> = known.map(str::to_owned).into_iter().chain(urgent).collect();
+    format!("{POLICY}account = [{}]\n", accounts.join(", "))
+}
 
 /// The contact, who has the link of their mail and nothing else.
 const CONTACT: &str = "vera";
@@ -74,13 +94,24 @@ enum Stage {
     Third,
     /// All approved.
     Approved,
+    /// An emergency counts down.
+    Counting,
+    /// An emergency opened before anybody approved.
+    Opened,
+}
+
+impl Stage {
+    /// Whether the contact was written to, who has level 3.
+    fn is_the_contacts(self) -> bool {
+        matches!(self, Stage::Third | Stage::Counting | Stage::Opened)
+    }
 }
 
 /// What is tried: name, stage, what follows the request's address (none for looking), a page's form, the API's body.
 type Try = (&'static str, Stage, &'static str, &'static str, &'static str);
 
 const FIRST: &str = r#""position":{"track":0,"level":0,"epoch":0}"#;
-const TRIES: [Try; 14] = [
+const TRIES: [Try; 17] = [
     ("see, level 1 open", Stage::Pending, "", "", ""),
     (
         "approve level 1",
@@ -122,6 +153,21 @@ const TRIES: [Try; 14] = [
     ("take approval back", Stage::Second, "/retract", "", ""),
     ("escalate", Stage::Pending, "/escalate", "track=0&level=0&epoch=0", "{P}"),
     ("declare an emergency", Stage::Pending, "/emergency", "reason=down", r#"{"reason":"down"}"#),
+    ("stop an emergency", Stage::Counting, "/stop", "reason=no", r#"{"reason":"no"}"#),
+    (
+        "review level 1",
+        Stage::Opened,
+        "/decision",
+        "verdict=approve&track=0&level=0&epoch=0",
+        r#"{"verdict":"approve",P}"#,
+    ),
+    (
+        "review level 3",
+        Stage::Opened,
+        "/decision",
+        "verdict=approve&track=0&level=2&epoch=0",
+        r#"{"verdict":"approve","position":{"track":0,"level":2,"epoch":0}}"#,
+    ),
     ("revoke", Stage::Approved, "/revoke", "reason=enough", r#"{"reason":"enough"}"#),
     ("change terms", Stage::Approved, "/edit", "reset_after_use=yes", r#"{"reset_after_use":true}"#),
     ("give back", Stage::Approved, "/surrender", "", ""),
@@ -130,6 +176,8 @@ const TRIES: [Try; 14] = [
 struct Tries {
     scene: Scene,
     made: u64,
+    /// Emergencies declared so far.
+    declared: usize,
     /// The latest request, which makes room for the next.
     latest: Option<RequestId>,
     /// The latest link to the contact.
@@ -139,11 +187,11 @@ struct Tries {
 impl Tries {
     async fn new() -> Tries {
         let people = ["adam", "audrey", "alice", "bob", "carol", "dell", "eve", "olga", "hal", "stan"];
-        let scene = Scene::start_with(POLICY, &people).await;
+        let scene = Scene::start_with(&policy(), &people).await;
         let (bob, now) = (scene.actor("bob").await, scene.control.now());
         let day = Window::new(now, now.plus(86_400)).expect("a day");
         scene.control.delegate(&bob, "dell", day).await.expect("lent");
-        Tries { scene, made: 0, latest: None, link: String::new() }
+        Tries { scene, made: 0, declared: 0, latest: None, link: String::new() }
     }
 
     /// A request of Alice's, unlike every other, at a stage.
@@ -152,7 +200,12 @@ impl Tries {
         let (control, now) = (&self.scene.control, self.scene.control.now());
         let window = Window::new(now, now.plus(3_600 + self.made)).expect("an hour");
         let alice = self.scene.actor("alice").await;
-        let wanted = Reservation::plain(self.scene.account("app@prod-db"), window, "a reason");
+        let label = match stage {
+            Stage::Counting => format!("e{}@counting", self.declared),
+            Stage::Opened => format!("e{}@at-once", self.declared),
+            _ => "app@prod-db".to_owned(),
+        };
+        let wanted = Reservation::plain(self.scene.account(&label), window, "a reason");
         if let Some(latest) = self.latest.take() {
             // Whatever became of it.
             let _ = control.withdraw(&alice, latest).await;
@@ -178,8 +231,13 @@ impl Tries {
                 let link = self.mailed(id).await;
                 assert_eq!(done(&self.scene.post(&link, "", "verdict=approve").await), "yes");
             }
+            Stage::Counting | Stage::Opened => {
+                self.declared += 1;
+                let confirmed = Actor { second_factor_at: Some(now), ..alice };
+                control.emergency(&confirmed, id, "down").await.expect("declared");
+            }
         }
-        if stage == Stage::Third {
+        if stage.is_the_contacts() {
             self.mailed(id).await;
         }
         id
@@ -203,7 +261,7 @@ impl Tries {
         let mut numbers: Vec<&str> = self.link.trim_start_matches("/answer/").split('.').collect();
         let (request, level) = (id.0.to_string(), form.split("level=").nth(1).map(|l| l[..1].to_owned()));
         numbers[0] = &request;
-        numbers[2] = level.as_deref().unwrap_or(if stage == Stage::Third { "2" } else { "0" });
+        numbers[2] = level.as_deref().unwrap_or(if stage.is_the_contacts() { "2" } else { "0" });
         let token = numbers.join(".");
         self.scene.carry(CONTACT, &token);
         let link = format!("/answer/{token}");
@@ -261,6 +319,57 @@ fn refused(answer: &Answer) -> &'static str {
     if answer.text.contains("second factor not older than") { "2fa" } else { "no" }
 }
 
+const WHY: &str = "/why?person=alice&target=app%40prod-db";
+const WHY_API: &str = "/explain?person=alice&target=app%40prod-db";
+
+/// The request that an answer or the address it leads to names.
+fn made(answer: &Answer) -> Option<RequestId> {
+    let json = serde_json::from_str::<serde_json::Value>(&answer.text).ok();
+    let by_api = json.and_then(|json| json["id"].as_u64().or_else(|| json["request"].as_u64()));
+    let by_page = answer.location().strip_prefix("/requests/").and_then(|l| l.split('?').next()?.parse().ok());
+    by_api.or(by_page).map(RequestId)
+}
+
+/// What is tried without a request: to ask, to lend, to make a link, to change roles. What it leads to is taken back.
+async fn anew(scene: &Scene, who: &str) -> Vec<(&'static str, &'static str, &'static str)> {
+    let (alice, root) = (scene.actor("alice").await, scene.actor("root").await);
+    let moment =
+        |hours: u64| jiff::Timestamp::from_microsecond(scene.control.now().plus(hours * 3_600).0).expect("a moment");
+    let local = |hours: u64| moment(hours).strftime("%Y-%m-%dT%H:%M").to_string();
+    let mut rows = Vec::new();
+
+    let reserve = format!("/access/{}/reserve", scene.account("app@prod-db").0);
+    let page = scene.post(&reserve, who, &format!("reason=a+reason&end={}&zone=UTC&database=shop", local(2))).await;
+    let body = r#"{"target":"app@prod-db","minutes":179,"reason":"a reason"}"#;
+    let api = scene.api(Method::POST, "/requests", who, body).await;
+    rows.push(("ask for a session", done(&page), seen(&api)));
+    for id in [&page, &api].into_iter().filter_map(made) {
+        scene.control.withdraw(&alice, id).await.expect("hers");
+    }
+
+    // Only for tomorrow, so that nobody decides anything by it today.
+    let lend = format!("to=nina&start={}&end={}&zone=UTC", local(24), local(25));
+    let body = format!(r#"{{"to":"nina","start":"{}","end":"{}"}}"#, moment(24), moment(25));
+    let (page, api) =
+        (scene.post("/delegations", who, &lend).await, scene.api(Method::POST, "/delegations", who, &body).await);
+    rows.push(("lend the right to decide", done(&page), seen(&api)));
+
+    let invite = "/people/nina/invitation";
+    let (page, api) = (scene.post(invite, who, "").await, scene.api(Method::POST, invite, who, "").await);
+    rows.push(("make a one-time link", seen(&page), seen(&api)));
+
+    let role = "known=helpdesk&permissions=PAM.Sessions.Terminate&people=hal";
+    let page = scene.fill("/roles", who, role).await;
+    let file = scene.control.configuration(&root).expect("may").file;
+    let file = file.replace("\"PAM.Requests.Manage\"", "\"PAM.Requests.List\"");
+    let api = scene.api(Method::POST, "/apply?reason=a+reason", who, &file).await;
+    rows.push(("change a role", if page.text.contains("~ role helpdesk") { "yes" } else { "no" }, seen(&api)));
+    if let Some(id) = made(&api) {
+        scene.control.withdraw(&root, id).await.expect("root's");
+    }
+    rows
+}
+
 /// What is tried on the configuration and on live sessions: once each, for nothing is used up by it.
 async fn elsewhere(scene: &Scene, who: &str) -> Vec<(&'static str, &'static str, &'static str)> {
     let (gate, _hold) = scene.hold("update customers set visits = 0").await;
@@ -268,10 +377,14 @@ async fn elsewhere(scene: &Scene, who: &str) -> Vec<(&'static str, &'static str,
     let transcript = format!("/sessions/{session}/transcript");
     let read = |a: &Answer| if a.status == StatusCode::OK { "yes" } else { "no" };
     let mut rows = Vec::new();
-    for (name, path) in
-        [("read a transcript", transcript.as_str()), ("read the audit", "/audit"), ("see roles", "/roles")]
-    {
-        rows.push((name, read(&scene.get(path, who).await), read(&scene.api(Method::GET, path, who, "").await)));
+    for (name, page, api) in [
+        ("read a transcript", transcript.as_str(), transcript.as_str()),
+        ("read the audit", "/audit", "/audit"),
+        ("copy the journal", "/audit/export", "/export"),
+        ("ask why for the requester", WHY, WHY_API),
+        ("see roles", "/roles", "/roles"),
+    ] {
+        rows.push((name, read(&scene.get(page, who).await), read(&scene.api(Method::GET, api, who, "").await)));
     }
     let configuration = "/configuration";
     let (page, api) = (scene.get(configuration, who).await, scene.api(Method::GET, configuration, who, "").await);
@@ -299,6 +412,7 @@ async fn r87_people_do_exactly_what_the_table_says() {
         for tried in TRIES {
             rows.push((tried.0, tries.page(who, tried).await, tries.api(who, tried).await));
         }
+        rows.extend(anew(&tries.scene, who).await);
         rows.extend(elsewhere(&tries.scene, who).await);
         for (name, page, api) in rows {
             let both = if page == api { page.to_owned() } else { format!("page {page}, API {api}") };
