@@ -4,7 +4,7 @@
 
 use countersign_prove::history::{Difference, tell};
 use countersign_prove::world::ALL_BITS;
-use countersign_prove::{explore, worlds};
+use countersign_prove::{Careless, explore, explore_racing, racing, worlds};
 use std::process::ExitCode;
 use std::thread;
 
@@ -24,9 +24,15 @@ fn main() -> ExitCode {
 
 fn explored(most: Option<usize>) -> bool {
     let (mut all, mut seen, mut fine) = (0, 0, true);
-    for world in worlds() {
+    let one_control = worlds().into_iter().map(|world| {
         let most = most.unwrap_or(world.states_max);
-        let found = explore(world, most);
+        explore(world, most)
+    });
+    let two_gateways = racing(Careless::No).into_iter().map(|racing| {
+        let most = most.unwrap_or(racing.states_max());
+        explore_racing(racing, most)
+    });
+    for found in one_control.chain(two_gateways) {
         println!("{:10} states, depth {:3}  {}", found.states, found.depth, found.name);
         all += found.states;
         seen |= found.seen;

@@ -1,5 +1,7 @@
 //! The worlds: who there is, which rules hold, and what may be said at any moment. Together they cover every kind of event.
 
+pub mod gateways;
+
 use crate::law;
 use crate::node::Node;
 use countersign_core::{
@@ -75,19 +77,6 @@ pub fn worlds() -> Vec<World> {
         ..level
     };
     let members = || Level::of(Authority::Members(DBA));
-    let persons = |people: &[PersonId]| Level::of(Authority::Persons(people.iter().copied().collect()));
-    let base = |name, levels| World {
-        name,
-        levels,
-        rule: connect_rule(),
-        held: None,
-        said: Said::default(),
-        requesters: vec![ALICE],
-        requests_max: 1,
-        sessions_max: 1,
-        epochs_max: 2,
-        states_max: 8_000_000,
-    };
     let three = vec![timed(members()), persons(&[CAROL]), Level { approvals: 1, ..persons(&[ROOT]) }];
     let mut levels = base("three levels, timeouts, retract, revoke", three);
     (levels.requesters, levels.requests_max, levels.sessions_max) = (vec![ALICE, BOB], 2, 2);
@@ -121,6 +110,25 @@ pub fn worlds() -> Vec<World> {
     outside.requesters = vec![ALICE, CAROL];
     outside.said = Said { emergencies: true, escalations: true, endings: true, ..Said::default() };
     vec![levels, urgent, held, lent, changed, planned, outside]
+}
+
+fn persons(people: &[PersonId]) -> Level {
+    Level::of(Authority::Persons(people.iter().copied().collect()))
+}
+
+fn base(name: &'static str, levels: Vec<Level>) -> World {
+    World {
+        name,
+        levels,
+        rule: connect_rule(),
+        held: None,
+        said: Said::default(),
+        requesters: vec![ALICE],
+        requests_max: 1,
+        sessions_max: 1,
+        epochs_max: 2,
+        states_max: 8_000_000,
+    }
 }
 
 fn connect_rule() -> Rule {
@@ -192,6 +200,11 @@ impl World {
     /// The world set up: one step of the engine, like all others.
     #[must_use]
     pub fn beginning(&self) -> Node {
+        self.set_up().0
+    }
+
+    /// The same, with what was written.
+    fn set_up(&self) -> (Node, Vec<Event>) {
         let directory = Roster::new(self.directory());
         let workflow = Workflow { id: WorkflowId(1), name: "flow".into(), levels: self.levels.clone() };
         let rules = std::iter::once(self.rule.clone()).chain(self.held.clone()).collect();
@@ -201,7 +214,7 @@ impl World {
         let (mut state, broken) = (State::default(), None);
         let set_up = decide(&state, &Roster::default(), input, BEGINNING).expect("a world can be set up");
         set_up.events.iter().for_each(|event| apply(&mut state, BEGINNING, event));
-        Node { now: BEGINNING, state, directory, proposed: BTreeMap::new(), broken }
+        (Node { now: BEGINNING, state, directory, proposed: BTreeMap::new(), broken }, set_up.events)
     }
 
     fn directory(&self) -> Directory {
@@ -251,6 +264,12 @@ impl World {
     /// One step: the engine's answer, folded and judged; nothing when it refused. With it, the kinds of event it made.
     #[must_use]
     pub fn step(&self, node: &Node, input: Input) -> Option<(Node, u32)> {
+        let (next, events) = self.decided(node, input)?;
+        Some((next, events.iter().fold(0, |seen, event| seen | bit(event))))
+    }
+
+    /// The same, with what is to be written.
+    fn decided(&self, node: &Node, input: Input) -> Option<(Node, Vec<Event>)> {
         let mut next = node.clone();
         if matches!(input, Input::Tick) {
             next.now = wake_at(&node.state)?.max(node.now);
@@ -263,13 +282,12 @@ impl World {
         if let Input::Ask(Ask { act: AskAct::Administer(change), .. }) = &input {
             next.proposed.insert(change.digest, self.disabled(&node.directory, &node.state.policy));
         }
-        let seen = decision.events.iter().fold(0, |seen, event| seen | bit(event));
         decision.events.iter().for_each(|event| apply(&mut next.state, next.now, event));
         if let Some(directory) = new_directory {
             next.directory = directory;
         }
         next.broken = law::judge(node, &input, &decision.events, &next).err();
-        Some((next, seen))
+        Some((next, decision.events))
     }
 
     /// The one change there is: Bob leaves, or comes back.
