@@ -10,7 +10,7 @@ use countersign_core::{
     About, Asked, DIRECT_ACCESS_S, GrantStage, Permission, Refusal, Roster, Rulebook, Ruling, State, Status, approvers,
     rule,
 };
-use countersign_journal::{AccountId, Act, ActionFacts, Outcome, PersonId, TargetFacts, Window};
+use countersign_journal::{AccountId, Act, ActionFacts, Conditions, Outcome, PersonId, TargetFacts, Window};
 use std::collections::BTreeSet;
 
 impl Control {
@@ -130,13 +130,13 @@ impl Control {
         if ruling.outcome == Outcome::Deny && !actor.may(Permission::ExplainOthers) {
             return Err(Fault::NotFound);
         }
-        Ok(self.preview(&directory, About { requester: actor.person, account }, ruling).0)
+        Ok(self.preview(&directory, About { requester: actor.person, account }, whole(ruling, Asked::Connect)).0)
     }
 
     /// What an act would need of anybody: the ruling, its rules, the levels, and who could decide now (R93).
     ///
     /// # Errors
-    /// When the actor may not ask about others, or there is no such person or account.
+    /// When the actor may not ask about others, or there is no such person or account; the message names which.
     pub fn explain(
         &self,
         actor: &Actor,
@@ -148,7 +148,8 @@ impl Control {
         if handle != actor.handle {
             actor.require(Permission::ExplainOthers)?;
         }
-        let person = self.person_by_handle(handle).ok_or(Fault::NotFound)?;
+        let nobody = || Fault::Input(format!("nobody is called `{handle}`; write the handle of the person"));
+        let person = self.person_by_handle(handle).ok_or_else(nobody)?;
         let directory = self.directory();
         let target = directory.target_facts(account, None).ok_or(Fault::NotFound)?;
         let policy = self.state().policy.clone();
@@ -166,7 +167,7 @@ impl Control {
         asked: Asked<'_>,
     ) -> Option<Explanation> {
         let who = directory.person_facts(person)?;
-        let ruling = rule(policy, &who, target, asked);
+        let ruling = whole(rule(policy, &who, target, asked), asked);
         let conditions = crate::view::ruling_words(&ruling);
         let about = About { requester: person, account: target.account };
         let (preview, reasons) = self.preview(directory, about, ruling);
@@ -222,8 +223,9 @@ impl Control {
             rejections: level.rejections,
             stage: "waiting",
             epoch: 0,
-            due: level.timeout.as_ref().map(|t| now.plus(t.after_s)),
+            due: None,
             then: crate::view::then_words(directory, level, false),
+            times: crate::view::times(directory, level),
             escalated: String::new(),
             votes: Vec::new(),
         };
@@ -234,10 +236,7 @@ impl Control {
             outcome: ruling.outcome,
             rules: ruling.reasons.iter().map(|r| r.name.clone()).collect(),
             tracks: ruling.tracks.iter().map(|t| t.levels.iter().map(level).collect()).collect(),
-            reason_chars_min: match ruling.outcome {
-                Outcome::Justify | Outcome::Approve => Some(conditions.reason_chars_min.unwrap_or(1)),
-                Outcome::Allow | Outcome::Deny => conditions.reason_chars_min,
-            },
+            reason_chars_min: conditions.reason_chars_min,
             duration_max_s: conditions.duration_max_s,
             ahead_max_s: conditions.ahead_max_s,
             reasons: conditions.reasons.iter().flatten().cloned().collect(),
@@ -249,6 +248,20 @@ impl Control {
         };
         (preview, ruling.reasons.iter().map(reason_view).collect())
     }
+}
+
+/// A ruling as it is told: nothing comes with a no, and where anything is demanded a reason is; a statement has that of its
+/// connection.
+fn whole(ruling: Ruling, asked: Asked<'_>) -> Ruling {
+    let Ruling { outcome, conditions, .. } = ruling;
+    let conditions = match (outcome, asked) {
+        (Outcome::Deny, _) => Conditions::default(),
+        (Outcome::Justify | Outcome::Approve, Asked::Connect | Asked::Administer) => {
+            Conditions { reason_chars_min: Some(conditions.reason_chars_min.unwrap_or(1)), ..conditions }
+        }
+        _ => conditions,
+    };
+    Ruling { outcome, conditions, ..ruling }
 }
 
 fn reason_view(reason: &Reason) -> ReasonView {

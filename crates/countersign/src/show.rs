@@ -353,6 +353,9 @@ fn levels(track: usize, tracks: usize, levels: &Value, pending: bool) -> Vec<Str
         if !level["due"].is_null() {
             said.push(format!("          if not decided by {}, {}", moment(&level["due"]), text(level, "then")));
         }
+        for due in list(&level["times"]).iter().filter(|_| pending && stage == "waiting") {
+            said.push(format!("          after {} {}", text(due, "after"), text(due, "then")));
+        }
         for vote in list(&level["votes"]) {
             let comment = text(vote, "comment");
             let comment = if comment.is_empty() { comment } else { format!(": {comment}") };

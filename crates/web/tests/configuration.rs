@@ -258,6 +258,41 @@ async fn r93_a_plan_warns_of_an_escalation_to_nobody() {
     assert_eq!(answer["warnings"], serde_json::json!([expected]), "{}", planned.text);
 }
 
+/// R93: what would be otherwise about a past request is said, not that something would.
+#[tokio::test]
+async fn r93_a_plan_says_which_terms_would_be_otherwise() {
+    let desk = Desk::open().await;
+    desk.scene.ask("alice").await;
+    let (file, base) = desk.in_force().await;
+    let past = async |old: &str, new: &str| {
+        assert!(file.contains(old), "{old}: {file}");
+        let form = format!("do=plan&base={base}&file={}", escaped(&file.replace(old, new)));
+        let page = desk.scene.post("/configuration", "root", &form).await.text;
+        let side = |label: &str| {
+            let (_, rest) =
+                page.split_once(&format!("<td data-label=\"{label}\">")).unwrap_or_else(|| panic!("{page}"));
+            rest.split("</td>").next().unwrap_or_default().to_owned()
+        };
+        (side("Now"), side("Then"))
+    };
+    let both = "approval by managers of dba, then Carol Chen";
+    let same = |now: &str, then: &str| (format!("{both}{now}"), format!("{both}{then}"));
+    let shorter = past("duration_max_minutes = 240", "duration_max_minutes = 60\nticket = true").await;
+    assert_eq!(shorter, same(", for at most 4 h", ", for at most 1 h, a ticket"));
+    let unlimited = past("duration_max_minutes = 240\n", "").await;
+    assert_eq!(unlimited, same(", for at most 4 h", ""));
+    let slower =
+        past("people = [\"carol\"]", "people = [\"carol\"]\nrejections = 2\ntimeout = \"30m\"\nsecond_factor = true");
+    let told = "level 2: 2 must reject, level 2: a fresh second factor, level 2: after 30 min it expires";
+    assert_eq!(slower.await, same("", &format!(", {told}")));
+    let other = past("= \"two\"", "= \"other two\"").await;
+    assert_eq!(other, same("", ", in another workflow"));
+    let (now, then) =
+        past("outcome = \"approve\"\ngroups = [\"dba\"]\naccounts", "outcome = \"deny\"\ngroups = [\"dba\"]\naccounts")
+            .await;
+    assert_eq!((now.as_str(), then.as_str()), (both, "no"), "after a no nothing else counts");
+}
+
 /// R83: a workflow with two levels, a timeout and an escalation, made in a form from nothing and proposed.
 #[tokio::test]
 async fn r83_a_workflow_is_made_and_changed_in_a_form() {
@@ -269,7 +304,7 @@ async fn r83_a_workflow_is_made_and_changed_in_a_form() {
     assert!(planned.contains("+ workflow on-call"), "{planned}");
     desk.scene.put_in_force(&planned).await;
     let page = desk.scene.get("/workflows", "root").await.text;
-    let times = ["After <b>30m</b> members of dba decide", "After <b>1h</b> it expires"];
+    let times = ["After <b>30 min</b> members of dba decide", "After <b>1 h</b> it expires"];
     for words in ["on-call", "managers of dba"].iter().chain(&times) {
         assert!(page.contains(words), "{words}: {page}");
     }

@@ -2,7 +2,7 @@
 
 mod scene;
 
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use scene::{Scene, edited, form};
 
 /// Every key of a rule that both kinds have.
@@ -229,4 +229,45 @@ async fn what_no_rule_speaks_of_is_explained_and_an_empty_form_is_no_mistake() {
     let asked = form(&asked.into_iter().chain([("try_sql", "select 42"), ("groups", "dba")]).collect::<Vec<_>>());
     let answer = scene.fill("/rules", "root", &asked).await.text;
     assert!(answer.contains("Asked about this statement") && answer.contains(">42</span>"), "{answer}");
+}
+
+/// R93: why says every condition and what happens while nobody decides, nothing of that after a no, and which name is wrong.
+#[tokio::test]
+async fn r93_why_says_the_conditions_and_the_timeouts_and_nothing_after_a_no() {
+    let scene = Scene::start().await;
+    let root = scene.actor("root").await;
+    let file = scene.control.configuration(&root).expect("readable").file;
+    let level = "managers_of = \"dba\"\n";
+    let timed = file.replace(level, &format!("{level}timeout = \"30m\"\nescalate_to_members_of = \"dba\"\n"));
+    let timed =
+        timed.replace("reason_chars_min = 10", "reason_chars_min = 10\nemergency = true\nemergency_countdown_s = 600");
+    let barred = "[[rule]]\nname = \"not carol\"\nact = \"connect\"\noutcome = \"deny\"\npeople = [\"carol\"]\n\
+                  reason_chars_min = 10\nduration_max_minutes = 60\n";
+    let done = scene.control.propose(&root, &format!("{timed}\n{barred}"), "", None).await.expect("applied");
+    assert!(done.applied);
+    let why = async |person: &str| scene.get(&format!("/why?person={person}&target=app%40prod-db"), "root").await;
+    let asked = why("alice").await.text;
+    for words in [
+        "Demanded: approval first.</strong>",
+        "a reason of at least 10 characters",
+        "for at most 4 h",
+        "an emergency opens after 10 min",
+        "After <b>30 min</b> members of dba decide",
+        "After <b>1 h</b> it expires",
+    ] {
+        assert_eq!(asked.matches(words).count(), 1, "{words}: {asked}");
+    }
+    let denied = why("carol").await.text;
+    assert!(denied.contains("Demanded: no.</strong>") && denied.contains("not carol"), "{denied}");
+    assert!(
+        !denied.contains("characters") && !denied.contains("at most") && !denied.contains("Conditions"),
+        "{denied}"
+    );
+    let told = scene.api(Method::GET, "/explain?person=carol&target=app%40prod-db", "root", "").await.text;
+    assert!(told.contains("\"reason_chars_min\":null") && told.contains("\"conditions\":[]"), "{told}");
+    let nobody = why("nobody").await;
+    assert_eq!(nobody.status, StatusCode::BAD_REQUEST);
+    assert!(nobody.text.contains("Nobody is called <code>nobody</code>"), "{}", nobody.text);
+    let nowhere = scene.get("/why?person=alice&target=nowhere", "root").await.text;
+    assert!(nowhere.contains("There is no such account or device"), "{nowhere}");
 }

@@ -5,7 +5,7 @@ use super::Desired;
 use crate::control::Control;
 use crate::fault::Fault;
 use crate::store::Sought;
-use crate::view::{PastView, authority_words, person_view, what};
+use crate::view::{PastView, authority_words, level_words, person_view, ruling_words, what};
 use crate::words;
 use countersign_core::monitor::{self, Lack, Warning, Why};
 use countersign_core::what_if::{Ground, what_if};
@@ -177,8 +177,9 @@ impl Control {
             (Ground { policy, directory }, Ground { policy: &desired.policy, directory: &desired.directory });
         let changed = what_if(latest.iter().copied(), now, then).into_iter().filter_map(|changed| {
             let request = all.get(&changed.request)?;
-            let (before, after) = (demanded(directory, &changed.before), demanded(&desired.directory, &changed.after));
-            let after = if before == after { format!("{after}, under other conditions") } else { after };
+            let before = changed.before.as_ref().map(|ruling| (ruling, &**directory));
+            let after = changed.after.as_ref().map(|ruling| (ruling, &*desired.directory));
+            let (before, after) = otherwise(before, after);
             let person = person_view(directory, request.person.id);
             Some(PastView { request: request.id, person, what: what(request), before, after })
         });
@@ -186,9 +187,42 @@ impl Control {
     }
 }
 
+/// A ruling, and who its ids are.
+type Ruled<'r> = Option<(&'r Ruling, &'r Directory)>;
+
+/// What two rulings that are not the same demand, in words: each with what of its terms the other has not.
+fn otherwise(before: Ruled<'_>, after: Ruled<'_>) -> (String, String) {
+    // After a no there are no terms, and nobody compares them with it.
+    let (was, is) = match before.zip(after) {
+        Some((before, after)) if before.0.outcome.max(after.0.outcome) != Outcome::Deny => {
+            (terms(before), terms(after))
+        }
+        _ => (Vec::new(), Vec::new()),
+    };
+    let with = |ruled: Ruled<'_>, own: &[String], other: &[String]| {
+        let more = own.iter().filter(|term| !other.contains(term)).map(|term| format!(", {term}"));
+        std::iter::once(demanded(ruled)).chain(more).collect::<String>()
+    };
+    let (before, after) = (with(before, &was, &is), with(after, &is, &was));
+    let after = if before == after { format!("{after}, in another workflow") } else { after };
+    (before, after)
+}
+
+/// On what terms a ruling lets somebody in, and its levels decide.
+fn terms((ruling, directory): (&Ruling, &Directory)) -> Vec<String> {
+    let mut said = ruling_words(ruling);
+    for (t, track) in (1..).zip(&ruling.tracks) {
+        for (n, level) in (1..).zip(&track.levels) {
+            let at = if ruling.tracks.len() > 1 { format!("track {t}, level {n}") } else { format!("level {n}") };
+            said.extend(level_words(directory, level).into_iter().map(|term| format!("{at}: {term}")));
+        }
+    }
+    said
+}
+
 /// What a ruling demands, in words.
-fn demanded(directory: &Directory, ruling: &Option<Ruling>) -> String {
-    let Some(ruling) = ruling else { return "no: person or target is gone".to_owned() };
+fn demanded(ruled: Ruled<'_>) -> String {
+    let Some((ruling, directory)) = ruled else { return "no: person or target is gone".to_owned() };
     match ruling.outcome {
         Outcome::Allow => "go ahead".to_owned(),
         Outcome::Justify => "a reason".to_owned(),

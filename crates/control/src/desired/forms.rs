@@ -7,10 +7,9 @@ use crate::ask::Actor;
 use crate::control::Control;
 use crate::fault::Fault;
 use crate::view::{
-    AccountView, Draft, Due, LevelFields, LevelToday, Typed, WorkflowView, Wrongs, authority_words, person_view,
-    then_words,
+    AccountView, Draft, LevelFields, LevelToday, Typed, WorkflowView, Wrongs, authority_words, person_view, times,
 };
-use countersign_core::{About, Directory, Permission, Roster, approvers};
+use countersign_core::{About, Permission, Roster, approvers};
 use countersign_journal::{AccountId, Authority, Level, NoticeScope, PersonId};
 
 impl Control {
@@ -197,17 +196,6 @@ impl Control {
         };
         levels.iter().map(level).collect()
     }
-}
-
-/// An escalation gets a period of its own (R16).
-fn times(directory: &Directory, level: &Level) -> Vec<Due> {
-    let Some(timeout) = &level.timeout else { return Vec::new() };
-    let due = |times: u64, escalated: bool| Due {
-        after: super::times::said(timeout.after_s.saturating_mul(times)),
-        then: then_words(directory, level, escalated).trim_start_matches("then ").to_owned(),
-    };
-    let first = due(1, false);
-    if timeout.action.target().is_some() { vec![first, due(2, true)] } else { vec![first] }
 }
 
 /// What somebody is told of, and the word for it.

@@ -1,14 +1,15 @@
 //! Levels, votes, emergencies and delegations, for showing.
 
 use super::build::person_view;
-use super::{DelegationView, EmergencyView, LevelView, NarrowedView, VoteView};
+use super::{DelegationView, Due, EmergencyView, LevelView, NarrowedView, VoteView};
 use crate::ask::Actor;
 use crate::control::Control;
 use crate::fault::Fault;
 use countersign_core::Permission;
+use countersign_core::refusal::span;
 use countersign_core::state::{Escalation, Track};
 use countersign_core::{Delegation, Directory, Request, Roster, Status, approvers};
-use countersign_journal::{Authority, Level, Verdict};
+use countersign_journal::{Authority, Evidence, Level, Notice, NoticeScope, Verdict};
 
 /// Delegations listed at most.
 const DELEGATIONS_MAX: usize = 200;
@@ -56,6 +57,7 @@ impl Control {
                 epoch: track.epoch,
                 due: track.due().filter(|_| open && request.status == Status::Pending),
                 then: then_words(directory, level, escalation.is_some()),
+                times: times(directory, level),
                 escalated: escalation.map(|e| escalation_words(directory, e)).unwrap_or_default(),
                 votes: self.votes(directory, request, n, at, track).await?,
             });
@@ -153,6 +155,40 @@ pub(crate) fn then_words(directory: &Directory, level: &Level, escalated: bool) 
         Some(Some(target)) if !escalated => format!("then {} decide", authority_words(directory, &target)),
         Some(_) => "then it expires".to_owned(),
     }
+}
+
+/// What happens while nobody decides a level, in order; an escalation gets a period of its own (R16).
+pub(crate) fn times(directory: &Directory, level: &Level) -> Vec<Due> {
+    let Some(timeout) = &level.timeout else { return Vec::new() };
+    let due = |times: u64, escalated: bool| Due {
+        after: span(timeout.after_s.saturating_mul(times)),
+        then: then_words(directory, level, escalated).trim_start_matches("then ").to_owned(),
+    };
+    let first = due(1, false);
+    if timeout.action.target().is_some() { vec![first, due(2, true)] } else { vec![first] }
+}
+
+/// What a level demands besides its authority, in words, one each; only what is not so of every level.
+pub(crate) fn level_words(directory: &Directory, level: &Level) -> Vec<String> {
+    let told = |notice: &Notice| {
+        let of = match notice.scope {
+            NoticeScope::All => "everything",
+            NoticeScope::Approver => "what approvers are told",
+            NoticeScope::Requester => "what the requester is told",
+        };
+        format!("{} are told {of}", authority_words(directory, &Authority::Members(notice.group)))
+    };
+    let mut said = Vec::new();
+    for (least, what) in [(level.approvals, "approve"), (level.rejections, "reject")] {
+        said.extend((least > 1).then(|| format!("{least} must {what}")));
+    }
+    said.extend((level.evidence == Evidence::SecondFactor).then(|| "a fresh second factor".to_owned()));
+    said.extend(level.choose.then(|| "the requester chooses whom to ask".to_owned()));
+    said.extend(times(directory, level).into_iter().map(|due| format!("after {} {}", due.after, due.then)));
+    said.extend((!level.tools.mail).then(|| "no mail".to_owned()));
+    said.extend(level.tools.sms.then(|| "by SMS".to_owned()));
+    said.extend(level.notify.iter().map(told));
+    said
 }
 
 fn escalation_words(directory: &Directory, escalation: &Escalation) -> String {

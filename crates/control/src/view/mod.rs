@@ -18,7 +18,7 @@ mod values;
 
 pub(crate) use build::{grant_view, person_view, what};
 pub(crate) use change::difference;
-pub(crate) use levels::{authority_words, then_words};
+pub(crate) use levels::{authority_words, level_words, then_words, times};
 
 pub use calendar::{CalendarView, ReservedView};
 pub use change::{Base, ChangeView, Configuration, DiffLine, Meanwhile, PastView, Plan, Proposed, VersionView};
@@ -100,6 +100,8 @@ pub struct LevelView {
     pub due: Option<Timestamp>,
     /// What a timeout leads to, in words; empty when it never comes.
     pub then: String,
+    /// What happens while nobody decides, in order, counted from when it opens.
+    pub times: Vec<Due>,
     /// Who decides instead of those named, and why, in words; empty unless escalated.
     pub escalated: String,
     /// What was decided on it.

@@ -1,6 +1,6 @@
 //! What would be demanded of somebody, by which rules, and who could decide.
 
-use super::{list, person, text, texts};
+use super::{line, list, person, text};
 use serde_json::Value;
 
 pub(crate) fn explanation(answer: &Value) -> String {
@@ -13,10 +13,11 @@ pub(crate) fn explanation(answer: &Value) -> String {
     };
     let (who, target, act) = (person(&answer["person"]), text(answer, "target"), text(answer, "act"));
     let mut said = vec![format!("{act} on {target} {outcome} for {who}")];
-    if let Some(longest) = preview["duration_max_s"].as_u64() {
-        said.push(format!("At most   {} min", longest / 60));
+    let conditions = list(&answer["conditions"]).iter().filter_map(Value::as_str);
+    said.extend(conditions.map(|condition| format!("Condition {}", line(condition))));
+    if preview["automatic"] == true {
+        said.push("Automatic asked now, it is approved at once".to_owned());
     }
-    said.extend(conditions(preview));
     for reason in list(&answer["reasons"]) {
         let note = text(reason, "note");
         let note = if note.is_empty() { note } else { format!(" ({note})") };
@@ -40,50 +41,30 @@ pub(crate) fn combined(answer: &Value) -> String {
     format!("NOW\n{}\n\nWITH THE FILE\n{}", one("now"), one("then"))
 }
 
-/// What rules demand besides approval, and what they allow instead of it; only what is so.
-fn conditions(preview: &Value) -> Vec<String> {
-    let mut said = Vec::new();
-    if let Some(ahead) = preview["ahead_max_s"].as_u64() {
-        said.push(format!("Ahead     at most {} min", ahead / 60));
-    }
-    if !list(&preview["hours"]).is_empty() {
-        said.push(format!("Hours     {}", texts(&preview["hours"])));
-    }
-    if !list(&preview["reasons"]).is_empty() {
-        said.push(format!("Choice    one of: {}", texts(&preview["reasons"])));
-    }
-    for (key, sentence) in [
-        ("ticket", "Ticket    required"),
-        ("automatic", "Automatic asked now, it is approved at once"),
-        ("emergency", "Emergency can be declared once it is asked"),
-        ("exclusive", "Exclusive nobody else can use the account meanwhile"),
-    ] {
-        if preview[key] == true {
-            said.push(sentence.to_owned());
-        }
-    }
-    said
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
 
     #[test]
-    fn conditions_are_shown() {
-        let preview = json!({
-            "outcome": "approve", "ahead_max_s": 3600, "hours": ["Mon 09:00–17:00 (UTC)"], "reasons": ["repair", "release"],
-            "ticket": true, "automatic": false, "emergency": true, "exclusive": true, "tracks": [],
+    fn every_condition_is_shown_and_what_happens_while_nobody_decides() {
+        let times =
+            json!([{ "after": "30 min", "then": "members of dba decide" }, { "after": "1 h", "then": "it expires" }]);
+        let level = json!({
+            "authority": "managers of dba", "approvers": [], "approvals": 1, "stage": "waiting", "due": null, "times": times,
         });
-        let expected = [
-            "Ahead     at most 60 min",
-            "Hours     Mon 09:00–17:00 (UTC)",
-            "Choice    one of: repair, release",
-            "Ticket    required",
-            "Emergency can be declared once it is asked",
-            "Exclusive nobody else can use the account meanwhile",
-        ];
-        assert_eq!(conditions(&preview), expected);
+        let answer = json!({
+            "person": { "handle": "alice", "name": "alice" }, "target": "app@db", "act": "connect",
+            "preview": { "outcome": "approve", "automatic": true, "tracks": [[level]] },
+            "conditions": ["a reason of at least 10 characters", "an emergency opens after 10 min\u{7}"], "reasons": [],
+        });
+        let expected = "connect on app@db needs approval for alice\n\
+                        Condition a reason of at least 10 characters\n\
+                        Condition an emergency opens after 10 min<U+0007>\n\
+                        Automatic asked now, it is approved at once\n\
+                        No rule speaks of it.\n\
+                        Level 1   waiting: managers of dba, 1 needed; able now: nobody\n          \
+                        after 30 min members of dba decide\n          after 1 h it expires";
+        assert_eq!(explanation(&answer), expected);
     }
 }

@@ -56,8 +56,15 @@ fn r85_r17_a_request_is_escalated_from_a_terminal() {
     assert!(escalated.contains("dora") && escalated.contains("dave") && !escalated.contains("mia"), "{escalated}");
     has(&done(&world, "ada", "show 2"), "members of dba decide now: escalated by ada");
     refused(&world, "ada", "escalate 2", "nobody to escalate to, or was escalated already");
+    refused(&world, "ada", "explain nobody prod-db connect", "nobody is called `nobody`");
     let why = done(&world, "ada", "explain alice prod-db connect");
-    for line in ["Choice    one of: release, repair", "Ticket    required", "Emergency can be declared"] {
+    for line in [
+        "Condition one of the reasons “release”, “repair”",
+        "Condition a ticket",
+        "Condition an emergency opens",
+        "after 30 min members of dba decide",
+        "after 1 h it expires",
+    ] {
         has(&why, line);
     }
 }

@@ -151,15 +151,9 @@ impl RulePage {
         RulingView { ruling }
     }
 
-    /// Whether the draft changes nothing for whom one asked about. When a level would be due is of the moment, no demand.
+    /// Whether the draft changes nothing for whom one asked about.
     fn same(&self, combined: &Combined) -> bool {
-        let timeless = |e: &Option<Explanation>| {
-            let mut e = e.clone();
-            let levels = e.iter_mut().flat_map(|e| e.preview.tracks.iter_mut().flatten());
-            levels.for_each(|level| level.due = None);
-            e
-        };
-        timeless(&combined.now) == timeless(&combined.then)
+        combined.now == combined.then
     }
 }
 

@@ -3,14 +3,13 @@
 use super::{Notice, Page, Shell, Visit, page};
 use crate::draw::{Run, lines};
 use crate::fault::status_of;
-use crate::reader::span;
 use askama::Template;
 use axum::extract::Query;
 use axum::http::StatusCode;
 use countersign_control::Fault;
 use countersign_control::view::Explanation;
 use countersign_inspect::sql;
-use countersign_journal::{Outcome, Seconds};
+use countersign_journal::Outcome;
 use serde::Deserialize;
 
 #[derive(Template)]
@@ -23,10 +22,6 @@ struct WhyPage {
 }
 
 impl WhyPage {
-    fn longest(&self, seconds: &Seconds) -> String {
-        span(*seconds)
-    }
-
     fn demand(&self, outcome: &Outcome) -> &'static str {
         match outcome {
             Outcome::Allow => "go ahead",
