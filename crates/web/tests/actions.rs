@@ -360,7 +360,7 @@ async fn anew(scene: &Scene, who: &str) -> Vec<(&'static str, &'static str, &'st
 
     let role = "known=helpdesk&permissions=PAM.Sessions.Terminate&people=hal";
     let page = scene.fill("/roles", who, role).await;
-    let file = scene.control.configuration(&root).expect("may").file;
+    let file = scene.control.configuration(&root).await.expect("may").file;
     let file = file.replace("\"PAM.Requests.Manage\"", "\"PAM.Requests.List\"");
     let api = scene.api(Method::POST, "/apply?reason=a+reason", who, &file).await;
     rows.push(("change a role", if page.text.contains("~ role helpdesk") { "yes" } else { "no" }, seen(&api)));
