@@ -51,8 +51,12 @@ pub(crate) fn run(ask: &Ask, format: Format) -> Result<(), Failure> {
         Ask::Transcript { number } => (get(&format!("/sessions/{number}/transcript"), &[])?, show::transcript),
         Ask::Plan { file } => (send("/plan", Vec::new(), file)?, show::planned),
         Ask::Apply { file, reason } => (send("/apply", vec![("reason", reason.clone())], file)?, show::applied),
-        Ask::Policy { request: None } => (get("/configuration", &[])?, show::in_force),
-        Ask::Policy { request: Some(number) } => (get(&format!("/configuration/versions/{number}"), &[])?, show::file),
+        Ask::Policy { request: None, against: None } => (get("/configuration", &[])?, show::in_force),
+        Ask::Policy { request: Some(number), against: None } => {
+            (get(&format!("/configuration/versions/{number}"), &[])?, show::file)
+        }
+        Ask::Policy { request, against: Some(before) } => (compared(*before, *request)?, show::compared),
+        Ask::Versions => (get("/configuration/versions", &[])?, show::versions),
         Ask::SecondFactor(act) => (second_factor(act)?, show::second_factor),
         Ask::Invite { handle } => {
             (post(&format!("/people/{}/invitation", encoded(handle)), Load::Nothing)?, show::invitation)
@@ -83,6 +87,13 @@ pub(crate) fn get(path: &str, query: &Query) -> Result<Value, Failure> {
 
 pub(crate) fn post(path: &str, load: Load) -> Result<Value, Failure> {
     Client::signed_in()?.call("POST", path, &[], load)
+}
+
+/// What differs between two versions; what is in force is the later one where none is named.
+fn compared(before: u64, after: Option<u64>) -> Result<Value, Failure> {
+    let mut query = vec![("before", before.to_string())];
+    query.extend(after.map(|after| ("after", after.to_string())));
+    get("/configuration/compare", &query)
 }
 
 /// Sends a policy file, with the version it says it was written from.
@@ -186,7 +197,8 @@ fn request(new: &NewRequest) -> Result<Value, Failure> {
 
 fn requests(list: &RequestList) -> Result<Value, Failure> {
     let mut query = vec![("scope", list.scope.clone())];
-    query.extend(list.status.clone().map(|s| ("status", s)));
+    let words = [("status", &list.status), ("kind", &list.kind), ("from", &list.from), ("until", &list.until)];
+    query.extend(words.into_iter().filter_map(|(key, word)| Some((key, word.clone()?))));
     query.extend(list.text.clone().map(|t| ("text", t)));
     query.extend(list.before.map(|b| ("before", b.to_string())));
     query.extend(list.limit.map(|l| ("limit", l.to_string())));

@@ -231,7 +231,14 @@ pub(crate) enum Ask {
     },
     /// What is in force, as a policy file without its secrets, whose first line says which version it is: `plan` and
     /// `apply` refuse it once others changed something. Or the version a request made, to be compared or restored.
-    Policy { request: Option<u64> },
+    Policy {
+        request: Option<u64>,
+        /// Print only what differs in it from the version this request made.
+        #[arg(long, value_name = "NUMBER")]
+        against: Option<u64>,
+    },
+    /// List the versions that were put in force, by the requests that made them, the latest first.
+    Versions,
     /// Set a second factor, confirm the new one with a code of it, or make it fresh for what demands it.
     #[command(subcommand)]
     SecondFactor(SecondFactor),
@@ -339,6 +346,15 @@ pub(crate) struct RequestList {
     /// Only with this status, such as `pending`.
     #[arg(long, value_name = "WORD")]
     pub(crate) status: Option<String>,
+    /// Only of this kind.
+    #[arg(long, value_parser = ["connect", "query", "change"])]
+    pub(crate) kind: Option<String>,
+    /// Only made from then on, RFC 3339.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+    /// Only made before then, RFC 3339.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
     /// Only with this text.
     #[arg(long)]
     pub(crate) text: Option<String>,

@@ -1,7 +1,7 @@
 //! Changes of the configuration: what they change line by line, and what those who propose or approve them should not pass
 //! by.
 
-use super::{line, list, person, plain, text};
+use super::{line, list, moment, person, plain, rows, table, text};
 use crate::policy_file;
 use serde_json::Value;
 
@@ -43,6 +43,20 @@ pub(crate) fn file(answer: &Value) -> String {
 /// What is in force, to be edited and applied.
 pub(crate) fn in_force(answer: &Value) -> String {
     policy_file::written(&text(answer, "base"), &file(answer))
+}
+
+/// What differs between two versions.
+pub(crate) fn compared(answer: &Value) -> String {
+    let lines: Vec<String> = difference(answer, "").collect();
+    if lines.is_empty() { "Nothing differs.".to_owned() } else { lines.join("\n") }
+}
+
+pub(crate) fn versions(answer: &Value) -> String {
+    let row = |one: &Value| {
+        let changes: Vec<String> = texts(&one["changes"]).collect();
+        vec![format!("#{}", one["request"]), moment(&one["at"]), person(&one["by"]), changes.join(", ")]
+    };
+    table(&["NUMBER", "IN FORCE FROM", "PROPOSED BY", "CHANGES"], rows(answer, row), "No versions.")
 }
 
 /// The lines that differ, as the page has them.

@@ -180,3 +180,42 @@ fn r83_r85_r93_changes_are_read_and_nothing_is_taken_back_from_a_terminal() {
     has(&takes_back, "+ managers = [\"mia\"]");
     assert!(!done(&world, "ada", "policy 3").starts_with('#'), "what is restored is put in the place of what is there");
 }
+
+/// R80, R83, R85: requests are found by kind, status and time, and versions are listed and compared, from a terminal.
+#[test]
+fn r80_r83_r85_requests_are_found_and_versions_compared_from_a_terminal() {
+    let world = World::new(&[CONNECT_APPROVED]);
+    let request = world.reserve("alice");
+    world.apply(&[&CONNECT_APPROVED.replace("= 240", "= 60")]);
+    let found = |more: &str| done(&world, "ada", &format!("requests --scope all {more}"));
+    let mine = format!("#{request} ");
+    for (more, is) in [
+        ("--kind connect", true),
+        ("--kind change", false),
+        ("--kind connect --status pending", true),
+        ("--status revoked", false),
+        ("--from 2020-01-01T00:00:00Z", true),
+        ("--until 2020-01-01T00:00:00Z", false),
+        ("--from 2100-01-01T00:00:00Z", false),
+    ] {
+        let list = found(more);
+        assert_eq!(list.contains(&mine), is, "{more}: {list}");
+    }
+    has(&found("--kind change"), "change rule reserve-prod");
+    refused(&world, "ada", "requests --from soon", "`from` is not a time");
+    refused(&world, "ada", "requests --kind anything", "possible values");
+
+    let listed = done(&world, "ada", "versions");
+    let (latest, first) = (listed.find("#3 ").expect("the latest"), listed.find("#1 ").expect("the first"));
+    assert!(latest < first && listed.contains("~ rule reserve-prod"), "{listed}");
+    for words in ["policy 3 --against 1", "policy --against 1"] {
+        let differs = done(&world, "aron", words);
+        for line in ["- duration_max_minutes = 240", "+ duration_max_minutes = 60"] {
+            assert!(differs.lines().any(|l| l == line), "{words}, {line}: {differs}");
+        }
+    }
+    has(&done(&world, "ada", "policy 1 --against 3"), "+ duration_max_minutes = 240");
+    assert_eq!(done(&world, "ada", "policy --against 3"), "Nothing differs.\n");
+    refused(&world, "ada", &format!("policy --against {request}"), "no such thing");
+    refused(&world, "alice", "versions", "your role does not include this");
+}
