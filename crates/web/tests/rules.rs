@@ -236,7 +236,7 @@ async fn what_no_rule_speaks_of_is_explained_and_an_empty_form_is_no_mistake() {
 async fn r93_why_says_the_conditions_and_the_timeouts_and_nothing_after_a_no() {
     let scene = Scene::start().await;
     let root = scene.actor("root").await;
-    let file = scene.control.configuration(&root).expect("readable").file;
+    let file = scene.control.configuration(&root).await.expect("readable").file;
     let level = "managers_of = \"dba\"\n";
     let timed = file.replace(level, &format!("{level}timeout = \"30m\"\nescalate_to_members_of = \"dba\"\n"));
     let timed =
