@@ -238,6 +238,36 @@ fn r60_an_identical_pending_request_is_joined() {
     );
 }
 
+/// The same wish a little later, for as long from then on, is the same attempt; a longer one or a later one is not.
+#[test]
+fn r60_the_same_length_from_now_on_is_the_same_attempt() {
+    check(
+        "
+        rule connect approve by dba
+        apply
+        alice asks 09:00-10:00
+          #1 made, approve
+          level 1 waits for bob, carol
+        at 09:05
+        alice asks 09:05-10:05
+          nothing new: Request(RequestId(1))
+        alice asks 09:05-10:15
+          #2 made, approve
+          level 1 waits for bob, carol
+        alice asks 09:10-10:10
+          #3 made, approve
+          level 1 waits for bob, carol
+        at 09:06
+        alice asks 09:06-10:06
+          #4 made, approve
+          level 1 waits for bob, carol
+        at 09:10
+        alice asks 09:10-10:20
+          nothing new: Request(RequestId(2))
+        ",
+    );
+}
+
 /// A longer wish does not end up in a shorter request.
 #[test]
 fn r60_an_earlier_start_is_another_request() {

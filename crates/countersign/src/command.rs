@@ -192,7 +192,12 @@ fn request(new: &NewRequest) -> Result<Value, Failure> {
         "plan": new.script.as_ref().map(read).transpose()?,
         "in_order": !new.any_order,
     });
-    post("/requests", Load::Json(body))
+    let mut answer = post("/requests", Load::Json(body))?;
+    // One that waited already is joined, and keeps its reason.
+    if answer["status"] == "Pending" && answer["reason"].as_str().unwrap_or_default() != new.reason.trim() {
+        answer["joined"] = Value::Bool(true);
+    }
+    Ok(answer)
 }
 
 fn requests(list: &RequestList) -> Result<Value, Failure> {

@@ -204,7 +204,16 @@ pub(crate) fn request_made(answer: &Value) -> String {
     let open = list(&answer["tracks"]).iter().flat_map(list).filter(|level| level["stage"] == "open");
     let able: Vec<String> = open.flat_map(|level| list(&level["approvers"])).map(person).collect();
     let line = request_line(answer);
-    if able.is_empty() { line } else { format!("{line}\nWaiting for {}.", able.join(" or ")) }
+    let mut said = if able.is_empty() { line } else { format!("{line}\nWaiting for {}.", able.join(" or ")) };
+    if answer["joined"] == true {
+        let reason = self::line(answer["reason"].as_str().unwrap_or_default());
+        said.push_str(&format!(
+            "\nYou asked for this already, for this reason: {reason}\nThe one you gave now was not kept; withdraw #{} to \
+             ask with another.",
+            answer["id"]
+        ));
+    }
+    said
 }
 
 /// One request whole, in the order of the card.

@@ -100,3 +100,50 @@ async fn r8_what_the_rules_ended_says_why() {
         "{late}"
     );
 }
+
+/// Minutes are counted from the moment of asking, which is never the same: asked twice, it is one request, and the reason it
+/// keeps is told where another was given.
+#[tokio::test]
+async fn r60_what_is_asked_for_twice_within_moments_is_one_request() {
+    let scene = Scene::start().await;
+    let asks = async |reason: &str, minutes: u32| {
+        let body = format!("{{\"target\":\"app@prod-db\",\"minutes\":{minutes},\"reason\":\"{reason}\"}}");
+        let answer = scene.api(Method::POST, "/requests", "alice", &body).await;
+        let view: serde_json::Value = serde_json::from_str(&answer.text).expect("JSON");
+        (view["id"].as_u64().expect("a number"), view["reason"].as_str().expect("a reason").to_owned())
+    };
+    let first = asks("price fix, ticket 4711", 60).await;
+    assert_eq!(asks("price fix, ticket 4711", 60).await, first);
+    assert_eq!(asks("another reason, ticket 1", 60).await, first, "the one that waits keeps its reason");
+    assert_ne!(asks("price fix, ticket 4711", 90).await.0, first.0);
+    let account = scene.account("app@prod-db").0;
+    let later = scene.clock.now().plus(3_600).0 / 60_000_000 * 60;
+    let form = format!("reason=price+fix+4711&start=&end={}&zone=UTC&database=shop", shown(later + 7_200));
+    let path = format!("/access/{account}/reserve");
+    let asked = scene.post(&path, "alice", &form).await;
+    assert!(asked.location().contains("?done=asked"), "{}", asked.text);
+    let again = scene.post(&path, "alice", &form.replace("price+fix", "typo+fix")).await;
+    let told = asked.location().replace("done=asked", "done=joined");
+    assert_eq!(again.location(), told);
+    let page = scene.get(&told, "alice").await.text;
+    assert!(page.contains("with the reason you gave then") && page.contains("price fix 4711"), "{page}");
+}
+
+/// An empty script is not silently none.
+#[tokio::test]
+async fn a_script_without_a_statement_is_refused() {
+    let scene = Scene::start().await;
+    for script in ["", "  ", "-- nothing yet"] {
+        let body =
+            serde_json::json!({ "target": "app@prod-db", "minutes": 60, "reason": "price fix 4711", "plan": script });
+        let answer = scene.api(Method::POST, "/requests", "alice", &body.to_string()).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{script:?}: {}", answer.text);
+        assert!(message(&answer).contains("no statement"), "{script:?}: {}", answer.text);
+    }
+}
+
+/// A moment as a form field.
+fn shown(seconds: i64) -> String {
+    let moment = countersign_journal::Timestamp(seconds * 1_000_000);
+    countersign_core::refusal::shown(&moment).replace(' ', "T")
+}

@@ -135,7 +135,7 @@ fn joinable(world: &World<'_>, person: &PersonFacts, wanted: &Wanted) -> Option<
     pending.or_else(unused).map(|r| r.id)
 }
 
-/// Two reservations are one when what remains of them now is: asking for an earlier start is asking for more.
+/// Two reservations are one when they are for the same period.
 fn same_act(world: &World<'_>, request: &Request, wanted: &Wanted) -> bool {
     match (&request.act, &wanted.act) {
         (Act::Connect, Act::Connect) => {
@@ -145,7 +145,7 @@ fn same_act(world: &World<'_>, request: &Request, wanted: &Wanted) -> bool {
             };
             same_plan
                 && same_target(&request.target, &wanted.target)
-                && remaining(&request.terms.window, world.now) == Some(wanted.terms.window)
+                && same_period(world, request, &wanted.terms.window)
         }
         (Act::Run(a), Act::Run(b)) => {
             a.grant == b.grant && a.attempt == b.attempt && (!a.same_session || a.session == b.session)
@@ -153,6 +153,22 @@ fn same_act(world: &World<'_>, request: &Request, wanted: &Wanted) -> bool {
         (Act::Administer(a), Act::Administer(b)) => a == b,
         _ => false,
     }
+}
+
+/// How long after a request for access from now on another such, as long as it, is the same attempt again.
+const AGAIN_S: Seconds = 300;
+/// What may lie between two lengths that people mean as one: the time from the wish to its decision.
+const SAME_LENGTH_S: Seconds = 1;
+
+/// Two periods are one when what remains of them now is: asking for an earlier start is asking for more. Both may also begin
+/// when they are asked for, moments apart, and last as long: then clocks went on between them, and nothing else.
+fn same_period(world: &World<'_>, request: &Request, wanted: &Window) -> bool {
+    let made = request.terms.window;
+    let at_once = made.start == request.at && wanted.start == world.now;
+    let again = at_once && world.now.seconds_since(request.at) <= AGAIN_S;
+    let length = |w: &Window| w.end.0.abs_diff(w.start.0);
+    let as_long = length(&made).abs_diff(length(wanted)) <= SAME_LENGTH_S * 1_000_000;
+    remaining(&made, world.now) == Some(*wanted) || (again && as_long)
 }
 
 /// A statement needs no reason of its own: it is asked by the gateway, under a connect grant that has one.

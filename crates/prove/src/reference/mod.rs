@@ -51,6 +51,7 @@ pub struct Reference {
 #[derive(Clone, Debug)]
 struct Asked {
     who: PersonId,
+    made: Timestamp,
     account: AccountId,
     /// The grant and session a held statement hangs on, and what it is.
     run: Option<(GrantId, Attempt)>,

@@ -44,7 +44,8 @@ pub(crate) async fn ask(State(site): State<Site>, signed: Signed, Body(wanted): 
     let database = wanted.database.as_deref().map(str::trim).filter(|d| !d.is_empty()).map(str::to_owned);
     let Wanted { reason, choice, ticket, ask_whom, plan, in_order, .. } = wanted;
     let order = if in_order == Some(false) { StepOrder::Any } else { StepOrder::Listed };
-    let script = plan.map(|texts| script::script(texts, order)).transpose()?.flatten();
+    let none = || Fault::Input("the script has no statement; give one, or leave it out".into());
+    let script = plan.map(|texts| script::script(texts, order).and_then(|s| s.ok_or_else(none))).transpose()?;
     let reservation = Reservation { account, database, window, reason, choice, ticket, ask_whom, script };
     let id = site.control.reserve(&signed.actor, reservation).await?;
     view(&site, &signed, id).await

@@ -240,8 +240,14 @@ async fn try_ask(visit: &Visit, line: &AccessView, form: &ReserveForm) -> Result
     };
     let asked = control.reserve(visit.actor(), reservation).await;
     let id = asked.map_err(beside_the_field)?;
-    let pending = control.request(visit.actor(), id).await.is_ok_and(|r| r.status == "Pending");
-    Ok(format!("/requests/{}?done={}&on={}", id.0, if pending { "asked" } else { "granted" }, id.0))
+    let waits = control.request(visit.actor(), id).await.ok().filter(|r| r.status == "Pending");
+    let done = match waits {
+        None => "granted",
+        // One that waited already is joined, and keeps its reason.
+        Some(r) if r.reason.as_deref().unwrap_or_default() != form.reason.trim() => "joined",
+        Some(_) => "asked",
+    };
+    Ok(format!("/requests/{}?done={done}&on={}", id.0, id.0))
 }
 
 fn window_of(visit: &Visit, form: &ReserveForm) -> Result<Window, Wrong> {

@@ -188,6 +188,10 @@ impl DoneParams {
             "stopped" => format!("You stopped the emergency on {on}. It waits for its approvers."),
             "surrendered" => format!("You gave {on} back."),
             "asked" => format!("Request {on} was sent."),
+            "joined" => format!(
+                "You asked for this already: {on} waits, with the reason you gave then. What you typed now was not kept; \
+                 withdraw {on} to ask with another reason."
+            ),
             "granted" => format!("{on} was granted at once: nobody needs to decide it."),
             "lent" => "Your right to decide is lent.".to_owned(),
             "unlent" => "The delegation has ended.".to_owned(),
