@@ -396,7 +396,7 @@ mod tests {
                 relations: [RelationUse { kind: StatementKind::Update, relation }].into(),
                 ..StatementFacts::default()
             }],
-            unknown: [].into(),
+            ..ActionFacts::default()
         }
     }
 

@@ -16,10 +16,12 @@ mod tree;
 mod utility;
 mod walk;
 
+pub use crate::reason::{DOUBTS_MAX, QUOTE_CHARS_MAX};
 pub use crate::scan::{SIGN_WORK_MAX, TEXT_BYTES_MAX};
 pub use pure::is_pure_function;
 pub use script::statements;
 
+use crate::reason::quotable;
 use crate::scan::{Unscanned, tokens};
 use countersign_journal::ActionFacts;
 use pg_query::protobuf::Token;
@@ -34,10 +36,6 @@ pub const OPERATORS_MAX: usize = 10_000;
 pub const WARNINGS_MAX: usize = 100;
 /// Deepest tree that is read, in nodes. The library that carries the tree stops at 100 of its own accord.
 pub const DEPTH_MAX: usize = 120;
-/// Most reasons of doubt that are listed for one text.
-pub const DOUBTS_MAX: usize = 50;
-/// Longest quotation inside a reason, in characters.
-pub const QUOTE_CHARS_MAX: usize = 120;
 
 const TOO_DEEP: &str = "nests too deeply to be understood";
 
@@ -119,28 +117,4 @@ fn warns(token: Token) -> bool {
 
 fn not_valid(message: &str) -> String {
     format!("is not valid PostgreSQL: {}", quotable(message))
-}
-
-/// `text` fit to stand in a reason: no line breaks, nothing invisible, not long.
-fn quotable(text: &str) -> String {
-    let mut quoted = String::new();
-    for (at, c) in text.chars().enumerate() {
-        if at == QUOTE_CHARS_MAX {
-            quoted.push('…');
-            break;
-        }
-        if c == '`' {
-            quoted.push('\'');
-        } else if c.is_control() || crate::show::is_invisible(c) {
-            quoted.extend(c.escape_unicode());
-        } else {
-            quoted.push(c);
-        }
-    }
-    quoted
-}
-
-/// `text` in backticks, fit to stand in a reason.
-fn quoted(text: &str) -> String {
-    format!("`{}`", quotable(text))
 }

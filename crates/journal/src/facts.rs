@@ -97,11 +97,55 @@ pub struct StatementFacts {
     pub plans_change: bool,
 }
 
-/// A unit of text: its statements, and every reason why we are not sure of them.
+/// One command of a shell: a program with its words, what surrounds it, or redirections alone.
+///
+/// Paths stand as they are written. One that does not begin with `/` depends on the directory the shell is in.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+pub struct CommandFacts {
+    /// The program as it is written, quotes removed; none where there is none, or where the target fills it in.
+    pub program: Option<String>,
+    /// The words behind it, quotes removed; in place of one that the target fills in, which may become any number, none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arguments: Vec<Option<String>>,
+    /// Names of the variables set for it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub assignments: BTreeSet<String>,
+    /// Paths it is redirected to read, and those its arguments say it reads where the inspector knows the program.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub reads: BTreeSet<String>,
+    /// Likewise the paths it creates or writes.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub writes: BTreeSet<String>,
+    /// Whether nothing is known here of what this program runs in turn. A rule that names the program may know; to any
+    /// other rule it is as good as unknown.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unlisted: bool,
+}
+
+/// The folders in which a program is the one of its bare name.
+pub const SYSTEM_FOLDERS: [&str; 4] = ["/bin", "/sbin", "/usr/bin", "/usr/sbin"];
+
+impl CommandFacts {
+    /// The program by its name: without the folder if that is one of [`SYSTEM_FOLDERS`], so that `/bin/rm` is `rm`; any
+    /// other path stands as it is.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        let program = self.program.as_deref()?;
+        Some(match program.rsplit_once('/') {
+            Some((folder, name)) if SYSTEM_FOLDERS.contains(&folder) => name,
+            _ => program,
+        })
+    }
+}
+
+/// A unit of text: its statements or commands, and every reason why we are not sure of them.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct ActionFacts {
     /// The statements in order.
     pub statements: Vec<StatementFacts>,
+    /// The commands of a shell line, in the order in which they stand; one that another runs follows it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<CommandFacts>,
     /// Why this cannot be fully understood, in words for an approver; empty when it is understood.
     pub unknown: BTreeSet<String>,
 }
@@ -110,7 +154,7 @@ impl ActionFacts {
     /// Facts of a text nothing can be said about.
     #[must_use]
     pub fn opaque(why: impl Into<String>) -> ActionFacts {
-        ActionFacts { statements: Vec::new(), unknown: [why.into()].into() }
+        ActionFacts { unknown: [why.into()].into(), ..ActionFacts::default() }
     }
 
     /// Every kind in the unit.
@@ -130,6 +174,7 @@ impl ActionFacts {
         let mut whole = ActionFacts::default();
         for part in parts {
             whole.statements.extend(part.statements);
+            whole.commands.extend(part.commands);
             whole.unknown.extend(part.unknown);
         }
         whole

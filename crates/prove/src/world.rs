@@ -494,7 +494,7 @@ pub(crate) fn update() -> ActionFacts {
         relations: [RelationUse { kind: StatementKind::Update, relation }].into(),
         ..StatementFacts::default()
     };
-    ActionFacts { statements: vec![statement], unknown: [].into() }
+    ActionFacts { statements: vec![statement], ..ActionFacts::default() }
 }
 
 fn emergencies(node: &Node, all: &mut Vec<Input>) {

@@ -312,7 +312,7 @@ fn facts(rng: &mut Rng) -> ActionFacts {
         relations: [RelationUse { kind, relation }].into(),
         ..StatementFacts::default()
     };
-    ActionFacts { statements: vec![statement], unknown: [].into() }
+    ActionFacts { statements: vec![statement], ..ActionFacts::default() }
 }
 
 fn open(rng: &mut Rng, state: &State, directory: &Roster) -> Input {

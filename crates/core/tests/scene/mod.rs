@@ -549,7 +549,7 @@ fn attempt(unit: &str) -> Attempt {
 
 fn an_update() -> ActionFacts {
     let statement = StatementFacts { kinds: [StatementKind::Update].into(), ..StatementFacts::default() };
-    ActionFacts { statements: vec![statement], unknown: [].into() }
+    ActionFacts { statements: vec![statement], ..ActionFacts::default() }
 }
 
 fn number(text: &str) -> u64 {

@@ -47,5 +47,5 @@ fn facts(unit: &str, schema: Option<&str>, table: &str) -> ActionFacts {
         relations: [RelationUse { kind, relation }].into(),
         ..StatementFacts::default()
     };
-    ActionFacts { statements: vec![statement], unknown: [].into() }
+    ActionFacts { statements: vec![statement], ..ActionFacts::default() }
 }

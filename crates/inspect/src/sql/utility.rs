@@ -1,6 +1,6 @@
 //! What statements other than queries and row changes do, and where they do more than their text shows.
 
-use super::quoted;
+use crate::reason::quoted;
 use super::tree::{Node, Value};
 use super::walk::{Walk, name_of};
 use countersign_journal::facts::Name;

@@ -6,7 +6,8 @@
 
 use super::nodes::{is_passive, statement_kind, written_as_syntax};
 use super::tree::{Node, Value};
-use super::{DOUBTS_MAX, pure, quoted};
+use super::pure;
+use crate::reason::{self, quoted};
 use countersign_journal::facts::Name;
 use countersign_journal::{ActionFacts, RelationUse, StatementFacts, StatementKind as K};
 use pg_query::protobuf::{AExprKind, CmdType, OnConflictAction, SubLinkType};
@@ -57,11 +58,7 @@ pub(super) struct Walk {
 impl Walk {
     /// Notes why we are not sure.
     pub(super) fn doubt(&mut self, why: impl Into<String>) {
-        if self.doubts.len() < DOUBTS_MAX {
-            self.doubts.insert(why.into());
-        } else {
-            self.doubts.insert("and more reasons, which are left out".to_owned());
-        }
+        reason::add(&mut self.doubts, why);
     }
 
     /// Enters a value, whatever it is.
