@@ -1,7 +1,8 @@
-//! Raw SQL text to facts, and to pieces a page can show.
+//! Raw SQL and shell text to facts, and to pieces a page can show.
 //!
-//! [`sql::facts`] says what a unit of text is and touches, and every reason why that is not sure; [`shell::facts`] says
-//! which programs a command line runs. [`show::pieces`] cuts SQL into runs for display, so that an approver sees each character that decides its meaning.
+//! [`sql::facts`] says what a unit of SQL is and touches, and [`shell::facts`] what a line of a shell runs; both say every
+//! reason why that is not sure. [`show::pieces`] cuts SQL into runs for display, so that an approver sees each character
+//! that decides its meaning.
 //!
 //! This room must not know: rules and rulings, sessions and their catalogues, clocks, files, sockets. It reads text,
 //! and only text: that an unqualified name means what it says in this session is for the gateway to find out. It is

@@ -4,8 +4,8 @@
 //! yash, or busybox. So what is read here is not the language of one of them but what all of them read alike; whatever
 //! one could read in another way is a doubt, in words for an approver. [`word`] cuts words and says which are literal,
 //! [`grammar`] reads what stands between them, [`programs`] is the table of programs that run others, and [`run`]
-//! follows those whose inner command can be read. Targets whose login shell is of another family (fish, csh) are for
-//! the gateway to refuse.
+//! follows those whose inner command can be read. Targets whose login shell is of another family (fish, csh, those of
+//! Windows and of network devices) are for the gateway to refuse.
 //!
 //! Two things are left to whoever asks. A program's name stands for what the target finds under it: an alias or function
 //! made in a start-up file, or another `PATH`, is the target's state. And a relative path depends on the directory.

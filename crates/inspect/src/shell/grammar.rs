@@ -8,8 +8,35 @@ use countersign_journal::CommandFacts;
 /// Words that begin or end something in one shell or another, and so are no programs unless something of them is
 /// quoted. (`time` is in the table of programs: whether a word or a program, it runs what follows.)
 const RESERVED: &[&str] = &[
-    "!", "-", "[[", "]]", "{", "}", "always", "case", "coproc", "do", "done", "elif", "else", "end", "esac", "fi", "for",
-    "foreach", "function", "if", "in", "namespace", "nocorrect", "noglob", "repeat", "select", "then", "until", "while",
+    "!",
+    "-",
+    "[[",
+    "]]",
+    "{",
+    "}",
+    "always",
+    "case",
+    "coproc",
+    "do",
+    "done",
+    "elif",
+    "else",
+    "end",
+    "esac",
+    "fi",
+    "for",
+    "foreach",
+    "function",
+    "if",
+    "in",
+    "namespace",
+    "nocorrect",
+    "noglob",
+    "repeat",
+    "select",
+    "then",
+    "until",
+    "while",
 ];
 
 /// Whether a shell could take `word` for part of its grammar where a command begins.
@@ -53,7 +80,9 @@ impl<'t> Reader<'t> {
     fn end(&mut self, ends: &[&'static str]) -> Option<&'static str> {
         let stands = |end: &&&str| match **end {
             "" => self.rest.is_empty(),
-            end => self.rest.strip_prefix(end).is_some_and(|rest| end == ")" || rest.chars().next().is_none_or(ends_word)),
+            end => {
+                self.rest.strip_prefix(end).is_some_and(|rest| end == ")" || rest.chars().next().is_none_or(ends_word))
+            }
         };
         let end = *ends.iter().find(stands)?;
         self.take(end.len());

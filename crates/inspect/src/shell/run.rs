@@ -8,7 +8,8 @@ use crate::reason::quoted;
 use countersign_journal::CommandFacts;
 
 /// Variables of which only messages, sorting and times depend.
-const HARMLESS: &[&str] = &["COLUMNS", "DEBIAN_FRONTEND", "LANG", "LANGUAGE", "LC_ALL", "LINES", "NO_COLOR", "TERM", "TZ"];
+const HARMLESS: &[&str] =
+    &["COLUMNS", "DEBIAN_FRONTEND", "LANG", "LANGUAGE", "LC_ALL", "LINES", "NO_COLOR", "TERM", "TZ"];
 
 /// Arguments, of which some may be filled in on the target.
 type Words = [Option<String>];
@@ -55,7 +56,8 @@ impl Reader<'_> {
             }
             return !dots;
         };
-        let clean = folder.split('/').skip(1).all(|part| !["", ".", ".."].contains(&part)) && !["", ".", ".."].contains(&name);
+        let clean =
+            folder.split('/').skip(1).all(|part| !["", ".", ".."].contains(&part)) && !["", ".", ".."].contains(&name);
         if !program.starts_with('/') || !clean {
             self.doubt(format!("which program {} is depends on folders of the target", quoted(program)));
             return false;
@@ -217,7 +219,8 @@ impl Reader<'_> {
             match literal(word) {
                 "-exec" | "-execdir" | "-ok" | "-okdir" => {
                     let command = rest.as_slice();
-                    let length = command.iter().position(|word| [";", "+"].contains(&literal(word))).unwrap_or(command.len());
+                    let length =
+                        command.iter().position(|word| [";", "+"].contains(&literal(word))).unwrap_or(command.len());
                     let filled = |word: &Option<String>| word.clone().filter(|word| !word.contains("{}"));
                     let inner: Vec<_> = command[..length].iter().map(filled).collect();
                     rest = command[length..].iter();
@@ -268,7 +271,10 @@ fn awk(words: &[&str]) -> bool {
     };
     let files = words.iter().skip_while(|word| *word != script);
     let plain = script.chars().all(|c| (' '..='~').contains(&c) && !"|<>@\\".contains(c));
-    plain && !script.contains("system") && !script.contains("getline") && files.into_iter().all(|word| !word.starts_with('-'))
+    plain
+        && !script.contains("system")
+        && !script.contains("getline")
+        && files.into_iter().all(|word| !word.starts_with('-'))
 }
 
 /// The two ends that a copying client starts on a target.
@@ -277,20 +283,33 @@ fn copies(words: &[&str]) -> bool {
     ends && words.iter().all(|word| only_letters(word, "tfrpdqv") || *word == "--")
 }
 
-/// The end that a client starts on a target. What follows `e` among the letters names abilities of the client.
+/// The end that a client starts on a target. What follows `e` among the letters names abilities of the client; `s` before
+/// it would have more arguments come later, unseen.
 fn rsync(words: &[&str]) -> bool {
     const LONG: [&str; 11] = [
-        "--server", "--sender", "--delete", "--delete-before", "--delete-during", "--delete-after", "--numeric-ids",
-        "--partial", "--inplace", "--size-only", "--existing",
+        "--server",
+        "--sender",
+        "--delete",
+        "--delete-before",
+        "--delete-during",
+        "--delete-after",
+        "--numeric-ids",
+        "--partial",
+        "--inplace",
+        "--size-only",
+        "--existing",
     ];
     let known = |word: &&str| {
         let letters = word.split_once("e.").map_or(*word, |(letters, _)| letters);
         let letters = letters.strip_prefix('-').unwrap_or("?");
-        LONG.contains(word) || letters.chars().all(|c| c.is_ascii_alphabetic() && c != 'e')
+        LONG.contains(word) || letters.chars().all(|c| c.is_ascii_alphabetic() && !"esM".contains(c))
     };
     let options: Vec<&&str> = words.iter().take_while(|word| **word != ".").collect();
     let paths = &words[options.len()..];
-    words.first() == Some(&"--server") && paths.len() > 1 && options.into_iter().all(known) && paths.iter().all(|path| !path.starts_with('-'))
+    words.first() == Some(&"--server")
+        && paths.len() > 1
+        && options.into_iter().all(known)
+        && paths.iter().all(|path| !path.starts_with('-'))
 }
 
 /// Printing or deleting lines by number, and plain substitutions.
@@ -326,6 +345,9 @@ fn computes_nothing(words: &[&str]) -> bool {
 /// A test of numbers, files and words as they stand.
 fn test(words: &[&str]) -> bool {
     const COMPUTES: [&str; 6] = ["-eq", "-ne", "-lt", "-le", "-gt", "-ge"];
-    let numbers = |at: usize| at > 0 && is_number(words[at - 1]) && words.get(at + 1).is_some_and(|word| is_number(word));
-    computes_nothing(words) && (0..words.len()).all(|at| !COMPUTES.contains(&words[at]) || numbers(at)) && !words.contains(&"-v")
+    let numbers =
+        |at: usize| at > 0 && is_number(words[at - 1]) && words.get(at + 1).is_some_and(|word| is_number(word));
+    computes_nothing(words)
+        && (0..words.len()).all(|at| !COMPUTES.contains(&words[at]) || numbers(at))
+        && !words.contains(&"-v")
 }

@@ -76,7 +76,10 @@ impl<'t> Reader<'t> {
         match c {
             // The grammar knows these where they stand alone.
             '{' | '}' | '!' | '[' if alone => {}
-            '{' if before.is_empty() && self.rest.starts_with('}') && self.rest[1..].chars().next().is_none_or(ends_word) => {
+            '{' if before.is_empty()
+                && self.rest.starts_with('}')
+                && self.rest[1..].chars().next().is_none_or(ends_word) =>
+            {
                 made.text.push('}');
                 self.take(1);
             }

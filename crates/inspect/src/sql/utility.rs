@@ -1,8 +1,8 @@
 //! What statements other than queries and row changes do, and where they do more than their text shows.
 
-use crate::reason::quoted;
 use super::tree::{Node, Value};
 use super::walk::{Walk, name_of};
+use crate::reason::quoted;
 use countersign_journal::facts::Name;
 use countersign_journal::{RelationUse, StatementFacts, StatementKind as K};
 use pg_query::protobuf::{

@@ -5,8 +5,8 @@
 //! are in scope, because within it they hide relations that are read (never those that are written).
 
 use super::nodes::{is_passive, statement_kind, written_as_syntax};
-use super::tree::{Node, Value};
 use super::pure;
+use super::tree::{Node, Value};
 use crate::reason::{self, quoted};
 use countersign_journal::facts::Name;
 use countersign_journal::{ActionFacts, RelationUse, StatementFacts, StatementKind as K};
