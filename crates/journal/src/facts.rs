@@ -180,3 +180,57 @@ impl ActionFacts {
         whole
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{ActionFacts, CommandFacts, StatementFacts};
+    use crate::canonical::{decode, encode};
+    use std::collections::BTreeSet;
+
+    fn name(program: &str) -> Option<String> {
+        let command = CommandFacts { program: Some(program.to_owned()), ..CommandFacts::default() };
+        command.name().map(str::to_owned)
+    }
+
+    #[test]
+    fn a_program_of_a_system_folder_goes_by_its_name() {
+        for (program, expected) in [
+            ("rm", "rm"),
+            ("/bin/rm", "rm"),
+            ("/usr/sbin/ip", "ip"),
+            ("/tmp/rm", "/tmp/rm"),
+            ("./rm", "./rm"),
+            ("/usr/bin/x/rm", "/usr/bin/x/rm"),
+        ] {
+            assert_eq!(name(program).as_deref(), Some(expected));
+        }
+        assert_eq!(CommandFacts::default().name(), None);
+    }
+
+    #[test]
+    fn statements_are_encoded_as_before_there_were_commands() {
+        #[derive(serde::Serialize)]
+        struct Before {
+            statements: Vec<StatementFacts>,
+            unknown: BTreeSet<String>,
+        }
+        let (statements, unknown) = (vec![StatementFacts::default()], BTreeSet::from(["why".to_owned()]));
+        let facts = ActionFacts { statements: statements.clone(), unknown: unknown.clone(), ..ActionFacts::default() };
+        let bytes = encode(&facts);
+        assert_eq!(bytes, encode(&Before { statements, unknown }));
+        assert_eq!(decode(&bytes), Ok(facts));
+    }
+
+    #[test]
+    fn joined_facts_have_the_commands_of_all() {
+        let part = |program: &str| ActionFacts {
+            commands: vec![CommandFacts { program: Some(program.to_owned()), ..CommandFacts::default() }],
+            unknown: [program.to_owned()].into(),
+            ..ActionFacts::default()
+        };
+        let whole = ActionFacts::joined([part("a"), part("b")]);
+        let names: Vec<_> = whole.commands.iter().filter_map(CommandFacts::name).collect();
+        assert_eq!(names, ["a", "b"]);
+        assert_eq!(whole.unknown.len(), 2);
+    }
+}
