@@ -271,6 +271,8 @@ fn r63_what_shells_fill_in_or_read_differently_is_unknown() {
         ("a/b", "folders of the target"),
         ("/usr/bin/../x/rm", "folders of the target"),
         ("..", "not to every shell"),
+        ("time noglob ls", "not to every shell"),
+        ("TZ=b if", "not to every shell"),
         ("'a b'", "not to every shell"),
         ("%1", "job"),
         ("ls a; echo [", "word of its own"),
