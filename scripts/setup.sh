@@ -2,7 +2,7 @@
 # Installs what building and testing needs on Debian 12, and only what is missing; safe to run again.
 #
 #   scripts/setup.sh build   what compiling needs (fast)
-#   scripts/setup.sh core    that, and PostgreSQL and the mail server
+#   scripts/setup.sh core    that, and PostgreSQL, OpenSSH and the mail server
 #   scripts/setup.sh full    that, and PgBouncer, Chromium, npm packages, cargo-nextest (the default)
 #
 # Runs as root or with sudo. Starts no service and creates no database cluster: tests start their own.
@@ -120,13 +120,13 @@ stage_build() {
 
 stage_core() {
   stage_build
-  install_packages postgresql-15 postgresql-client python3-aiosmtpd
+  install_packages postgresql-15 postgresql-client openssh-client openssh-server procps python3-aiosmtpd
 }
 
 stage_full() {
   stage_build
   # One apt call: apt's own start costs more than most of these packages.
-  install_packages postgresql-15 postgresql-client python3-aiosmtpd pgbouncer chromium
+  install_packages postgresql-15 postgresql-client openssh-client openssh-server procps python3-aiosmtpd pgbouncer chromium
   install_npm_packages web
   install_npm_packages tests/browser
   install_nextest

@@ -157,6 +157,7 @@ async fn set_up(folder: &Path) -> Result<Arc<Place>, Fault> {
     let settings = Settings {
         page_address: "https://countersign.example".to_owned(),
         postgres_address: ("localhost".to_owned(), 5432),
+        ssh_address: None,
         ca_file: data.join("ca.pem"),
         data: data.clone(),
     };

@@ -4,7 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use countersign_core::{Account, Asked, Device, DeviceGroup, Directory, Group, Person, Role, Roster, Rulebook, rule};
+use countersign_core::{
+    Account, Asked, Device, DeviceGroup, Directory, Endpoint, Group, Person, PostgresEndpoint, Role, Roster, Rulebook,
+    rule,
+};
 use countersign_journal::{
     AccountId, ActMatch, Authority, Conditions, DeviceGroupId, DeviceId, GroupId, Level, Outcome, PersonId, Policy,
     Rule, RuleId, Subjects, Targets, Workflow, WorkflowId,
@@ -73,9 +76,11 @@ fn directory() -> Directory {
         name: format!("db-{n}"),
         host: format!("db-{n}.example.org"),
         port: 5432,
-        database: "main".to_owned(),
-        ca_pem: String::new(),
-        server_name: format!("db-{n}.example.org"),
+        endpoint: Endpoint::Postgresql(PostgresEndpoint {
+            database: "main".to_owned(),
+            ca_pem: String::new(),
+            server_name: format!("db-{n}.example.org"),
+        }),
     };
     let account =
         |n: u64| Account { device: DeviceId(n), name: "app".to_owned(), owners: [].into(), managers: [].into() };

@@ -53,6 +53,7 @@ impl World {
             data: folder.path().join("data"),
             page_address: "https://gate.example.test:8443".into(),
             postgres_address: ("gate.example.test".into(), 5432),
+            ssh_address: None,
             ca_file: folder.path().join("data/ca.pem"),
         };
         let (key, clock) = (RootKey::File(folder.path().join("key")), Clock::default());

@@ -173,7 +173,7 @@ impl Control {
         let (preview, reasons) = self.preview(directory, about, ruling);
         let act = match asked {
             Asked::Connect => "connect".to_owned(),
-            Asked::Run(facts) => crate::words::kinds(facts.kinds()),
+            Asked::Run(facts) => crate::words::kinds(facts),
             Asked::Administer => "change the configuration".to_owned(),
         };
         let person = crate::view::person_view(directory, person);

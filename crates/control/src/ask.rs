@@ -7,7 +7,7 @@ use crate::plan::Script;
 use crate::store::Row;
 use crate::view::eye::Eye;
 use countersign_core::{
-    Answer, Ask, AskAct, Case, EmergencyCall, Input, Permission, Position, Refusal, Role, Vote, is_ticket,
+    Answer, Ask, AskAct, Case, EmergencyCall, Input, Permission, Position, Protocol, Refusal, Role, Vote, is_ticket,
 };
 use countersign_journal::{
     AccountId, Act, Commitment, DelegationId, Evidence, PersonId, RequestId, SessionEnd, SessionId, Terms, Timestamp,
@@ -126,6 +126,9 @@ impl Control {
         named("database", wanted.database.as_deref().unwrap_or_default(), DATABASE_BYTES_MAX)?;
         self.check_ticket(ticket).await?;
         let (reason, reason_chars, mut rows) = self.reason_of(&wanted.reason)?;
+        if wanted.script.is_some() && self.protocol_of(wanted.account) != Some(Protocol::Postgresql) {
+            return Err(Fault::Input("a change plan is of statements; this target takes commands".into()));
+        }
         let planned = wanted.script.as_ref().map(|script| self.commit_plan(script)).transpose()?.flatten();
         let plan = planned.map(|(plan, texts)| {
             rows.push(texts);

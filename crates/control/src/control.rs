@@ -17,7 +17,7 @@ use countersign_journal::{Commitment, Head, Note, RunOutcome, SessionEnd, Timest
 use secrecy::{ExposeSecret, SecretSlice};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, RwLockReadGuard};
+use std::sync::{Arc, OnceLock, RwLockReadGuard};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 /// Passwords hashed at the same time, as many as a small server has cores.
@@ -36,6 +36,8 @@ pub struct Settings {
     pub page_address: String,
     /// Host and port people's PostgreSQL clients connect to.
     pub postgres_address: (String, u16),
+    /// Host and port people's SSH clients connect to; none where nobody listens for them.
+    pub ssh_address: Option<(String, u16)>,
     /// The certificate authority clients check the gateway against, if it is our own.
     pub ca_file: PathBuf,
 }
@@ -63,6 +65,8 @@ pub(crate) struct Inner {
     pub(crate) hashing: Turns,
     pub(crate) tickets: std::sync::OnceLock<crate::tickets::Asked>,
     pub(crate) mock_key: [u8; 32],
+    /// The public key by which SSH clients know us, once the gateway said it.
+    pub(crate) ssh_host_key: OnceLock<String>,
 }
 
 /// Keeps every other process out of the data folder: there is one writer only.
@@ -121,6 +125,7 @@ impl Control {
             hashing: Turns::new(HASHING_AT_ONCE, HASHING_WAITING_MAX),
             tickets: std::sync::OnceLock::new(),
             mock_key: dice::bytes()?,
+            ssh_host_key: OnceLock::new(),
         }));
         control.match_rows(over).await?;
         tokio::spawn(writer.run(receiver));

@@ -14,7 +14,7 @@ use crate::transcript::Recorder;
 use crate::vault::Purpose;
 use countersign_core::digest::{AttemptParts, UnitPart, attempt};
 use countersign_core::ruling::{leaves_out, rule_among};
-use countersign_core::{Answer, Ask, AskAct, Asked, Device, GrantKind, Input, Planned, Status, covered};
+use countersign_core::{Answer, Ask, AskAct, Asked, Device, GrantKind, Input, Planned, Protocol, Status, covered};
 use countersign_journal::{
     AccountId, ActMatch, ActionFacts, Attempt, ChangePlan, DeviceGroupId, GrantId, Note, Outcome, PersonFacts,
     PersonId, Policy, RequestId, RunOutcome, Seconds, SessionEnd, SessionId, StepOrder, TargetFacts, canonical,
@@ -26,8 +26,6 @@ use tokio::sync::watch;
 
 /// How long a hold inside an open transaction may last when no rule says less, in seconds.
 const TRANSACTION_HOLD_S: Seconds = 120;
-/// The protocol name in digests.
-const PROTOCOL: &str = "postgresql";
 
 /// One open session, and the right to speak to its target.
 pub struct Gate {
@@ -37,6 +35,7 @@ pub struct Gate {
     person: PersonFacts,
     target: TargetFacts,
     groups: BTreeSet<DeviceGroupId>,
+    protocol: Protocol,
     compiled: Compiled,
     recorder: Recorder,
     cut: Cut,
@@ -211,8 +210,9 @@ impl Control {
             let recording = request.ruling.conditions.recording;
             (grant.id, request.person.clone(), grant.target.clone(), recording, grant.is_live(self.now()))
         };
+        let protocol = self.directory().devices.get(&target.device).map(Device::protocol);
         let begun = Recorder::begin(self, session, recording);
-        let (Ok(mut recorder), true) = (begun, still_open) else {
+        let (Ok(mut recorder), true, Some(protocol)) = (begun, still_open, protocol) else {
             self.0.live.forget(session);
             let why = SessionEnd::ServerStopped;
             self.submit(Input::Close { session, why, transcript: None, records: 0 }, Vec::new()).await?;
@@ -228,6 +228,7 @@ impl Control {
         };
         let groups = target.device_groups.clone();
         Ok(Gate {
+            protocol,
             control: self.clone(),
             session,
             grant,
@@ -348,7 +349,11 @@ impl Gate {
         let target = TargetFacts { device_groups: self.groups.clone(), ..self.target.clone() };
         let state = self.control.state();
         let concerning = state.policy.concerning(&self.person, &target);
-        let rules: Vec<_> = concerning.filter(|r| matches!(r.acts, ActMatch::Run(_))).cloned().collect();
+        let speaks = |acts: &ActMatch| match self.protocol {
+            Protocol::Postgresql => matches!(acts, ActMatch::Run(_)),
+            Protocol::Ssh => matches!(acts, ActMatch::Command(_)),
+        };
+        let rules: Vec<_> = concerning.filter(|r| speaks(&r.acts)).cloned().collect();
         let restricts = rules.iter().any(|r| r.outcome > Outcome::Justify);
         let workflows = state.policy.workflows.clone();
         let leave_out: Vec<_> = rules.iter().map(|r| leaves_out(r, &self.person)).collect();
@@ -397,7 +402,7 @@ impl Gate {
         attempt(&AttemptParts {
             person: self.person.id,
             target: &self.target,
-            protocol: PROTOCOL,
+            protocol: self.protocol.word(),
             grant: self.grant,
             unit: &unit.parts,
             settings: &unit.settings,

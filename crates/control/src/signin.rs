@@ -378,6 +378,7 @@ mod tests {
             data,
             page_address: "https://countersign.test".into(),
             postgres_address: ("localhost".into(), 5432),
+            ssh_address: None,
         };
         let (root, hosts) = (RootKey::File(folder.path().join("key")), ["localhost".to_owned()]);
         let installed = install(settings, &root, Clock::default(), &hosts, "ada").await.expect("installed");

@@ -6,9 +6,12 @@ use crate::control::Control;
 use crate::dice;
 use crate::fault::Fault;
 use crate::store::{Row, StoredToken};
+use crate::vault::{Answer, Call};
 use crate::view::TokenView;
-use aws_lc_rs::{digest, hmac, pbkdf2};
-use countersign_journal::{AccountId, Note, PersonId, Seconds};
+use aws_lc_rs::{constant_time, digest, hmac, pbkdf2};
+use countersign_core::{Device, Protocol};
+use countersign_journal::{AccountId, Note, PersonId, Seconds, TargetFacts};
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use std::num::NonZeroU32;
 
 /// How long a token may open connections, in seconds.
@@ -53,20 +56,64 @@ impl Control {
         let row = Row::Token(StoredToken { person: actor.person, account, salt, stored_key, server_key, expires_at });
         self.note(Note::TokenIssued { person: actor.person, target: target.label() }, vec![row]).await?;
         let user = format!("{}+{}", actor.handle, target.label());
-        let (host, port) = &self.0.settings.postgres_address;
-        let command = format!(
-            "psql \"host={host} port={port} user={user} dbname={} sslmode=verify-full sslrootcert={CA_FILE}\"",
-            target.database
-        );
-        Ok(TokenView { token: token.into(), user, command, expires_at })
+        let (command, known_host) = self.client(&user, &target);
+        Ok(TokenView { token: token.into(), user, command, known_host, expires_at })
     }
 
-    /// The SCRAM verifier for a user name as a client gave it.
+    /// The command that connects, and the line by which an SSH client knows us.
+    fn client(&self, user: &str, target: &TargetFacts) -> (String, Option<String>) {
+        match self.protocol_of(target.account) {
+            Some(Protocol::Ssh) => {
+                let Some((host, port)) = &self.0.settings.ssh_address else {
+                    return ("(this server takes no SSH connections)".to_owned(), None);
+                };
+                let known = if *port == 22 { host.clone() } else { format!("[{host}]:{port}") };
+                let known = self.0.ssh_host_key.get().map(|key| format!("{known} {key}"));
+                (format!("ssh -p {port} {user}@{host} COMMAND"), known)
+            }
+            Some(Protocol::Postgresql) | None => {
+                let (host, port) = &self.0.settings.postgres_address;
+                let database = &target.database;
+                let login = format!("host={host} port={port} user={user} dbname={database}");
+                (format!("psql \"{login} sslmode=verify-full sslrootcert={CA_FILE}\""), None)
+            }
+        }
+    }
+
+    /// The seed of the key by which SSH clients know us. Only the gateway asks for it.
+    ///
+    /// # Errors
+    /// Trouble only.
+    pub fn ssh_host_seed(&self) -> Result<SecretSlice<u8>, Fault> {
+        match self.0.vault.call(Call::HostKey)? {
+            Answer::Seed(seed) => Ok(seed),
+            _ => Err(Fault::trouble("the vault answered another question")),
+        }
+    }
+
+    /// Remembers the public key made of that seed, so that people are told it.
+    pub fn known_to_ssh_by(&self, public: String) {
+        // It is the same every time.
+        let _ = self.0.ssh_host_key.set(public);
+    }
+
+    /// Whom a token proves that was given as a password, and for which account; nobody where it is not right.
+    ///
+    /// # Errors
+    /// Trouble only.
+    pub async fn token_owner(&self, user: &str, token: &SecretString) -> Result<Option<(PersonId, AccountId)>, Fault> {
+        let known = self.scram(user, Protocol::Ssh).await?;
+        let (stored_key, _) = verifier(token.expose_secret().as_bytes(), &known.salt);
+        let right = constant_time::verify_slices_are_equal(&stored_key, &known.stored_key).is_ok();
+        Ok(known.proves.filter(|_| right))
+    }
+
+    /// The SCRAM verifier for a user name as a client of this protocol gave it.
     ///
     /// # Errors
     /// Trouble only: an unknown user gets a made-up verifier.
-    pub async fn scram(&self, user: &str) -> Result<Scram, Fault> {
-        if let Some((person, account)) = self.person_and_account(user)
+    pub async fn scram(&self, user: &str, protocol: Protocol) -> Result<Scram, Fault> {
+        if let Some((person, account)) = self.person_and_account(user, protocol)
             && let Some(token) = self.0.store.token(person, account).await?
             && self.now() < token.expires_at
         {
@@ -85,10 +132,18 @@ impl Control {
     }
 
     /// `person+[account@]target`: the first `+` (or `%`, where a driver eats the `+`), the last `@`.
-    fn person_and_account(&self, user: &str) -> Option<(PersonId, AccountId)> {
+    fn person_and_account(&self, user: &str, protocol: Protocol) -> Option<(PersonId, AccountId)> {
         let (handle, label) = user.split_once(['+', '%'])?;
-        let person = self.person_by_handle(&handle.to_lowercase())?;
-        Some((person, self.account_by_label(label)?))
+        let (person, account) = (self.person_by_handle(&handle.to_lowercase())?, self.account_by_label(label)?);
+        (self.protocol_of(account)? == protocol).then_some((person, account))
+    }
+
+    /// How the device of an account is spoken to.
+    #[must_use]
+    pub fn protocol_of(&self, account: AccountId) -> Option<Protocol> {
+        let directory = self.directory();
+        let device = directory.accounts.get(&account).and_then(|a| directory.devices.get(&a.device));
+        device.map(Device::protocol)
     }
 
     /// The account meant by `account@device`, or by a device with only one account.

@@ -25,6 +25,8 @@ const KEY_FILE_BYTES: usize = 32;
 const LINKS: &[u8] = b"countersign link v1";
 /// What the key of words is derived for.
 const WORDS: &[u8] = b"countersign word v1";
+/// What the key that SSH clients know us by is derived for.
+const HOST_KEY: &[u8] = b"countersign ssh host key v1";
 /// Bytes of a purpose key.
 const KEY_BYTES: usize = 32;
 
@@ -87,6 +89,8 @@ pub enum Call {
         /// The words.
         words: Vec<String>,
     },
+    /// Tell what the key is made of that SSH clients know us by: the same for as long as the root key is.
+    HostKey,
 }
 
 /// What the vault answers.
@@ -100,6 +104,8 @@ pub enum Answer {
     Tagged(SecretSlice<u8>),
     /// The marks of words, in their order.
     Marks(Vec<Mark>),
+    /// The seed of an Ed25519 key (RFC 8032), 32 bytes.
+    Seed(SecretSlice<u8>),
 }
 
 /// Where the root key comes from.
@@ -123,6 +129,7 @@ pub struct Vault {
     keys: [LessSafeKey; 4],
     links: hmac::Key,
     words: hmac::Key,
+    host_key: SecretSlice<u8>,
 }
 
 impl std::fmt::Debug for Vault {
@@ -185,6 +192,7 @@ impl Vault {
             ],
             links: hmac::Key::new(HMAC_SHA256, derived(&root, LINKS)?.as_ref()),
             words: hmac::Key::new(HMAC_SHA256, derived(&root, WORDS)?.as_ref()),
+            host_key: SecretSlice::from(derived(&root, HOST_KEY)?.to_vec()),
         })
     }
 
@@ -207,6 +215,7 @@ impl Vault {
                 let mark = |word: &String| marked(&hmac::sign(&self.words, word.as_bytes()));
                 Ok(Answer::Marks(words.iter().map(mark).collect()))
             }
+            Call::HostKey => Ok(Answer::Seed(self.host_key.clone())),
         }
     }
 

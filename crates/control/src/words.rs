@@ -2,9 +2,10 @@
 
 use countersign_core::Directory;
 use countersign_journal::{
-    Act, ActionFacts, Event, Expiry, GrantEnd, GrantId, Hours, Note, Opening, Outcome, PersonId, RequestId,
-    RequestMade, RunOutcome, SessionEnd, SessionId, Verdict, Weekday,
+    Act, ActionFacts, CommandFacts, Event, Expiry, GrantEnd, GrantId, Hours, Language, Note, Opening, Outcome,
+    PersonId, RequestId, RequestMade, RunOutcome, SessionEnd, SessionId, Verdict, Weekday,
 };
+use std::collections::BTreeSet;
 
 /// The kind of an event: its variant's name, as stored beside it for searching.
 pub(crate) fn kind(event: &Event) -> &'static str {
@@ -240,7 +241,7 @@ fn say_note(note: &Note, directory: &Directory) -> Said {
 fn request_made(made: &RequestMade) -> String {
     let what = match &made.act {
         Act::Connect => format!("a connection to {}", made.target.label()),
-        Act::Run(run) => format!("{} on {}", kinds(run.facts.kinds()), made.target.label()),
+        Act::Run(run) => format!("{} on {}", kinds(&run.facts), made.target.label()),
         Act::Administer(_) => "a change of the configuration".to_owned(),
     };
     let plan = made.plan.as_ref().map(|p| format!(" with {} planned statements", p.steps.len())).unwrap_or_default();
@@ -260,20 +261,37 @@ pub(crate) fn kind_word(kind: countersign_journal::StatementKind) -> String {
     spaced.flatten().collect::<String>().to_uppercase()
 }
 
-/// Kinds of statement in words.
-pub(crate) fn kinds(kinds: std::collections::BTreeSet<countersign_journal::StatementKind>) -> String {
-    let words: Vec<String> = kinds.iter().map(|k| format!("{k:?}").to_uppercase()).collect();
-    if words.is_empty() { "a statement nobody can read".to_owned() } else { words.join(", ") }
+/// What a unit is, in words: the kinds of its statements, or the programs it runs.
+pub(crate) fn kinds(facts: &ActionFacts) -> String {
+    let words: Vec<String> = match facts.language {
+        Language::Sql => facts.kinds().iter().map(|k| format!("{k:?}").to_uppercase()).collect(),
+        Language::Shell => kind_words(facts),
+    };
+    match (facts.language, words.is_empty()) {
+        (Language::Sql, true) => "a statement nobody can read".to_owned(),
+        (Language::Shell, true) => "a command nobody can read".to_owned(),
+        (_, false) => words.join(", "),
+    }
 }
 
-/// The kinds of a unit, each in its word.
+/// The kinds of statement of a unit, or the programs it runs, each in its word.
 pub(crate) fn kind_words(facts: &ActionFacts) -> Vec<String> {
-    facts.kinds().iter().map(|k| format!("{k:?}").to_lowercase()).collect()
+    match facts.language {
+        Language::Sql => facts.kinds().iter().map(|k| format!("{k:?}").to_lowercase()).collect(),
+        Language::Shell => {
+            let programs: BTreeSet<&str> = facts.commands.iter().filter_map(CommandFacts::name).collect();
+            programs.into_iter().map(str::to_owned).collect()
+        }
+    }
 }
 
-/// What a unit touches: `update public.customers`.
+/// What a unit touches: `update public.customers`, `write /etc/hosts`.
 pub(crate) fn touches(facts: &ActionFacts) -> Vec<String> {
-    facts.relations().map(|u| format!("{} {}", format!("{:?}", u.kind).to_lowercase(), u.relation)).collect()
+    let relations = facts.relations().map(|u| format!("{} {}", format!("{:?}", u.kind).to_lowercase(), u.relation));
+    let read = facts.commands.iter().flat_map(|c| &c.reads).map(|path| format!("read {path}"));
+    let written = facts.commands.iter().flat_map(|c| &c.writes).map(|path| format!("write {path}"));
+    let paths: BTreeSet<String> = read.chain(written).collect();
+    relations.chain(paths).collect()
 }
 
 /// A person's handle, a contact's name, or the id when the directory no longer knows them.
@@ -363,6 +381,7 @@ pub(crate) fn run_outcome(outcome: &RunOutcome) -> String {
         RunOutcome::Completed { rows: 1 } => "1 row".to_owned(),
         RunOutcome::Completed { rows } => format!("{rows} rows"),
         RunOutcome::Failed { code } => format!("failed ({code})"),
+        RunOutcome::Exited { status } => format!("exit status {status}"),
         RunOutcome::Unknown => "outcome unknown".to_owned(),
     }
 }

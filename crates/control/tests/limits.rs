@@ -15,6 +15,7 @@ async fn a_reason_has_at_most_four_thousand_characters() {
         data,
         page_address: "https://countersign.test".into(),
         postgres_address: ("localhost".into(), 5432),
+        ssh_address: None,
     };
     let root = RootKey::File(folder.path().join("key"));
     let hosts = ["localhost".to_owned()];

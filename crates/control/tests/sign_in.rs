@@ -1,6 +1,7 @@
 //! Signing in: what a guesser learns (nothing), what a lock-out does, and that a code or a link works once.
 
 use countersign_control::{Actor, Clock, Control, Fault, RootKey, Settings, SignInRefusal, install};
+use countersign_core::Protocol;
 use countersign_journal::AccountId;
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
@@ -22,6 +23,7 @@ async fn scene() -> Scene {
         data,
         page_address: "https://countersign.test".into(),
         postgres_address: ("localhost".into(), 5432),
+        ssh_address: None,
     };
     let clock = Clock::default();
     let root = RootKey::File(folder.path().join("key"));
@@ -150,7 +152,8 @@ async fn a_password_that_is_changed_is_not_guessed_and_ends_links_and_tokens() {
     assert!(matches!(locked, Err(Fault::SignIn(SignInRefusal::Locked))), "{locked:?}");
     scene.clock.advance(Duration::from_secs(901));
     let link = scene.control.invite(&ada, "ada").await.expect("a link");
-    let proves = async || scene.control.scram("ada+app@db").await.expect("a verifier").proves.is_some();
+    let proves =
+        async || scene.control.scram("ada+app@db", Protocol::Postgresql).await.expect("a verifier").proves.is_some();
     let account = scene.account(&ada).await;
     scene.control.issue_token(&ada, account, "").await.expect("a token");
     assert!(proves().await);

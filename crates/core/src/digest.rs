@@ -28,6 +28,21 @@ pub struct UnitPart {
     pub row_limits: Vec<i32>,
 }
 
+impl UnitPart {
+    /// A text alone, without values.
+    #[must_use]
+    pub fn alone(text: &[u8]) -> UnitPart {
+        UnitPart {
+            sql: text.to_vec(),
+            parameter_types: Vec::new(),
+            parameter_formats: Vec::new(),
+            parameters: Vec::new(),
+            result_formats: Vec::new(),
+            row_limits: Vec::new(),
+        }
+    }
+}
+
 /// Everything that decides what a unit does.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct AttemptParts<'a> {

@@ -66,7 +66,7 @@ pub struct Group {
     pub managers: BTreeSet<PersonId>,
 }
 
-/// An endpoint. A database is a device.
+/// An endpoint. A database is a device, and so is a server one signs in to by SSH.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Device {
     /// Unique name, as people type it.
@@ -75,6 +75,43 @@ pub struct Device {
     pub host: String,
     /// TCP port.
     pub port: u16,
+    /// How it is spoken to, and what it must prove to be.
+    pub endpoint: Endpoint,
+}
+
+/// What is particular to a protocol, with the identity a device is pinned to.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Endpoint {
+    /// A PostgreSQL server over TLS.
+    Postgresql(PostgresEndpoint),
+    /// An SSH server (RFC 4251).
+    Ssh(SshEndpoint),
+}
+
+/// How a device is spoken to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Protocol {
+    /// PostgreSQL over TLS.
+    Postgresql,
+    /// SSH.
+    Ssh,
+}
+
+impl Protocol {
+    /// As it is written in the policy file, in digests and on pages.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Protocol::Postgresql => "postgresql",
+            Protocol::Ssh => "ssh",
+        }
+    }
+}
+
+/// What is particular to a PostgreSQL server.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct PostgresEndpoint {
     /// The database meant when a client names none.
     pub database: String,
     /// PEM certificates the target's certificate must chain to; the name checked is `server_name`.
@@ -83,14 +120,42 @@ pub struct Device {
     pub server_name: String,
 }
 
+/// What is particular to an SSH server.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct SshEndpoint {
+    /// The public key it must prove to hold, as in `ssh_host_ed25519_key.pub`, without a comment.
+    pub host_key: String,
+}
+
 impl Device {
     /// Digest of address and pinned identity: a device with another one is another target.
     #[must_use]
     pub fn pin(&self) -> Digest {
-        Digest::of(
-            "countersign pin v1",
-            &[self.host.as_bytes(), &self.port.to_be_bytes(), self.server_name.as_bytes(), self.ca_pem.as_bytes()],
-        )
+        let (host, port) = (self.host.as_bytes(), self.port.to_be_bytes());
+        match &self.endpoint {
+            Endpoint::Postgresql(at) => {
+                Digest::of("countersign pin v1", &[host, &port, at.server_name.as_bytes(), at.ca_pem.as_bytes()])
+            }
+            Endpoint::Ssh(at) => Digest::of("countersign ssh pin v1", &[host, &port, at.host_key.as_bytes()]),
+        }
+    }
+
+    /// How it is spoken to.
+    #[must_use]
+    pub fn protocol(&self) -> Protocol {
+        match self.endpoint {
+            Endpoint::Postgresql(_) => Protocol::Postgresql,
+            Endpoint::Ssh(_) => Protocol::Ssh,
+        }
+    }
+
+    /// The database meant when none is named; nothing where there are no databases.
+    #[must_use]
+    pub fn database(&self) -> Option<&str> {
+        match &self.endpoint {
+            Endpoint::Postgresql(at) => Some(&at.database),
+            Endpoint::Ssh(_) => None,
+        }
     }
 }
 

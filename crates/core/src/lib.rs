@@ -15,6 +15,7 @@
 
 pub mod apply;
 mod case;
+mod commands;
 mod deadlines;
 mod decide;
 pub mod digest;
@@ -42,7 +43,10 @@ pub use decide::{
     DELEGATION_S_MAX, DIRECT_ACCESS_S, PENDING_MAX, PENDING_PLANS_MAX, approvers, can_escalate, covered, decide,
     gives_roles, is_ticket, may_change, open_at, open_for, stays_changeable,
 };
-pub use directory::{About, Account, Contact, Device, DeviceGroup, Directory, Group, OwnRole, Person};
+pub use directory::{
+    About, Account, Contact, Device, DeviceGroup, Directory, Endpoint, Group, OwnRole, Person, PostgresEndpoint,
+    Protocol, SshEndpoint,
+};
 pub use effect::{Effect, Message, effects, wake_at};
 pub use input::{Answer, Ask, AskAct, Decision, EmergencyCall, Input, Planned, Position, Vote};
 pub use links::Links;

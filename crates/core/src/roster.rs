@@ -61,19 +61,25 @@ impl Roster {
         Some(PersonFacts { id: person, handle: known.handle.clone(), groups: self.groups_of(person) })
     }
 
-    /// The target as a decision sees it; `None` unless the account exists. An absent database means the device's.
+    /// The target as a decision sees it; `None` unless the account exists. An absent database means the device's; where
+    /// there are none, none can be named.
     #[must_use]
     pub fn target_facts(&self, account: AccountId, database: Option<&str>) -> Option<TargetFacts> {
         let login = self.accounts.get(&account)?;
         let device = self.devices.get(&login.device)?;
         let (device_groups, pin) = self.0.devices.get(&login.device)?;
+        let database = match (device.database(), database) {
+            (Some(own), named) => named.unwrap_or(own),
+            (None, Some(named)) if !named.is_empty() => return None,
+            (None, _) => "",
+        };
         Some(TargetFacts {
             device: login.device,
             device_name: device.name.clone(),
             device_groups: device_groups.clone(),
             account,
             account_name: login.name.clone(),
-            database: database.unwrap_or(&device.database).to_owned(),
+            database: database.to_owned(),
             pin: *pin,
         })
     }

@@ -4,12 +4,13 @@
 //! matches a connection the answer is deny; where none matches a statement under a connect grant it is allow; where none
 //! matches a change of the configuration, an administrator approves it.
 
+use crate::commands;
 use crate::hours;
 use crate::planted::{self, Fault};
 use crate::rulebook::Rulebook;
 use countersign_journal::{
-    Act, ActMatch, ActionFacts, Authority, Automatic, Conditions, Emergency, Level, Name, NamePattern, Outcome,
-    PersonFacts, Policy, RelationUse, Rule, RuleId, StatementFacts, StatementKind, StatementMatch, Subjects,
+    Act, ActMatch, ActionFacts, Authority, Automatic, Conditions, Emergency, Language, Level, Name, NamePattern,
+    Outcome, PersonFacts, Policy, RelationUse, Rule, RuleId, StatementFacts, StatementKind, StatementMatch, Subjects,
     TargetFacts, Targets, Timestamp, TrackPlan, WorkflowId,
 };
 use std::collections::BTreeSet;
@@ -229,12 +230,16 @@ fn default_levels(subjects: &Subjects) -> Vec<Level> {
 fn matched<'r>(rule: &'r Rule, person: &PersonFacts, asked: Asked<'_>) -> Option<Match<'r>> {
     let (known, unknown) = match (&rule.acts, asked) {
         (ActMatch::Connect, Asked::Connect) | (ActMatch::Administer, Asked::Administer) => (true, false),
-        (ActMatch::Run(wanted), Asked::Run(facts)) => {
-            let restricts = rule.outcome > Outcome::Justify;
-            (facts.statements.iter().any(|s| selects(wanted, s)), restricts && !facts.unknown.is_empty())
+        (ActMatch::Run(wanted), Asked::Run(facts)) if facts.language == Language::Sql => {
+            (facts.statements.iter().any(|s| selects(wanted, s)), !facts.unknown.is_empty())
         }
+        (ActMatch::Command(wanted), Asked::Run(facts)) if facts.language == Language::Shell => (
+            facts.commands.iter().any(|c| commands::selects(wanted, c)),
+            !facts.unknown.is_empty() || facts.commands.iter().any(|c| commands::is_unknown_to(wanted, c)),
+        ),
         _ => (false, false),
     };
+    let unknown = unknown && rule.outcome > Outcome::Justify;
     if !known && !unknown {
         return None;
     }
@@ -353,7 +358,9 @@ fn demands_as_much(wide: &Level, narrow: &Level) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use countersign_journal::{AccountId, DeviceGroupId, DeviceId, Digest, GroupId, PersonId, Workflow, WorkflowId};
+    use countersign_journal::{
+        AccountId, CommandFacts, CommandMatch, DeviceGroupId, DeviceId, Digest, GroupId, PersonId, Workflow, WorkflowId,
+    };
 
     fn person() -> PersonFacts {
         PersonFacts { id: PersonId(1), handle: "alice".into(), groups: [GroupId(1)].into() }
@@ -496,6 +503,29 @@ mod tests {
         for lenient in [Outcome::Allow, Outcome::Justify] {
             assert_eq!(outcome(vec![on_customers(lenient)], Asked::Run(&opaque)), Outcome::Allow);
         }
+    }
+
+    /// A rule on statements speaks of no command, and the other way round, understood or not.
+    #[test]
+    fn r62_statements_and_commands_have_rules_of_their_own() {
+        let command = |program: &str, unlisted| ActionFacts {
+            language: Language::Shell,
+            commands: vec![CommandFacts { program: Some(program.into()), unlisted, ..CommandFacts::default() }],
+            ..ActionFacts::default()
+        };
+        let unread = ActionFacts { language: Language::Shell, ..ActionFacts::opaque("holds a variable") };
+        let programs = CommandMatch { programs: ["rm".to_owned()].into(), ..CommandMatch::default() };
+        let on_rm = |outcome| a_rule(8, ActMatch::Command(programs.clone()), outcome);
+        let both = |facts: &ActionFacts| {
+            [on_customers(Outcome::Deny), on_rm(Outcome::Deny)].map(|rule| outcome(vec![rule], Asked::Run(facts)))
+        };
+        assert_eq!(both(&update("public", "customers")), [Outcome::Deny, Outcome::Allow]);
+        assert_eq!(both(&ActionFacts::opaque("a DO block")), [Outcome::Deny, Outcome::Allow]);
+        assert_eq!(both(&command("/bin/rm", false)), [Outcome::Allow, Outcome::Deny]);
+        assert_eq!(both(&command("ls", false)), [Outcome::Allow, Outcome::Allow]);
+        assert_eq!(both(&command("./tool", true)), [Outcome::Allow, Outcome::Deny], "it may run rm");
+        assert_eq!(both(&unread), [Outcome::Allow, Outcome::Deny]);
+        assert_eq!(outcome(vec![on_rm(Outcome::Allow)], Asked::Run(&unread)), Outcome::Allow);
     }
 
     /// What is understood beside it does not spare what is not understood its own approvers.

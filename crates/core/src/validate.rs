@@ -1,11 +1,12 @@
 //! What a policy must be before it is accepted: everything it names exists, and everything it demands can be met.
 
+use crate::commands;
 use crate::directory::{Contact, Directory, Person, address};
 use crate::hours;
 use crate::refusal::span;
 use countersign_journal::{
-    ActMatch, Authority, Conditions, Evidence, GroupId, Hours, Level, Outcome, Parameters, PersonId, Policy, Recording,
-    Rule, Seconds, StatementMatch, Subjects, Targets, TimeoutAction, Workflow,
+    ActMatch, Authority, CommandFacts, CommandMatch, Conditions, Evidence, GroupId, Hours, Level, Outcome, Parameters,
+    PersonId, Policy, Recording, Rule, Seconds, StatementMatch, Subjects, Targets, TimeoutAction, Workflow,
 };
 use std::collections::BTreeSet;
 
@@ -285,8 +286,14 @@ fn check_conditions(rule: &Rule) -> Result<(), String> {
     if rule.conditions.sessions_max == Some(0) {
         return Err("it allows 0 sessions; nothing could be opened".into());
     }
-    if let ActMatch::Run(wanted) = &rule.acts {
-        check_statements(rule.outcome, wanted)?;
+    match &rule.acts {
+        ActMatch::Run(_) | ActMatch::Command(_) if rule.outcome == Outcome::Justify => return Err(
+            "statements and commands are asked for under their connection's reason; use `justify` in a rule on `connect`"
+                .into(),
+        ),
+        ActMatch::Run(wanted) => check_statements(wanted)?,
+        ActMatch::Command(wanted) => check_commands(wanted)?,
+        ActMatch::Connect | ActMatch::Administer => {}
     }
     speaks_of_its_act(&rule.acts, &rule.conditions)?;
     rule.conditions.hours.iter().chain(rule.automatic.iter().map(|a| &a.hours)).try_for_each(check_hours)
@@ -296,12 +303,7 @@ fn check_conditions(rule: &Rule) -> Result<(), String> {
 /// (PostgreSQL manual, "Identifiers and Key Words").
 const NAME_BYTES_MAX: usize = 63;
 
-fn check_statements(outcome: Outcome, wanted: &StatementMatch) -> Result<(), String> {
-    if outcome == Outcome::Justify {
-        return Err(
-            "a statement is asked for under its connection's reason; use `justify` in a rule on `connect`".into()
-        );
-    }
+fn check_statements(wanted: &StatementMatch) -> Result<(), String> {
     let patterns = wanted.relations.iter().chain(&wanted.functions);
     let mut names = patterns.flat_map(|p| [&p.schema, &p.name]).flatten();
     match names.find(|name| name.len() > NAME_BYTES_MAX) {
@@ -312,9 +314,30 @@ fn check_statements(outcome: Outcome, wanted: &StatementMatch) -> Result<(), Str
     }
 }
 
+/// What is written otherwise than it is compared would match nothing.
+fn check_commands(wanted: &CommandMatch) -> Result<(), String> {
+    for program in wanted.programs.iter().chain(&wanted.free).chain(&wanted.trusted) {
+        let named = CommandFacts { program: Some(program.clone()), ..CommandFacts::default() };
+        if named.name() != Some(program) {
+            return Err(format!("write the program `{program}` as `{}`", named.name().unwrap_or_default()));
+        }
+        if program.is_empty() || program.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            return Err(format!("`{program}` is no program; write one word, and its arguments under `arguments`"));
+        }
+    }
+    if let Some(program) = wanted.programs.intersection(&wanted.free).next() {
+        return Err(format!("`{program}` is among `programs` and `free`; the rule speaks of it or does not"));
+    }
+    match wanted.paths.iter().find(|p| !commands::is_plain_path(p)) {
+        Some(path) => Err(format!("the path `{path}` is not plain; write `/folder/file`, or `/folder/` for all in it")),
+        None => Ok(()),
+    }
+}
+
 /// A condition that means nothing for the rule's act would promise what nobody keeps.
 fn speaks_of_its_act(acts: &ActMatch, c: &Conditions) -> Result<(), String> {
-    let (connects, runs) = (*acts == ActMatch::Connect, matches!(acts, ActMatch::Run(_)));
+    let (connects, queries) = (*acts == ActMatch::Connect, matches!(acts, ActMatch::Run(_)));
+    let runs = queries || matches!(acts, ActMatch::Command(_));
     let said = [
         ("duration_max_minutes", c.duration_max_s.is_some(), connects),
         ("ahead_max_minutes", c.ahead_max_s.is_some(), connects),
@@ -326,7 +349,7 @@ fn speaks_of_its_act(acts: &ActMatch, c: &Conditions) -> Result<(), String> {
         ("reason_chars_min", c.reason_chars_min.is_some(), !runs),
         ("reasons", c.reasons.is_some(), !runs),
         ("ticket", c.ticket, !runs),
-        ("transaction_hold_max_s", c.transaction_hold_max_s.is_some(), runs),
+        ("transaction_hold_max_s", c.transaction_hold_max_s.is_some(), queries),
         ("same_session", c.same_session, runs),
     ];
     let Some((name, ..)) = said.iter().find(|(_, is_said, means)| *is_said && !means) else { return Ok(()) };

@@ -204,7 +204,7 @@ fn conditions_that_mean_nothing_for_an_act_are_refused() {
           no: the policy cannot be applied: rule `rule 1`: `hours` means nothing for this act; remove it, or say it in a rule on `connect`
         rule update justify
         apply
-          no: the policy cannot be applied: rule `rule 1`: a statement is asked for under its connection's reason; use `justify` in a rule on `connect`
+          no: the policy cannot be applied: rule `rule 1`: statements and commands are asked for under their connection's reason; use `justify` in a rule on `connect`
         ",
     );
 }

@@ -1,7 +1,7 @@
 //! Workflows nobody can satisfy, and rules that can never hold together, found before somebody needs them (R93).
 
 use countersign_core::monitor::{Lack, SignIn, Warning, Why, warnings};
-use countersign_core::{Account, Contact, Device, Directory, Group, Person, Role};
+use countersign_core::{Account, Contact, Device, Directory, Endpoint, Group, Person, PostgresEndpoint, Role};
 use countersign_journal::{
     AccountId, ActMatch, Authority, Conditions, DeviceId, Evidence, GroupId, Hours, Level, Opening, Outcome, PersonId,
     Policy, Rule, RuleId, Subjects, Targets, Timeout, TimeoutAction, Timestamp, Weekday, Workflow, WorkflowId,
@@ -33,9 +33,11 @@ fn directory() -> Directory {
         name: "prod-db".into(),
         host: "192.0.2.10".into(),
         port: 5432,
-        database: "shop".into(),
-        ca_pem: String::new(),
-        server_name: "prod-db".into(),
+        endpoint: Endpoint::Postgresql(PostgresEndpoint {
+            database: "shop".into(),
+            ca_pem: String::new(),
+            server_name: "prod-db".into(),
+        }),
     };
     let account = |owners: &[PersonId]| Account {
         device: DeviceId(1),

@@ -234,7 +234,7 @@ fn audit(list: &AuditList) -> Result<Value, Failure> {
 fn about(person: &str, target: &str, act: &str) -> Vec<(&'static str, String)> {
     let mut query = vec![("person", person.to_owned()), ("target", target.to_owned())];
     if act != "connect" {
-        query.push(("sql", act.to_owned()));
+        query.push(("text", act.to_owned()));
     }
     query
 }

@@ -17,6 +17,7 @@ pub(crate) struct Config {
     passphrase_file: Option<PathBuf>,
     pub(crate) web: Web,
     pub(crate) postgres: Postgres,
+    pub(crate) ssh: Option<Ssh>,
     #[serde(default)]
     tls: Tls,
     mail: Option<Mail>,
@@ -38,6 +39,13 @@ pub(crate) struct Postgres {
     pub(crate) listen: SocketAddr,
     pub(crate) address: String,
     ca_file: Option<PathBuf>,
+}
+
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Ssh {
+    pub(crate) listen: SocketAddr,
+    pub(crate) address: String,
 }
 
 #[derive(Deserialize, Debug, Default)]
@@ -120,9 +128,14 @@ impl Config {
         if host.is_empty() || host.contains(['/', '?', '#', '@']) {
             return Err("web.address is what people open, such as `https://gate.example.com:8443`".into());
         }
-        split_address(&self.postgres.address)
-            .map(|_| ())
-            .ok_or_else(|| "postgres.address is a host and a port, such as `gate.example.com:5432`".into())
+        let is_address = |address: &String| split_address(address).is_some();
+        if !is_address(&self.postgres.address) {
+            return Err("postgres.address is a host and a port, such as `gate.example.com:5432`".into());
+        }
+        if self.ssh.as_ref().is_some_and(|ssh| !is_address(&ssh.address)) {
+            return Err("ssh.address is a host and a port, such as `gate.example.com:2222`".into());
+        }
+        Ok(())
     }
 
     /// Where the root key comes from, if the file it comes from is private.

@@ -25,6 +25,7 @@ pub(crate) fn init(init: &Init) -> Result<(), Failure> {
         data: data.clone(),
         page_address: web_address.clone(),
         postgres_address: (host.to_owned(), init.postgres_listen.port()),
+        ssh_address: None,
         ca_file: data.join("ca.pem"),
     };
     let runtime = tokio::runtime::Runtime::new().map_err(|e| Failure::Trouble(format!("cannot start: {e}")))?;

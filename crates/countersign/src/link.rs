@@ -3,14 +3,15 @@
 
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::{place, say, serve};
+use crate::serve::{self, Found};
+use crate::{place, say};
 use countersign_control::{Clock, Control};
 use std::path::Path;
 
 pub(crate) fn link(config: &Path, handle: &str) -> Result<(), Failure> {
     let config = Config::read(config)?;
     place::private_folder(&config.data)?;
-    let (root, settings) = (config.root_key()?, serve::settings(&config, config.web.listen, config.postgres.listen));
+    let (root, settings) = (config.root_key()?, serve::settings(&config, &Found::as_configured(&config)));
     let runtime = tokio::runtime::Runtime::new().map_err(|e| Failure::Trouble(format!("cannot start: {e}")))?;
     let made = runtime.block_on(async {
         let control = Control::open(settings, &root, Clock::default()).await?;

@@ -4,7 +4,8 @@ use crate::config::{self, Config, LogFormat};
 use crate::failure::Failure;
 use crate::{place, say};
 use countersign_control::{Clock, Control, Settings};
-use countersign_gateway::postgres::{self, GatewayConfig};
+use countersign_gateway::postgres::Postgres;
+use countersign_gateway::ssh::Ssh;
 use countersign_web::{WebConfig, WebError};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -42,13 +43,21 @@ async fn run(config: &Config) -> Result<(), Failure> {
     let (mail, tickets) = (config.mail()?, config.tickets()?);
     let tls = Arc::new(tls(config)?);
     let root = config.root_key()?;
-    let gateway = GatewayConfig { listen: config.postgres.listen, tls: tls.clone() };
     let taken = |e| cannot_listen("postgres", config.postgres.listen, &e);
-    let gateway = postgres::bind(gateway).await.map_err(taken)?;
-    let pages = countersign_web::bind(WebConfig { listen: config.web.listen, tls })
+    let databases = countersign_gateway::bind(config.postgres.listen).await.map_err(taken)?;
+    let shells = match config.ssh.as_ref().map(|ssh| ssh.listen) {
+        Some(at) => Some(countersign_gateway::bind(at).await.map_err(|e| cannot_listen("ssh", at, &e))?),
+        None => None,
+    };
+    let pages = countersign_web::bind(WebConfig { listen: config.web.listen, tls: tls.clone() })
         .map_err(|WebError::Listen { listen, cause }| cannot_listen("web", listen, &cause))?;
-    let settings = settings(config, pages.local_addr(), gateway.local_addr().map_err(taken)?);
-    let addresses = (settings.page_address.clone(), settings.postgres_address.clone());
+    let found = Found {
+        web: pages.local_addr().port(),
+        postgres: port(&databases)?,
+        ssh: shells.as_ref().map(port).transpose()?,
+    };
+    let settings = settings(config, &found);
+    let addresses = (settings.page_address.clone(), settings.postgres_address.clone(), settings.ssh_address.clone());
     let control = Control::open(settings, &root, Clock::default()).await?;
     drop(root);
     if let Some(tickets) = tickets {
@@ -59,18 +68,26 @@ async fn run(config: &Config) -> Result<(), Failure> {
     let mut tasks = JoinSet::new();
     let pages = pages.serve(control.clone(), stopped(&stop));
     tasks.spawn(async { pages.await.map_err(|e| Failure::Trouble(e.to_string())) });
-    let clients = gateway.serve(control.clone(), stopped(&stop));
+    let clients = databases.serve(Postgres::new(tls), control.clone(), stopped(&stop));
     tasks.spawn(async {
         clients.await;
         Ok(())
     });
+    if let Some(shells) = shells {
+        let shells = shells.serve(Ssh::new(&control)?, control.clone(), stopped(&stop));
+        tasks.spawn(async {
+            shells.await;
+            Ok(())
+        });
+    }
     if let Some(mail) = mail {
         let letters = countersign_channels::run(control.clone(), mail, stopped(&stop));
         tasks.spawn(async { letters.await.map_err(|e| Failure::Usage(format!("[mail]: {e}"))) });
     }
 
-    let (page, (host, port)) = &addresses;
-    say(&format!("listening on {page} and postgres {}", config::address(host, *port)));
+    let (page, (host, port), ssh) = &addresses;
+    let ssh = ssh.as_ref().map(|(host, port)| format!(" and ssh {}", config::address(host, *port))).unwrap_or_default();
+    say(&format!("listening on {page} and postgres {}{ssh}", config::address(host, *port)));
     let ended = tokio::select! {
         ended = early_end(&mut tasks) => Some(ended),
         () = stops.wait() => None,
@@ -129,17 +146,44 @@ impl Stops {
     }
 }
 
+/// The ports that were taken.
+pub(crate) struct Found {
+    pub(crate) web: u16,
+    pub(crate) postgres: u16,
+    pub(crate) ssh: Option<u16>,
+}
+
+impl Found {
+    /// As the file has them, before any was taken.
+    pub(crate) fn as_configured(config: &Config) -> Found {
+        let ssh = config.ssh.as_ref().map(|ssh| ssh.listen.port());
+        Found { web: config.web.listen.port(), postgres: config.postgres.listen.port(), ssh }
+    }
+}
+
+fn port(bound: &countersign_gateway::Bound) -> Result<u16, Failure> {
+    bound.local_addr().map(|at| at.port()).map_err(|e| Failure::Trouble(format!("a port is not known: {e}")))
+}
+
 /// Where people find us. A port the system chose is known to nobody, so it replaces the one that is configured.
-pub(crate) fn settings(config: &Config, web: SocketAddr, postgres: SocketAddr) -> Settings {
+pub(crate) fn settings(config: &Config, found: &Found) -> Settings {
     let web_address = config.web.address.trim_start_matches("https://");
     let page_address = match (config.web.listen.port(), config::split_address(web_address)) {
-        (0, Some((host, _))) => format!("https://{}", config::address(&host, web.port())),
-        (0, None) => format!("https://{web_address}:{}", web.port()),
+        (0, Some((host, _))) => format!("https://{}", config::address(&host, found.web)),
+        (0, None) => format!("https://{web_address}:{}", found.web),
         _ => config.web.address.clone(),
     };
-    let (host, port) = config::split_address(&config.postgres.address).expect("checked when the file was read");
-    let port = if config.postgres.listen.port() == 0 { postgres.port() } else { port };
-    Settings { data: config.data.clone(), page_address, postgres_address: (host, port), ca_file: config.ca_file() }
+    let at = |address: &str, listen: SocketAddr, found: u16| {
+        let (host, port) = config::split_address(address).expect("checked when the file was read");
+        (host, if listen.port() == 0 { found } else { port })
+    };
+    Settings {
+        data: config.data.clone(),
+        page_address,
+        postgres_address: at(&config.postgres.address, config.postgres.listen, found.postgres),
+        ssh_address: config.ssh.as_ref().zip(found.ssh).map(|(ssh, found)| at(&ssh.address, ssh.listen, found)),
+        ca_file: config.ca_file(),
+    }
 }
 
 fn cannot_listen(what: &str, listen: SocketAddr, e: &std::io::Error) -> Failure {

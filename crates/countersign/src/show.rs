@@ -119,7 +119,9 @@ pub(crate) fn token(answer: &Value) -> String {
 }
 
 pub(crate) fn token_use(answer: &Value) -> String {
-    format!("Until {}, with this token as password: {}", moment(&answer["expires_at"]), text(answer, "command"))
+    let known = text(answer, "known_host");
+    let known = if known.is_empty() { known } else { format!("\nThe line for ~/.ssh/known_hosts: {known}") };
+    format!("Until {}, with this token as password: {}{known}", moment(&answer["expires_at"]), text(answer, "command"))
 }
 
 /// What an outcome asks of a person.
@@ -301,7 +303,8 @@ fn indented(text: &str) -> String {
 fn statement(statement: &Value) -> Vec<String> {
     let mut said = Vec::new();
     for (number, sql) in list(&statement["texts"]).iter().enumerate() {
-        said.push(format!("SQL       {}", indented(sql.as_str().unwrap_or_default())));
+        let label = if statement["language"] == "shell" { "Command   " } else { "SQL       " };
+        said.push(format!("{label}{}", indented(sql.as_str().unwrap_or_default())));
         let values = texts(&statement["parameters"][number]);
         if !values.is_empty() {
             said.push(format!("Values    {values}"));

@@ -22,6 +22,8 @@ mod prove;
 mod rule;
 #[path = "end_to_end/special.rs"]
 mod special;
+#[path = "end_to_end/ssh.rs"]
+mod ssh;
 #[path = "end_to_end/table.rs"]
 mod table;
 #[path = "end_to_end/wire.rs"]

@@ -2,6 +2,7 @@
 //!
 //! Must not know how Countersign works inside: it uses the program as people do.
 
+mod commands;
 mod play;
 mod special;
 mod stage;
@@ -37,7 +38,9 @@ fn main() -> ExitCode {
 }
 
 fn run(once: bool) -> Result<(), DemoError> {
-    println!("Building Countersign, starting a PostgreSQL with a small shop, a mail server and Countersign …");
+    println!(
+        "Building Countersign, starting a PostgreSQL with a small shop, an OpenSSH server, a mail server and Countersign …"
+    );
     let program = countersign::build()?;
     let stage = Stage::set_up(&program)?;
     let target = fs::canonicalize(TARGET)

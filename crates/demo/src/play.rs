@@ -43,6 +43,7 @@ pub fn play(stage: &Stage, export: &Path) -> Result<String, DemoError> {
     play.revoked(&mut alice, reservation)?;
     drop(alice);
     play.planned()?;
+    play.commands()?;
     play.special_paths()?;
     play.proved(export)?;
     Ok(play.second_factor)
@@ -268,7 +269,7 @@ impl Play<'_> {
     }
 
     /// The number of the statement that waits for Dora.
-    fn held(&self) -> Result<u64, DemoError> {
+    pub(crate) fn held(&self) -> Result<u64, DemoError> {
         let found = wait_until(SOON, || self.newest("dora", "for_me").ok());
         found.ok_or_else(|| misbehaved("a held statement in Dora's inbox", "none"))
     }

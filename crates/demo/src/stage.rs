@@ -1,10 +1,11 @@
-//! The stage: a real PostgreSQL with a small shop, a real mail server, and Countersign between people and both.
+//! The stage: a real PostgreSQL with a small shop, a real OpenSSH server, a real mail server, and Countersign between people
+//! and all of them.
 
 use std::fs;
 use std::path::Path;
 
 use countersign_harness::countersign::Options;
-use countersign_harness::{Countersign, MailSink, Postgres, random_password};
+use countersign_harness::{Countersign, MailSink, OpenSsh, Postgres, random_password};
 
 use crate::tell::DemoError;
 
@@ -21,6 +22,8 @@ pub struct Stage {
     pub countersign: Countersign,
     /// The target.
     pub postgres: Postgres,
+    /// The server one reaches by SSH: this machine, as whoever runs the demo.
+    pub sshd: OpenSsh,
     /// Where mail goes.
     pub mail: MailSink,
 }
@@ -39,10 +42,10 @@ impl Stage {
             DATABASE,
             &format!("ALTER SCHEMA public OWNER TO {LOGIN}; SET ROLE {LOGIN}; {SHOP}; RESET ROLE; ANALYZE"),
         )?;
-        let mail = MailSink::start()?;
+        let (sshd, mail) = (OpenSsh::start()?, MailSink::start()?);
         let options = Options { mail_port: Some(mail.port()), ..Options::default() };
         let countersign = Countersign::start(program, options)?;
-        let stage = Self { countersign, postgres, mail };
+        let stage = Self { countersign, postgres, sshd, mail };
         stage.put(&password)?;
         for handle in ["alice", "mia", "dora", "sam"] {
             stage.countersign.sign_up(handle)?;
@@ -53,7 +56,12 @@ impl Stage {
     /// The policy file stands beside the two files it names.
     fn put(&self, password: &str) -> Result<(), DemoError> {
         let folder = self.countersign.scratch_dir();
-        let policy = POLICY.replace("port = 5432", &format!("port = {}", self.postgres.port()));
+        let policy = POLICY
+            .replace("port = 5432", &format!("port = {}", self.postgres.port()))
+            .replace("port = 22", &format!("port = {}", self.sshd.port()))
+            .replace("HOST KEY", &self.sshd.host_key()?)
+            .replace("LOGIN", self.sshd.user())
+            .replace("PRIVATE KEY", &self.sshd.user_key()?);
         let secret = folder.join("target-password");
         fs::write(folder.join("target-ca.pem"), self.postgres.ca_pem())
             .and_then(|()| fs::write(&secret, password))

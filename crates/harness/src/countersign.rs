@@ -19,7 +19,7 @@ use tempfile::TempDir;
 
 use crate::program::{self, Ran, run};
 use crate::server::{self, Plan, RunAs, Server};
-use crate::{HarnessError, Psql, random_password, reserve_port, wait_until};
+use crate::{HarnessError, Psql, Ssh, random_password, reserve_port, wait_until};
 
 /// How long a start may take; the journal is folded before the server is ready.
 const START_WITHIN: Duration = Duration::from_secs(60);
@@ -60,6 +60,7 @@ pub struct Countersign {
     options: Options,
     page_port: u16,
     postgres_port: u16,
+    ssh_port: u16,
     passwords: Mutex<BTreeMap<String, String>>,
 }
 
@@ -76,6 +77,7 @@ impl Countersign {
             binary: binary.to_owned(),
             page_port: reserve_port()?,
             postgres_port: reserve_port()?,
+            ssh_port: reserve_port()?,
             passwords: Mutex::new(BTreeMap::new()),
             options,
         };
@@ -129,13 +131,27 @@ impl Countersign {
     /// # Errors
     /// [`HarnessError::Failed`] with why there is no token.
     pub fn psql(&self, person: &str, target: &str) -> Result<Psql, HarnessError> {
-        let said = self.cli(person, &["token", target, "--json"])?.output("countersign token")?;
-        let token: serde_json::Value =
-            serde_json::from_str(&said).map_err(|error| failed("countersign token", error))?;
+        let token = self.token(person, target)?;
         let word = |key: &str| token[key].as_str().unwrap_or_default().to_owned();
         let command = word("command");
         let database = command.split(['"', ' ']).find_map(|part| part.strip_prefix("dbname=")).unwrap_or_default();
         Ok(Psql::new(self.postgres_port, &word("user"), &word("token"), database, &self.ca_path()))
+    }
+
+    /// An ssh for a person and a target, with a fresh access token as its password.
+    ///
+    /// # Errors
+    /// [`HarnessError::Failed`] with why there is no token.
+    pub fn ssh(&self, person: &str, target: &str) -> Result<Ssh, HarnessError> {
+        let token = self.token(person, target)?;
+        let word = |key: &str| token[key].as_str().unwrap_or_default().to_owned();
+        let folder = self.folder.path().join("ssh").join(person).join(target);
+        Ssh::new(&folder, self.ssh_port, &word("user"), &word("token"), &word("known_host"))
+    }
+
+    fn token(&self, person: &str, target: &str) -> Result<serde_json::Value, HarnessError> {
+        let said = self.cli(person, &["token", target, "--json"])?.output("countersign token")?;
+        serde_json::from_str(&said).map_err(|error| failed("countersign token", error))
     }
 
     /// The API as a person, signed in anew.
@@ -196,6 +212,11 @@ impl Countersign {
         self.postgres_port
     }
 
+    /// The port people's SSH clients connect to.
+    pub fn ssh_port(&self) -> u16 {
+        self.ssh_port
+    }
+
     /// The folder the server keeps its data in.
     pub fn data_dir(&self) -> PathBuf {
         self.folder.path().join("data")
@@ -229,7 +250,8 @@ impl Countersign {
         init.args(["--web-listen", &format!("127.0.0.1:{}", self.page_port)]);
         init.args(["--postgres-listen", &format!("127.0.0.1:{}", self.postgres_port)]);
         let said = run(&mut init, "", START_WITHIN)?.output("countersign init")?;
-        let mut more = String::new();
+        let port = self.ssh_port;
+        let mut more = format!("\n[ssh]\nlisten = \"127.0.0.1:{port}\"\naddress = \"127.0.0.1:{port}\"\n");
         if let Some(port) = self.options.mail_port {
             more += &format!(
                 "\n[mail]\nserver = \"127.0.0.1\"\nport = {port}\nsecurity = \"none\"\n\

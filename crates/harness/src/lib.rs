@@ -1,4 +1,4 @@
-//! Real components for tests, demo and bench: PostgreSQL, a mail server, PgBouncer, `psql`, a browser, a
+//! Real components for tests, demo and bench: PostgreSQL, OpenSSH, a mail server, PgBouncer, `psql`, `ssh`, a browser, a
 //! certificate authority and a faulty network, each on loopback, on a free port and in a private folder.
 //!
 //! Must not use any crate of Countersign: it starts what Countersign talks to, and Countersign itself as a program
@@ -14,6 +14,7 @@ pub mod countersign;
 mod error;
 mod fault;
 mod mail_sink;
+mod openssh;
 mod pgbouncer;
 mod ports;
 mod postgres;
@@ -30,6 +31,7 @@ pub use countersign::{Answer, Api, Countersign};
 pub use error::HarnessError;
 pub use fault::FaultProxy;
 pub use mail_sink::{Mail, MailSink};
+pub use openssh::{OpenSsh, Ssh, SshSession};
 pub use pgbouncer::PgBouncer;
 pub use ports::reserve_port;
 pub use postgres::Postgres;

@@ -260,7 +260,7 @@ impl LineReader {
         self.text()
     }
 
-    fn late(&self, what: &str, waited: Duration) -> HarnessError {
+    pub(crate) fn late(&self, what: &str, waited: Duration) -> HarnessError {
         HarnessError::Late { what: what.to_owned(), waited, log: self.text() }
     }
 

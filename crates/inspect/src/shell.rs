@@ -14,6 +14,7 @@
 //! that time grows with its length and the stack is bounded. Nothing read is kept: a line may hold secrets.
 
 mod grammar;
+mod later;
 mod programs;
 mod run;
 mod word;
@@ -21,7 +22,7 @@ mod word;
 pub use crate::reason::{DOUBTS_MAX, QUOTE_CHARS_MAX};
 
 use crate::reason;
-use countersign_journal::{ActionFacts, CommandFacts};
+use countersign_journal::{ActionFacts, CommandFacts, Language};
 use std::collections::BTreeSet;
 
 /// Longest line that is read, in bytes. Linux lets no longer word be given to the login shell.
@@ -39,14 +40,23 @@ pub const COMMANDS_MAX: usize = 1_000;
 pub fn facts(line: &str) -> ActionFacts {
     if line.len() > LINE_BYTES_MAX {
         let why = format!("is too long to be understood: {} bytes of at most {LINE_BYTES_MAX}", line.len());
-        return ActionFacts::opaque(why);
+        return opaque(why);
     }
     if let Some(c) = line.chars().find(|c| c.is_control() && !['\n', '\t'].contains(c)) {
-        return ActionFacts::opaque(format!("holds the control character U+{:04X}", u32::from(c)));
+        return opaque(format!("holds the control character U+{:04X}", u32::from(c)));
     }
     let mut reader = Reader::new(line, 0);
     reader.whole();
-    ActionFacts { commands: reader.commands, unknown: reader.doubts, ..ActionFacts::default() }
+    ActionFacts {
+        language: Language::Shell,
+        commands: reader.commands,
+        unknown: reader.doubts,
+        ..ActionFacts::default()
+    }
+}
+
+fn opaque(why: String) -> ActionFacts {
+    ActionFacts { language: Language::Shell, ..ActionFacts::opaque(why) }
 }
 
 /// Reading ends here; a doubt says why.

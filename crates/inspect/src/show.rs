@@ -62,6 +62,14 @@ pub fn pieces(text: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
+/// The same for a text that is no SQL: nothing in it is told apart but hidden characters.
+#[must_use]
+pub fn plain(text: &str) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    cut(text, Class::Plain, &mut pieces);
+    pieces
+}
+
 /// A token's place, if it lies on characters behind what has been shown.
 fn bounds(token: &ScanToken, shown: usize, text: &str) -> Option<(usize, usize)> {
     let (start, end) = (usize::try_from(token.start).ok()?, usize::try_from(token.end).ok()?);

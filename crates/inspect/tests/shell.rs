@@ -95,6 +95,8 @@ fn r63_programs_that_run_others_are_followed() {
     );
     certain("bash -c 'rm a; ls > /x'", "bash -c \"rm a; ls > /x\" ; rm a ; ls >/x");
     certain("busybox rm a", "busybox rm a ; rm a");
+    certain("printf '%-5s%05.1f%%\\n' 1 2", "printf %-5s%05.1f%%\\n 1 2");
+    certain("cat /etc/environment.old profiles .b2 binary/x", "cat /etc/environment.old profiles .b2 binary/x");
     certain("watch -n 5 'rm a; ls'", "watch -n 5 \"rm a; ls\" ; rm a ; ls");
     certain("echo x | sudo tee -a /etc/hosts", "echo x ; sudo tee -a /etc/hosts ; tee -a /etc/hosts >/etc/hosts");
     certain("dd if=/dev/sda of=/dev/sdb bs=1M", "dd if=/dev/sda of=/dev/sdb bs=1M </dev/sda >/dev/sdb");
@@ -237,6 +239,37 @@ fn r63_what_shells_fill_in_or_read_differently_is_unknown() {
         ("PATH=/x", "variable `PATH`"),
         ("PATH=/x ls", "sets `PATH`"),
         ("LD_PRELOAD=/x ls", "sets `LD_PRELOAD`"),
+        ("echo 'ls() { rm a; }' > .bashrc", "may be meant"),
+        ("cp x ~root/.profile", "filled in"),
+        ("cp x /home/a/.zshenv", "may be meant"),
+        ("tee -a .ssh/authorized_keys", "may be meant"),
+        ("ln -s x ./.bash_profile", "may be meant"),
+        ("dd if=x of=/etc/profile.d/y.sh", "may be meant"),
+        ("cp /bin/rm /usr/local/bin/ls", "may be meant"),
+        ("mv x /usr//bin/./ls", "may be meant"),
+        ("cd /usr/local/bin", "may be meant"),
+        ("echo /x > /etc/ld.so.preload", "may be meant"),
+        ("sudo cp x /lib/y.so", "may be meant"),
+        ("cat /proc/thread-self/root/etc/shadow", "may be meant"),
+        ("cat < /dev/fd/3", "may be meant"),
+        ("cd /proc/1", "may be meant"),
+        ("cp x /../usr/local/bin/tree", "may be meant"),
+        ("cp -t/usr/local/bin x", "may be meant"),
+        ("cp x local/bin/tree", "may be meant"),
+        ("cp x profile", "may be meant"),
+        ("cp -b -S rc y .bash", "may be meant"),
+        ("sed -irc s/x/y/ .bash", "may be meant"),
+        ("cp x /etc/cron.d/y", "may be meant"),
+        ("tee systemd/system/x.service", "may be meant"),
+        ("awk 'BEGIN{ARGV[1]=x}{print}'", "not known here"),
+        ("printf '1234567%n' PATH; uname", "not known here"),
+        ("printf '%d' PATH=7", "not known here"),
+        ("printf '%*d' PATH=7 1", "not known here"),
+        ("printf '%(%s)T' x", "not known here"),
+        ("sort --files0-from=-", "not known here"),
+        ("md5sum -c x", "not known here"),
+        ("for i in 'path[$(rm a)]'; do printf '%d' i; done", "for a sum"),
+        ("for i in 'path[$(rm a)]'; do [ -t i ]; done", "for a sum"),
         ("BASH_ENV=x bash -c ls", "sets `BASH_ENV`"),
         ("A+=b ls", "name of a program"),
         ("ls > /dev/tcp/h/1", "no file"),

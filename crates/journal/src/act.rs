@@ -1,7 +1,7 @@
 //! Acts and the resolved facts they are about. A decision embeds these, so that it can be re-judged offline.
 
 use crate::canonical::{Commitment, Digest, is_default};
-use crate::facts::ActionFacts;
+use crate::facts::{ActionFacts, Language};
 use crate::id::{AccountId, DeviceGroupId, DeviceId, GrantId, GroupId, PersonId, SessionId};
 use crate::policy::Policy;
 use crate::time::Window;
@@ -51,6 +51,12 @@ impl TargetFacts {
             database: String::new(),
             pin: Digest::ZERO,
         }
+    }
+
+    /// What is run there: a target with databases takes statements, one without takes commands.
+    #[must_use]
+    pub fn language(&self) -> Language {
+        if self.database.is_empty() { Language::Shell } else { Language::Sql }
     }
 
     /// `account@device`, the form people type.

@@ -176,8 +176,13 @@ pub enum RunOutcome {
     },
     /// The target reported an error.
     Failed {
-        /// Its SQLSTATE.
+        /// Its SQLSTATE, or the signal that ended a command.
         code: String,
+    },
+    /// The command ended by itself.
+    Exited {
+        /// Its exit status; 0 where all went well.
+        status: u32,
     },
     /// It was cut off: whether it took effect is not known. It never runs again.
     Unknown,

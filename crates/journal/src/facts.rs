@@ -1,5 +1,6 @@
 //! What a command or statement is and touches, as far as a grammar and the target's catalogue can tell.
 
+use crate::canonical::is_default;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -138,9 +139,23 @@ impl CommandFacts {
     }
 }
 
+/// What a unit of text is written in; rules about one speak of no other.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Language {
+    /// SQL, for a database.
+    #[default]
+    Sql,
+    /// A line for the login shell of a target.
+    Shell,
+}
+
 /// A unit of text: its statements or commands, and every reason why we are not sure of them.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct ActionFacts {
+    /// What it is written in.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub language: Language,
     /// The statements in order.
     pub statements: Vec<StatementFacts>,
     /// The commands of a shell line, in the order in which they stand; one that another runs follows it.
@@ -151,7 +166,7 @@ pub struct ActionFacts {
 }
 
 impl ActionFacts {
-    /// Facts of a text nothing can be said about.
+    /// Facts of a text in SQL nothing can be said about.
     #[must_use]
     pub fn opaque(why: impl Into<String>) -> ActionFacts {
         ActionFacts { unknown: [why.into()].into(), ..ActionFacts::default() }
@@ -168,11 +183,12 @@ impl ActionFacts {
         self.statements.iter().flat_map(|s| s.relations.iter())
     }
 
-    /// Joins the facts of several texts that form one unit.
+    /// Joins the facts of several texts of one language that form one unit.
     #[must_use]
     pub fn joined(parts: impl IntoIterator<Item = ActionFacts>) -> ActionFacts {
         let mut whole = ActionFacts::default();
         for part in parts {
+            whole.language = part.language;
             whole.statements.extend(part.statements);
             whole.commands.extend(part.commands);
             whole.unknown.extend(part.unknown);

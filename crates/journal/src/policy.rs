@@ -66,6 +66,8 @@ pub enum ActMatch {
     Connect,
     /// Statements that match.
     Run(StatementMatch),
+    /// Commands that match.
+    Command(CommandMatch),
     /// Changes of directory and policy.
     Administer,
 }
@@ -79,6 +81,22 @@ pub struct StatementMatch {
     pub relations: BTreeSet<NamePattern>,
     /// Functions called.
     pub functions: BTreeSet<NamePattern>,
+}
+
+/// Which commands of a shell a rule speaks about; each empty set means any, `free` and `trusted` aside.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+pub struct CommandMatch {
+    /// Programs, by the names [`crate::CommandFacts::name`] gives them.
+    pub programs: BTreeSet<String>,
+    /// Arguments, word for word as they are typed: another spelling of an option is another word.
+    pub arguments: BTreeSet<String>,
+    /// Absolute paths read, written or named: one file, or all that is beneath a folder that ends in `/`.
+    pub paths: BTreeSet<String>,
+    /// Programs the rule does not speak of where they redirect nothing into a file: all others it does.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub free: BTreeSet<String>,
+    /// Programs of which nothing is known here but that whoever wrote the rule knows: they run nothing of what it speaks.
+    pub trusted: BTreeSet<String>,
 }
 
 /// A name with an optional schema; a missing part matches anything.

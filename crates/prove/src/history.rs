@@ -4,8 +4,8 @@
 use crate::reference::{Reference, Seen, Setting};
 use crate::world::{update, with_reason};
 use countersign_core::{
-    Account, Ask, AskAct, Contact, Device, Directory, EmergencyCall, GrantKind, GrantStage, Group, Input, Person,
-    Position, Role, Roster, State, Vote, apply, decide, open_for,
+    Account, Ask, AskAct, Contact, Device, Directory, EmergencyCall, Endpoint, GrantKind, GrantStage, Group, Input,
+    Person, Position, PostgresEndpoint, Role, Roster, State, Vote, apply, decide, open_for,
 };
 use countersign_journal::{
     AccountId, ActMatch, Attempt, Authority, Commitment, Conditions, DelegationId, DeviceId, Digest, Emergency, Event,
@@ -240,9 +240,11 @@ fn directory(rng: &mut Rng) -> Directory {
         name: "db".into(),
         host: "192.0.2.1".into(),
         port: 5432,
-        database: "shop".into(),
-        ca_pem: String::new(),
-        server_name: "db".into(),
+        endpoint: Endpoint::Postgresql(PostgresEndpoint {
+            database: "shop".into(),
+            ca_pem: String::new(),
+            server_name: "db".into(),
+        }),
     };
     let account = |rng: &mut Rng, id: AccountId| Account {
         device: DeviceId(1),

@@ -5,8 +5,8 @@ pub mod gateways;
 use crate::law;
 use crate::node::Node;
 use countersign_core::{
-    Account, Ask, AskAct, Contact, Device, Directory, EmergencyCall, GrantKind, Group, Input, Person, Planned,
-    Position, Role, Roster, Rulebook, State, Vote, apply, decide, digest, wake_at,
+    Account, Ask, AskAct, Contact, Device, Directory, EmergencyCall, Endpoint, GrantKind, Group, Input, Person,
+    Planned, Position, PostgresEndpoint, Role, Roster, Rulebook, State, Vote, apply, decide, digest, wake_at,
 };
 use countersign_journal::{
     AccountId, ActMatch, ActionFacts, Attempt, Authority, Change, ChangePlan, Commitment, Conditions, DeviceId, Digest,
@@ -236,9 +236,11 @@ impl World {
             name: "db".into(),
             host: "192.0.2.1".into(),
             port: 5432,
-            database: "shop".into(),
-            ca_pem: String::new(),
-            server_name: "db".into(),
+            endpoint: Endpoint::Postgresql(PostgresEndpoint {
+                database: "shop".into(),
+                ca_pem: String::new(),
+                server_name: "db".into(),
+            }),
         };
         let account = Account { device: DeviceId(1), name: "app".into(), owners: [].into(), managers: [].into() };
         let vera = Contact { name: "vera".into(), email: "vera@example.test".into(), enabled: true };

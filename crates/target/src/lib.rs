@@ -5,7 +5,15 @@
 //! This room must not know: rules, requests, the store, or people's clients.
 
 pub mod postgres;
+pub mod ssh;
 mod tls;
+
+use countersign_core::Device;
+use std::time::Duration;
+use tokio::net::TcpStream;
+
+/// Longest wait for the target to answer one step of start-up.
+const STEP_WAIT: Duration = Duration::from_secs(10);
 
 /// Why a target could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -56,4 +64,22 @@ pub enum TargetFault {
         /// What was wrong.
         what: String,
     },
+}
+
+async fn reach(device: &Device) -> Result<TcpStream, TargetFault> {
+    let connected = tokio::time::timeout(STEP_WAIT, TcpStream::connect((device.host.as_str(), device.port))).await;
+    let tcp = connected
+        .map_err(|_| unreachable(device, "no answer in time"))?
+        .map_err(|e| unreachable(device, &e.to_string()))?;
+    tcp.set_nodelay(true).map_err(|e| unreachable(device, &e.to_string()))?;
+    Ok(tcp)
+}
+
+fn unreachable(device: &Device, why: &str) -> TargetFault {
+    let address = format!("{}:{}", device.host, device.port);
+    TargetFault::Unreachable { device: device.name.clone(), address, why: why.to_owned() }
+}
+
+fn broken(device: &Device, what: impl std::fmt::Display) -> TargetFault {
+    TargetFault::Protocol { device: device.name.clone(), what: what.to_string() }
 }

@@ -1,19 +1,16 @@
 //! PostgreSQL as a target: start-up with TLS and SCRAM-SHA-256, cancel, terminate
 //! (PostgreSQL manual, "Frontend/Backend Protocol").
 
-use crate::{TargetFault, tls};
+use crate::{STEP_WAIT, TargetFault, broken, reach, tls, unreachable};
 use bytes::{Buf, BytesMut};
 use countersign_core::Device;
 use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, ScramSha256};
 use postgres_protocol::message::frontend;
 use secrecy::{ExposeSecret, SecretString};
-use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-/// Longest wait for the target to answer one step of start-up.
-const STEP_WAIT: Duration = Duration::from_secs(10);
 /// Longest message a target may send during start-up.
 const STARTUP_MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
@@ -89,26 +86,17 @@ async fn secure(device: &Device) -> Result<TlsStream<TcpStream>, TargetFault> {
     let mut tcp = reach(device).await?;
     let mut out = BytesMut::new();
     frontend::ssl_request(&mut out);
-    let unreachable = |e: std::io::Error| unreachable(device, &e.to_string());
-    tcp.write_all(&out).await.map_err(unreachable)?;
+    let failed = |e: std::io::Error| unreachable(device, &e.to_string());
+    tcp.write_all(&out).await.map_err(failed)?;
     let mut answer = [0];
     let read = tokio::time::timeout(STEP_WAIT, tcp.read_exact(&mut answer)).await;
-    read.map_err(|_| self::unreachable(device, "no answer in time"))?.map_err(unreachable)?;
+    read.map_err(|_| unreachable(device, "no answer in time"))?.map_err(failed)?;
     if answer != [b'S'] {
         let why = "it does not offer TLS".to_owned();
         return Err(TargetFault::WrongIdentity { device: device.name.clone(), why });
     }
     let shaken = tokio::time::timeout(STEP_WAIT, tls::connect(device, tcp)).await;
-    shaken.map_err(|_| self::unreachable(device, "no TLS handshake in time"))?
-}
-
-async fn reach(device: &Device) -> Result<TcpStream, TargetFault> {
-    let connected = tokio::time::timeout(STEP_WAIT, TcpStream::connect((device.host.as_str(), device.port))).await;
-    let tcp = connected
-        .map_err(|_| unreachable(device, "no answer in time"))?
-        .map_err(|e| unreachable(device, &e.to_string()))?;
-    tcp.set_nodelay(true).map_err(|e| unreachable(device, &e.to_string()))?;
-    Ok(tcp)
+    shaken.map_err(|_| unreachable(device, "no TLS handshake in time"))?
 }
 
 /// SCRAM-SHA-256 and nothing else: the password itself never crosses the wire, and the target proves that it knows it.
@@ -228,17 +216,8 @@ pub async fn terminate(login: &Login<'_>, process: i32) -> Result<bool, TargetFa
     }
 }
 
-fn unreachable(device: &Device, why: &str) -> TargetFault {
-    let address = format!("{}:{}", device.host, device.port);
-    TargetFault::Unreachable { device: device.name.clone(), address, why: why.to_owned() }
-}
-
 fn unsupported(device: &Device, what: &str) -> TargetFault {
     TargetFault::Unsupported { device: device.name.clone(), what: what.to_owned() }
-}
-
-fn broken(device: &Device, what: impl std::fmt::Display) -> TargetFault {
-    TargetFault::Protocol { device: device.name.clone(), what: what.to_string() }
 }
 
 fn refused(device: &Device, message: &[u8]) -> TargetFault {

@@ -1,7 +1,7 @@
 //! TLS to a pinned identity.
 
 use crate::TargetFault;
-use countersign_core::Device;
+use countersign_core::{Device, Endpoint};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use std::sync::Arc;
@@ -13,8 +13,11 @@ use tokio_rustls::client::TlsStream;
 /// carries the device's server name.
 pub(crate) async fn connect(device: &Device, tcp: TcpStream) -> Result<TlsStream<TcpStream>, TargetFault> {
     let wrong = |why: String| TargetFault::WrongIdentity { device: device.name.clone(), why };
+    let Endpoint::Postgresql(endpoint) = &device.endpoint else {
+        return Err(wrong("it is no PostgreSQL server".into()));
+    };
     let mut roots = rustls::RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(device.ca_pem.as_bytes()) {
+    for certificate in CertificateDer::pem_slice_iter(endpoint.ca_pem.as_bytes()) {
         let certificate = certificate.map_err(|e| wrong(format!("its pinned certificate cannot be read: {e}")))?;
         roots.add(certificate).map_err(|e| wrong(e.to_string()))?;
     }
@@ -24,6 +27,6 @@ pub(crate) async fn connect(device: &Device, tcp: TcpStream) -> Result<TlsStream
         .map_err(|e| wrong(e.to_string()))?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let name = ServerName::try_from(device.server_name.clone()).map_err(|e| wrong(e.to_string()))?;
+    let name = ServerName::try_from(endpoint.server_name.clone()).map_err(|e| wrong(e.to_string()))?;
     TlsConnector::from(Arc::new(config)).connect(name, tcp).await.map_err(|e| wrong(e.to_string()))
 }

@@ -1,7 +1,8 @@
 //! What stands on a page beside text: icons, status shapes, statements cut into lines.
 
 use countersign_control::view::RequestView;
-use countersign_inspect::show::{Class, is_invisible, pieces};
+use countersign_inspect::show::{self, Class, is_invisible};
+use countersign_journal::Language;
 use std::fmt;
 
 /// Markup made here from parts that are ours or escaped; never from what people sent.
@@ -143,10 +144,14 @@ pub(crate) struct Run {
     pub(crate) text: String,
 }
 
-/// A text as numbered lines of coloured runs, nothing left out.
-pub(crate) fn lines(text: &str) -> Vec<Vec<Run>> {
+/// A text as numbered lines of runs, coloured where it is SQL, nothing left out.
+pub(crate) fn lines(text: &str, language: Language) -> Vec<Vec<Run>> {
     let mut lines = vec![Vec::new()];
-    for piece in pieces(text) {
+    let pieces = match language {
+        Language::Sql => show::pieces(text),
+        Language::Shell => show::plain(text),
+    };
+    for piece in pieces {
         if piece.class == Class::Hidden {
             let label = piece.label.unwrap_or_else(|| "hidden".to_owned());
             push(&mut lines, Run { class: "t-hidden", text: label });
@@ -217,7 +222,7 @@ mod tests {
 
     fn shown(text: &str) -> String {
         let line = |runs: &Vec<Run>| runs.iter().map(|r| r.text.as_str()).collect::<String>();
-        lines(text).iter().map(line).collect::<Vec<_>>().join("\n")
+        lines(text, Language::Sql).iter().map(line).collect::<Vec<_>>().join("\n")
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod script;
 mod serve;
 mod site;
 mod turn;
+mod written;
 
 pub use routes::{RouteLine, Surface, Who, router, table_lines};
 pub use serve::{Bound, WebConfig, WebError, bind};

@@ -223,12 +223,15 @@ async fn what_no_rule_speaks_of_is_explained_and_an_empty_form_is_no_mistake() {
     assert!(scene.fill("/rules", "root", &touched).await.text.contains("name a workflow"));
     for (path, who) in [("/rules", "root"), ("/why?person=carol&target=app%40prod-db&sql=select+1", "root")] {
         let page = scene.get(path, who).await.text;
-        assert!(page.contains("Without a rule nobody connects; in a session that is open, a statement runs"), "{page}");
+        assert!(
+            page.contains("Without a rule nobody connects; in a session that is open, a statement or command runs"),
+            "{page}"
+        );
     }
     let asked = [("do", "explain"), ("name", "x"), ("act", "query"), ("outcome", "deny"), ("try_act", "query")];
     let asked = form(&asked.into_iter().chain([("try_sql", "select 42"), ("groups", "dba")]).collect::<Vec<_>>());
     let answer = scene.fill("/rules", "root", &asked).await.text;
-    assert!(answer.contains("Asked about this statement") && answer.contains(">42</span>"), "{answer}");
+    assert!(answer.contains("Asked about this text") && answer.contains(">42</span>"), "{answer}");
 }
 
 /// R93: why says every condition and what happens while nobody decides, nothing of that after a no, and which name is wrong.

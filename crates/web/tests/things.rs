@@ -196,6 +196,47 @@ async fn r82_r85_groups_and_devices_are_made_in_forms() {
     put_in_force(&scene, "/accounts", &[("known", "app@stage-db"), ("do", "remove")], "- account app@stage-db").await;
 }
 
+/// R52, R62: a server one reaches by SSH, pinned by its host key, and a rule on what is run there; the rule is explained.
+#[tokio::test]
+async fn r52_r62_an_ssh_server_and_its_commands_are_set_up_in_forms() {
+    let scene = Scene::start().await;
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOFiuqAoJj9r+YtnC7+ZuLD3eMT7QLKFS0Jtvzj6PDTa";
+    let device = [("name", "web-01"), ("protocol", "ssh"), ("host", "web.internal"), ("host_key", "not a key")];
+    let told = scene.fill("/devices", "root", &form(&device)).await.text;
+    assert!(told.contains("This is no public key") && told.contains("not a key"), "{told}");
+    let device =
+        [("name", "web-01"), ("protocol", "ssh"), ("host", "web.internal"), ("host_key", key), ("ca", "left over")];
+    put_in_force(&scene, "/devices", &device, "+ device web-01").await;
+    put_in_force(&scene, "/accounts", &[("name", "root"), ("device", "web-01")], "+ account root@web-01").await;
+    let page = scene.get("/devices?text=web", "root").await.text;
+    assert!(page.contains("web.internal:22") && page.contains("SSH"), "{page}");
+    let again = scene.get("/devices/edit?name=web-01", "root").await.text;
+    assert!(again.contains(key) && !again.contains("left over"), "{again}");
+
+    let rule = [
+        ("name", "removals"),
+        ("act", "run"),
+        ("outcome", "approve"),
+        ("groups", "dba"),
+        ("devices", "web-01"),
+        ("programs", "rm\nshred"),
+        ("paths", "/srv/"),
+        ("tables", "left over"),
+    ];
+    let ask = [("do", "explain"), ("try_person", "alice"), ("try_target", "root@web-01"), ("try_act", "run")];
+    let explain = |command: &'static str| form(&[rule.as_slice(), ask.as_slice(), &[("try_sql", command)]].concat());
+    let held = scene.fill("/rules", "root", &explain("rm -r /srv/old")).await.text;
+    assert!(held.contains("rm -r /srv/old") && held.contains("removals"), "{held}");
+    put_in_force(&scene, "/rules", &rule, "+ rule removals").await;
+    let said = scene.get("/rules", "root").await.text;
+    assert!(said.contains("run the command rm, shred that touches /srv/"), "{said}");
+    let why = |command: &str| format!("/why?person=alice&target=root%40web-01&sql={command}");
+    let held = scene.get(&why("rm+-r+%2Fsrv%2Fold"), "root").await.text;
+    assert!(held.contains("approval first") && held.contains("removals"), "{held}");
+    let free = scene.get(&why("ls+%2Ftmp"), "root").await.text;
+    assert!(free.contains("go ahead") && !free.contains("approval first"), "{free}");
+}
+
 /// R51: a reservation is reached from the list of devices, which has what one may reach and nothing else.
 #[tokio::test]
 async fn r51_r82_a_reservation_is_reached_from_the_devices() {

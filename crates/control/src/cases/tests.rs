@@ -55,6 +55,7 @@ fn settings(folder: &tempfile::TempDir) -> (Settings, RootKey) {
         data,
         page_address: "https://countersign.test".into(),
         postgres_address: ("localhost".into(), 5432),
+        ssh_address: None,
     };
     (settings, RootKey::File(folder.path().join("key")))
 }

@@ -92,20 +92,33 @@ pub(super) struct GroupEntry {
 #[serde(deny_unknown_fields)]
 pub(super) struct DeviceEntry {
     pub(super) name: String,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) protocol: ProtocolEntry,
     pub(super) host: String,
-    #[serde(default = "postgres_port", skip_serializing_if = "is_postgres_port")]
-    pub(super) port: u16,
-    pub(super) database: String,
-    pub(super) ca: String,
+    pub(super) port: Option<u16>,
+    pub(super) database: Option<String>,
+    pub(super) ca: Option<String>,
     pub(super) server_name: Option<String>,
+    pub(super) host_key: Option<String>,
 }
 
-fn postgres_port() -> u16 {
-    5432
+/// How a device is spoken to.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ProtocolEntry {
+    #[default]
+    Postgresql,
+    Ssh,
 }
 
-fn is_postgres_port(port: &u16) -> bool {
-    *port == postgres_port()
+impl ProtocolEntry {
+    /// The port meant when none is given.
+    pub(super) fn port(self) -> u16 {
+        match self {
+            ProtocolEntry::Postgresql => 5432,
+            ProtocolEntry::Ssh => 22,
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -234,6 +247,16 @@ pub(super) struct RuleEntry {
     pub(super) tables: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) functions: Vec<String>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) programs: BTreeSet<String>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) arguments: BTreeSet<String>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) paths: BTreeSet<String>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) free: BTreeSet<String>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) trusted: BTreeSet<String>,
     pub(super) workflow: Option<String>,
     pub(super) unknown: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -269,5 +292,6 @@ pub(super) struct RuleEntry {
 pub(super) enum ActEntry {
     Connect,
     Query,
+    Run,
     Administer,
 }

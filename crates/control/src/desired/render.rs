@@ -4,10 +4,10 @@
 use super::account;
 use super::file::*;
 use super::times;
-use countersign_core::{Account, Contact, Directory};
+use countersign_core::{Account, Contact, Directory, Endpoint, PostgresEndpoint, SshEndpoint};
 use countersign_journal::{
-    AccountId, ActMatch, Authority, DeviceId, Evidence, GroupId, Level, NamePattern, Outcome, Parameters, PersonId,
-    Policy, Rule, StatementMatch, TimeoutAction, Tools, WorkflowId,
+    AccountId, ActMatch, Authority, CommandMatch, DeviceId, Evidence, GroupId, Level, NamePattern, Outcome, Parameters,
+    PersonId, Policy, Rule, StatementMatch, TimeoutAction, Tools, WorkflowId,
 };
 
 /// The file that would put this directory and policy in force.
@@ -49,14 +49,16 @@ fn contact_entry(contact: &Contact) -> ContactEntry {
 }
 
 fn device_entry(device: &countersign_core::Device) -> DeviceEntry {
-    DeviceEntry {
-        name: device.name.clone(),
-        host: device.host.clone(),
-        port: device.port,
-        database: device.database.clone(),
-        ca: device.ca_pem.clone(),
-        server_name: (device.server_name != device.host).then(|| device.server_name.clone()),
-    }
+    let (protocol, database, ca, server_name, host_key) = match device.endpoint.clone() {
+        Endpoint::Postgresql(PostgresEndpoint { database, ca_pem, server_name }) => {
+            let server_name = Some(server_name).filter(|n| *n != device.host);
+            (ProtocolEntry::Postgresql, Some(database), Some(ca_pem), server_name, None)
+        }
+        Endpoint::Ssh(SshEndpoint { host_key }) => (ProtocolEntry::Ssh, None, None, None, Some(host_key)),
+    };
+    let port = Some(device.port).filter(|p| *p != protocol.port());
+    let (name, host) = (device.name.clone(), device.host.clone());
+    DeviceEntry { name, protocol, host, port, database, ca, server_name, host_key }
 }
 
 fn patterns<'p>(all: impl IntoIterator<Item = &'p NamePattern>) -> Vec<String> {
@@ -196,11 +198,12 @@ impl Names<'_> {
     }
 
     fn rule_entry(&self, rule: &Rule) -> RuleEntry {
-        let any = StatementMatch::default();
-        let (act, wanted) = match &rule.acts {
-            ActMatch::Connect => (ActEntry::Connect, &any),
-            ActMatch::Run(wanted) => (ActEntry::Query, wanted),
-            ActMatch::Administer => (ActEntry::Administer, &any),
+        let (any_statement, any_command) = (StatementMatch::default(), CommandMatch::default());
+        let (act, statements, commands) = match &rule.acts {
+            ActMatch::Connect => (ActEntry::Connect, &any_statement, &any_command),
+            ActMatch::Run(wanted) => (ActEntry::Query, wanted, &any_command),
+            ActMatch::Command(wanted) => (ActEntry::Run, &any_statement, wanted),
+            ActMatch::Administer => (ActEntry::Administer, &any_statement, &any_command),
         };
         let conditions = &rule.conditions;
         let exclusive = act == ActEntry::Connect && rule.outcome == Outcome::Approve;
@@ -213,9 +216,14 @@ impl Names<'_> {
             devices: rule.targets.devices.iter().map(|d| self.device(*d)).collect(),
             device_groups: rule.targets.groups.iter().map(|g| self.directory.device_groups[g].name.clone()).collect(),
             accounts: rule.targets.accounts.iter().map(|a| self.account(*a)).collect(),
-            kinds: wanted.kinds.clone(),
-            tables: patterns(&wanted.relations),
-            functions: patterns(&wanted.functions),
+            kinds: statements.kinds.clone(),
+            tables: patterns(&statements.relations),
+            functions: patterns(&statements.functions),
+            programs: commands.programs.clone(),
+            arguments: commands.arguments.clone(),
+            paths: commands.paths.clone(),
+            free: commands.free.clone(),
+            trusted: commands.trusted.clone(),
             workflow: rule.workflow.map(|w| self.workflow(w)),
             unknown: rule.unknown.map(|w| self.workflow(w)),
             exclude_people: self.people(&rule.exclusions.persons),

@@ -3,15 +3,18 @@
 use super::Desired;
 use super::account::set_ups;
 use super::contacts::{contacts_named, resolve_contacts};
-use super::file::{AccountEntry, ActEntry, File, LevelEntry, RuleEntry, WorkflowEntry};
+use super::file::{AccountEntry, ActEntry, DeviceEntry, File, LevelEntry, ProtocolEntry, RuleEntry, WorkflowEntry};
 use crate::fault::Fault;
 use countersign_core::directory::{address, is_address};
-use countersign_core::{Account, Device, DeviceGroup, Directory, Group, OwnRole, Person};
-use countersign_journal::{
-    AccountId, ActMatch, Authority, Conditions, DeviceGroupId, DeviceId, Emergency, Evidence, GroupId, Level,
-    NamePattern, Notice, Outcome, PersonId, Policy, RoleId, Rule, RuleId, StatementMatch, Subjects, Targets, Timeout,
-    TimeoutAction, Tools, Workflow, WorkflowId,
+use countersign_core::{
+    Account, Device, DeviceGroup, Directory, Endpoint, Group, OwnRole, Person, PostgresEndpoint, SshEndpoint,
 };
+use countersign_journal::{
+    AccountId, ActMatch, Authority, CommandMatch, Conditions, DeviceGroupId, DeviceId, Emergency, Evidence, GroupId,
+    Level, NamePattern, Notice, Outcome, PersonId, Policy, RoleId, Rule, RuleId, StatementMatch, Subjects, Targets,
+    Timeout, TimeoutAction, Tools, Workflow, WorkflowId,
+};
+use countersign_target::ssh::plain_host_key;
 use secrecy::SecretString;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -183,14 +186,41 @@ fn resolve_devices(file: &File, old: &Directory, ids: &mut Ids) -> Result<BTreeM
         let device = Device {
             name: entry.name.clone(),
             host: entry.host.clone(),
-            port: entry.port,
-            database: entry.database.clone(),
-            ca_pem: entry.ca.clone(),
-            server_name: entry.server_name.clone().unwrap_or_else(|| entry.host.clone()),
+            port: entry.port.unwrap_or(entry.protocol.port()),
+            endpoint: endpoint(entry)?,
         };
         devices.insert(DeviceId(ids.keep_or_new(kept)), device);
     }
     Ok(devices)
+}
+
+/// What a device is pinned to: what its protocol needs, and nothing that means nothing for it.
+fn endpoint(entry: &DeviceEntry) -> Result<Endpoint, Fault> {
+    let wrong = |what: &str| Fault::Input(format!("device `{}`: {what}", entry.name));
+    match entry.protocol {
+        ProtocolEntry::Postgresql => {
+            if entry.host_key.is_some() {
+                return Err(wrong("`host_key` is for `protocol = \"ssh\"`; a database is pinned by `ca`"));
+            }
+            let needs = |what| wrong(&format!("`{what}` is missing"));
+            Ok(Endpoint::Postgresql(PostgresEndpoint {
+                database: entry.database.clone().ok_or_else(|| needs("database"))?,
+                ca_pem: entry.ca.clone().ok_or_else(|| needs("ca"))?,
+                server_name: entry.server_name.clone().unwrap_or_else(|| entry.host.clone()),
+            }))
+        }
+        ProtocolEntry::Ssh => {
+            if entry.database.is_some() || entry.ca.is_some() || entry.server_name.is_some() {
+                return Err(wrong(
+                    "`database`, `ca` and `server_name` are for databases; an SSH server has a `host_key`",
+                ));
+            }
+            let host_key = entry.host_key.as_deref().and_then(plain_host_key);
+            host_key.map(|host_key| Endpoint::Ssh(SshEndpoint { host_key })).ok_or_else(|| {
+                wrong("`host_key` must be a public key as in `/etc/ssh/ssh_host_ed25519_key.pub`: `ssh-ed25519 AAAA…`")
+            })
+        }
+    }
 }
 
 fn device_named(name: &str, devices: &BTreeMap<DeviceId, Device>, entry: &str) -> Result<DeviceId, Fault> {
@@ -459,17 +489,30 @@ fn resolve_act(entry: &RuleEntry, what: &str) -> Result<ActMatch, Fault> {
         };
         list.iter().map(pattern).collect()
     };
-    let wanted = StatementMatch {
+    let statements = StatementMatch {
         kinds: entry.kinds.clone(),
         relations: names(&entry.tables)?,
         functions: names(&entry.functions)?,
     };
-    match entry.act {
-        ActEntry::Query => Ok(ActMatch::Run(wanted)),
-        ActEntry::Connect if wanted == StatementMatch::default() => Ok(ActMatch::Connect),
-        ActEntry::Administer if wanted == StatementMatch::default() => Ok(ActMatch::Administer),
-        ActEntry::Connect | ActEntry::Administer => Err(Fault::Input(format!(
-            "{what}: `kinds`, `tables` and `functions` speak of queries; use `act = \"query\"`"
-        ))),
+    let commands = CommandMatch {
+        programs: entry.programs.clone(),
+        arguments: entry.arguments.clone(),
+        paths: entry.paths.clone(),
+        free: entry.free.clone(),
+        trusted: entry.trusted.clone(),
+    };
+    if statements != StatementMatch::default() && entry.act != ActEntry::Query {
+        let said = "`kinds`, `tables` and `functions` speak of queries; use `act = \"query\"`";
+        return Err(Fault::Input(format!("{what}: {said}")));
     }
+    if commands != CommandMatch::default() && entry.act != ActEntry::Run {
+        let said = "`programs`, `arguments`, `paths`, `free` and `trusted` speak of commands; use `act = \"run\"`";
+        return Err(Fault::Input(format!("{what}: {said}")));
+    }
+    Ok(match entry.act {
+        ActEntry::Connect => ActMatch::Connect,
+        ActEntry::Query => ActMatch::Run(statements),
+        ActEntry::Run => ActMatch::Command(commands),
+        ActEntry::Administer => ActMatch::Administer,
+    })
 }

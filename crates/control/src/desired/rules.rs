@@ -137,7 +137,7 @@ impl Control {
         let (target, asked) = match question.act {
             QuestionAct::Administer => (TargetFacts::configuration(), Asked::Administer),
             QuestionAct::Connect => (one_target(directory, question.target)?, Asked::Connect),
-            QuestionAct::Query(facts) => (one_target(directory, question.target)?, Asked::Run(facts)),
+            QuestionAct::Run(facts) => (one_target(directory, question.target)?, Asked::Run(facts)),
         };
         self.explained(policy, directory, person, &target, asked)
     }
@@ -159,8 +159,8 @@ pub struct Question<'q> {
 pub enum QuestionAct<'q> {
     /// A connection.
     Connect,
-    /// A statement.
-    Query(&'q ActionFacts),
+    /// A statement or a command.
+    Run(&'q ActionFacts),
     /// A change of the configuration.
     Administer,
 }
@@ -196,6 +196,7 @@ fn act_word(acts: &ActMatch) -> &'static str {
     match acts {
         ActMatch::Connect => "connect",
         ActMatch::Run(_) => "query",
+        ActMatch::Command(_) => "run",
         ActMatch::Administer => "administer",
     }
 }
@@ -220,12 +221,13 @@ impl File {
 fn entry(form: &mut Reading<'_>, known: &Known) -> RuleEntry {
     let act = form.choice("act", "act").unwrap_or(ActEntry::Connect);
     let outcome = form.choice("outcome", "outcome").unwrap_or(Outcome::Approve);
-    let (connect, query) = (act == ActEntry::Connect, act == ActEntry::Query);
+    let (connect, query, command) = (act == ActEntry::Connect, act == ActEntry::Query, act == ActEntry::Run);
+    let runs = query || command;
     let (of_targets, approves) = (act != ActEntry::Administer, outcome == Outcome::Approve);
-    if query && outcome == Outcome::Justify {
+    if runs && outcome == Outcome::Justify {
         form.wrong(
             "outcome",
-            "A statement is asked for under its connection's reason; demand a reason of those who connect.",
+            "Statements and commands are asked for under their connection's reason; demand a reason of those who connect.",
         );
     }
     let emergency = form.set("emergency") && approves && of_targets;
@@ -245,20 +247,25 @@ fn entry(form: &mut Reading<'_>, known: &Known) -> RuleEntry {
         kinds: if query { form.choices("kinds", "kind of statement") } else { BTreeSet::new() },
         tables: if query { form.lines("tables") } else { Vec::new() },
         functions: if query { form.lines("functions") } else { Vec::new() },
+        programs: words_of(form, "programs", command),
+        arguments: words_of(form, "arguments", command),
+        paths: words_of(form, "paths", command),
+        free: words_of(form, "free", command),
+        trusted: words_of(form, "trusted", command),
         workflow: approves.then(|| workflow(form, "workflow", known)).flatten(),
-        unknown: query.then(|| workflow(form, "unknown", known)).flatten(),
+        unknown: runs.then(|| workflow(form, "unknown", known)).flatten(),
         exclude_people: form.people("exclude_people", known),
         exclude_groups: form.names("exclude_groups", &known.groups),
         duration_max_minutes: connect.then(|| form.number("duration_max_minutes")).flatten(),
-        reason_chars_min: (!query).then(|| form.number("reason_chars_min")).flatten(),
+        reason_chars_min: (!runs).then(|| form.number("reason_chars_min")).flatten(),
         exclusive: form.given("exclusive").map(|text| text == "true").filter(|_| connect),
         hours: connect.then(|| hours(form, "hours_zone", "hours_open")).flatten(),
         automatic: (approves && of_targets).then(|| automatic(form)).flatten(),
         emergency,
         emergency_countdown_s: emergency.then(|| form.number("emergency_countdown_s")).flatten(),
         ahead_max_minutes: connect.then(|| form.number("ahead_max_minutes")).flatten(),
-        reasons: (!reasons.is_empty() && !query).then_some(reasons),
-        ticket: form.set("ticket") && !query,
+        reasons: (!reasons.is_empty() && !runs).then_some(reasons),
+        ticket: form.set("ticket") && !runs,
         reset_after_use: form.set("reset_after_use") && connect,
         sessions_max: connect.then(|| form.number("sessions_max")).flatten(),
         second_factor: form.set("second_factor"),
@@ -268,8 +275,13 @@ fn entry(form: &mut Reading<'_>, known: &Known) -> RuleEntry {
             Recording::Normal
         },
         transaction_hold_max_s: query.then(|| form.number("transaction_hold_max_s")).flatten(),
-        same_session: form.set("same_session") && query,
+        same_session: form.set("same_session") && runs,
     }
+}
+
+/// The lines of a field, where it means something.
+fn words_of(form: &mut Reading<'_>, field: &'static str, means: bool) -> BTreeSet<String> {
+    if means { form.lines(field).into_iter().collect() } else { BTreeSet::new() }
 }
 
 fn workflow(form: &mut Reading<'_>, field: &'static str, known: &Known) -> Option<String> {

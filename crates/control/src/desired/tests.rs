@@ -1,7 +1,7 @@
 //! Every key of the policy file: what it comes to mean, and what is said when it is wrong.
 
 use super::{Desired, acceptable, compare::compare};
-use countersign_core::{Directory, Role};
+use countersign_core::{Directory, Endpoint, Role};
 use countersign_journal::{
     AccountId, ActMatch, Authority, Automatic, Emergency, Evidence, GroupId, Hours, Level, Notice, NoticeScope,
     Opening, Outcome, PersonId, Policy, Recording, Rule, Subjects, Targets, Timeout, TimeoutAction, Tools, Weekday,
@@ -89,8 +89,21 @@ fn what_could_never_hold_is_refused() {
         ("tables = [\"cust*\"]", "is not a name; write `name`"),
         ("tables = [\" customers\"]", "is not a name"),
         ("functions = [\"f(x)\"]", "in double quotes where SQL needs them"),
+        ("programs = [\"rm\"]", "use `act = \"run\"`"),
     ] {
         refused(&[ACCOUNT, &REACH.replace("connect", "query"), field], &["r", remedy]);
+    }
+    for (field, remedy) in [
+        ("tables = [\"customers\"]", "use `act = \"query\"`"),
+        ("programs = [\"/bin/rm\"]", "write the program `/bin/rm` as `rm`"),
+        ("programs = [\"rm -r\"]", "is no program; write one word"),
+        ("trusted = [\"\"]", "is no program"),
+        ("programs = [\"ls\"]\nfree = [\"ls\"]", "the rule speaks of it or does not"),
+        ("paths = [\"etc/hosts\"]", "is not plain; write `/folder/file`"),
+        ("paths = [\"/etc/../x\"]", "is not plain"),
+        ("transaction_hold_max_s = 30", "means nothing for this act"),
+    ] {
+        refused(&[ACCOUNT, &REACH.replace("connect", "run"), field], &["r", remedy]);
     }
     for (field, remedy) in [
         ("reasons = [\"patching\", \" \"]", "one of its reasons says nothing"),
@@ -119,7 +132,8 @@ fn people_groups_and_accounts_mean_what_they_say() {
     assert_eq!((&account.owners, &account.managers), (&[mia].into(), &[alice, olga].into()));
     assert!(desired.passwords.contains_key(&app(&desired)));
     let device = desired.directory.devices.values().next().expect("a device");
-    assert_eq!((device.port, device.server_name.as_str()), (5432, "10.0.0.5"));
+    let Endpoint::Postgresql(at) = &device.endpoint else { panic!("a database: {device:?}") };
+    assert_eq!((device.port, at.server_name.as_str()), (5432, "10.0.0.5"));
 }
 
 /// R15: the list of timeouts, and its defaults.
@@ -409,7 +423,7 @@ fn the_example_of_the_page_can_be_put_in_force() {
     let read = acceptable(&sent, &Directory::default(), &Policy::default());
     let found = read.unwrap_or_else(|told| panic!("{told}"));
     let rules: Vec<&str> = found.policy.rules.iter().map(|r| r.name.as_str()).collect();
-    assert_eq!(rules, ["developers reach production", "customers", "account app@prod-db"]);
+    assert_eq!(rules, ["developers reach production", "customers", "changing web servers", "account app@prod-db"]);
 }
 
 /// What is in force, written out and read again, is the same: ids, rules, account set-ups, every key.
@@ -447,9 +461,54 @@ fn what_is_in_force_can_be_written_out_and_read_again() {
         [[rule]]\nname = \"q\"\nact = \"query\"\noutcome = \"approve\"\nworkflow = \"flow\"\nunknown = \"flow\"\n\
         kinds = [\"update\"]\ntables = [\"customers\", \"public.*\"]\nfunctions = [\"wipe\"]\nsame_session = true\n\
         transaction_hold_max_s = 30\n\
+        [[rule]]\nname = \"c\"\nact = \"run\"\noutcome = \"approve\"\nworkflow = \"flow\"\nunknown = \"flow\"\n\
+        programs = [\"rm\"]\narguments = [\"-r\"]\npaths = [\"/etc/\", \"/srv/x\"]\nfree = [\"ls\"]\n\
+        trusted = [\"/opt/tool\"]\n\
         [[rule]]\nname = \"changes\"\nact = \"administer\"\noutcome = \"approve\"\nworkflow = \"two\"\n";
     let two = "[[workflow]]\nname = \"two\"\nlevel = [{ members_of = \"dba\" }]\n";
     let listed = "[parameters]\n\"approval.workflow.level.timeout.period.values\" = [\"30m\", \"2h\", \"45s\"]\n";
     let set_up = "approval = { levels = [{ administrators = true }], exclude_people = [\"mia\"], exclusive = false }\n";
     comes_back(&desired(&[ACCOUNT, "owners = [\"mia\"]\n", set_up, &flow, two, rules, listed]));
+    let web = with_device(&format!("port = 2222, host_key = \"{HOST_KEY} of web-01\"")).expect("accepted");
+    comes_back(&web);
+}
+
+const HOST_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOFiuqAoJj9r+YtnC7+ZuLD3eMT7QLKFS0Jtvzj6PDTa";
+
+/// With a server beside the database.
+fn with_device(more: &str) -> Result<Desired, String> {
+    let web = format!("{{ name = \"web-01\", protocol = \"ssh\", host = \"web\", {more} }}");
+    let file = BASE.replace("device = [{", &format!("device = [{web}, {{"));
+    acceptable(&file, &Directory::default(), &Policy::default()).map_err(|f| f.to_string())
+}
+
+#[test]
+fn an_ssh_device_is_pinned_by_its_host_key() {
+    let key = format!("host_key = \"{HOST_KEY}\"");
+    let of = |more: &str| {
+        let desired = with_device(&format!("{key}{more}")).expect("accepted");
+        desired.directory.devices.values().find(|d| d.name == "web-01").expect("the device").clone()
+    };
+    let device = of("");
+    assert_eq!((device.port, device.database()), (22, None));
+    let Endpoint::Ssh(at) = &device.endpoint else { panic!("an SSH server: {device:?}") };
+    assert_eq!(at.host_key, HOST_KEY);
+    assert_eq!(of(", port = 2222").port, 2222);
+    assert_ne!(of(", port = 2222").pin(), device.pin());
+    for (wrong, words) in [
+        ("host_key = \"ssh-ed25519 AAAA\"", "must be a public key"),
+        ("port = 22", "must be a public key"),
+        (&format!("{key}, database = \"shop\""), "are for databases"),
+        (&format!("{key}, ca = \"\""), "are for databases"),
+    ] {
+        let told = with_device(wrong).err().unwrap_or_else(|| panic!("this was accepted: {wrong}"));
+        assert!(told.contains("device `web-01`") && told.contains(words), "{told}");
+    }
+    let told = |from: &str, to: &str| {
+        let file = BASE.replace(from, to);
+        acceptable(&file, &Directory::default(), &Policy::default()).map(|_| ()).map_err(|f| f.to_string())
+    };
+    let other = told("ca = \"\"", &format!("ca = \"\", {key}"));
+    assert!(other.is_err_and(|told| told.contains("is for `protocol = \"ssh\"`")));
+    assert!(told("database = \"shop\", ", "").is_err_and(|told| told.contains("`database` is missing")));
 }

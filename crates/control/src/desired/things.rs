@@ -1,7 +1,9 @@
 //! People, groups, roles, devices, device groups and accounts as forms. A form becomes the file in which that one thing is so.
 //! What is known by its name keeps it: the file tells things apart by their names.
 
-use super::file::{AccountEntry, DeviceEntry, DeviceGroupEntry, File, GroupEntry, LevelEntry, PersonEntry, RoleEntry};
+use super::file::{
+    AccountEntry, DeviceEntry, DeviceGroupEntry, File, GroupEntry, LevelEntry, PersonEntry, ProtocolEntry, RoleEntry,
+};
 use super::resolve::check_name;
 use crate::ask::Actor;
 use crate::control::Control;
@@ -214,23 +216,51 @@ fn role(form: &mut Reading<'_>, has: &str, known: &Known) -> RoleEntry {
 }
 
 fn device(form: &mut Reading<'_>, has: &str, known: &Known) -> DeviceEntry {
-    let ca = form
-        .required("ca", "Paste the certificate of the authority that signs the device's; without it nothing connects.");
-    if !ca.is_empty() && !ca.contains("-----BEGIN CERTIFICATE-----") {
-        form.wrong("ca", "This is no certificate in PEM form; it begins with -----BEGIN CERTIFICATE-----.");
-    }
+    let protocol = form.choice("protocol", "protocol").unwrap_or_default();
     let port: Option<u16> = form.number("port");
     if port == Some(0) {
         form.wrong("port", "A port is between 1 and 65535.");
     }
-    DeviceEntry {
+    let mut entry = DeviceEntry {
         name: word_of(form, "name", has, "device", &known.devices),
+        protocol,
         host: form.required("host", "Enter the host name or address."),
-        port: port.unwrap_or(5432),
-        database: form.required("database", "Enter the database that is meant when a client names none."),
-        ca: if ca.is_empty() { ca } else { ca + "\n" },
-        server_name: form.given("server_name"),
+        port: port.filter(|p| *p != protocol.port()),
+        database: None,
+        ca: None,
+        server_name: None,
+        host_key: None,
+    };
+    match protocol {
+        ProtocolEntry::Postgresql => {
+            entry.database =
+                Some(form.required("database", "Enter the database that is meant when a client names none."));
+            entry.ca = Some(authority(form));
+            entry.server_name = form.given("server_name");
+        }
+        ProtocolEntry::Ssh => entry.host_key = Some(host_key(form)),
     }
+    entry
+}
+
+fn authority(form: &mut Reading<'_>) -> String {
+    let ca = form
+        .required("ca", "Paste the certificate of the authority that signs the device's; without it nothing connects.");
+    if ca.is_empty() {
+        return ca;
+    }
+    if !ca.contains("-----BEGIN CERTIFICATE-----") {
+        form.wrong("ca", "This is no certificate in PEM form; it begins with -----BEGIN CERTIFICATE-----.");
+    }
+    ca + "\n"
+}
+
+fn host_key(form: &mut Reading<'_>) -> String {
+    let key = form.required("host_key", "Paste the server's public host key; without it nothing connects.");
+    if !key.is_empty() && countersign_target::ssh::plain_host_key(&key).is_none() {
+        form.wrong("host_key", "This is no public key; it is one line such as `ssh-ed25519 AAAA…`.");
+    }
+    key
 }
 
 fn device_group(form: &mut Reading<'_>, has: &str, known: &Known) -> DeviceGroupEntry {

@@ -15,7 +15,7 @@ use countersign_core::Permission;
 use countersign_core::digest::UnitPart;
 use countersign_core::refusal::status_word;
 use countersign_core::{Case, Directory, Grant, GrantKind, GrantStage, Request, Roster, State, Status};
-use countersign_journal::{Act, ActionFacts, Commitment, Note, Run};
+use countersign_journal::{Act, ActionFacts, Commitment, Language, Note, Run};
 
 impl Control {
     /// One request, whole.
@@ -126,6 +126,7 @@ impl Control {
             _ => String::new(),
         };
         Ok(StatementView {
+            language: run.facts.language,
             texts: unit.texts(),
             parameters: unit.parts.iter().map(values).collect(),
             kinds: words::kind_words(&run.facts),
@@ -173,7 +174,8 @@ impl Control {
             return Err(Fault::trouble(format!("the transcript of {session} is not the one the journal names")));
         }
         self.note(Note::TranscriptRead { session, by: actor.person }, Vec::new()).await?;
-        Ok(records.into_iter().map(line).collect())
+        let language = case.request.target.language();
+        Ok(records.into_iter().map(|record| line(record, language)).collect())
     }
 }
 
@@ -187,7 +189,14 @@ pub(crate) fn what(request: &Request) -> String {
                 1 => " and run one planned statement".to_owned(),
                 many => format!(" and run {many} planned statements"),
             });
-            format!("connect to {target} (database {}){}", request.target.database, plan.unwrap_or_default())
+            let database = match request.target.database.as_str() {
+                "" => String::new(),
+                name => format!(" (database {name})"),
+            };
+            format!("connect to {target}{database}{}", plan.unwrap_or_default())
+        }
+        Act::Run(run) if run.facts.language == Language::Shell => {
+            format!("run {} on {target}", words::kinds(&run.facts))
         }
         Act::Run(run) => {
             let writes: std::collections::BTreeSet<String> =
@@ -204,7 +213,7 @@ pub(crate) fn what(request: &Request) -> String {
 
 /// How many statements of which kinds.
 fn statements(facts: &ActionFacts) -> String {
-    let kinds = words::kinds(facts.kinds());
+    let kinds = words::kinds(facts);
     match (facts.statements.len(), facts.kinds().len()) {
         (0, _) => kinds,
         (1, 1) => format!("one {kinds}"),
@@ -213,7 +222,7 @@ fn statements(facts: &ActionFacts) -> String {
     }
 }
 
-fn line(record: transcript::Record) -> TranscriptLine {
+fn line(record: transcript::Record, language: Language) -> TranscriptLine {
     let texts = |parts: &[UnitPart]| parts.iter().map(text_with_values).collect::<Vec<_>>().join("\n");
     let (text, kind, detail) = match record.what {
         Recorded::Note(note) => (String::new(), "session".to_owned(), note),
@@ -224,7 +233,7 @@ fn line(record: transcript::Record) -> TranscriptLine {
         Recorded::Refused(parts, why) => (texts(&parts), "refused".to_owned(), why),
         Recorded::Outcome(outcome) => (String::new(), "outcome".to_owned(), outcome),
     };
-    TranscriptLine { at: record.at, statement: record.statement, text, kind, detail }
+    TranscriptLine { at: record.at, statement: record.statement, text, language, kind, detail }
 }
 
 fn text_with_values(part: &UnitPart) -> String {

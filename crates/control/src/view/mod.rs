@@ -34,7 +34,7 @@ pub use typed::{Known, Typed, Wrongs};
 
 use countersign_core::{Position, Role};
 use countersign_journal::{
-    AccountId, DelegationId, Digest, GrantId, Outcome, PersonId, RequestId, SessionId, Timestamp, Window,
+    AccountId, DelegationId, Digest, GrantId, Language, Outcome, PersonId, RequestId, SessionId, Timestamp, Window,
 };
 use serde::Serialize;
 
@@ -193,7 +193,9 @@ pub struct Preview {
 /// The statement a request is about, for showing.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct StatementView {
-    /// The exact SQL texts of the unit, in order.
+    /// What the texts are written in.
+    pub language: Language,
+    /// The exact texts of the unit, in order.
     pub texts: Vec<String>,
     /// Bound values of each text, in words (`NULL`, `'text'`, or bytes), each with its declared type.
     pub parameters: Vec<Vec<String>>,
@@ -435,6 +437,8 @@ pub struct TranscriptLine {
     pub statement: u64,
     /// The text with its values, or empty on an outcome line.
     pub text: String,
+    /// What it is written in.
+    pub language: Language,
     /// `allowed`, `held #12`, `released #12`, `refused`, `outcome`, `session`.
     pub kind: String,
     /// Rows, error or note.
@@ -509,8 +513,10 @@ pub struct TokenView {
     pub token: secrecy::SecretString,
     /// User name for the client: `alice+app@prod-db`.
     pub user: String,
-    /// A ready `psql` command without the token.
+    /// A ready command for the client, without the token.
     pub command: String,
+    /// The line for `known_hosts` by which an SSH client knows the gateway; none for other clients.
+    pub known_host: Option<String>,
     /// Until when a connection may be opened with it.
     pub expires_at: Timestamp,
 }

@@ -4,8 +4,8 @@ use super::{Explanation, LevelToday};
 use countersign_core::refusal::span;
 use countersign_core::{Roster, Ruling, ruling::plan_of};
 use countersign_journal::{
-    AccountId, ActMatch, Automatic, Conditions, Emergency, Evidence, NamePattern, Outcome, Policy, Recording, Rule,
-    StatementMatch, Subjects, Targets,
+    AccountId, ActMatch, Automatic, CommandMatch, Conditions, Emergency, Evidence, NamePattern, Outcome, Policy,
+    Recording, Rule, StatementMatch, Subjects, Targets,
 };
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -127,7 +127,30 @@ fn doing(acts: &ActMatch) -> String {
         ActMatch::Connect => "connect".to_owned(),
         ActMatch::Administer => "change the configuration".to_owned(),
         ActMatch::Run(wanted) => statements(wanted),
+        ActMatch::Command(wanted) => commands(wanted),
     }
+}
+
+fn commands(wanted: &CommandMatch) -> String {
+    let listed = |all: &BTreeSet<String>| all.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let mut said = if wanted.programs.is_empty() {
+        "run any command".to_owned()
+    } else {
+        format!("run the command {}", listed(&wanted.programs))
+    };
+    if !wanted.arguments.is_empty() {
+        said = format!("{said} with {}", listed(&wanted.arguments));
+    }
+    if !wanted.paths.is_empty() {
+        said = format!("{said} that touches {}", listed(&wanted.paths));
+    }
+    if !wanted.free.is_empty() {
+        said = format!("{said} but {}", listed(&wanted.free));
+    }
+    if !wanted.trusted.is_empty() {
+        said = format!("{said} (trusted to run none: {})", listed(&wanted.trusted));
+    }
+    said
 }
 
 fn statements(wanted: &StatementMatch) -> String {

@@ -32,8 +32,10 @@ pub struct DeviceView {
     pub name: String,
     /// Where it is; none for those who may not read the configuration.
     pub address: Option<String>,
-    /// The database meant when a client names none.
-    pub database: String,
+    /// How it is spoken to: `postgresql` or `ssh`.
+    pub protocol: &'static str,
+    /// The database meant when a client names none; none where there are no databases.
+    pub database: Option<String>,
     /// Groups it is in; none for those who may not read the configuration.
     pub groups: Vec<String>,
     /// Its accounts that the reader may see.
@@ -131,7 +133,8 @@ fn device_view(directory: &Directory, id: DeviceId, device: &Device, access: &[A
     DeviceView {
         name: device.name.clone(),
         address: reads.then(|| format!("{}:{}", device.host, device.port)),
-        database: device.database.clone(),
+        protocol: device.protocol().word(),
+        database: device.database().map(str::to_owned),
         groups: groups.map(|g| g.name.clone()).collect(),
         accounts: directory.accounts.iter().filter(|(_, a)| a.device == id).filter_map(login).collect(),
     }

@@ -4,9 +4,9 @@ use super::people::{chance, changed, one, policy, some};
 use crate::digest;
 use crate::{Ask, AskAct, Directory, GrantKind, Input, Planned, Position, Request, Roster, State, Vote};
 use countersign_journal::{
-    AccountId, Act, ActionFacts, Attempt, Authority, Change, ChangePlan, Commitment, Digest, Evidence, GrantId, Name,
-    Note, PersonId, PlanStep, Policy, RelationUse, RequestId, RunOutcome, SessionEnd, SessionId, StatementFacts,
-    StatementKind, StepOrder, Terms, Timestamp, Verdict, Window,
+    AccountId, Act, ActionFacts, Attempt, Authority, Change, ChangePlan, CommandFacts, Commitment, Digest, Evidence,
+    GrantId, Language, Name, Note, PersonId, PlanStep, Policy, RelationUse, RequestId, RunOutcome, SessionEnd,
+    SessionId, StatementFacts, StatementKind, StepOrder, Terms, Timestamp, Verdict, Window,
 };
 use fastrand::Rng;
 
@@ -303,6 +303,14 @@ fn attempt(rng: &mut Rng) -> Attempt {
 fn facts(rng: &mut Rng) -> ActionFacts {
     if chance(rng, 15) {
         return ActionFacts::opaque("a DO block");
+    }
+    if chance(rng, 20) {
+        let program = one(rng, &["ls", "/bin/rm", "/opt/tool"]);
+        let arguments = vec![Some("-r".to_owned()), chance(rng, 80).then(|| one(rng, &["/srv/x", "hosts"]).to_owned())];
+        let unlisted = program == "/opt/tool";
+        let command =
+            CommandFacts { program: Some(program.to_owned()), arguments, unlisted, ..CommandFacts::default() };
+        return ActionFacts { language: Language::Shell, commands: vec![command], ..ActionFacts::default() };
     }
     let kind = one(rng, &[StatementKind::Select, StatementKind::Update, StatementKind::Delete]);
     let name = one(rng, &["customers", "orders"]).to_owned();

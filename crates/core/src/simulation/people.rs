@@ -1,10 +1,11 @@
 //! Random people, groups, targets and valid policies: small enough that everybody keeps meeting everybody.
 
-use crate::{Account, Contact, Device, DeviceGroup, Directory, Group, Person, Role};
+use crate::{Account, Contact, Device, DeviceGroup, Directory, Endpoint, Group, Person, PostgresEndpoint, Role};
 use countersign_journal::{
-    AccountId, ActMatch, Authority, Automatic, Conditions, DeviceGroupId, DeviceId, Emergency, Evidence, GroupId,
-    Hours, Level, NamePattern, Notice, NoticeScope, Opening, Outcome, PersonId, Policy, Recording, Rule, RuleId,
-    StatementKind, StatementMatch, Subjects, Targets, Timeout, TimeoutAction, Tools, Weekday, Workflow, WorkflowId,
+    AccountId, ActMatch, Authority, Automatic, CommandMatch, Conditions, DeviceGroupId, DeviceId, Emergency, Evidence,
+    GroupId, Hours, Level, NamePattern, Notice, NoticeScope, Opening, Outcome, PersonId, Policy, Recording, Rule,
+    RuleId, StatementKind, StatementMatch, Subjects, Targets, Timeout, TimeoutAction, Tools, Weekday, Workflow,
+    WorkflowId,
 };
 use fastrand::Rng;
 use std::collections::BTreeSet;
@@ -90,9 +91,11 @@ fn device(n: u64) -> Device {
         name: format!("db{n}"),
         host: format!("10.0.0.{n}"),
         port: 5432,
-        database: "shop".into(),
-        ca_pem: String::new(),
-        server_name: format!("db{n}"),
+        endpoint: Endpoint::Postgresql(PostgresEndpoint {
+            database: "shop".into(),
+            ca_pem: String::new(),
+            server_name: format!("db{n}"),
+        }),
     }
 }
 
@@ -241,6 +244,7 @@ fn rule(rng: &mut Rng, directory: &Directory, n: u64, workflows: u64) -> Rule {
         acts: match (administers, connects) {
             (true, _) => ActMatch::Administer,
             (false, true) => ActMatch::Connect,
+            (false, false) if chance(rng, 25) => ActMatch::Command(commands(rng)),
             (false, false) => ActMatch::Run(statements(rng)),
         },
         outcome,
@@ -291,6 +295,19 @@ fn statements(rng: &mut Rng) -> StatementMatch {
         kinds: some(rng, [StatementKind::Select, StatementKind::Update, StatementKind::Delete].into_iter(), 40),
         relations: some(rng, ["customers", "public.orders"].into_iter(), 30).iter().map(pattern).collect(),
         functions: BTreeSet::new(),
+    }
+}
+
+fn commands(rng: &mut Rng) -> CommandMatch {
+    let mut of = |words: &[&'static str], percent| -> BTreeSet<String> {
+        some(rng, words.iter().copied(), percent).into_iter().map(str::to_owned).collect()
+    };
+    CommandMatch {
+        programs: of(&["ls", "rm"], 40),
+        arguments: of(&["-r", "/srv"], 20),
+        paths: of(&["/srv/", "/etc/hosts"], 20),
+        free: BTreeSet::new(),
+        trusted: of(&["/opt/tool"], 30),
     }
 }
 

@@ -12,8 +12,8 @@ mod plan;
 mod shown;
 
 use countersign_core::{
-    Account, Ask, AskAct, Contact, Device, Directory, EmergencyCall, GrantKind, Group, Input, Person, Position, Role,
-    Roster, Rulebook, State, Vote, apply, decide, digest, effects,
+    Account, Ask, AskAct, Contact, Device, Directory, EmergencyCall, Endpoint, GrantKind, Group, Input, Person,
+    Position, PostgresEndpoint, Role, Roster, Rulebook, State, Vote, apply, decide, digest, effects,
 };
 use countersign_journal::{
     AccountId, ActMatch, ActionFacts, Attempt, Authority, Automatic, Change, Commitment, Conditions, DelegationId,
@@ -69,9 +69,11 @@ impl Stage {
             name: "prod-db".into(),
             host: "192.0.2.10".into(),
             port: 5432,
-            database: "shop".into(),
-            ca_pem: String::new(),
-            server_name: "prod-db".into(),
+            endpoint: Endpoint::Postgresql(PostgresEndpoint {
+                database: "shop".into(),
+                ca_pem: String::new(),
+                server_name: "prod-db".into(),
+            }),
         };
         let account = Account {
             device: DeviceId(1),

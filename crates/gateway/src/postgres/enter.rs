@@ -3,17 +3,13 @@
 
 use super::front::{Front, fatal};
 use super::message::{Severity, put, report};
+use crate::reason::{REASON_WAIT, given};
 use bytes::BytesMut;
 use countersign_control::{Control, Fault, Gate};
 use countersign_core::Refusal;
-use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::broadcast::error::RecvError;
 use tokio_rustls::server::TlsStream;
-
-/// How long a connection waits for its reason.
-const REASON_WAIT: Duration = Duration::from_secs(300);
 
 /// A session, and whether the client was told that it is signed in.
 pub(super) struct Entered {
@@ -70,16 +66,6 @@ async fn welcome_to_wait(stream: &mut TlsStream<TcpStream>, address: &str) -> st
     );
     stream.write_all(&out).await?;
     stream.flush().await
-}
-
-/// Waits until there is a grant.
-async fn given(control: &Control, granted: impl Fn() -> bool) {
-    let mut changes = control.changes();
-    while !granted() {
-        if let Err(RecvError::Closed) = changes.recv().await {
-            return;
-        }
-    }
 }
 
 fn refusal_code(fault: &Fault) -> &'static str {

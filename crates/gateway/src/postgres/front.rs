@@ -7,6 +7,7 @@ use super::message::{
 use super::scram;
 use bytes::{BufMut, BytesMut};
 use countersign_control::Control;
+use countersign_core::Protocol;
 use countersign_journal::{AccountId, PersonId};
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -140,7 +141,7 @@ async fn prove(
     user: &str,
     control: &Control,
 ) -> std::io::Result<Option<(PersonId, AccountId)>> {
-    let verifier = control.scram(user).await.map_err(std::io::Error::other)?;
+    let verifier = control.scram(user, Protocol::Postgresql).await.map_err(std::io::Error::other)?;
     let mut offer = BytesMut::new();
     offer.put_i32(10);
     offer.extend_from_slice(scram::MECHANISM.as_bytes());

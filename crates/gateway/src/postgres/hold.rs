@@ -9,7 +9,7 @@ use super::message::{self, Frontend, Malformed, Severity, put, report};
 use super::pipeline::{Expect, For, Statement};
 use super::plan::Now;
 use super::prepared::Anew;
-use super::relay::{AHEAD_BYTES_MAX, End, FLUSH, MISREAD, Relay, Turn, simple_part};
+use super::relay::{AHEAD_BYTES_MAX, End, FLUSH, MISREAD, Relay, Turn};
 use super::unit::may_hold;
 use bytes::{Bytes, BytesMut};
 use countersign_control::clock::monotonic;
@@ -84,7 +84,7 @@ impl Relay {
         let facts = self.facts(sql);
         let waiting = Waiting {
             messages: vec![bytes.clone()],
-            parts: vec![simple_part(sql)],
+            parts: vec![UnitPart::alone(sql)],
             facts: with_doubts((*facts).clone()),
             simple: true,
         };

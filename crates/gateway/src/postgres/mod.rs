@@ -28,4 +28,4 @@ mod serve;
 mod unit;
 mod wires;
 
-pub use serve::{Bound, GatewayConfig, bind};
+pub use serve::Postgres;

@@ -6,7 +6,7 @@ use super::catalogue::Names;
 use super::hold::{No, Waiting};
 use super::message::{self, Frontend, Malformed, put};
 use super::pipeline::{Expect, For, Pipeline, Statement};
-use super::relay::{End, FIRST_OWN_TYPE, Relay, simple_part};
+use super::relay::{End, FIRST_OWN_TYPE, Relay};
 use bytes::{BufMut, Bytes, BytesMut};
 use countersign_core::digest::UnitPart;
 use countersign_journal::ActionFacts;
@@ -126,7 +126,8 @@ impl Relay {
 
     async fn refuse_parse(&mut self, bytes: &Bytes, sql: &[u8], no: No) -> Result<(), End> {
         let facts = ActionFacts::default();
-        let waiting = Waiting { messages: vec![bytes.clone()], parts: vec![simple_part(sql)], facts, simple: false };
+        let waiting =
+            Waiting { messages: vec![bytes.clone()], parts: vec![UnitPart::alone(sql)], facts, simple: false };
         self.refuse(waiting, no).await
     }
 }

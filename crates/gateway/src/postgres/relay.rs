@@ -290,7 +290,7 @@ impl Relay {
             return Ok(()); // of a COPY that is over: the target ignores it too
         }
         if self.overtaken && !copying {
-            let parts = if let Frontend::Query(sql) = read { vec![simple_part(sql)] } else { Vec::new() };
+            let parts = if let Frontend::Query(sql) = read { vec![UnitPart::alone(sql)] } else { Vec::new() };
             if self.fail_overtaken(Found::by(&read), parts).await? {
                 return Ok(());
             }
@@ -439,7 +439,7 @@ impl Relay {
         if may_hold(sql, b"copy") {
             self.pipeline.expect_copy();
         }
-        let cleared = self.gate.clear(pass, self.number, Recorded::Allowed(simple_part(sql)), bytes);
+        let cleared = self.gate.clear(pass, self.number, Recorded::Allowed(UnitPart::alone(sql)), bytes);
         self.staged.extend_from_slice(cleared.bytes());
     }
 
@@ -578,17 +578,5 @@ impl Relay {
             tracing::warn!("a cancel did not reach the target: {fault}");
         }
         Ok(())
-    }
-}
-
-/// A simple query as part of a unit.
-pub(super) fn simple_part(sql: &[u8]) -> UnitPart {
-    UnitPart {
-        sql: sql.to_vec(),
-        parameter_types: Vec::new(),
-        parameter_formats: Vec::new(),
-        parameters: Vec::new(),
-        result_formats: Vec::new(),
-        row_limits: Vec::new(),
     }
 }

@@ -1,118 +1,38 @@
-//! Listening, and the life of one connection from accept to close.
+//! The life of one connection from accept to close.
 
 use super::cancel::{Cancels, Registered};
 use super::enter::{Entered, enter};
 use super::front::{self, Front, Opening, fatal};
 use super::message::put;
 use super::relay::Relay;
+use crate::listen::{Accepted, PROOF_WAIT, Place, Protocol};
 use bytes::BytesMut;
 use countersign_control::{Control, Gate};
 use countersign_journal::SessionEnd;
 use countersign_target::postgres::{Connected, Login, connect};
-use std::collections::VecDeque;
-use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
+use tokio::net::TcpStream;
 
-/// Connections that have not proved who they are yet, at a time. Each holds less than 64 KiB.
-const UNPROVED_MAX: usize = 256;
-/// How long a connection may take to prove who it is.
-const PROOF_WAIT: Duration = Duration::from_secs(30);
-/// How long sessions have to end when the server stops.
-const STOP_WAIT: Duration = Duration::from_secs(8);
-/// How long to wait before accepting again when the system has no file handles left.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// Where and how to listen.
-pub struct GatewayConfig {
-    /// Address and port; port 0 takes a free one.
-    pub listen: SocketAddr,
-    /// The certificate clients see.
-    pub tls: Arc<rustls::ServerConfig>,
-}
-
-/// A listening gateway.
-pub struct Bound {
-    listener: TcpListener,
+/// What every connection of PostgreSQL clients shares.
+#[derive(Clone)]
+pub struct Postgres {
     tls: Arc<rustls::ServerConfig>,
+    cancels: Cancels,
 }
 
-/// Takes the port.
-///
-/// # Errors
-/// When the port cannot be taken.
-pub async fn bind(config: GatewayConfig) -> std::io::Result<Bound> {
-    Ok(Bound { listener: TcpListener::bind(config.listen).await?, tls: config.tls })
-}
-
-impl Bound {
-    /// Where it really listens.
-    ///
-    /// # Errors
-    /// When the system does not say.
-    pub fn local_addr(&self) -> std::io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
-
-    /// Serves until `shutdown`, then cuts what is left and waits for it to end.
-    pub async fn serve(self, control: Control, shutdown: impl Future<Output = ()>) {
-        let cancels = Cancels::default();
-        let mut unproved = Unproved::default();
-        let mut sessions = tokio::task::JoinSet::new();
-        let mut shutdown = std::pin::pin!(shutdown);
-        loop {
-            tokio::select! {
-                () = &mut shutdown => break,
-                Some(_) = sessions.join_next(), if !sessions.is_empty() => {}
-                accepted = self.listener.accept() => match accepted {
-                    Ok((tcp, peer)) => {
-                        let evicted = unproved.enter();
-                        let connection = Connection {
-                            control: control.clone(),
-                            tls: self.tls.clone(),
-                            cancels: cancels.clone(),
-                            from: peer.ip().to_string(),
-                        };
-                        sessions.spawn(connection.live(tcp, evicted));
-                    }
-                    Err(e) => {
-                        tracing::warn!("a connection could not be accepted: {e}");
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
-                    }
-                },
-            }
-        }
-        control.cut_all();
-        let ended = async { while sessions.join_next().await.is_some() {} };
-        if tokio::time::timeout(STOP_WAIT, ended).await.is_err() {
-            tracing::warn!("some sessions did not end in time");
-        }
+impl Postgres {
+    /// With the certificate that clients see.
+    #[must_use]
+    pub fn new(tls: Arc<rustls::ServerConfig>) -> Postgres {
+        Postgres { tls, cancels: Cancels::default() }
     }
 }
 
-/// Connections that have not proved who they are, oldest first. The newest always gets a place, so that connections
-/// that say nothing keep nobody out.
-#[derive(Default)]
-struct Unproved(VecDeque<Arc<Notify>>);
-
-impl Unproved {
-    /// A place, given up by dropping it; whoever is woken lost it to another.
-    fn enter(&mut self) -> Arc<Notify> {
-        if self.0.len() >= UNPROVED_MAX {
-            self.0.retain(|place| Arc::strong_count(place) > 1);
-        }
-        if self.0.len() >= UNPROVED_MAX
-            && let Some(oldest) = self.0.pop_front()
-        {
-            oldest.notify_one();
-        }
-        let place = Arc::new(Notify::new());
-        self.0.push_back(place.clone());
-        place
+impl Protocol for Postgres {
+    async fn live(self, control: Control, accepted: Accepted) {
+        let Accepted { tcp, from, place } = accepted;
+        Connection { control, tls: self.tls, cancels: self.cancels, from }.live(tcp, place).await;
     }
 }
 
@@ -124,16 +44,13 @@ struct Connection {
 }
 
 impl Connection {
-    async fn live(self, tcp: TcpStream, evicted: Arc<Notify>) {
-        if tcp.set_nodelay(true).is_err() {
-            return;
-        }
+    async fn live(self, tcp: TcpStream, place: Place) {
         let proof = tokio::time::timeout(PROOF_WAIT, front::open(tcp, self.tls.clone(), &self.control));
         let opened = tokio::select! {
             opened = proof => opened,
-            () = evicted.notified() => return,
+            () = place.lost() => return,
         };
-        drop(evicted);
+        drop(place);
         match opened {
             Ok(Ok(Opening::Proved(front))) => {
                 if let Err(e) = self.session(*front).await {

@@ -5,8 +5,9 @@
 use bytes::{BufMut, BytesMut};
 use countersign_control::view::{RequestQuery, RequestView, Scope};
 use countersign_control::{Actor, Clock, Control, RootKey, Settings, install};
-use countersign_core::{Device, Position};
-use countersign_gateway::postgres::{GatewayConfig, bind};
+use countersign_core::{Device, Endpoint, Position, PostgresEndpoint};
+use countersign_gateway::bind;
+use countersign_gateway::postgres::Postgres as Protocol;
 use countersign_harness::{Postgres, Psql};
 use countersign_journal::{RequestId, Verdict};
 use countersign_target::postgres::{BackendKey, Connected, Login, cancel, connect};
@@ -100,6 +101,7 @@ impl World {
             data: data.clone(),
             page_address: "https://countersign.test".into(),
             postgres_address: ("localhost".into(), 0),
+            ssh_address: None,
             ca_file: data.join("ca.pem"),
         };
         let root = RootKey::File(folder.path().join("key"));
@@ -131,10 +133,9 @@ impl World {
             .with_single_cert(certificates, key)
             .expect("a certificate");
         tls.alpn_protocols = vec![b"postgresql".to_vec()];
-        let config = GatewayConfig { listen: ([127, 0, 0, 1], 0).into(), tls: Arc::new(tls) };
-        let bound = bind(config).await.expect("bound");
+        let bound = bind(([127, 0, 0, 1], 0).into()).await.expect("bound");
         let port = bound.local_addr().expect("an address").port();
-        tokio::spawn(bound.serve(control.clone(), std::future::pending()));
+        tokio::spawn(bound.serve(Protocol::new(Arc::new(tls)), control.clone(), std::future::pending()));
         let ca_pem = std::fs::read_to_string(pem("ca.pem")).expect("the authority");
         World { control, port, ca_pem, database, postgres, ada, alice, dora, folder, password }
     }
@@ -191,9 +192,11 @@ impl World {
             name: "gateway".into(),
             host: "127.0.0.1".into(),
             port: self.port,
-            database: self.database.clone(),
-            ca_pem: self.ca_pem.clone(),
-            server_name: "localhost".into(),
+            endpoint: Endpoint::Postgresql(PostgresEndpoint {
+                database: self.database.clone(),
+                ca_pem: self.ca_pem.clone(),
+                server_name: "localhost".into(),
+            }),
         }
     }
 

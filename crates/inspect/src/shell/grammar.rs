@@ -193,7 +193,9 @@ impl<'t> Reader<'t> {
         self.blanks();
         let mut words = 0;
         while let Some(word) = self.word()? {
-            self.argument(&word);
+            if self.argument(&word).is_some_and(|word| word.contains(['[', '$', '`'])) {
+                self.doubt("has a word to loop over that a shell may take for a sum");
+            }
             self.blanks();
             words += 1;
         }

@@ -70,20 +70,25 @@ pub(super) fn how(name: &str) -> Option<How> {
 
 const TABLE: &[(&str, How)] = &[
     (
-        "cat head tail tac rev nl wc cut tr uniq comm join paste fold fmt expand unexpand column od xxd hexdump strings \
-         base64 base32 md5sum sha1sum sha224sum sha256sum sha384sum sha512sum b2sum cksum sum cmp diff seq factor numfmt \
-         ls stat du df mkdir rmdir rm cp mv ln link unlink touch truncate shred chmod chown chgrp mkfifo mknod mktemp \
-         readlink realpath basename dirname sync grep egrep fgrep tree",
+        "cat head tail tac rev nl cut tr uniq comm join paste fold fmt expand unexpand column od xxd hexdump strings \
+         base64 base32 sum cmp diff seq factor numfmt \
+         ls stat df mkdir rmdir rm cp mv ln link unlink touch truncate shred chmod chown chgrp mkfifo mknod mktemp \
+         readlink realpath basename dirname sync grep egrep fgrep",
         How::Itself,
     ),
     (
         ": true false echo pwd sleep date uname arch nproc uptime whoami id groups users who logname hostid tty free ps pgrep \
          pkill pidof kill killall vmstat iostat mpstat lscpu lsblk lspci lsusb lsmod blkid findmnt ss netstat ping \
          ping6 tracepath dig host nslookup getent last lastb lastlog printenv getfacl setfacl getfattr setfattr lsattr \
-         chattr gzip bzip2 xz zstd shutdown reboot halt poweroff",
+         chattr shutdown reboot halt poweroff",
         How::Itself,
     ),
-    ("sort", How::Unless(&["--c"])),
+    // Files named in a file, or on the input, are named nowhere here.
+    ("sort", How::Unless(&["--c", "--f"])),
+    ("wc du tree", How::Unless(&["--f"])),
+    ("md5sum sha1sum sha224sum sha256sum sha384sum sha512sum b2sum cksum", How::Unless(&["-", "+"])),
+    // Their output is called what a suffix makes of the input.
+    ("gzip bzip2 xz zstd", How::Unless(&["-S", "--"])),
     (
         "systemctl",
         How::Only(
@@ -145,7 +150,7 @@ const TABLE: &[(&str, How)] = &[
     (
         "docker podman",
         How::Only(
-            &["ps", "logs", "images", "inspect", "stats", "top", "version", "info"],
+            &["ps", "logs", "images", "inspect", "stats", "top"],
             options(&["-a", "-f", "-q", "--all"], &["-n", "--tail", "--since"]),
         ),
     ),

@@ -1,6 +1,7 @@
 //! What a command with literal words runs: itself, and whatever the table says it runs in turn.
 
 use super::grammar::is_reserved;
+use super::later;
 use super::programs::{How, Leads, Options, Special, how};
 use super::word::is_variable;
 use super::{Read, Reader};
@@ -35,6 +36,11 @@ impl Reader<'_> {
         let (name, words) = (command.name().unwrap_or_default().to_owned(), command.arguments.clone());
         if let Some(How::Special(special)) = how {
             paths(special, &mut command);
+        }
+        // The words of what a wrapper runs are those of a command of their own.
+        let wraps = matches!(how, Some(How::Wrapper(..)));
+        if let Some(word) = later::named(&command, !wraps) {
+            self.doubt(format!("names {}, by which other files or later commands may be meant", quoted(word)));
         }
         self.push(command)?;
         how.map_or(Ok(()), |how| self.deeper(|reader| reader.runs_in_turn(&name, &words, how)))
@@ -152,7 +158,7 @@ impl Reader<'_> {
             Special::ChangeDirectory if all.len() < 2 && all.iter().all(|word| !word.starts_with(['-', '+'])) => {}
             Special::Copy if copies(&all) => {}
             Special::Exit if all.len() < 2 && all.iter().all(|word| is_number(word)) => {}
-            Special::Print if all.first().is_none_or(|word| !word.starts_with('-')) && computes_nothing(&all) => {}
+            Special::Print if prints(&all) => {}
             Special::Rsync if rsync(&all) => {}
             Special::Sed if sed(&all) => {}
             Special::Tar if tar(&all) => {}
@@ -274,6 +280,7 @@ fn awk(words: &[&str]) -> bool {
     plain
         && !script.contains("system")
         && !script.contains("getline")
+        && !script.contains("ARG")
         && files.into_iter().all(|word| !word.starts_with('-'))
 }
 
@@ -342,6 +349,26 @@ fn computes_nothing(words: &[&str]) -> bool {
     words.iter().all(|word| !word.contains(['[', '$', '`']))
 }
 
+/// A format of conversions that only print. `%n` sets a variable; a number that is none may be taken for a sum.
+fn prints(words: &[&str]) -> bool {
+    let Some((format, words)) = words.split_first() else { return true };
+    let mut pieces = format.replace("%%", "").split('%').map(str::to_owned).collect::<Vec<_>>().into_iter();
+    let plain = pieces.next().is_some_and(|before| !before.starts_with('-'));
+    let conversions = pieces
+        .map(|piece| piece.trim_start_matches(['-', '+', ' ', '#', '.']).trim_start_matches(digit).chars().next());
+    let numbers = words.iter().all(|word| is_number(word));
+    let prints = |conversion| match conversion {
+        Some('s' | 'c' | 'b') => true,
+        Some('d' | 'i' | 'u' | 'o' | 'x' | 'X' | 'e' | 'f' | 'g') => numbers,
+        _ => false,
+    };
+    plain && computes_nothing(words) && conversions.into_iter().all(prints)
+}
+
+fn digit(c: char) -> bool {
+    c.is_ascii_digit() || c == '.'
+}
+
 /// A test of numbers, files and words as they stand.
 fn test(words: &[&str]) -> bool {
     const COMPUTES: [&str; 6] = ["-eq", "-ne", "-lt", "-le", "-gt", "-ge"];
@@ -349,5 +376,5 @@ fn test(words: &[&str]) -> bool {
         |at: usize| at > 0 && is_number(words[at - 1]) && words.get(at + 1).is_some_and(|word| is_number(word));
     computes_nothing(words)
         && (0..words.len()).all(|at| !COMPUTES.contains(&words[at]) || numbers(at))
-        && !words.contains(&"-v")
+        && !words.iter().any(|word| ["-v", "-t"].contains(word))
 }

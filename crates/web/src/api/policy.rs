@@ -5,6 +5,7 @@ use crate::fault::ApiFault;
 use crate::guard::Signed;
 use crate::routes::POLICY_BYTES_MAX;
 use crate::site::Site;
+use crate::written;
 use axum::Json;
 use axum::body::to_bytes;
 use axum::extract::{Path, Request, State};
@@ -12,7 +13,6 @@ use countersign_control::view::{
     Combined, Configuration, DiffLine, Explanation, PersonRow, Plan, Proposed, RolesView, VersionView,
 };
 use countersign_control::{Fault, Question, QuestionAct};
-use countersign_inspect::sql;
 use countersign_journal::RequestId;
 use serde::{Deserialize, Serialize};
 
@@ -103,7 +103,9 @@ async fn file_of(request: Request) -> Result<String, ApiFault> {
 pub(crate) struct ExplainParams {
     person: Option<String>,
     target: String,
-    sql: Option<String>,
+    /// A statement, or a command where the target is a server; `sql` is its older name.
+    #[serde(alias = "sql")]
+    text: Option<String>,
 }
 
 /// `GET /explain`
@@ -113,8 +115,9 @@ pub(crate) async fn explain(
     Params(params): Params<ExplainParams>,
 ) -> Answer<Explanation> {
     let person = params.person.as_deref().filter(|p| !p.is_empty()).unwrap_or(&signed.actor.handle);
-    let facts = params.sql.as_deref().filter(|s| !s.trim().is_empty()).map(sql::facts);
     let account = site.control.account_for(&signed.actor, &params.target)?;
+    let facts =
+        params.text.as_deref().and_then(|text| written::facts(&site.control, &signed.actor, &params.target, text));
     Ok(Json(site.control.explain(&signed.actor, person, account, facts.as_ref())?))
 }
 
@@ -126,8 +129,9 @@ pub(crate) async fn explain_with(
     request: Request,
 ) -> Answer<Combined> {
     let file = file_of(request).await?;
-    let facts = params.sql.as_deref().filter(|s| !s.trim().is_empty()).map(sql::facts);
-    let act = facts.as_ref().map_or(QuestionAct::Connect, QuestionAct::Query);
+    let facts =
+        params.text.as_deref().and_then(|text| written::facts(&site.control, &signed.actor, &params.target, text));
+    let act = facts.as_ref().map_or(QuestionAct::Connect, QuestionAct::Run);
     let person = params.person.as_deref().filter(|p| !p.is_empty()).unwrap_or(&signed.actor.handle);
     let question = Question { person, target: &params.target, act };
     Ok(Json(site.control.combined(&signed.actor, &file, &question)?))

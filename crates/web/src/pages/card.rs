@@ -6,7 +6,7 @@ use crate::draw::{Run, Shape, initials, lines, shape};
 use crate::reader::Reader;
 use askama::Template;
 use countersign_control::view::{ChangeView, EmergencyView, LevelView, NarrowedView, PlanView, RequestView};
-use countersign_journal::{Timestamp, Window};
+use countersign_journal::{Language, Timestamp, Window};
 use std::collections::BTreeSet;
 
 /// A card.
@@ -96,8 +96,13 @@ impl<'p> Card<'p> {
         Difference { lines: &change.lines }
     }
 
-    fn lines(&self, text: &str) -> Vec<Vec<Run>> {
-        lines(text)
+    fn lines(&self, text: &str, language: &Language) -> Vec<Vec<Run>> {
+        lines(text, *language)
+    }
+
+    /// Whether it is about a command, and not a statement.
+    fn is_command(&self) -> bool {
+        self.r.statement.as_ref().is_some_and(|s| s.language == Language::Shell)
     }
 
     /// Everything the planned statements touch, each once.

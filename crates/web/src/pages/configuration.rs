@@ -3,6 +3,7 @@
 use super::fields::{Again, MadeFrom, base_of, proposed};
 use super::{Page, Shell, Visit, page};
 use crate::api::request_id;
+use crate::draw::{Run, lines};
 use crate::fault::PageFault;
 use crate::reader::Reader;
 use askama::Template;
@@ -12,6 +13,7 @@ use axum::http::StatusCode;
 use countersign_control::view::{Base, Configuration, DiffLine, Draft, Typed, VersionView};
 use countersign_control::{Fault, Part};
 use countersign_core::Permission;
+use countersign_journal::Language;
 
 #[derive(Template)]
 #[template(path = "configuration.html")]
@@ -51,6 +53,10 @@ pub(crate) struct Difference<'d> {
 impl askama::filters::HtmlSafe for Difference<'_> {}
 
 impl Difference<'_> {
+    fn runs(&self, text: &str) -> Vec<Vec<Run>> {
+        lines(text, Language::Sql)
+    }
+
     fn class(&self, line: &DiffLine) -> &'static str {
         match line.sign {
             "+" => "added",

@@ -3,6 +3,7 @@
 
 use super::fields::{Again, Field, Filled, MadeFrom, NAMELESS, Names, base_of, proposed};
 use super::{Notice, Page, Shell, Visit, page};
+use crate::draw::{Run, lines};
 use crate::fault::status_of;
 use crate::guard::escaped;
 use askama::Template;
@@ -12,13 +13,13 @@ use axum::http::StatusCode;
 use countersign_control::view::{Combined, Draft, Explanation, Known, RuleQuery, RuleView, Typed};
 use countersign_control::{Fault, Part, Question, QuestionAct};
 use countersign_core::Permission;
-use countersign_inspect::sql;
-use countersign_journal::Outcome;
+use countersign_inspect::{shell, sql};
+use countersign_journal::{Language, Outcome};
 use serde::Deserialize;
 
 /// What holds where no rule speaks, and why it differs by act.
-pub(crate) const UNSPOKEN: &str = "Without a rule nobody connects; in a session that is open, a statement runs unless a rule holds \
-    it; and a change of the configuration is approved by another administrator.";
+pub(crate) const UNSPOKEN: &str = "Without a rule nobody connects; in a session that is open, a statement or command runs \
+    unless a rule holds it; and a change of the configuration is approved by another administrator.";
 /// What is said of a rule before anything of it was entered.
 const UNTOUCHED: &str = "Once the rule says who, what and what it takes, this shows what all rules together say then.";
 
@@ -46,8 +47,12 @@ struct RulePage {
     unclear: Option<String>,
 }
 
-const ACTS: [(&str, &str); 3] =
-    [("connect", "Connect"), ("query", "Run statements"), ("administer", "Change the configuration")];
+const ACTS: [(&str, &str); 4] = [
+    ("connect", "Connect"),
+    ("query", "Run statements"),
+    ("run", "Run commands"),
+    ("administer", "Change the configuration"),
+];
 const OUTCOMES: [(&str, &str); 4] =
     [("approve", "Approval first"), ("justify", "A reason, then go ahead"), ("allow", "Go ahead"), ("deny", "No")];
 const EXCLUSIVE: [(&str, &str); 3] =
@@ -133,6 +138,12 @@ impl RulePage {
 
     fn try_act(&self) -> Field<'_> {
         self.form.choice("try_act", "Act", "", &ACTS)
+    }
+
+    /// The text one asked about, as it would be read.
+    fn tried(&self) -> Vec<Vec<Run>> {
+        let language = if self.form.typed.text("try_act") == "run" { Language::Shell } else { Language::Sql };
+        lines(self.form.typed.text("try_sql"), language)
     }
 
     fn outcome(&self) -> Field<'_> {
@@ -254,11 +265,12 @@ fn combined(visit: &Visit, name: &str, typed: &Typed) -> Result<Combined, String
         Draft::Wrong(wrongs) => return Err(wrongs.into_values().next().unwrap_or_default()),
     };
     let text = typed.text("try_sql").trim();
-    let facts = sql::facts(text);
-    let act = match typed.text("try_act") {
+    let act = typed.text("try_act");
+    let facts = if act == "run" { shell::facts(text) } else { sql::facts(text) };
+    let act = match act {
         "administer" => QuestionAct::Administer,
-        "query" if text.is_empty() => return Err("Enter the statement one would run.".to_owned()),
-        "query" => QuestionAct::Query(&facts),
+        "query" | "run" if text.is_empty() => return Err("Enter what one would run.".to_owned()),
+        "query" | "run" => QuestionAct::Run(&facts),
         _ => QuestionAct::Connect,
     };
     let question = Question { person: typed.text("try_person"), target: typed.text("try_target"), act };

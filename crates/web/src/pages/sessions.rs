@@ -9,7 +9,7 @@ use askama::Template;
 use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use countersign_control::view::{SessionView, TranscriptLine};
-use countersign_journal::SessionId;
+use countersign_journal::{Language, SessionId};
 use serde::Deserialize;
 
 #[derive(Template)]
@@ -58,8 +58,15 @@ struct TranscriptPage<'p> {
 }
 
 impl TranscriptPage<'_> {
-    fn lines(&self, text: &str) -> Vec<Vec<Run>> {
-        lines(text)
+    fn lines(&self, text: &str, language: &Language) -> Vec<Vec<Run>> {
+        lines(text, *language)
+    }
+
+    fn noun(&self, line: &TranscriptLine) -> &'static str {
+        match line.language {
+            Language::Sql => "Statement",
+            Language::Shell => "Command",
+        }
     }
 
     fn tone(&self, line: &TranscriptLine) -> &'static str {

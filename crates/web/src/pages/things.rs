@@ -16,6 +16,7 @@ use countersign_core::permission::{Line, TABLE};
 use countersign_journal::Outcome;
 use serde::Deserialize;
 
+const PROTOCOLS: [(&str, &str); 2] = [("postgresql", "PostgreSQL"), ("ssh", "SSH")];
 const ROLES: [(&str, &str); 4] = [
     ("member", "Member"),
     ("auditor", "Auditor"),
@@ -107,6 +108,10 @@ impl ThingPage {
         Names { known: &self.known }
     }
 
+    fn protocol(&self) -> Field<'_> {
+        self.form.choice("protocol", "Protocol", "", &PROTOCOLS)
+    }
+
     fn role(&self) -> Field<'_> {
         self.form.choice("role", "Role", "the Roles page says what each may do", &ROLES)
     }
@@ -149,7 +154,8 @@ pub(crate) async fn devices(visit: Visit, Query(TextParams { text }): Query<Text
     let mut devices = visit.site.control.devices(visit.actor()).await?;
     devices.retain(|d| {
         let accounts = d.accounts.iter().map(|a| a.name.as_str());
-        let device = [d.name.as_str(), d.database.as_str(), d.address.as_deref().unwrap_or_default()];
+        let device =
+            [d.name.as_str(), d.database.as_deref().unwrap_or_default(), d.address.as_deref().unwrap_or_default()];
         found(&text, device.into_iter().chain(accounts).chain(d.groups.iter().map(String::as_str)))
     });
     let groups = if reads { visit.site.control.device_groups(visit.actor())? } else { Vec::new() };

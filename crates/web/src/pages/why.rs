@@ -3,13 +3,13 @@
 use super::{Notice, Page, Shell, Visit, page};
 use crate::draw::{Run, lines};
 use crate::fault::status_of;
+use crate::written;
 use askama::Template;
 use axum::extract::Query;
 use axum::http::StatusCode;
 use countersign_control::Fault;
 use countersign_control::view::Explanation;
-use countersign_inspect::sql;
-use countersign_journal::Outcome;
+use countersign_journal::{Language, Outcome};
 use serde::Deserialize;
 
 #[derive(Template)]
@@ -19,6 +19,7 @@ struct WhyPage {
     params: WhyParams,
     targets: Vec<String>,
     answer: Option<Explanation>,
+    language: Language,
 }
 
 impl WhyPage {
@@ -32,7 +33,7 @@ impl WhyPage {
     }
 
     fn lines(&self, text: &str) -> Vec<Vec<Run>> {
-        lines(text)
+        lines(text, self.language)
     }
 }
 
@@ -61,12 +62,13 @@ pub(crate) async fn explain(visit: Visit, Query(mut params): Query<WhyParams>) -
     };
     let mut shell = visit.shell("Why", "why").saying(notice);
     shell.refresh = None;
-    page(status, &WhyPage { shell, params, targets, answer })
+    let language = written::language(&visit.site.control, visit.actor(), &params.target);
+    page(status, &WhyPage { shell, params, targets, answer, language })
 }
 
 fn answer(visit: &Visit, params: &WhyParams, target: &str) -> Result<Explanation, Fault> {
     let control = &visit.site.control;
     let account = control.account_for(visit.actor(), target)?;
-    let facts = Some(params.sql.as_str()).filter(|s| !s.trim().is_empty()).map(sql::facts);
+    let facts = written::facts(control, visit.actor(), target, &params.sql);
     control.explain(visit.actor(), params.person.trim(), account, facts.as_ref())
 }

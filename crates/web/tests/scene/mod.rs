@@ -109,6 +109,7 @@ impl Scene {
             data: folder.path().join("data"),
             page_address: ORIGIN.into(),
             postgres_address: ("gate.example.test".into(), 5432),
+            ssh_address: None,
             ca_file: folder.path().join("data/ca.pem"),
         };
         let (key, clock) = (RootKey::File(folder.path().join("key")), Clock::default());

@@ -1,0 +1,66 @@
+//! Commands on a server, over SSH: one that just runs, and one that waits for its countersignature.
+
+use std::path::Path;
+
+use countersign_harness::wait_until;
+
+use crate::play::{Play, SOON};
+use crate::tell::DemoError;
+
+const SERVER: &str = "web-01";
+
+impl Play<'_> {
+    /// # Errors
+    /// As [`crate::play::play`].
+    pub(crate) fn commands(&mut self) -> Result<(), DemoError> {
+        self.tell.step("On a server Alice runs commands with her own ssh; an ordinary one just runs");
+        let reason = "INC-4713: release 12 needs a folder";
+        let ran = self.cli("alice", &["request", SERVER, "--minutes", "60", "--reason", reason])?;
+        self.tell.check("the request is made", ran.code == 0, &ran.stderr)?;
+        let reservation = self.newest("alice", "mine")?;
+        let ran = self.cli("mia", &["approve", &reservation.to_string()])?;
+        self.tell.check("approved", ran.code == 0, &ran.stderr)?;
+        let ssh = self.stage.countersign.ssh("alice", SERVER)?;
+        let command = "uname -n; id";
+        self.tell.types("alice", &format!("ssh {SERVER} '{command}'"));
+        let ran = ssh.run(command, "")?;
+        self.tell.shows(&ran.stdout);
+        let said = ran.code == 0 && ran.stdout.contains("uid=");
+        self.tell.check("it ran there, as it would without us", said, &(ran.stdout + &ran.stderr))?;
+
+        self.tell.step("Making a folder there waits for the database team, and then runs once, byte for byte");
+        let folder = self.stage.countersign.scratch_dir().join("releases");
+        let command = format!("mkdir {}", folder.display());
+        self.tell.types("alice", &format!("ssh {SERVER} '{command}'"));
+        let waiting = ssh.spawn(&command)?;
+        let request = self.held()?;
+        self.tell.shows(&waiting.stderr.wait_for("held for approval", SOON)?);
+        self.tell.check("the server has not seen it", !folder.exists(), "the folder is there")?;
+        let number = request.to_string();
+        self.cli("dora", &["show", &number])?;
+        let ran = self.cli("dora", &["approve", &number, "--comment", "for the release"])?;
+        self.tell.check("approved", ran.code == 0, &ran.stderr)?;
+        let ran = waiting.finish(SOON)?;
+        self.tell.check("ssh, which had waited, is done", ran.code == 0, &(ran.stdout + &ran.stderr))?;
+        self.tell.check("the folder is there", folder.is_dir(), "there is none")?;
+        self.revoked_there(&folder, &reservation.to_string())
+    }
+
+    fn revoked_there(&mut self, folder: &Path, reservation: &str) -> Result<(), DemoError> {
+        self.tell.step("Mia takes the access back: what runs there ends on the server itself");
+        let ssh = self.stage.countersign.ssh("alice", SERVER)?;
+        let (begun, ended) = (folder.join("begun"), folder.join("ended"));
+        let command = format!("echo > {}; sleep 60; echo > {}", begun.display(), ended.display());
+        self.tell.types("alice", &format!("ssh {SERVER} '{command}'"));
+        let running = ssh.spawn(&command)?;
+        let runs = wait_until(SOON, || begun.exists().then_some(()));
+        self.tell.check("it runs", runs.is_some(), "it did not begin")?;
+        let ran = self.cli("mia", &["revoke", reservation, "--reason", "the release is called off"])?;
+        self.tell.check("revoked", ran.code == 0, &ran.stderr)?;
+        let ran = running.finish(SOON)?;
+        self.tell.shows(&ran.stderr);
+        let told = ran.code != 0 && ran.stderr.contains("the release is called off");
+        self.tell.check("her ssh is told why, and over", told, &(ran.stdout + &ran.stderr))?;
+        self.tell.check("nothing of it goes on there", !ended.exists(), "it went on")
+    }
+}

@@ -1,0 +1,243 @@
+//! The life of one connection: keys, sign-in, and which requests there are.
+
+use super::command::refuse;
+use super::session::Session;
+use crate::listen::{Accepted, PROOF_WAIT, Place, Protocol};
+use countersign_control::{Control, Fault};
+use countersign_journal::{AccountId, PersonId};
+use russh::keys::PrivateKey;
+use russh::keys::ssh_key::private::Ed25519Keypair;
+use russh::server::{self, Auth, ChannelOpenHandle, Config, Handler, Msg, RunningSession};
+use russh::{Channel, ChannelId, ChannelOpenFailure, MethodKind, MethodSet, Preferred, SshId, cipher, kex, mac};
+use secrecy::{ExposeSecret, SecretString};
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+
+/// What is agreed on: nothing older than ten years, nothing without authentication of its own, no compression, and strict key
+/// exchange (draft-miller-sshm-strict-kex).
+const PREFERRED: Preferred = Preferred {
+    kex: Cow::Borrowed(&[
+        kex::MLKEM768X25519_SHA256,
+        kex::CURVE25519,
+        kex::CURVE25519_PRE_RFC_8731,
+        kex::EXTENSION_SUPPORT_AS_SERVER,
+        kex::EXTENSION_OPENSSH_STRICT_KEX_AS_SERVER,
+    ]),
+    cipher: Cow::Borrowed(&[cipher::CHACHA20_POLY1305, cipher::AES_256_GCM, cipher::AES_128_GCM]),
+    mac: Cow::Borrowed(&[mac::HMAC_SHA512_ETM, mac::HMAC_SHA256_ETM]),
+    ..Preferred::DEFAULT
+};
+/// Wrong proofs before a connection ends.
+const PROOFS_MAX: usize = 3;
+/// Channels of a connection at a time.
+const CHANNELS_MAX: usize = 32;
+/// A quiet client is asked whether it is still there this often, and given up after three times.
+const ALIVE_EVERY: Duration = Duration::from_secs(30);
+
+/// What every connection of SSH clients shares.
+#[derive(Clone)]
+pub struct Ssh(Arc<Config>);
+
+impl Ssh {
+    /// With the key that clients know us by, which comes from the vault.
+    ///
+    /// # Errors
+    /// When the key cannot be made.
+    pub fn new(control: &Control) -> Result<Ssh, Fault> {
+        let seed = control.ssh_host_seed()?;
+        let seed = seed.expose_secret().first_chunk().ok_or_else(|| Fault::trouble("the vault gave no seed"))?;
+        let key = PrivateKey::from(Ed25519Keypair::from_seed(seed));
+        control.known_to_ssh_by(key.public_key().to_openssh().map_err(Fault::trouble)?);
+        Ok(Ssh(Arc::new(Config {
+            server_id: SshId::Standard("SSH-2.0-Countersign".into()),
+            methods: MethodSet::from([MethodKind::Password].as_slice()),
+            keys: vec![key],
+            max_auth_attempts: PROOFS_MAX,
+            inactivity_timeout: None,
+            keepalive_interval: Some(ALIVE_EVERY),
+            nodelay: true,
+            preferred: PREFERRED,
+            ..Config::default()
+        })))
+    }
+}
+
+impl Protocol for Ssh {
+    async fn live(self, control: Control, accepted: Accepted) {
+        let Accepted { tcp, from, place } = accepted;
+        let Ok((tcp, _open)) = held_open(tcp) else { return };
+        let (events, mut asked) = mpsc::channel(CHANNELS_MAX);
+        let client = Client { control: control.clone(), events, channels: HashMap::new() };
+        let Some((running, person, account)) = proved(self.0, tcp, client, &mut asked, place).await else {
+            tracing::debug!("a connection from {from} did not prove who it is in time");
+            return;
+        };
+        Session::new(control, person, account, from).serve(running, asked).await;
+    }
+}
+
+/// Ends a connection when it is dropped, whoever still waits for it.
+struct Open(std::net::TcpStream);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.shutdown(Shutdown::Both);
+    }
+}
+
+fn held_open(tcp: TcpStream) -> std::io::Result<(TcpStream, Open)> {
+    let tcp = tcp.into_std()?;
+    let open = Open(tcp.try_clone()?);
+    Ok((TcpStream::from_std(tcp)?, open))
+}
+
+/// Brings a connection to its proof.
+async fn proved(
+    config: Arc<Config>,
+    tcp: TcpStream,
+    client: Client,
+    asked: &mut mpsc::Receiver<Event>,
+    place: Place,
+) -> Option<(RunningSession<Client>, PersonId, AccountId)> {
+    let proof = tokio::time::timeout(PROOF_WAIT, async {
+        let running = server::run_stream(config, tcp, client).await.ok()?;
+        match asked.recv().await? {
+            Event::Proved(person, account) => Some((running, person, account)),
+            Event::Exec(..) => None,
+        }
+    });
+    tokio::select! {
+        proved = proof => proved.ok().flatten(),
+        () = place.lost() => None,
+    }
+}
+
+/// What a client did.
+pub(super) enum Event {
+    /// It proved who uses it, and for which account.
+    Proved(PersonId, AccountId),
+    /// It asks to run a command.
+    Exec(Channel<Msg>, Vec<u8>),
+}
+
+/// One client, as `russh` calls us.
+pub(super) struct Client {
+    control: Control,
+    events: mpsc::Sender<Event>,
+    /// Channels in which nothing was asked yet.
+    channels: HashMap<ChannelId, Channel<Msg>>,
+}
+
+impl Handler for Client {
+    type Error = russh::Error;
+
+    async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, russh::Error> {
+        match self.control.token_owner(user, &SecretString::from(password)).await {
+            Ok(Some((person, account))) => {
+                self.tell(Event::Proved(person, account)).await?;
+                Ok(Auth::Accept)
+            }
+            Ok(None) => Ok(Auth::reject()),
+            Err(fault) => {
+                tracing::error!("a token could not be looked up: {fault}");
+                Err(russh::Error::Disconnect)
+            }
+        }
+    }
+
+    async fn channel_open_session(
+        &mut self,
+        channel: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        _: &mut server::Session,
+    ) -> Result<(), russh::Error> {
+        if self.channels.len() >= CHANNELS_MAX {
+            reply.reject(ChannelOpenFailure::ResourceShortage).await;
+            return Ok(());
+        }
+        self.channels.insert(channel.id(), channel);
+        reply.accept().await;
+        Ok(())
+    }
+
+    async fn channel_close(&mut self, channel: ChannelId, _: &mut server::Session) -> Result<(), russh::Error> {
+        self.channels.remove(&channel);
+        Ok(())
+    }
+
+    async fn exec_request(
+        &mut self,
+        id: ChannelId,
+        command: &[u8],
+        session: &mut server::Session,
+    ) -> Result<(), russh::Error> {
+        let Some(channel) = self.channels.remove(&id) else { return session.channel_failure(id) };
+        session.channel_success(id)?;
+        self.tell(Event::Exec(channel, command.to_vec())).await
+    }
+
+    async fn shell_request(&mut self, id: ChannelId, session: &mut server::Session) -> Result<(), russh::Error> {
+        let Some(channel) = self.channels.remove(&id) else { return session.channel_failure(id) };
+        session.channel_success(id)?;
+        refuse(channel, "this target takes single commands, and no shell: write one behind the address");
+        Ok(())
+    }
+
+    async fn subsystem_request(
+        &mut self,
+        id: ChannelId,
+        _: &str,
+        session: &mut server::Session,
+    ) -> Result<(), russh::Error> {
+        session.channel_failure(id)
+    }
+
+    async fn pty_request(
+        &mut self,
+        id: ChannelId,
+        _: &str,
+        _: u32,
+        _: u32,
+        _: u32,
+        _: u32,
+        _: &[(russh::Pty, u32)],
+        session: &mut server::Session,
+    ) -> Result<(), russh::Error> {
+        session.channel_failure(id)
+    }
+
+    async fn env_request(
+        &mut self,
+        id: ChannelId,
+        _: &str,
+        _: &str,
+        session: &mut server::Session,
+    ) -> Result<(), russh::Error> {
+        session.channel_failure(id)
+    }
+
+    async fn x11_request(
+        &mut self,
+        id: ChannelId,
+        _: bool,
+        _: &str,
+        _: &str,
+        _: u32,
+        session: &mut server::Session,
+    ) -> Result<(), russh::Error> {
+        session.channel_failure(id)
+    }
+}
+
+impl Client {
+    /// An event nobody hears of any more ends the connection.
+    async fn tell(&self, event: Event) -> Result<(), russh::Error> {
+        self.events.send(event).await.map_err(|_| russh::Error::Disconnect)
+    }
+}

@@ -1,0 +1,198 @@
+//! One session: everything a connection's channels share. It is opened by the first command, and closed when the connection
+//! ends and its last command has.
+
+use super::command::{Command, Talk, refuse};
+use super::serve::{Client, Event};
+use crate::reason::{REASON_WAIT, given};
+use countersign_control::{Control, Cut, Fault, Gate};
+use countersign_core::Refusal;
+use countersign_journal::{AccountId, PersonId, SessionEnd};
+use countersign_target::ssh::{Connection, Login, connect};
+use russh::Disconnect;
+use russh::server::RunningSession;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::{Mutex, Notify, OnceCell, Semaphore, SemaphorePermit, mpsc};
+use tokio::task::JoinSet;
+
+/// How long commands have to end once their client left or the session was cut.
+const END_WAIT: Duration = Duration::from_secs(10);
+/// How long a connection that proved who uses it may stay without a session: as long as its token could have opened one.
+const UNUSED_WAIT: Duration = Duration::from_secs(900);
+/// How long a client has to take the last words.
+const GOODBYE_WAIT: Duration = Duration::from_secs(2);
+/// Commands that run at a time; more wait. OpenSSH takes ten channels of a connection (`MaxSessions`), of which one is kept for
+/// ending the others.
+const RUNNING_MAX: usize = 9;
+
+/// Commands that run or wait at a time.
+const COMMANDS_MAX: usize = 64;
+
+/// Who proved what, and what that opened.
+pub(super) struct Session {
+    control: Control,
+    person: PersonId,
+    account: AccountId,
+    from: String,
+    opened: OnceCell<Opened>,
+    /// Told once when the session was opened.
+    begun: Notify,
+    commands: AtomicU64,
+    /// Places for commands that run.
+    places: Semaphore,
+}
+
+/// A session with its target.
+pub(super) struct Opened {
+    pub(super) gate: Mutex<Gate>,
+    pub(super) target: Connection,
+    cut: Cut,
+}
+
+impl Opened {
+    pub(super) fn is_cut(&self) -> bool {
+        self.cut.borrow().is_some()
+    }
+
+    /// Resolves when the session is cut.
+    pub(super) async fn cut(&self) {
+        let mut cut = self.cut.clone();
+        // An error means that the gate is gone, which is an end as well.
+        let _ = cut.wait_for(Option::is_some).await;
+    }
+}
+
+impl Session {
+    pub(super) fn new(control: Control, person: PersonId, account: AccountId, from: String) -> Arc<Session> {
+        let (opened, begun) = (OnceCell::new(), Notify::new());
+        let (commands, places) = (AtomicU64::new(0), Semaphore::new(RUNNING_MAX));
+        Arc::new(Session { control, person, account, from, opened, begun, commands, places })
+    }
+
+    /// Runs what the client asks for until it leaves or the session is cut.
+    pub(super) async fn serve(self: Arc<Session>, running: RunningSession<Client>, mut asked: mpsc::Receiver<Event>) {
+        let mut commands = JoinSet::new();
+        let handle = running.handle();
+        let mut running = std::pin::pin!(running);
+        let mut unused = std::pin::pin!(tokio::time::sleep(UNUSED_WAIT));
+        let why = loop {
+            tokio::select! {
+                _ = &mut running => break SessionEnd::ClientLeft,
+                () = self.cut() => break SessionEnd::GrantEnded,
+                () = &mut unused, if self.opened.get().is_none() => break SessionEnd::ClientLeft,
+                Some(_) = commands.join_next(), if !commands.is_empty() => {}
+                event = asked.recv() => match event {
+                    Some(Event::Exec(channel, _)) if commands.len() >= COMMANDS_MAX => {
+                        refuse(channel, "too many commands of this connection wait; begin fewer at a time");
+                    }
+                    Some(Event::Exec(channel, line)) => {
+                        let number = self.commands.fetch_add(1, Ordering::Relaxed) + 1;
+                        commands.spawn(Command::new(self.clone(), number, line).live(Talk::new(channel)));
+                    }
+                    Some(Event::Proved(..)) | None => break SessionEnd::ClientLeft,
+                },
+            }
+        };
+        while commands.try_join_next().is_some() {}
+        if let Some(opened) = self.opened.get().filter(|_| !commands.is_empty())
+            && let Err(fault) = opened.target.end_all().await
+        {
+            tracing::error!("commands of a session that is over may go on: {fault}");
+        }
+        let left = why == SessionEnd::ClientLeft;
+        let ended = async { while commands.join_next().await.is_some() {} };
+        if tokio::time::timeout(END_WAIT, ended).await.is_err() {
+            commands.shutdown().await;
+        }
+        if !left {
+            // A client that has nothing left to wait for goes by itself, with the last words; who stays is sent away, ahead of
+            // whatever still waits to be sent.
+            let went = tokio::time::timeout(GOODBYE_WAIT, &mut running).await;
+            if went.is_err() {
+                let words = "the session is over".to_owned();
+                let _ = handle.disconnect(Disconnect::ByApplication, words, String::new()).await;
+                let _ = tokio::time::timeout(GOODBYE_WAIT, &mut running).await;
+            }
+        }
+        if let Some(session) = Arc::into_inner(self) {
+            session.close(why).await;
+        }
+    }
+
+    /// A place to run a command in, given up by dropping it.
+    pub(super) async fn place(&self) -> SemaphorePermit<'_> {
+        self.places.acquire().await.expect("never closed")
+    }
+
+    /// Resolves when the session was opened and is cut.
+    async fn cut(&self) {
+        loop {
+            match self.opened.get() {
+                Some(opened) => return opened.cut().await,
+                None => self.begun.notified().await,
+            }
+        }
+    }
+
+    /// The session, opened by whoever asks first.
+    ///
+    /// # Errors
+    /// In words for the person who waits.
+    pub(super) async fn opened(&self, talk: &mut Talk) -> Result<&Opened, String> {
+        let opened = self.opened.get_or_try_init(|| self.open(talk)).await;
+        self.begun.notify_one();
+        opened
+    }
+
+    async fn open(&self, talk: &mut Talk) -> Result<Opened, String> {
+        let gate = self.enter(talk).await.map_err(|fault| fault.to_string())?;
+        match self.reach(&gate).await {
+            Ok(target) => Ok(Opened { cut: gate.cut(), gate: Mutex::new(gate), target }),
+            Err(why) => {
+                tracing::warn!("{}: {why}", gate.session());
+                end(gate, SessionEnd::TargetLeft).await;
+                Err(why)
+            }
+        }
+    }
+
+    /// A session under a live grant; or, where a reason is all that is missing, after a wait until it is given on the page
+    /// whose address the client is told (R3).
+    async fn enter(&self, talk: &mut Talk) -> Result<Gate, Fault> {
+        let open = || self.control.open_session(self.person, self.account, None, &self.from);
+        let opened = open().await;
+        if let (Err(Fault::Refused(Refusal::NeedsRequest { .. })), Some(address)) =
+            (&opened, self.control.only_a_reason(self.person, self.account))
+        {
+            talk.say(&format!("a reason is needed: give it on the page, and this command goes on: {address}")).await;
+            let granted = given(&self.control, || self.control.has_grant(self.person, self.account, None));
+            tokio::select! {
+                () = granted => return open().await,
+                () = tokio::time::sleep(REASON_WAIT) => {}
+                () = talk.left() => {}
+            }
+        }
+        opened
+    }
+
+    async fn reach(&self, gate: &Gate) -> Result<Connection, String> {
+        let login = gate.target_login().await.map_err(|fault| fault.to_string())?;
+        let asked = Login { device: &login.device, user: &login.login, secret: &login.password };
+        connect(&asked).await.map_err(|fault| fault.to_string())
+    }
+
+    async fn close(self, why: SessionEnd) {
+        if let Some(Opened { gate, target, cut }) = self.opened.into_inner() {
+            let why = cut.borrow().unwrap_or(why);
+            target.close().await;
+            end(gate.into_inner(), why).await;
+        }
+    }
+}
+
+async fn end(gate: Gate, why: SessionEnd) {
+    if let Err(fault) = gate.close(why).await {
+        tracing::error!("a session could not be closed: {fault}");
+    }
+}

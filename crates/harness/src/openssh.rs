@@ -1,0 +1,258 @@
+//! A private OpenSSH server, and the real `ssh` that connects to it or to a gateway.
+//!
+//! The server signs in whoever runs the tests, by a key made for it: as anybody else it could not, unless they are root.
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::program::{self, Ran, run};
+use crate::psql::LineReader;
+use crate::server::{self, Plan, RunAs, Server};
+use crate::{HarnessError, reserve_port, wait_until};
+
+/// The Debian package of the server.
+const PACKAGE: &str = "openssh-server";
+/// The Debian package of the client.
+const CLIENT_PACKAGE: &str = "openssh-client";
+/// How long making a key may take.
+const KEY_WITHIN: Duration = Duration::from_secs(30);
+/// How long a start may take; 0.11 s on an idle machine.
+const START_WITHIN: Duration = Duration::from_secs(60);
+/// How long [`Ssh::run`] may take.
+const RUN_WITHIN: Duration = Duration::from_secs(60);
+
+/// An OpenSSH server of this test alone.
+pub struct OpenSsh {
+    // Declared before the folder: the server ends before its folder goes.
+    server: Server,
+    folder: TempDir,
+    port: u16,
+    user: String,
+}
+
+impl OpenSsh {
+    /// Starts it on a free port with a host key of its own.
+    ///
+    /// # Errors
+    /// [`HarnessError::Missing`] without the package; else whatever kept it from starting, with its log.
+    pub fn start() -> Result<Self, HarnessError> {
+        let program = program::find("/usr/sbin/sshd", PACKAGE)?;
+        let folder = server::private_folder("sshd", RunAs::Caller)?;
+        let port = reserve_port()?;
+        let at = |name: &str| folder.path().join(name);
+        make_key(&at("host_key"))?;
+        make_key(&at("user_key"))?;
+        let user = run(Command::new("id").arg("-un"), "", KEY_WITHIN)?.output("id")?.trim().to_owned();
+        fs::copy(at("user_key.pub"), at("authorized_keys")).map_err(HarnessError::system("authorize a key"))?;
+        fs::write(at("sshd_config"), configuration(port, folder.path()))
+            .map_err(HarnessError::system("configure sshd"))?;
+        if user == "root" {
+            // What Debian's unit makes before it starts the daemon.
+            fs::create_dir_all("/run/sshd").map_err(HarnessError::system("make /run/sshd"))?;
+        }
+        let config = at("sshd_config").display().to_string();
+        let server = Server::start(Plan {
+            name: "sshd",
+            program: &program,
+            arguments: vec!["-D".to_owned(), "-e".to_owned(), "-f".to_owned(), config],
+            folder: folder.path(),
+            run_as: RunAs::Caller,
+            stop_signal: "TERM",
+            orphan_signal: "KILL",
+        })?;
+        server.wait_ready(START_WITHIN, || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok())?;
+        Ok(Self { server, folder, port, user })
+    }
+
+    /// The port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.server.pid()
+    }
+
+    /// The login it knows.
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// The private key of that login.
+    ///
+    /// # Errors
+    /// [`HarnessError::System`] when it cannot be read.
+    pub fn user_key(&self) -> Result<String, HarnessError> {
+        fs::read_to_string(self.folder.path().join("user_key")).map_err(HarnessError::system("read a key"))
+    }
+
+    /// Its public host key, as in `known_hosts`.
+    ///
+    /// # Errors
+    /// [`HarnessError::System`] when it cannot be read.
+    pub fn host_key(&self) -> Result<String, HarnessError> {
+        let line = fs::read_to_string(self.folder.path().join("host_key.pub"));
+        let line = line.map_err(HarnessError::system("read a host key"))?;
+        Ok(line.split_whitespace().take(2).collect::<Vec<_>>().join(" "))
+    }
+}
+
+fn make_key(path: &Path) -> Result<(), HarnessError> {
+    let mut make = Command::new(program::find("ssh-keygen", CLIENT_PACKAGE)?);
+    run(make.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(path), "", KEY_WITHIN)?.output("ssh-keygen").map(drop)
+}
+
+fn configuration(port: u16, folder: &Path) -> String {
+    let folder = folder.display();
+    format!(
+        "ListenAddress 127.0.0.1\nPort {port}\nHostKey {folder}/host_key\nPidFile {folder}/sshd.own-pid\n\
+         AuthorizedKeysFile {folder}/authorized_keys\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n\
+         PermitRootLogin prohibit-password\nPrintMotd no\nLogLevel VERBOSE\nSubsystem sftp internal-sftp\n"
+    )
+}
+
+/// One way to connect with ssh: a password, a host key that must be shown, and none of the user's own settings.
+#[derive(Clone, Debug)]
+pub struct Ssh {
+    port: u16,
+    user: String,
+    folder: PathBuf,
+    /// Further options, each as one argument.
+    pub options: Vec<String>,
+}
+
+impl Ssh {
+    /// A connection to `127.0.0.1`; what it needs is written into `folder`.
+    ///
+    /// # Errors
+    /// [`HarnessError::System`] when it cannot be written.
+    pub fn new(folder: &Path, port: u16, user: &str, password: &str, known_host: &str) -> Result<Self, HarnessError> {
+        let made = HarnessError::system("prepare `ssh`");
+        fs::create_dir_all(folder)
+            .and_then(|()| fs::write(folder.join("known_hosts"), format!("{known_host}\n")))
+            .and_then(|()| fs::write(folder.join("password"), password))
+            .and_then(|()| fs::write(folder.join("ask"), "#!/bin/sh\nexec cat \"$COUNTERSIGN_PASSWORD\"\n"))
+            .and_then(|()| fs::set_permissions(folder.join("ask"), fs::Permissions::from_mode(0o700)))
+            .map_err(made)?;
+        Ok(Self { port, user: user.to_owned(), folder: folder.to_owned(), options: Vec::new() })
+    }
+
+    /// Runs one command; `stdin` is what it is given to read.
+    ///
+    /// # Errors
+    /// Only trouble with ssh itself; what the command or the gateway said is in [`Ran`].
+    pub fn run(&self, command: &str, stdin: &str) -> Result<Ran, HarnessError> {
+        run(self.command()?.arg(command), stdin, RUN_WITHIN)
+    }
+
+    /// Asks for a shell and gives it `stdin`.
+    ///
+    /// # Errors
+    /// As [`Ssh::run`].
+    pub fn run_shell(&self, stdin: &str) -> Result<Ran, HarnessError> {
+        run(&mut self.command()?, stdin, RUN_WITHIN)
+    }
+
+    /// The same, where all commands share one connection for as long as one of them runs (`ControlMaster`).
+    pub fn shared(&self) -> Self {
+        let socket = format!("ControlPath={}", self.folder.join("shared").display());
+        let options = ["-o", "ControlMaster=auto", "-o", &socket, "-o", "ControlPersist=no"].map(str::to_owned);
+        Self { options: options.to_vec(), ..self.clone() }
+    }
+
+    /// The same with another user name.
+    pub fn with_user(&self, user: &str) -> Self {
+        Self { user: user.to_owned(), ..self.clone() }
+    }
+
+    /// The same with another password, in a folder of its own.
+    ///
+    /// # Errors
+    /// As [`Ssh::new`].
+    pub fn with_password(&self, password: &str) -> Result<Self, HarnessError> {
+        let folder = self.folder.join("other");
+        let known = fs::read_to_string(self.folder.join("known_hosts"));
+        let known = known.map_err(HarnessError::system("read known_hosts"))?;
+        Self::new(&folder, self.port, &self.user, password, known.trim_end())
+    }
+
+    /// Starts one command, and reads what it says.
+    ///
+    /// # Errors
+    /// [`HarnessError::Missing`] or [`HarnessError::System`] when ssh cannot be started.
+    pub fn spawn(&self, command: &str) -> Result<SshSession, HarnessError> {
+        let mut ssh = self.command()?;
+        ssh.arg(command).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = ssh.spawn().map_err(HarnessError::system("run `ssh`"))?;
+        Ok(SshSession {
+            stdout: LineReader::start(child.stdout.take().expect("stdout was piped above")),
+            stderr: LineReader::start(child.stderr.take().expect("stderr was piped above")),
+            child,
+        })
+    }
+
+    /// The `ssh` command up to what it runs.
+    fn command(&self) -> Result<Command, HarnessError> {
+        let mut ssh = Command::new(program::find("ssh", CLIENT_PACKAGE)?);
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        ssh.env_clear().env("PATH", path).env("LC_ALL", "C.UTF-8");
+        ssh.env("SSH_ASKPASS", self.folder.join("ask")).env("SSH_ASKPASS_REQUIRE", "force");
+        ssh.env("COUNTERSIGN_PASSWORD", self.folder.join("password"));
+        ssh.args(["-F", "none", "-p", &self.port.to_string(), "-l", &self.user]);
+        let known = self.folder.join("known_hosts").display().to_string();
+        for option in [
+            "StrictHostKeyChecking=yes",
+            &format!("UserKnownHostsFile={known}"),
+            "GlobalKnownHostsFile=none",
+            "NumberOfPasswordPrompts=1",
+            "PreferredAuthentications=password",
+            "LogLevel=ERROR",
+        ] {
+            ssh.args(["-o", option]);
+        }
+        ssh.args(&self.options).arg("127.0.0.1");
+        Ok(ssh)
+    }
+}
+
+/// A running `ssh`. Dropping it kills it.
+#[derive(Debug)]
+pub struct SshSession {
+    /// What the command has written.
+    pub stdout: LineReader,
+    /// What it, or the gateway, has written to the error output.
+    pub stderr: LineReader,
+    child: Child,
+}
+
+impl SshSession {
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// [`HarnessError::Late`] when it has not ended in time; it is killed then.
+    pub fn finish(mut self, within: Duration) -> Result<Ran, HarnessError> {
+        let status = wait_until(within, || self.child.try_wait().transpose());
+        let status = status.ok_or_else(|| self.stderr.late("the end of `ssh`", within))?;
+        let status = status.map_err(HarnessError::system("wait for `ssh`"))?;
+        Ok(Ran {
+            stdout: self.stdout.text_to_end(within),
+            stderr: self.stderr.text_to_end(within),
+            code: status.code().unwrap_or(-1),
+        })
+    }
+}
+
+impl Drop for SshSession {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,212 @@
+//! SSH as a target: a connection to a pinned host key, signed in with the account's secret; one command at a time in a
+//! channel of its own (RFC 4252, RFC 4254).
+
+use crate::{STEP_WAIT, TargetFault, broken, reach, unreachable};
+use bytes::Bytes;
+use countersign_core::{Device, Endpoint};
+use russh::client::{self, Handle};
+use russh::keys::ssh_key::PublicKey;
+use russh::keys::{PrivateKeyWithHashAlg, PublicKeyOrCertificate, decode_secret_key};
+use russh::{Channel, ChannelMsg, Disconnect, Sig};
+use secrecy::{ExposeSecret, SecretString};
+use std::sync::{Arc, Mutex};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// How a private key begins, where it is one that is stored and not a password.
+const PRIVATE_KEY: &str = "-----BEGIN ";
+
+/// Ends every other command of a connection, for the login shell. OpenSSH takes signals for a command only where its own
+/// process is not the user's (not for root), so that the server's children are found, each the leader of a session of its own,
+/// and all of their sessions are ended (`ps` as POSIX has it, and its `sid`).
+const END_ALL: &str = "me=$$; server=$PPID; \
+    ps -A -o pid= -o ppid= | while read -r leader parent; do \
+        if [ \"$parent\" = \"$server\" ] && [ \"$leader\" != \"$me\" ]; then \
+            ps -A -o pid= -o sid= | while read -r pid session; do \
+                [ \"$session\" = \"$leader\" ] && kill -KILL \"$pid\"; done; \
+            kill -KILL -- \"-$leader\"; fi; done 2>/dev/null";
+
+/// As whom to sign in.
+pub struct Login<'a> {
+    /// Where.
+    pub device: &'a Device,
+    /// As whom.
+    pub user: &'a str,
+    /// With what: a password, or a private key as text.
+    pub secret: &'a SecretString,
+}
+
+/// A public key as one line without a comment, the form in which keys are compared; nothing if it is none.
+#[must_use]
+pub fn plain_host_key(text: &str) -> Option<String> {
+    public_key(text.trim())?.to_openssh().ok()
+}
+
+fn public_key(text: &str) -> Option<PublicKey> {
+    let mut key = PublicKey::from_openssh(text).ok()?;
+    key.set_comment("");
+    Some(key)
+}
+
+/// A connection that is signed in.
+pub struct Connection {
+    handle: Handle<Pinned>,
+    device: Device,
+}
+
+/// A command that runs.
+pub struct Running {
+    channel: Channel<client::Msg>,
+    device: Device,
+}
+
+/// What a command says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Said {
+    /// Bytes of its output.
+    Out(Bytes),
+    /// Bytes of its error output.
+    Error(Bytes),
+    /// It ended by itself.
+    Exited(u32),
+    /// A signal ended it.
+    Killed(String),
+    /// Nothing more comes.
+    Closed,
+}
+
+/// Connects and signs in. The secret is sent only once the host has proved the pinned key.
+///
+/// # Errors
+/// What the target did wrong, in words for the person who waits.
+pub async fn connect(login: &Login<'_>) -> Result<Connection, TargetFault> {
+    let device = login.device;
+    let wrong = |why: &str| TargetFault::WrongIdentity { device: device.name.clone(), why: why.to_owned() };
+    let Endpoint::Ssh(endpoint) = &device.endpoint else { return Err(wrong("it is no SSH server")) };
+    let pinned = public_key(&endpoint.host_key).ok_or_else(|| wrong("its pinned key cannot be read"))?;
+    let shown = Arc::new(Mutex::new(None));
+    let tcp = reach(device).await?;
+    let mut handle = match timeout(STEP_WAIT, shake_hands(tcp, Pinned { key: pinned, shown: shown.clone() })).await {
+        Err(_) => return Err(unreachable(device, "it did not answer in time")),
+        Ok(Ok(handle)) => handle,
+        Ok(Err(fault)) => {
+            let other = shown.lock().ok().and_then(|shown| shown.clone());
+            return Err(other.map_or_else(|| broken(device, fault), |key| wrong(&format!("it shows the key {key}"))));
+        }
+    };
+    match timeout(STEP_WAIT, sign_in(&mut handle, login)).await {
+        Err(_) => Err(unreachable(device, "it did not answer in time")),
+        Ok(Err(fault)) => Err(broken(device, fault)),
+        Ok(Ok(true)) => Ok(Connection { handle, device: device.clone() }),
+        Ok(Ok(false)) => Err(TargetFault::LoginRefused {
+            device: device.name.clone(),
+            code: "SSH".to_owned(),
+            message: "it does not take the stored password or key".to_owned(),
+        }),
+    }
+}
+
+async fn shake_hands(tcp: TcpStream, pinned: Pinned) -> Result<Handle<Pinned>, russh::Error> {
+    client::connect_stream(Arc::new(client::Config { nodelay: true, ..client::Config::default() }), tcp, pinned).await
+}
+
+async fn sign_in(handle: &mut Handle<Pinned>, login: &Login<'_>) -> Result<bool, russh::Error> {
+    let secret = login.secret.expose_secret();
+    let answer = if secret.starts_with(PRIVATE_KEY) {
+        let key = decode_secret_key(secret, None)?;
+        let hash = handle.best_supported_rsa_hash().await?.flatten();
+        handle.authenticate_publickey(login.user, PrivateKeyWithHashAlg::new(Arc::new(key), hash)).await?
+    } else {
+        handle.authenticate_password(login.user, secret).await?
+    };
+    Ok(answer.success())
+}
+
+impl Connection {
+    /// Runs a command: these bytes, in a channel of its own, without a terminal and with no input.
+    ///
+    /// # Errors
+    /// When the target does not run it.
+    pub async fn exec(&self, command: &[u8]) -> Result<Running, TargetFault> {
+        let sent = async {
+            let channel = self.handle.channel_open_session().await?;
+            channel.exec(true, command).await?;
+            channel.eof().await?;
+            Ok(channel)
+        };
+        let sent: Result<_, russh::Error> = match timeout(STEP_WAIT, sent).await {
+            Ok(sent) => sent,
+            Err(_) => return Err(unreachable(&self.device, "it did not answer in time")),
+        };
+        let channel = sent.map_err(|fault| broken(&self.device, fault))?;
+        Ok(Running { channel, device: self.device.clone() })
+    }
+
+    /// Ends every command of this connection on the target, as far as it lets us.
+    ///
+    /// # Errors
+    /// When the target does not run what ends them.
+    pub async fn end_all(&self) -> Result<(), TargetFault> {
+        let mut ending = self.exec(END_ALL.as_bytes()).await?;
+        let ended = async {
+            while !matches!(ending.said().await?, Said::Exited(_) | Said::Killed(_) | Said::Closed) {}
+            Ok(())
+        };
+        match timeout(STEP_WAIT, ended).await {
+            Ok(ended) => ended,
+            Err(_) => Err(unreachable(&self.device, "it did not answer in time")),
+        }
+    }
+
+    /// Ends the connection.
+    pub async fn close(&self) {
+        // It is being left: a fault here changes nothing.
+        let _ = self.handle.disconnect(Disconnect::ByApplication, "", "").await;
+    }
+}
+
+impl Running {
+    /// The next thing the command says. Dropping the wait loses nothing.
+    ///
+    /// # Errors
+    /// When the target refuses to run it.
+    pub async fn said(&mut self) -> Result<Said, TargetFault> {
+        loop {
+            return Ok(match self.channel.wait().await {
+                Some(ChannelMsg::Data { data }) => Said::Out(data),
+                // SSH_EXTENDED_DATA_STDERR, the only kind there is (RFC 4254, 5.2).
+                Some(ChannelMsg::ExtendedData { data, ext: 1 }) => Said::Error(data),
+                Some(ChannelMsg::ExitStatus { exit_status }) => Said::Exited(exit_status),
+                Some(ChannelMsg::ExitSignal { signal_name, .. }) => Said::Killed(format!("{signal_name:?}")),
+                Some(ChannelMsg::Failure) => return Err(broken(&self.device, "it does not run commands")),
+                Some(ChannelMsg::Close) | None => Said::Closed,
+                Some(_) => continue,
+            });
+        }
+    }
+
+    /// Ends the command with SIGKILL (RFC 4254, 6.9): the target's server ends its whole process group.
+    pub async fn kill(&self) {
+        // Whether it ended is seen by what it says next.
+        let _ = self.channel.signal(Sig::KILL).await;
+    }
+}
+
+/// Takes the pinned key and no other, and remembers another that was shown.
+struct Pinned {
+    key: PublicKey,
+    shown: Arc<Mutex<Option<String>>>,
+}
+
+impl client::Handler for Pinned {
+    type Error = russh::Error;
+
+    async fn check_server_key(&mut self, offered: &PublicKeyOrCertificate) -> Result<bool, russh::Error> {
+        let PublicKeyOrCertificate::PublicKey { key, .. } = offered else { return Ok(false) };
+        let right = key.key_data() == self.key.key_data();
+        if let (false, Ok(mut shown)) = (right, self.shown.lock()) {
+            *shown = Some(key.fingerprint(russh::keys::HashAlg::Sha256).to_string());
+        }
+        Ok(right)
+    }
+}
