@@ -21,7 +21,7 @@ export const sizes = {
 };
 
 /** Milliseconds any single step may take. */
-const STEP_WITHIN_MS = 15_000;
+const STEP_WITHIN_MS = 45_000;
 
 /** Launches Debian's Chromium with nothing that talks to the network by itself. */
 export function launch() {

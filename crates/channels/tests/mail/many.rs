@@ -17,7 +17,7 @@ impl World {
         let mut requests = Vec::new();
         for n in 0..times {
             let plain = self.an_hour("restore");
-            let window = Window::new(plain.window.start, plain.window.end.plus(n)).expect("an hour and more");
+            let window = Window::new(plain.window.start, plain.window.end.plus(60 * n)).expect("an hour and more");
             requests.push(self.control.reserve(alice, Reservation { window, ..plain }).await.expect("asked"));
         }
         requests
