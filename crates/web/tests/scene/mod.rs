@@ -13,7 +13,11 @@ use countersign_journal::{AccountId, RequestId, Window};
 use secrecy::ExposeSecret;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use tower::ServiceExt;
+
+/// Requests asked for so far by this test.
+static ASKED: AtomicU64 = AtomicU64::new(0);
 
 /// The password of everybody.
 pub const PASSWORD: &str = "correct horse battery";
@@ -163,7 +167,9 @@ impl Scene {
     /// Somebody asks for an hour on `app@prod-db`.
     pub async fn ask(&self, handle: &str) -> RequestId {
         let now = self.control.now();
-        let window = Window::new(now, now.plus(3_600)).expect("an hour");
+        // Each a little longer than the one before, for as long from now on would be the same wish again.
+        let before = ASKED.fetch_add(1, Ordering::Relaxed);
+        let window = Window::new(now, now.plus(3_600 + 2 * before)).expect("an hour");
         let actor = self.actor(handle).await;
         let account = self.account("app@prod-db");
         self.control
