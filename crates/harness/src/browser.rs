@@ -8,7 +8,7 @@ use crate::program::{self, Ran};
 use crate::{HarnessError, run};
 
 /// How long a script may take.
-const SCRIPT_WITHIN: Duration = Duration::from_secs(180);
+const SCRIPT_WITHIN: Duration = Duration::from_secs(220);
 
 /// Runs `node <script>` in `tests/browser/`; `script` is relative to that folder. The script finds its settings
 /// in `env` and reports by its exit code.
