@@ -157,6 +157,8 @@ async fn a_password_that_is_changed_is_not_guessed_and_ends_links_and_tokens() {
     let account = scene.account(&ada).await;
     scene.control.issue_token(&ada, account, "").await.expect("a token");
     assert!(proves().await);
+    let elsewhere = scene.control.scram("ada+app@db", Protocol::Ssh).await.expect("a verifier");
+    assert_eq!(elsewhere.proves, None, "a token of a database is none of a server");
     change(PASSWORD).await.expect("changed");
     assert!(!proves().await, "an access token outlives the password it was got by");
     let link = link.rsplit('/').next().expect("a token");

@@ -68,10 +68,10 @@ impl Roster {
         let login = self.accounts.get(&account)?;
         let device = self.devices.get(&login.device)?;
         let (device_groups, pin) = self.0.devices.get(&login.device)?;
-        let database = match (device.database(), database) {
+        let database = match (device.database(), database.filter(|named| !named.is_empty())) {
             (Some(own), named) => named.unwrap_or(own),
-            (None, Some(named)) if !named.is_empty() => return None,
-            (None, _) => "",
+            (None, Some(_)) => return None,
+            (None, None) => "",
         };
         Some(TargetFacts {
             device: login.device,
@@ -138,7 +138,26 @@ impl Hash for Roster {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::directory::Group;
+    use crate::directory::{Account, Device, Endpoint, Group, PostgresEndpoint, SshEndpoint};
+    use countersign_journal::Language;
+
+    #[test]
+    fn r52_only_a_target_with_databases_has_one() {
+        let at = PostgresEndpoint { database: "shop".into(), ca_pem: String::new(), server_name: "db".into() };
+        let device = |endpoint| Device { name: "d".into(), host: "h".into(), port: 1, endpoint };
+        let devices = [Endpoint::Postgresql(at), Endpoint::Ssh(SshEndpoint { host_key: String::new() })].map(device);
+        let devices = (1..).map(DeviceId).zip(devices).collect();
+        let account = |n| Account { device: DeviceId(n), name: "a".into(), owners: [].into(), managers: [].into() };
+        let accounts = [1, 2].map(|n| (AccountId(n), account(n))).into();
+        let roster = Roster::new(Directory { devices, accounts, ..Directory::default() });
+        let asked = |n, named| roster.target_facts(AccountId(n), named).map(|t| (t.database.clone(), t.language()));
+        for (named, of_database, of_server) in
+            [(None, Some("shop"), Some("")), (Some(""), Some("shop"), Some("")), (Some("sales"), Some("sales"), None)]
+        {
+            assert_eq!(asked(1, named), of_database.map(|d| (d.to_owned(), Language::Sql)));
+            assert_eq!(asked(2, named), of_server.map(|d| (d.to_owned(), Language::Shell)));
+        }
+    }
 
     #[test]
     fn nested_and_cyclic_groups_end() {

@@ -2,6 +2,7 @@
 //!
 //! The server signs in whoever runs the tests, by a key made for it: as anybody else it could not, unless they are root.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -12,9 +13,9 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::program::{self, Ran, run};
-use crate::psql::LineReader;
+use crate::psql::{LineReader, ended};
 use crate::server::{self, Plan, RunAs, Server};
-use crate::{HarnessError, reserve_port, wait_until};
+use crate::{HarnessError, reserve_port};
 
 /// The Debian package of the server.
 const PACKAGE: &str = "openssh-server";
@@ -148,7 +149,7 @@ impl Ssh {
     ///
     /// # Errors
     /// Only trouble with ssh itself; what the command or the gateway said is in [`Ran`].
-    pub fn run(&self, command: &str, stdin: &str) -> Result<Ran, HarnessError> {
+    pub fn run(&self, command: impl AsRef<OsStr>, stdin: &str) -> Result<Ran, HarnessError> {
         run(self.command()?.arg(command), stdin, RUN_WITHIN)
     }
 
@@ -238,14 +239,7 @@ impl SshSession {
     /// # Errors
     /// [`HarnessError::Late`] when it has not ended in time; it is killed then.
     pub fn finish(mut self, within: Duration) -> Result<Ran, HarnessError> {
-        let status = wait_until(within, || self.child.try_wait().transpose());
-        let status = status.ok_or_else(|| self.stderr.late("the end of `ssh`", within))?;
-        let status = status.map_err(HarnessError::system("wait for `ssh`"))?;
-        Ok(Ran {
-            stdout: self.stdout.text_to_end(within),
-            stderr: self.stderr.text_to_end(within),
-            code: status.code().unwrap_or(-1),
-        })
+        ended("ssh", &mut self.child, &self.stdout, &self.stderr, within)
     }
 }
 

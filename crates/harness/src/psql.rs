@@ -177,14 +177,7 @@ impl PsqlSession {
     /// [`HarnessError::Late`] when it has not ended in time; it is killed then.
     pub fn finish(mut self, within: Duration) -> Result<Ran, HarnessError> {
         self.stdin = None;
-        let status = wait_until(within, || self.child.try_wait().transpose());
-        let status = status.ok_or_else(|| self.stderr.late("the end of `psql`", within))?;
-        let status = status.map_err(HarnessError::system("wait for `psql`"))?;
-        Ok(Ran {
-            stdout: self.stdout.text_to_end(within),
-            stderr: self.stderr.text_to_end(within),
-            code: status.code().unwrap_or(-1),
-        })
+        ended("psql", &mut self.child, &self.stdout, &self.stderr, within)
     }
 }
 
@@ -193,6 +186,21 @@ impl Drop for PsqlSession {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// What a program whose output is read wrote, once it has ended.
+pub(crate) fn ended(
+    program: &str,
+    child: &mut Child,
+    stdout: &LineReader,
+    stderr: &LineReader,
+    within: Duration,
+) -> Result<Ran, HarnessError> {
+    let status = wait_until(within, || child.try_wait().transpose());
+    let status = status.ok_or_else(|| stderr.late(&format!("the end of `{program}`"), within))?;
+    let status = status.map_err(HarnessError::system(format!("wait for `{program}`")))?;
+    let (stdout, stderr) = (stdout.text_to_end(within), stderr.text_to_end(within));
+    Ok(Ran { stdout, stderr, code: status.code().unwrap_or(-1) })
 }
 
 /// Reads one output stream of a process in the background and lets a test wait for a line.
@@ -260,7 +268,7 @@ impl LineReader {
         self.text()
     }
 
-    pub(crate) fn late(&self, what: &str, waited: Duration) -> HarnessError {
+    fn late(&self, what: &str, waited: Duration) -> HarnessError {
         HarnessError::Late { what: what.to_owned(), waited, log: self.text() }
     }
 

@@ -204,7 +204,7 @@ fn endpoint(entry: &DeviceEntry) -> Result<Endpoint, Fault> {
             }
             let needs = |what| wrong(&format!("`{what}` is missing"));
             Ok(Endpoint::Postgresql(PostgresEndpoint {
-                database: entry.database.clone().ok_or_else(|| needs("database"))?,
+                database: entry.database.clone().filter(|d| !d.is_empty()).ok_or_else(|| needs("database"))?,
                 ca_pem: entry.ca.clone().ok_or_else(|| needs("ca"))?,
                 server_name: entry.server_name.clone().unwrap_or_else(|| entry.host.clone()),
             }))

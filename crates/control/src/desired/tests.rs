@@ -510,5 +510,7 @@ fn an_ssh_device_is_pinned_by_its_host_key() {
     };
     let other = told("ca = \"\"", &format!("ca = \"\", {key}"));
     assert!(other.is_err_and(|told| told.contains("is for `protocol = \"ssh\"`")));
-    assert!(told("database = \"shop\", ", "").is_err_and(|told| told.contains("`database` is missing")));
+    for without in ["", "database = \"\", "] {
+        assert!(told("database = \"shop\", ", without).is_err_and(|told| told.contains("`database` is missing")));
+    }
 }

@@ -3,8 +3,10 @@
 use crate::world::{DBA, SOON, World, eventually, has, number};
 use countersign_harness::{OpenSsh, Ran, Ssh, SshSession};
 use serde_json::json;
+use std::ffi::OsStr;
 use std::io::Write;
 use std::net::TcpStream;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -109,10 +111,10 @@ fn r60_r61_an_approved_command_runs_exactly_once() {
     let alice = web.begin("alice", &command);
     let again = web.world.held_number("dora");
     assert_ne!(again, request);
-    web.world.reject("dora", again, "once is enough");
+    web.world.reject("dora", again, "once is\u{202e} enough");
     let ran = alice.finish(SOON).expect("an end");
     assert_eq!((ran.stdout.as_str(), ran.code), ("", 126));
-    has(&ran.stderr, "dora wrote: once is enough");
+    has(&ran.stderr, "dora wrote: once is  enough");
 }
 
 /// R60: whoever leaves loses nothing: the approval waits for the same text.
@@ -199,6 +201,9 @@ fn r52_nothing_but_commands_is_let_through() {
     };
     let input = web.ssh("alice").run("cat; echo end", "from outside\n").expect("ssh runs");
     assert_eq!((input.stdout.as_str(), input.code), ("end\n", 0), "{}", input.stderr);
+    let unreadable = web.ssh("alice").run(OsStr::from_bytes(b"echo \xff"), "").expect("ssh runs");
+    assert_eq!((unreadable.stdout.as_str(), unreadable.code), ("", 126));
+    has(&unreadable.stderr, "not UTF-8");
     let terminal = with(&["-tt"]).run("test -t 0 || echo none", "").expect("ssh runs");
     assert_eq!(
         (terminal.stdout.as_str(), terminal.code),
@@ -216,6 +221,14 @@ fn r52_nothing_but_commands_is_let_through() {
     let port = web.sshd.port();
     let forward = with(&["-W", &format!("127.0.0.1:{port}")]).run_shell("").expect("ssh runs");
     assert!(forward.code != 0 && !forward.stdout.contains("SSH-2.0"), "{}", forward.stdout);
+    for old in ["KexAlgorithms=diffie-hellman-group14-sha256", "Ciphers=aes256-ctr", "HostKeyAlgorithms=rsa-sha2-512"] {
+        let ran = with(&["-o", old]).run("echo ran", "").expect("ssh runs");
+        assert_eq!((ran.stdout.as_str(), ran.code), ("", 255), "{old}");
+    }
+    let planned = json!({ "target": "web-01", "minutes": 60, "reason": "ticket 4711", "plan": ["ls"] });
+    let planned = web.world.post("alice", "/requests", &planned);
+    assert_eq!(planned.status, 400, "{}", planned.body);
+    has(&planned.body.to_string(), "a change plan is of statements");
     let back = with(&["-o", "ExitOnForwardFailure=yes", "-R", "0:127.0.0.1:1"]).run("echo ran", "").expect("ssh runs");
     assert!(back.code != 0 && back.stdout.is_empty(), "{}", back.stdout);
 }
@@ -274,6 +287,23 @@ fn r52_channels_of_one_connection_are_apart() {
     assert_eq!(first.finish(SOON).expect("an end").stdout, "begun\nended\n");
     let live = web.world.get("ada", "/sessions");
     assert_eq!(live.as_array().map(Vec::len), Some(1), "one connection is one session: {live}");
+}
+
+/// More commands than anybody needs at a time are refused, those that wait for approval included.
+#[test]
+fn r52_a_connection_has_so_many_commands_and_no_more() {
+    let web = Web::new(&[FREE, FOLDERS, DBA]);
+    let ssh = web.ssh("alice").shared();
+    let command = format!("mkdir {}", web.path("many").display());
+    let first = ssh.spawn(&command).expect("ssh starts");
+    first.stderr.wait_for("held for approval", SOON).expect("told");
+    let others: Vec<_> = (0..64).map(|_| ssh.spawn(&command).expect("ssh starts")).collect();
+    eventually("the one too many is told so", || {
+        others.iter().any(|other| other.stderr.text().contains("too many commands")).then_some(())
+    });
+    web.world.reject("dora", web.world.held_number("dora"), "not so often");
+    let refused = others.into_iter().map(|other| other.finish(SOON).expect("an end").stderr);
+    assert_eq!(refused.filter(|told| told.contains("too many commands")).count(), 1);
 }
 
 /// R35: a revoke ends a running command on the target, not only its client.
