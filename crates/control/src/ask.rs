@@ -222,8 +222,7 @@ impl Control {
     /// A refusal, or trouble.
     pub async fn withdraw(&self, actor: &Actor, request: RequestId) -> Result<(), Fault> {
         self.seen(actor, request).await?;
-        let done = self.submit(Input::Withdraw { request, by: actor.person }, Vec::new()).await.map(|_| ());
-        self.told(actor, request, done).await
+        self.act(actor, request, Input::Withdraw { request, by: actor.person }, Vec::new()).await
     }
 
     /// An approver takes an approval back (R33).
@@ -232,8 +231,7 @@ impl Control {
     /// A refusal, or trouble.
     pub async fn retract(&self, actor: &Actor, request: RequestId) -> Result<(), Fault> {
         self.seen(actor, request).await?;
-        let done = self.submit(Input::Retract { request, by: actor.person }, Vec::new()).await.map(|_| ());
-        self.told(actor, request, done).await
+        self.act(actor, request, Input::Retract { request, by: actor.person }, Vec::new()).await
     }
 
     /// The holder gives the grant of a request back (R55).
@@ -243,8 +241,7 @@ impl Control {
     pub async fn surrender(&self, actor: &Actor, request: RequestId) -> Result<(), Fault> {
         let case = self.seen(actor, request).await?;
         let grant = case.request.grant.ok_or(Fault::NotFound)?;
-        let done = self.submit(Input::Surrender { grant, by: actor.person }, Vec::new()).await.map(|_| ());
-        self.told(actor, request, done).await
+        self.act(actor, request, Input::Surrender { grant, by: actor.person }, Vec::new()).await
     }
 
     /// Somebody entitled takes an approved request away (R35).
@@ -257,8 +254,7 @@ impl Control {
             Some((commitment, _, row)) => (Some(commitment), vec![row]),
             None => return Err(Fault::Input("say why you revoke; the requester will read it".into())),
         };
-        let done = self.submit(Input::Revoke { request, by: actor.person, reason }, rows).await.map(|_| ());
-        self.told(actor, request, done).await
+        self.act(actor, request, Input::Revoke { request, by: actor.person, reason }, rows).await
     }
 
     /// Somebody entitled changes the terms of an approved request (R37).
@@ -268,8 +264,7 @@ impl Control {
     pub async fn edit(&self, actor: &Actor, request: RequestId, terms: Terms, reason: &str) -> Result<(), Fault> {
         self.seen(actor, request).await?;
         let (reason, rows) = self.comment(reason)?;
-        let done = self.submit(Input::Edit { request, by: actor.person, terms, reason }, rows).await.map(|_| ());
-        self.told(actor, request, done).await
+        self.act(actor, request, Input::Edit { request, by: actor.person, terms, reason }, rows).await
     }
 
     /// An administrator lets others decide the level they saw open (R17).
@@ -278,8 +273,7 @@ impl Control {
     /// A refusal, or trouble.
     pub async fn escalate(&self, actor: &Actor, request: RequestId, position: Position) -> Result<(), Fault> {
         self.seen(actor, request).await?;
-        let done = self.submit(Input::Escalate { request, position, by: actor.person }, Vec::new()).await.map(|_| ());
-        self.told(actor, request, done).await
+        self.act(actor, request, Input::Escalate { request, position, by: actor.person }, Vec::new()).await
     }
 
     /// The requester declares an emergency (R39).
@@ -291,8 +285,7 @@ impl Control {
         let (reason, rows) = self.comment(reason)?;
         let evidence = actor.evidence(self.now());
         let call = EmergencyCall { request, by: actor.person, reason, evidence };
-        let done = self.submit(Input::Emergency(call), rows).await.map(|_| ());
-        self.told(actor, request, done).await
+        self.act(actor, request, Input::Emergency(call), rows).await
     }
 
     /// An approver stops an emergency that is still counting down.
@@ -302,8 +295,7 @@ impl Control {
     pub async fn stop_emergency(&self, actor: &Actor, request: RequestId, comment: &str) -> Result<(), Fault> {
         self.seen(actor, request).await?;
         let (comment, rows) = self.comment(comment)?;
-        let done = self.submit(Input::StopEmergency { request, by: actor.person, comment }, rows).await.map(|_| ());
-        self.told(actor, request, done).await
+        self.act(actor, request, Input::StopEmergency { request, by: actor.person, comment }, rows).await
     }
 
     /// The actor lends the right to decide (R42).

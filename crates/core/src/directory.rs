@@ -90,21 +90,32 @@ pub enum Endpoint {
 }
 
 /// How a device is spoken to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Protocol {
     /// PostgreSQL over TLS.
+    #[default]
     Postgresql,
     /// SSH.
     Ssh,
 }
 
 impl Protocol {
-    /// As it is written in the policy file, in digests and on pages.
+    /// As it is written in digests.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Protocol::Postgresql => "postgresql",
             Protocol::Ssh => "ssh",
+        }
+    }
+
+    /// The port meant when none is given.
+    #[must_use]
+    pub fn port(self) -> u16 {
+        match self {
+            Protocol::Postgresql => 5432,
+            Protocol::Ssh => 22,
         }
     }
 }

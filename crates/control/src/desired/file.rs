@@ -1,6 +1,6 @@
 //! The file's shape, as people write it and as it is written for them: names, not ids. What has its default is left out.
 
-use countersign_core::{Permission, Role};
+use countersign_core::{Permission, Protocol, Role};
 use countersign_journal::canonical::is_default;
 use countersign_journal::{NoticeScope, Outcome, Recording, Seconds, StatementKind};
 use secrecy::SecretString;
@@ -93,32 +93,13 @@ pub(super) struct GroupEntry {
 pub(super) struct DeviceEntry {
     pub(super) name: String,
     #[serde(default, skip_serializing_if = "is_default")]
-    pub(super) protocol: ProtocolEntry,
+    pub(super) protocol: Protocol,
     pub(super) host: String,
     pub(super) port: Option<u16>,
     pub(super) database: Option<String>,
     pub(super) ca: Option<String>,
     pub(super) server_name: Option<String>,
     pub(super) host_key: Option<String>,
-}
-
-/// How a device is spoken to.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum ProtocolEntry {
-    #[default]
-    Postgresql,
-    Ssh,
-}
-
-impl ProtocolEntry {
-    /// The port meant when none is given.
-    pub(super) fn port(self) -> u16 {
-        match self {
-            ProtocolEntry::Postgresql => 5432,
-            ProtocolEntry::Ssh => 22,
-        }
-    }
 }
 
 #[derive(Serialize, Deserialize)]

@@ -4,7 +4,7 @@
 use super::account;
 use super::file::*;
 use super::times;
-use countersign_core::{Account, Contact, Directory, Endpoint, PostgresEndpoint, SshEndpoint};
+use countersign_core::{Account, Contact, Directory, Endpoint, PostgresEndpoint, Protocol, SshEndpoint};
 use countersign_journal::{
     AccountId, ActMatch, Authority, CommandMatch, DeviceId, Evidence, GroupId, Level, NamePattern, Outcome, Parameters,
     PersonId, Policy, Rule, StatementMatch, TimeoutAction, Tools, WorkflowId,
@@ -52,9 +52,9 @@ fn device_entry(device: &countersign_core::Device) -> DeviceEntry {
     let (protocol, database, ca, server_name, host_key) = match device.endpoint.clone() {
         Endpoint::Postgresql(PostgresEndpoint { database, ca_pem, server_name }) => {
             let server_name = Some(server_name).filter(|n| *n != device.host);
-            (ProtocolEntry::Postgresql, Some(database), Some(ca_pem), server_name, None)
+            (Protocol::Postgresql, Some(database), Some(ca_pem), server_name, None)
         }
-        Endpoint::Ssh(SshEndpoint { host_key }) => (ProtocolEntry::Ssh, None, None, None, Some(host_key)),
+        Endpoint::Ssh(SshEndpoint { host_key }) => (Protocol::Ssh, None, None, None, Some(host_key)),
     };
     let port = Some(device.port).filter(|p| *p != protocol.port());
     let (name, host) = (device.name.clone(), device.host.clone());

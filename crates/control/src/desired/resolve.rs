@@ -3,11 +3,11 @@
 use super::Desired;
 use super::account::set_ups;
 use super::contacts::{contacts_named, resolve_contacts};
-use super::file::{AccountEntry, ActEntry, DeviceEntry, File, LevelEntry, ProtocolEntry, RuleEntry, WorkflowEntry};
+use super::file::{AccountEntry, ActEntry, DeviceEntry, File, LevelEntry, RuleEntry, WorkflowEntry};
 use crate::fault::Fault;
 use countersign_core::directory::{address, is_address};
 use countersign_core::{
-    Account, Device, DeviceGroup, Directory, Endpoint, Group, OwnRole, Person, PostgresEndpoint, SshEndpoint,
+    Account, Device, DeviceGroup, Directory, Endpoint, Group, OwnRole, Person, PostgresEndpoint, Protocol, SshEndpoint,
 };
 use countersign_journal::{
     AccountId, ActMatch, Authority, CommandMatch, Conditions, DeviceGroupId, DeviceId, Emergency, Evidence, GroupId,
@@ -198,7 +198,7 @@ fn resolve_devices(file: &File, old: &Directory, ids: &mut Ids) -> Result<BTreeM
 fn endpoint(entry: &DeviceEntry) -> Result<Endpoint, Fault> {
     let wrong = |what: &str| Fault::Input(format!("device `{}`: {what}", entry.name));
     match entry.protocol {
-        ProtocolEntry::Postgresql => {
+        Protocol::Postgresql => {
             if entry.host_key.is_some() {
                 return Err(wrong("`host_key` is for `protocol = \"ssh\"`; a database is pinned by `ca`"));
             }
@@ -209,7 +209,7 @@ fn endpoint(entry: &DeviceEntry) -> Result<Endpoint, Fault> {
                 server_name: entry.server_name.clone().unwrap_or_else(|| entry.host.clone()),
             }))
         }
-        ProtocolEntry::Ssh => {
+        Protocol::Ssh => {
             if entry.database.is_some() || entry.ca.is_some() || entry.server_name.is_some() {
                 return Err(wrong(
                     "`database`, `ca` and `server_name` are for databases; an SSH server has a `host_key`",

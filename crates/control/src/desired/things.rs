@@ -1,16 +1,14 @@
 //! People, groups, roles, devices, device groups and accounts as forms. A form becomes the file in which that one thing is so.
 //! What is known by its name keeps it: the file tells things apart by their names.
 
-use super::file::{
-    AccountEntry, DeviceEntry, DeviceGroupEntry, File, GroupEntry, LevelEntry, PersonEntry, ProtocolEntry, RoleEntry,
-};
+use super::file::{AccountEntry, DeviceEntry, DeviceGroupEntry, File, GroupEntry, LevelEntry, PersonEntry, RoleEntry};
 use super::resolve::check_name;
 use crate::ask::Actor;
 use crate::control::Control;
 use crate::fault::Fault;
 use crate::view::{BUILT_IN, Draft, Known, Reading, Typed};
 use countersign_core::directory::is_address;
-use countersign_core::{Permission, Refusal, gives_roles};
+use countersign_core::{Permission, Protocol, Refusal, gives_roles};
 use std::collections::BTreeSet;
 
 /// What a form is about.
@@ -232,13 +230,13 @@ fn device(form: &mut Reading<'_>, has: &str, known: &Known) -> DeviceEntry {
         host_key: None,
     };
     match protocol {
-        ProtocolEntry::Postgresql => {
+        Protocol::Postgresql => {
             entry.database =
                 Some(form.required("database", "Enter the database that is meant when a client names none."));
             entry.ca = Some(authority(form));
             entry.server_name = form.given("server_name");
         }
-        ProtocolEntry::Ssh => entry.host_key = Some(host_key(form)),
+        Protocol::Ssh => entry.host_key = Some(host_key(form)),
     }
     entry
 }

@@ -4,13 +4,26 @@ use super::{LevelView, PersonView, RequestView, TakenBack};
 use crate::ask::Actor;
 use crate::control::Control;
 use crate::fault::Fault;
-use countersign_core::Refusal;
+use crate::store::Row;
+use countersign_core::{Input, Refusal};
 use countersign_journal::RequestId;
 
 /// People named in one sentence.
 const NAMED_MAX: usize = 5;
 
 impl Control {
+    /// Does something to a request, as [`Control::told`] tells it.
+    pub(crate) async fn act(
+        &self,
+        actor: &Actor,
+        request: RequestId,
+        input: Input,
+        rows: Vec<Row>,
+    ) -> Result<(), Fault> {
+        let done = self.submit(input, rows).await.map(|_| ());
+        self.told(actor, request, done).await
+    }
+
     /// The outcome of something done to a request; a no because of what others did to it meanwhile tells what that was.
     pub(crate) async fn told<T>(&self, actor: &Actor, request: RequestId, done: Result<T, Fault>) -> Result<T, Fault> {
         let Err(Fault::Refused(refusal)) = done else { return done };

@@ -4,7 +4,7 @@ use super::{AccessView, PersonView, person_view};
 use crate::ask::Actor;
 use crate::control::Control;
 use crate::fault::Fault;
-use countersign_core::{Device, Directory, Group, Permission};
+use countersign_core::{Device, Directory, Group, Permission, Protocol};
 use countersign_journal::{AccountId, DeviceId, GroupId};
 use serde::Serialize;
 
@@ -32,8 +32,8 @@ pub struct DeviceView {
     pub name: String,
     /// Where it is; none for those who may not read the configuration.
     pub address: Option<String>,
-    /// How it is spoken to: `postgresql` or `ssh`.
-    pub protocol: &'static str,
+    /// How it is spoken to.
+    pub protocol: Protocol,
     /// The database meant when a client names none; none where there are no databases.
     pub database: Option<String>,
     /// Groups it is in; none for those who may not read the configuration.
@@ -133,7 +133,7 @@ fn device_view(directory: &Directory, id: DeviceId, device: &Device, access: &[A
     DeviceView {
         name: device.name.clone(),
         address: reads.then(|| format!("{}:{}", device.host, device.port)),
-        protocol: device.protocol().word(),
+        protocol: device.protocol(),
         database: device.database().map(str::to_owned),
         groups: groups.map(|g| g.name.clone()).collect(),
         accounts: directory.accounts.iter().filter(|(_, a)| a.device == id).filter_map(login).collect(),
