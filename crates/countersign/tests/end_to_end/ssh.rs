@@ -319,7 +319,7 @@ fn r35_a_revoke_ends_the_running_command_on_the_target() {
     alice.stdout.wait_for("begun", SOON).expect("it runs");
     eventually("the target runs it", || runs(&mark).then_some(()));
     // One in a process group of its own.
-    let grouped = web.begin("alice", &format!("echo begun; timeout {mark} sleep {mark}9"));
+    let grouped = web.begin("alice", &format!("echo begun; timeout {mark} sleep {mark}9; echo after"));
     grouped.stdout.wait_for("begun", SOON).expect("it runs");
     eventually("the target runs it too", || runs(&format!("{mark}9")).then_some(()));
     web.world.done("mia", &format!("/requests/{request}/revoke"), &json!({ "reason": "wrong person on the ticket" }));
