@@ -73,8 +73,7 @@ impl Control {
     }
 
     /// Where to give the reason that is all a connection still needs: none when the rules want more than that, or nothing.
-    #[must_use]
-    pub fn only_a_reason(&self, person: PersonId, account: AccountId) -> Option<String> {
+    pub(crate) fn only_a_reason(&self, person: PersonId, account: AccountId) -> Option<String> {
         let page = || format!("{}/access/{}/reserve", self.page_address(), account.0);
         self.justifiable(person, account).map(|_| page())
     }

@@ -5,6 +5,7 @@
 //! a new one; a person left out is disabled, never forgotten.
 
 mod account;
+mod beside;
 mod carried;
 mod change;
 mod compare;
@@ -72,8 +73,13 @@ impl Control {
 /// The file resolved, and found to be one that can be put in force.
 fn acceptable(file: &str, old: &Directory, old_policy: &Policy) -> Result<Desired, Fault> {
     let desired = resolve(file, old, old_policy)?;
-    validate::directory(&desired.directory).map_err(|f| Fault::Input(f.to_string()))?;
-    validate::policy(&desired.policy, &desired.directory).map_err(|f| Fault::Input(f.to_string()))?;
+    whole(&desired).map_err(|f| Fault::Input(f.to_string()))?;
     stays_changeable(&desired.policy, &desired.directory).map_err(|r| Fault::Input(r.to_string()))?;
     Ok(desired)
+}
+
+/// What only the whole of it shows, such as a cycle.
+fn whole(desired: &Desired) -> Result<(), validate::Fault> {
+    validate::directory(&desired.directory)?;
+    validate::policy(&desired.policy, &desired.directory)
 }

@@ -14,7 +14,9 @@ use crate::transcript::Recorder;
 use crate::vault::Purpose;
 use countersign_core::digest::{AttemptParts, UnitPart, attempt};
 use countersign_core::ruling::{leaves_out, rule_among};
-use countersign_core::{Answer, Ask, AskAct, Asked, Device, GrantKind, Input, Planned, Protocol, Status, covered};
+use countersign_core::{
+    Answer, Ask, AskAct, Asked, Device, GrantKind, Input, Planned, Protocol, Refusal, Status, covered,
+};
 use countersign_journal::{
     AccountId, ActMatch, ActionFacts, Attempt, ChangePlan, DeviceGroupId, GrantId, Note, Outcome, PersonFacts,
     PersonId, Policy, RequestId, RunOutcome, Seconds, SessionEnd, SessionId, StepOrder, TargetFacts, canonical,
@@ -159,6 +161,17 @@ impl std::fmt::Debug for Permit {
     }
 }
 
+/// What came of asking for a session.
+pub enum Entry {
+    /// It is open.
+    Open(Gate),
+    /// A reason is all that is missing (R3).
+    NeedsReason {
+        /// The address of the page to give it on.
+        page: String,
+    },
+}
+
 /// How to sign in to the target.
 pub struct TargetLogin {
     /// Where.
@@ -172,7 +185,8 @@ pub struct TargetLogin {
 }
 
 impl Control {
-    /// Opens a session under a live grant, or where the rules simply allow one.
+    /// Opens a session under a live grant, or where the rules simply allow one. What needs no more than a reason is not
+    /// refused yet: whoever does not wait for one says so with [`turned_away`](Self::turned_away).
     ///
     /// # Errors
     /// A refusal that says what to do next; it is in the audit.
@@ -182,22 +196,33 @@ impl Control {
         account: AccountId,
         database: Option<&str>,
         from: &str,
-    ) -> Result<Gate, Fault> {
+    ) -> Result<Entry, Fault> {
         let database = database.filter(|d| !d.is_empty()).map(str::to_owned);
-        let (from, nonce) = (from.to_owned(), dice::bytes()?);
-        let input = Input::Open { person, account, database, from: from.clone(), nonce };
+        let nonce = dice::bytes()?;
+        let input = Input::Open { person, account, database, from: from.to_owned(), nonce };
         match self.submit(input, Vec::new()).await {
-            Ok(Answer::Session(session)) => self.gate(session).await,
+            Ok(Answer::Session(session)) => Ok(Entry::Open(self.gate(session).await?)),
             Ok(_) => Err(Fault::trouble("the engine answered another question")),
             Err(Fault::Refused(refusal)) => {
-                let directory = self.directory();
-                let target = directory.label(account).unwrap_or_default();
-                let who = crate::words::name(&directory, person);
-                self.note(Note::ConnectRefused { who, target, from, why: refusal.to_string() }, Vec::new()).await?;
+                if let (Refusal::NeedsRequest { .. }, Some(page)) = (&refusal, self.only_a_reason(person, account)) {
+                    return Ok(Entry::NeedsReason { page });
+                }
+                self.turned_away(person, account, from, &refusal.to_string()).await?;
                 Err(Fault::Refused(refusal))
             }
             Err(fault) => Err(fault),
         }
+    }
+
+    /// Notes that somebody who proved who they are did not get in, and why.
+    ///
+    /// # Errors
+    /// When it cannot be noted.
+    pub async fn turned_away(&self, person: PersonId, account: AccountId, from: &str, why: &str) -> Result<(), Fault> {
+        let directory = self.directory();
+        let target = directory.label(account).unwrap_or_default();
+        let who = crate::words::name(&directory, person);
+        self.note(Note::ConnectRefused { who, target, from: from.to_owned(), why: why.to_owned() }, Vec::new()).await
     }
 
     async fn gate(&self, session: SessionId) -> Result<Gate, Fault> {

@@ -48,7 +48,7 @@ pub use control::{Control, Settings};
 pub use desired::{Part, Question, QuestionAct, Thing};
 pub use export::Export;
 pub use fault::{Fault, SignInRefusal, TicketRefusal};
-pub use gate::{Cleared, Gate, Hold, Judgement, Pass, Permit, Recorded, Release, Settled, TargetLogin, Unit};
+pub use gate::{Cleared, Entry, Gate, Hold, Judgement, Pass, Permit, Recorded, Release, Settled, TargetLogin, Unit};
 pub use install::{Installed, install};
 pub use live::Cut;
 pub use outbox::Letter;

@@ -5,9 +5,9 @@
 //!
 //! This room must not know: the store, pages, mail, or how a decision is reached.
 
+mod enter;
 mod listen;
 pub mod postgres;
-mod reason;
 pub mod ssh;
 
 pub use listen::{Bound, bind};

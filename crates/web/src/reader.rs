@@ -5,6 +5,7 @@ use crate::draw::Markup;
 use crate::site::Site;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use countersign_control::Fault;
 use countersign_journal::{Seconds, Timestamp, Window};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -157,9 +158,17 @@ impl Reader {
         self.written(*moment, "%F")
     }
 
-    /// The start of the day a date names in the reader's zone.
-    pub(crate) fn read_date(&self, text: &str) -> Option<Timestamp> {
-        self.read(&format!("{}T00:00", text.trim()))
+    /// The start of the day a date of an address names in the reader's zone; of no date, nothing.
+    ///
+    /// # Errors
+    /// When it names no day.
+    pub(crate) fn read_date(&self, text: &str) -> Result<Option<Timestamp>, Fault> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let wrong = || Fault::Input(format!("`{text}` is not a day; write it as `2026-11-22`"));
+        self.read(&format!("{text}T00:00")).map(Some).ok_or_else(wrong)
     }
 
     fn written(&self, moment: Timestamp, format: &str) -> String {

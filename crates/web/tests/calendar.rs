@@ -148,6 +148,7 @@ async fn r82_the_reserve_page_has_a_calendar_that_fills_the_form() {
     assert!(shown.contains(&link), "{link}: {shown}");
     let chosen = scene.get(&format!("{page}?from={from}&start={from}T11:00&end={from}T12:00"), "alice").await.text;
     assert!(chosen.contains(&format!("value=\"{from}T11:00\"")) && chosen.contains("wanted"), "{chosen}");
+    assert_eq!(scene.get(&format!("{page}?from=soon"), "alice").await.status, StatusCode::BAD_REQUEST, "no day");
     let typed = format!("zone=UTC&start={from}T12:00&end={from}T11:00&reason=kept+as+typed");
     let wrong = scene.post(&page, "alice", &typed).await;
     assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);

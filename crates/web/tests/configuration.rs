@@ -413,8 +413,22 @@ async fn r86_the_timeouts_are_a_parameter() {
     let planned = desk.scene.fill("/parameters", "root", "timeouts=10m+30m,+2h").await.text;
     assert!(planned.contains("~ parameters"), "{planned}");
     assert!(edited(&planned).contains("[\"10m\", \"30m\", \"2h\"]"), "{planned}");
-    let wrong = desk.scene.fill("/parameters", "root", "timeouts=soon").await.text;
-    assert!(wrong.contains("<code>soon</code> is not a period"), "{wrong}");
+    let level =
+        "known=dba-manager&who-0=managers_of&named-0=dba&approvals-0=1&rejections-0=1&timeout-0=30m&then-0=expire";
+    let planned = desk.scene.fill("/workflows", "root", level).await.text;
+    desk.scene.put_in_force(&planned).await;
+    for (typed, words) in [
+        ("30m+soon", "<code>soon</code> is not a period; write <code>45s</code>"),
+        ("10m+30m+2h+0s", "Nobody could decide within a timeout of 0; remove it."),
+        ("2h", "has <code>30m</code>; keep it here, or change the level first."),
+    ] {
+        let wrong = desk.scene.fill("/parameters", "root", &format!("timeouts={typed}")).await;
+        assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", wrong.text);
+        let kept = format!("value=\"{}\"", typed.replace('+', " "));
+        for text in ["id=\"timeouts-wrong\"", words, &kept] {
+            assert!(wrong.text.contains(text), "{text}: {}", wrong.text);
+        }
+    }
 }
 
 /// What would lock every administrator out is refused when it is proposed, not after it was approved.

@@ -247,6 +247,11 @@ async fn r80_r81_everything_is_found_and_acted_on_from_one_page() {
         assert!(!page("root", missed).await.contains(&row), "{missed}");
     }
     assert!(page("root", "kind=change").await.contains("add person alice, add person audrey"), "of every kind");
+    for list in ["/requests?from=soon", "/my-requests?until=2026-02-30", "/approvals?from=1"] {
+        let none = scene.get(list, "root").await;
+        assert_eq!(none.status, StatusCode::BAD_REQUEST, "{list}");
+        assert!(none.text.contains("is not a day; write it as <code>2026-11-22</code>"), "{list}: {}", none.text);
+    }
 
     let inbox = scene.get("/approvals", "bob").await.text;
     let first = decision(&inbox, "approve");
@@ -289,6 +294,24 @@ async fn r42_the_right_to_decide_is_lent_and_taken_back_on_the_page() {
     );
     assert!(scene.get("/requests/2", "bob").await.text.contains("</strong> for Bob Brandt approved"));
     assert_eq!(scene.post("/delegations/1/end", "bob", "").await.location(), "/delegations?done=unlent");
+}
+
+/// R42: what a disabled person lent or borrowed is nobody's to use, and is not shown as if it were.
+#[tokio::test]
+async fn r42_what_is_lent_to_or_by_a_disabled_person_is_not_shown_as_live() {
+    let scene = Scene::start().await;
+    let tomorrow = jiff::Timestamp::from_microsecond(scene.control.now().plus(86_400).0).expect("a moment").to_string();
+    for (from, to) in [("bob", "alice"), ("alice", "bob")] {
+        let lend = format!("to={to}&start=&end={}&zone=UTC", &tomorrow[..16]);
+        assert_eq!(scene.post("/delegations", from, &lend).await.location(), "/delegations?done=lent", "{from}");
+    }
+    let shown = |text: &str, stage: &str| text.matches(&format!("· {stage}</span>")).count();
+    let before = scene.get("/delegations", "bob").await.text;
+    assert_eq!((shown(&before, "live"), shown(&before, "suspended")), (2, 0), "{before}");
+    let planned = scene.fill("/people", "root", "known=alice&do=remove").await.text;
+    scene.put_in_force(&planned).await;
+    let after = scene.get("/delegations", "bob").await.text;
+    assert_eq!((shown(&after, "live"), shown(&after, "suspended")), (0, 2), "{after}");
 }
 
 /// R12: the page offers whom to ask where a level leaves the choice, and only those are written to.

@@ -4,7 +4,7 @@
 mod scene;
 
 use axum::http::{Method, StatusCode};
-use countersign_control::Actor;
+use countersign_control::{Actor, Entry};
 use countersign_journal::RequestId;
 use scene::Scene;
 use std::time::Duration;
@@ -40,7 +40,8 @@ async fn declared() -> (Scene, RequestId) {
 /// Whether Alice gets in now.
 async fn gets_in(scene: &Scene) -> bool {
     let alice = scene.actor("alice").await.person;
-    scene.control.open_session(alice, scene.account("app@prod-db"), None, "192.0.2.7").await.is_ok()
+    let opened = scene.control.open_session(alice, scene.account("app@prod-db"), None, "192.0.2.7").await;
+    matches!(opened, Ok(Entry::Open(_)))
 }
 
 fn of(request: RequestId) -> String {

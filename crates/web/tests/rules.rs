@@ -138,6 +138,16 @@ async fn r83_what_is_wrong_with_a_rule_is_said_beside_its_field() {
         ("sessions_max", "x"),
     ]);
     assert!(scene.fill("/rules", "root", &hidden).await.text.contains("+ rule odd"));
+    let never = [("act", "connect"), ("outcome", "deny"), ("duration_max_minutes", "0")];
+    let never = form(&[[("name", "never")].as_slice(), &never].concat());
+    let never = scene.fill("/rules", "root", &never).await;
+    assert!(
+        never.status == StatusCode::UNPROCESSABLE_ENTITY
+            && never.text.contains("id=\"duration_max_minutes-wrong\"")
+            && never.text.contains("enter at least 1, or leave it empty"),
+        "{}",
+        never.text
+    );
     let nameless = scene.fill("/rules", "root", &form(&[("name", " "), ("act", "connect"), ("outcome", "deny")])).await;
     assert!(nameless.text.contains("id=\"name-wrong\""), "{}", nameless.text);
     let taken = form(&[("name", "prod needs two"), ("act", "connect"), ("outcome", "deny")]);

@@ -127,9 +127,15 @@ async fn r85_what_is_wrong_with_a_person_a_group_or_a_device_is_said_beside_its_
     );
     let account = [("name", "app"), ("device", "prod-db"), ("owners", "ghost")];
     wrong(&post("/accounts", &account).await, "name", "There is an account <code>app@prod-db</code> already", "ghost");
-    // What only the whole of it shows is said above the form.
-    let loops = post("/people", &[("known", "bob"), ("manager", "bob")]).await;
-    assert!(loops.text.contains("their own line manager"), "{}", loops.text);
+    // What only the whole of it shows is said there too.
+    put_in_force(&scene, "/people", &[("known", "alice"), ("name", "Alice"), ("manager", "bob")], "~ person alice")
+        .await;
+    let loops = post("/people", &[("known", "bob"), ("manager", "alice")]).await;
+    wrong(&loops, "manager", "would be their own line manager; name somebody else", "value=\"alice\"");
+    put_in_force(&scene, "/groups", &[("name", "outer"), ("groups", "dba")], "+ group outer").await;
+    let within = post("/groups", &[("known", "dba"), ("members", "carol"), ("groups", "outer")]).await;
+    wrong(&within, "groups", "would be a member of itself; take one of them out", "carol");
+    assert!(!loops.text.contains("the file") && !within.text.contains("the file"), "nobody wrote one");
     for path in ["/people", "/groups", "/devices", "/device-groups", "/accounts"] {
         assert_eq!(scene.post(path, "audrey", "name=x").await.status, StatusCode::FORBIDDEN, "{path}");
     }

@@ -1,7 +1,7 @@
 //! What is over is in rows and nowhere else, and is told, listed and refused as if it were still in the state.
 
 use crate::view::{AuditQuery, RequestQuery, Scope};
-use crate::{Actor, Clock, Control, Fault, Reservation, RootKey, Settings, install};
+use crate::{Actor, Clock, Control, Entry, Fault, Reservation, RootKey, Settings, install};
 use countersign_core::{Case, Position, Refusal, Status};
 use countersign_journal::{RequestId, SessionEnd, Verdict, Window, canonical};
 use secrecy::{ExposeSecret, SecretString};
@@ -274,7 +274,8 @@ async fn sessions_that_are_over_are_listed_and_read() {
     let request = scene.asked(0, "a session").await;
     scene.decided(request, Verdict::Approve).await.expect("approved");
     let account = scene.control.account_by_label("app@prod-db").expect("an account");
-    let gate = scene.control.open_session(scene.alice.person, account, None, "192.0.2.1").await.expect("opened");
+    let opened = scene.control.open_session(scene.alice.person, account, None, "192.0.2.1").await;
+    let Ok(Entry::Open(gate)) = opened else { panic!("not opened") };
     let session = gate.session();
     gate.close(SessionEnd::ClientLeft).await.expect("closed");
     scene.control.surrender(&scene.alice, request).await.expect("given back");

@@ -186,7 +186,7 @@ mod tests {
             refused(None, BASE, &VERA.replace("Vera Vendor", name), "no comma among them");
         }
         let nobody = BASE.replace("LEVEL", "{ contacts = [\"Walt\"] }");
-        refused(None, &nobody, "", "workflow `flow`, level 1 names contact `Walt`, which the file does not have");
+        refused(None, &nobody, "", "workflow `flow`, level 1 names contact `Walt`, which would not exist");
         let both = BASE.replace("LEVEL", "{ contacts = [\"Vera Vendor\"], administrators = true }");
         refused(None, &both, VERA, "exactly one of");
     }

@@ -161,8 +161,12 @@ impl Control {
     /// When the actor may not.
     pub fn with_timeouts(&self, actor: &Actor, timeouts: &str) -> Result<Draft, Fault> {
         let mut file = self.file(actor, Permission::ProposeChanges)?;
-        file.parameters.timeout_periods = Some(words(&timeouts.replace(',', " ")));
-        Ok(drafted(&file, Wrongs::new()))
+        let periods = words(&timeouts.replace(',', " "));
+        if let Some(wrong) = periods.iter().find_map(|text| super::times::period_read(text).err()) {
+            return Ok(Draft::Wrong(Wrongs::from([("timeouts".to_owned(), wrong + ".")])));
+        }
+        file.parameters.timeout_periods = Some(periods);
+        Ok(self.drafted(&file, &["timeouts"]))
     }
 
     pub(super) fn file(&self, actor: &Actor, permission: Permission) -> Result<File, Fault> {

@@ -66,7 +66,7 @@ pub(super) fn check_name(what: &str, name: &str) -> Result<(), Fault> {
 }
 
 pub(super) fn missing(entry: &str, what: &str, name: &str) -> Fault {
-    Fault::Input(format!("{entry} names {what} `{name}`, which the file does not have; add it or correct the name"))
+    Fault::Input(format!("{entry} names {what} `{name}`, which would not exist; add it, or take the name out"))
 }
 
 pub(super) fn twice(what: &str, name: &str) -> Fault {

@@ -69,7 +69,7 @@ impl Control {
             None if name.is_empty() => file.rules.push(rule),
             None => return Err(Fault::NotFound),
         }
-        Ok(Draft::File(file.text()))
+        Ok(self.drafted(&file, &["duration_max_minutes"]))
     }
 
     /// The file without the rule of that name.

@@ -28,6 +28,17 @@ pub enum Thing {
     Account,
 }
 
+impl Thing {
+    /// The fields of its form that only the whole shows to be wrong.
+    fn fields(self) -> &'static [&'static str] {
+        match self {
+            Thing::Person => &["manager"],
+            Thing::Group => &["groups"],
+            Thing::Role | Thing::Device | Thing::DeviceGroup | Thing::Account => &[],
+        }
+    }
+}
+
 impl Control {
     /// Something as a form shows it; nothing when there is none of that name. Of somebody who was disabled it is what they
     /// were.
@@ -110,7 +121,7 @@ impl Control {
             }
         }
         Ok(if form.wrongs.is_empty() {
-            Draft::File(file.text())
+            self.drafted(&file, thing.fields())
         } else {
             Draft::Wrong(std::mem::take(&mut form.wrongs))
         })

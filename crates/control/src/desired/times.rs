@@ -18,12 +18,17 @@ pub(super) fn parameters(entry: &ParametersEntry) -> Result<Parameters, Fault> {
 
 /// `45s`, `30m`, `2h` or `1d` in seconds.
 pub(super) fn period(text: &str, what: &str) -> Result<Seconds, Fault> {
+    period_read(text).map_err(|wrong| Fault::Input(format!("{what}: {wrong}")))
+}
+
+/// The same, or what is wrong and how it is written.
+pub(super) fn period_read(text: &str) -> Result<Seconds, String> {
     let units = [('s', 1), ('m', 60), ('h', 3_600), ('d', 86_400)];
     let read = units.iter().find_map(|(unit, seconds)| {
         let number = text.trim().strip_suffix(*unit)?.trim().parse::<u64>().ok()?;
         number.checked_mul(*seconds)
     });
-    read.ok_or_else(|| Fault::Input(format!("{what}: `{text}` is not a period; write `45s`, `30m`, `2h` or `1d`")))
+    read.ok_or_else(|| format!("`{text}` is not a period; write `45s`, `30m`, `2h` or `1d`"))
 }
 
 /// The inverse of [`period`], in the largest unit that fits.

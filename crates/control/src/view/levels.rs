@@ -105,6 +105,7 @@ impl Control {
             |d: &&Delegation| d.from == actor.person || d.to == actor.person || actor.may(Permission::ListRequests);
         let view = |d: &Delegation| {
             let over = d.ended_by.is_some() || now >= d.window.end;
+            let both = [d.from, d.to].iter().all(|p| directory.enabled(*p).is_some());
             let involved = d.from == actor.person || d.to == actor.person || actor.may(Permission::ManageRequests);
             DelegationView {
                 id: d.id,
@@ -113,6 +114,8 @@ impl Control {
                 window: d.window,
                 stage: if over {
                     "ended"
+                } else if !both {
+                    "suspended"
                 } else if d.is_live(now) {
                     "live"
                 } else {

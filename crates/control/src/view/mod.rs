@@ -153,7 +153,7 @@ pub struct DelegationView {
     pub to: PersonView,
     /// When.
     pub window: Window,
-    /// `coming`, `live`, `ended`.
+    /// `coming`, `live`, `suspended` while one of the two is disabled, `ended`.
     pub stage: &'static str,
     /// Whether this actor may end it.
     pub may_end: bool,

@@ -102,8 +102,8 @@ fn r3_an_allow_rule_connects_directly_and_is_a_request_too() {
 fn r3_a_justify_rule_wants_only_a_reason() {
     let rule = CONNECT_ALLOWED.replace("\"allow\"", "\"justify\"") + "reason_chars_min = 10\n";
     let world = World::new(&[&rule]);
-    let mut waiting = world.psql("alice").spawn("SELECT 'let in';").expect("psql runs");
     let within = std::time::Duration::from_secs(30);
+    let mut waiting = world.psql("alice").spawn("SELECT 'let in';").expect("psql runs");
     waiting.stderr.wait_for("a reason is needed: give it on the page", within).expect("the connection waits");
     assert_eq!(world.backends(), "0", "nothing is opened on the target meanwhile");
     let request = world.reserve("alice");
@@ -112,6 +112,20 @@ fn r3_a_justify_rule_wants_only_a_reason() {
     let view = world.request(request);
     assert_eq!((view["status"].as_str(), view["justified_only"].as_bool()), (Some("Approved"), Some(true)));
     assert_eq!(world.psql("alice").run("SELECT 7").expect("psql runs").stdout, "7\n");
+    assert_eq!(world.get("aron", "/audit?kind=connect_refused"), json!([]), "who waits is not refused");
+}
+
+#[test]
+fn r3_a_client_that_does_not_wait_for_its_reason_is_in_the_audit() {
+    let world = World::new(&[&CONNECT_ALLOWED.replace("\"allow\"", "\"justify\"")]);
+    let waiting = world.psql("alice").spawn("SELECT 1;").expect("psql runs");
+    let within = std::time::Duration::from_secs(30);
+    waiting.stderr.wait_for("a reason is needed: give it on the page", within).expect("the connection waits");
+    drop(waiting);
+    let noted = eventually("its leaving is noted", || {
+        world.get("aron", "/audit?kind=connect_refused").as_array().and_then(|found| found.first().cloned())
+    });
+    has(&noted.to_string(), "the client left before a reason was given");
 }
 
 #[test]

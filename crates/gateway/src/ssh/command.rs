@@ -1,6 +1,7 @@
 //! The life of one command: what it is, what the rules say of it, the wait where somebody must approve it, and its run.
 
 use super::session::{Opened, Session};
+use crate::enter::Client;
 use bytes::Bytes;
 use countersign_control::{Gate, Hold, Judgement, Pass, Recorded, Release, Settled, Unit};
 use countersign_core::digest::UnitPart;
@@ -221,20 +222,6 @@ impl Talk {
         let _ = self.write.extended_data_bytes(1, Bytes::from(line)).await;
     }
 
-    /// Resolves when the client left. Its input goes nowhere, and it is told so once.
-    pub(super) async fn left(&mut self) {
-        loop {
-            match self.read.wait().await {
-                Some(ChannelMsg::Data { data }) if !data.is_empty() && !self.told => {
-                    self.told = true;
-                    self.say("what you send is not passed on: a command has no input here").await;
-                }
-                Some(ChannelMsg::Close) | None => return,
-                Some(_) => {}
-            }
-        }
-    }
-
     /// Passes output on; whether it could be.
     async fn out(&self, bytes: Bytes, opened: &Opened) -> bool {
         tokio::select! {
@@ -259,5 +246,25 @@ impl Talk {
         let _ = self.write.exit_status(status).await;
         let _ = self.write.eof().await;
         let _ = self.write.close().await;
+    }
+}
+
+impl Client for Talk {
+    async fn needs_reason(&mut self, page: &str) {
+        self.say(&format!("a reason is needed: give it on the page, and this command goes on: {page}")).await;
+    }
+
+    /// Resolves when the client left. Its input goes nowhere, and it is told so once.
+    async fn left(&mut self) {
+        loop {
+            match self.read.wait().await {
+                Some(ChannelMsg::Data { data }) if !data.is_empty() && !self.told => {
+                    self.told = true;
+                    self.say("what you send is not passed on: a command has no input here").await;
+                }
+                Some(ChannelMsg::Close) | None => return,
+                Some(_) => {}
+            }
+        }
     }
 }

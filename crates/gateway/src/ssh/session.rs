@@ -3,9 +3,8 @@
 
 use super::command::{Command, Talk, refuse};
 use super::serve::{Client, Event};
-use crate::reason::{REASON_WAIT, given};
-use countersign_control::{Control, Cut, Fault, Gate};
-use countersign_core::Refusal;
+use crate::enter::Way;
+use countersign_control::{Control, Cut, Gate};
 use countersign_journal::{AccountId, PersonId, SessionEnd};
 use countersign_target::ssh::{Connection, Login, connect};
 use russh::Disconnect;
@@ -146,7 +145,8 @@ impl Session {
     }
 
     async fn open(&self, talk: &mut Talk) -> Result<Opened, String> {
-        let gate = self.enter(talk).await.map_err(|fault| fault.to_string())?;
+        let way = Way { person: self.person, account: self.account, database: None, from: &self.from };
+        let gate = way.enter(&self.control, None, talk).await.map_err(|fault| fault.to_string())?;
         match self.reach(&gate).await {
             Ok(target) => Ok(Opened { cut: gate.cut(), gate: Mutex::new(gate), target }),
             Err(why) => {
@@ -155,25 +155,6 @@ impl Session {
                 Err(why)
             }
         }
-    }
-
-    /// A session under a live grant; or, where a reason is all that is missing, after a wait until it is given on the page
-    /// whose address the client is told (R3).
-    async fn enter(&self, talk: &mut Talk) -> Result<Gate, Fault> {
-        let open = || self.control.open_session(self.person, self.account, None, &self.from);
-        let opened = open().await;
-        if let (Err(Fault::Refused(Refusal::NeedsRequest { .. })), Some(address)) =
-            (&opened, self.control.only_a_reason(self.person, self.account))
-        {
-            talk.say(&format!("a reason is needed: give it on the page, and this command goes on: {address}")).await;
-            let granted = given(&self.control, || self.control.has_grant(self.person, self.account, None));
-            tokio::select! {
-                () = granted => return open().await,
-                () = tokio::time::sleep(REASON_WAIT) => {}
-                () = talk.left() => {}
-            }
-        }
-        opened
     }
 
     async fn reach(&self, gate: &Gate) -> Result<Connection, String> {

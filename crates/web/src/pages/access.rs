@@ -202,7 +202,7 @@ async fn days_around(
 ) -> Result<CalendarView, Fault> {
     let today = reader.midnight(&reader.now, 0);
     let around = || reader.read(start).map(|start| reader.midnight(&start, -1));
-    let from = reader.read_date(from).or_else(around).unwrap_or(today).max(today);
+    let from = reader.read_date(from)?.or_else(around).unwrap_or(today).max(today);
     let window = Window::new(from, reader.midnight(&from, DAYS)).ok_or(Refusal::NoPeriod)?;
     visit.site.control.calendar(visit.actor(), line.account, window).await
 }

@@ -47,7 +47,7 @@ impl ApprovalsPage<'_> {
 /// `GET /approvals`
 pub(crate) async fn inbox(visit: Visit, Query(params): Query<ListParams>) -> Page {
     let decided = params.status == "decided";
-    let mut query = params.query(if decided { Scope::MyDecisions } else { Scope::ForMe }, &visit.reader);
+    let mut query = params.query(if decided { Scope::MyDecisions } else { Scope::ForMe }, &visit.reader)?;
     // The parameter chose the tab; it is no status of a request.
     query.status.clear();
     let requests = visit.site.control.requests(visit.actor(), &query).await?;

@@ -29,6 +29,7 @@ struct WorkflowsPage {
     workflows: Vec<WorkflowView>,
     /// As they stand in the form.
     timeouts: String,
+    wrongs: Wrongs,
     from: MadeFrom,
     may_propose: bool,
 }
@@ -135,6 +136,10 @@ impl WorkflowsPage {
     fn today<'w>(&self, workflow: &'w WorkflowView) -> LevelsToday<'w> {
         LevelsToday { levels: &workflow.levels }
     }
+
+    fn wrong(&self) -> Wrong<'_> {
+        Wrong { text: self.wrongs.get("timeouts").map(String::as_str), field: "timeouts".to_owned() }
+    }
 }
 
 impl WorkflowPage {
@@ -154,7 +159,8 @@ pub(crate) async fn workflows(visit: Visit) -> Page {
     show_workflows(&visit, Typed::default(), Again::default())
 }
 
-fn show_workflows(visit: &Visit, typed: Typed, Again { status, notice, meanwhile, .. }: Again) -> Page {
+fn show_workflows(visit: &Visit, typed: Typed, again: Again) -> Page {
+    let Again { status, wrongs, notice, meanwhile } = again;
     let workflows = visit.site.control.workflows(visit.actor())?;
     let typed = typed.or("timeouts", &visit.site.control.timeouts().join(" "));
     let may_propose = visit.actor().may(Permission::ProposeChanges);
@@ -163,7 +169,7 @@ fn show_workflows(visit: &Visit, typed: Typed, Again { status, notice, meanwhile
     shell.refresh = shell.refresh.filter(|_| !may_propose);
     let from = MadeFrom::of(visit, base_of(&typed), meanwhile, "/workflows".to_owned());
     let timeouts = typed.text("timeouts").to_owned();
-    page(status, &WorkflowsPage { shell, workflows, timeouts, from, may_propose })
+    page(status, &WorkflowsPage { shell, workflows, timeouts, wrongs, from, may_propose })
 }
 
 #[derive(Deserialize)]

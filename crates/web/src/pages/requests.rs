@@ -5,6 +5,7 @@ use crate::guard::escaped;
 use crate::reader::Reader;
 use askama::Template;
 use axum::extract::Query;
+use countersign_control::Fault;
 use countersign_control::view::{RequestQuery, RequestView, Scope};
 use countersign_journal::RequestId;
 use serde::Deserialize;
@@ -48,19 +49,21 @@ pub(crate) struct ListParams {
 
 impl ListParams {
     /// The search these parameters stand for.
-    pub(crate) fn query(&self, scope: Scope, reader: &Reader) -> RequestQuery {
-        let day = |text: &str, time: &str| reader.read(&format!("{}T{time}", text.trim()));
-        RequestQuery {
+    ///
+    /// # Errors
+    /// When a day is none.
+    pub(crate) fn query(&self, scope: Scope, reader: &Reader) -> Result<RequestQuery, Fault> {
+        Ok(RequestQuery {
             scope,
             status: self.status.clone(),
             text: self.text.clone(),
             kind: self.kind.clone(),
-            from: day(&self.from, "00:00"),
-            until: day(&self.until, "23:59").map(|end| end.plus(60)),
+            from: reader.read_date(&self.from)?,
+            until: reader.read_date(&self.until)?.map(|day| reader.midnight(&day, 1)),
             for_me: !self.mine.is_empty(),
             before: self.before.as_deref().and_then(|b| b.parse().ok()).map(RequestId),
             limit: LINES,
-        }
+        })
     }
 }
 
@@ -153,7 +156,7 @@ impl RequestsPage<'_> {
 
 /// `GET /my-requests`
 pub(crate) async fn mine(visit: Visit, Query(params): Query<ListParams>) -> Page {
-    let requests = visit.site.control.requests(visit.actor(), &params.query(Scope::Mine, &visit.reader)).await?;
+    let requests = visit.site.control.requests(visit.actor(), &params.query(Scope::Mine, &visit.reader)?).await?;
     let shell = visit.shell("My requests", "mine");
     let lead = "What you asked for, statements held in your sessions included.";
     let path = "/my-requests";
@@ -162,7 +165,7 @@ pub(crate) async fn mine(visit: Visit, Query(params): Query<ListParams>) -> Page
 
 /// `GET /requests`
 pub(crate) async fn all(visit: Visit, Query(params): Query<ListParams>) -> Page {
-    let requests = visit.site.control.requests(visit.actor(), &params.query(Scope::All, &visit.reader)).await?;
+    let requests = visit.site.control.requests(visit.actor(), &params.query(Scope::All, &visit.reader)?).await?;
     let shell = visit.shell("Approval management", "all");
     let lead = "Everybody's requests of every kind, those that only needed a reason included.";
     ok(&RequestsPage {

@@ -6,7 +6,7 @@
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
-use countersign_control::{Actor, Clock, Control, Gate, Hold, Reservation, RootKey, Settings, Unit, install};
+use countersign_control::{Actor, Clock, Control, Entry, Gate, Hold, Reservation, RootKey, Settings, Unit, install};
 use countersign_core::digest::UnitPart;
 use countersign_inspect::sql;
 use countersign_journal::{AccountId, RequestId, Window};
@@ -182,7 +182,7 @@ impl Scene {
     pub async fn hold(&self, text: &str) -> (Gate, Hold) {
         let alice = self.actor("alice").await;
         let opened = self.control.open_session(alice.person, self.account("report@prod-db"), None, "192.0.2.7").await;
-        let mut gate = opened.expect("open to her");
+        let Ok(Entry::Open(mut gate)) = opened else { panic!("not open to her") };
         let part = UnitPart {
             sql: text.as_bytes().to_vec(),
             parameter_types: Vec::new(),
