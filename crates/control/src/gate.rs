@@ -164,7 +164,7 @@ impl std::fmt::Debug for Permit {
 /// What came of asking for a session.
 pub enum Entry {
     /// It is open.
-    Open(Gate),
+    Open(Box<Gate>),
     /// A reason is all that is missing (R3).
     NeedsReason {
         /// The address of the page to give it on.
@@ -201,7 +201,7 @@ impl Control {
         let nonce = dice::bytes()?;
         let input = Input::Open { person, account, database, from: from.to_owned(), nonce };
         match self.submit(input, Vec::new()).await {
-            Ok(Answer::Session(session)) => Ok(Entry::Open(self.gate(session).await?)),
+            Ok(Answer::Session(session)) => Ok(Entry::Open(Box::new(self.gate(session).await?))),
             Ok(_) => Err(Fault::trouble("the engine answered another question")),
             Err(Fault::Refused(refusal)) => {
                 if let (Refusal::NeedsRequest { .. }, Some(page)) = (&refusal, self.only_a_reason(person, account)) {
@@ -414,6 +414,15 @@ impl Gate {
         let Pass(()) = pass;
         self.recorder.add(statement, what);
         Cleared(bytes)
+    }
+
+    /// Clears what is typed into a unit that may go and takes input. The transcript has it first, sealed.
+    ///
+    /// # Errors
+    /// When it cannot be sealed.
+    pub fn typed<'b>(&mut self, statement: u64, bytes: &'b [u8]) -> Result<Cleared<'b>, Fault> {
+        self.recorder.add_typed(statement, bytes)?;
+        Ok(Cleared(bytes))
     }
 
     /// Clears framing that executes nothing on the target: Parse, Describe, Close, Sync, Flush, Execute of a cleared

@@ -12,6 +12,7 @@ mod access;
 pub mod ask;
 mod calendar;
 mod cases;
+mod cast;
 pub mod clock;
 mod contact;
 mod control;
@@ -42,6 +43,7 @@ mod words;
 mod writer;
 
 pub use ask::{Actor, Reservation};
+pub use cast::Cast;
 pub use clock::Clock;
 pub use contact::{Link, LinkView};
 pub use control::{Control, Settings};

@@ -1,4 +1,4 @@
-//! Transcripts: what a session ran and what became of it, written before the target gets a byte.
+//! Transcripts: what a session ran, what its terminals showed and what became of it, written before the target gets a byte.
 //!
 //! A transcript is a file of frames: four bytes length (big-endian) and a sealed chunk of records. Each chunk is hashed
 //! onto the one before; the last hash is the root that enters the journal when the session closes. In `normal`
@@ -23,6 +23,8 @@ use std::time::Duration;
 const SYNC_EVERY: Duration = Duration::from_millis(250);
 /// Largest chunk that is read back.
 const CHUNK_BYTES_MAX: usize = 64 << 20;
+/// What the terminals of one session may show in all, in bytes.
+const SHOWN_BYTES_MAX: usize = 256 << 20;
 
 /// One thing that happened in a session.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -42,6 +44,17 @@ pub enum Recorded {
     Refused(Vec<UnitPart>, String),
     /// What became of a statement: rows, or an error.
     Outcome(String),
+    /// The size of a terminal, when it began and whenever it changed.
+    Terminal {
+        /// Characters in a line.
+        columns: u16,
+        /// Lines.
+        rows: u16,
+    },
+    /// What the target sent to the client's terminal.
+    Shown(#[serde(with = "serde_bytes")] Vec<u8>),
+    /// What was typed, sealed once more: what the target does not echo may be a password.
+    Typed(#[serde(with = "serde_bytes")] Vec<u8>),
 }
 
 /// A record as it is written.
@@ -62,6 +75,8 @@ pub(crate) struct Recorder {
     root: Digest,
     chunks: u64,
     records: u64,
+    /// Bytes its terminals showed.
+    shown: usize,
 }
 
 struct Disk {
@@ -80,17 +95,42 @@ impl Recorder {
         let disk = Arc::new(Disk { file, dirty: flag(), failed: flag(), closed: flag() });
         tokio::spawn(keep_durable(disk.clone()));
         let (waiting, root) = (Vec::new(), Digest::ZERO);
-        Ok(Recorder { control: control.clone(), session, recording, disk, waiting, root, chunks: 0, records: 0 })
+        Ok(Recorder {
+            control: control.clone(),
+            session,
+            recording,
+            disk,
+            waiting,
+            root,
+            chunks: 0,
+            records: 0,
+            shown: 0,
+        })
     }
 
     pub(crate) fn add(&mut self, statement: u64, what: Recorded) {
+        if let Recorded::Shown(bytes) = &what {
+            self.shown += bytes.len();
+        }
         self.waiting.push(Record { at: self.control.now(), statement, what });
+    }
+
+    /// Adds what was typed. Nothing here opens it again but a purpose of its own.
+    pub(crate) fn add_typed(&mut self, statement: u64, bytes: &[u8]) -> Result<(), Fault> {
+        let number = self.records + self.waiting.len() as u64;
+        let sealed = self.control.seal(Purpose::Typed, &row(self.session), number, bytes)?;
+        self.add(statement, Recorded::Typed(sealed));
+        Ok(())
     }
 
     /// Hands everything added so far to the operating system, and in `strict` recording to the disk.
     pub(crate) async fn hand_over(&mut self) -> Result<(), Fault> {
         if self.disk.failed.load(Ordering::Acquire) {
             return Err(Fault::trouble("the transcript cannot be made durable"));
+        }
+        if self.shown > SHOWN_BYTES_MAX {
+            let most = SHOWN_BYTES_MAX >> 20;
+            return Err(Fault::Input(format!("a session is recorded up to {most} MiB of output; begin a new one")));
         }
         if self.waiting.is_empty() {
             return Ok(());
@@ -158,33 +198,56 @@ fn path(control: &Control, session: SessionId) -> PathBuf {
     control.data().join("transcripts").join(format!("{}.transcript", session.0))
 }
 
-/// Reads a transcript back, as far as it is whole: its records and its root.
-pub(crate) fn read(control: &Control, session: SessionId) -> Result<(Vec<Record>, Digest), Fault> {
-    let mut file = File::open(path(control, session)).map_err(|_| Fault::NotFound)?;
-    let (mut records, mut root, mut chunks) = (Vec::new(), Digest::ZERO, 0);
-    let mut length = [0; 4];
-    while file.read_exact(&mut length).is_ok() {
+/// A transcript being read back, chunk by chunk, as far as it is whole.
+pub(crate) struct Reading {
+    control: Control,
+    session: SessionId,
+    file: File,
+    chunks: u64,
+    /// Of what was read so far.
+    root: Digest,
+}
+
+impl Reading {
+    pub(crate) fn begin(control: &Control, session: SessionId) -> Result<Reading, Fault> {
+        let file = File::open(path(control, session)).map_err(|_| Fault::NotFound)?;
+        Ok(Reading { control: control.clone(), session, file, chunks: 0, root: Digest::ZERO })
+    }
+
+    /// The records of the next chunk; nothing at the end.
+    pub(crate) fn next(&mut self) -> Result<Option<Vec<Record>>, Fault> {
+        let mut length = [0; 4];
+        if self.file.read_exact(&mut length).is_err() {
+            return Ok(None);
+        }
         let length = u32::from_be_bytes(length) as usize;
         if length > CHUNK_BYTES_MAX {
-            return Err(Fault::trouble(format!("the transcript of {session} is damaged")));
+            return Err(Fault::trouble(format!("the transcript of {} is damaged", self.session)));
         }
         let mut sealed = vec![0; length];
-        if file.read_exact(&mut sealed).is_err() {
-            break; // a frame cut by a crash: what it held was never released in `strict` recording
+        if self.file.read_exact(&mut sealed).is_err() {
+            return Ok(None); // a frame cut by a crash: what it held was never released in `strict` recording
         }
-        let chunk = control.unseal(Purpose::Transcript, &row(session), chunks, sealed)?;
-        root = next_root(&root, chunk.expose_secret());
-        let more: Vec<Record> = canonical::decode(chunk.expose_secret()).map_err(Fault::trouble)?;
-        records.extend(more);
-        chunks += 1;
+        let chunk = self.control.unseal(Purpose::Transcript, &row(self.session), self.chunks, sealed)?;
+        self.root = next_root(&self.root, chunk.expose_secret());
+        self.chunks += 1;
+        canonical::decode(chunk.expose_secret()).map(Some).map_err(Fault::trouble)
     }
-    Ok((records, root))
+
+    /// Reads to the end: the root of it all, and how many records there are.
+    pub(crate) fn count(mut self) -> Result<(Digest, u64), Fault> {
+        let mut records = 0;
+        while let Some(chunk) = self.next()? {
+            records += chunk.len() as u64;
+        }
+        Ok((self.root, records))
+    }
 }
 
 /// Root and number of records of a session that was cut by a crash; nothing when it had no transcript.
 pub(crate) fn recover(control: &Control, session: SessionId) -> (Option<Digest>, u64) {
-    match read(control, session) {
-        Ok((records, root)) => (Some(root), records.len() as u64),
+    match Reading::begin(control, session).and_then(Reading::count) {
+        Ok((root, records)) => (Some(root), records),
         Err(_) => (None, 0),
     }
 }

@@ -41,6 +41,8 @@ pub enum Purpose {
     SecondFactor,
     /// A session's transcript.
     Transcript,
+    /// What was typed in a session.
+    Typed,
 }
 
 impl Purpose {
@@ -50,6 +52,7 @@ impl Purpose {
             Purpose::Text => b"countersign text v1",
             Purpose::SecondFactor => b"countersign second factor v1",
             Purpose::Transcript => b"countersign transcript v1",
+            Purpose::Typed => b"countersign typed v1",
         }
     }
 }
@@ -126,7 +129,7 @@ pub struct Seal {
 
 /// The vault, unsealed.
 pub struct Vault {
-    keys: [LessSafeKey; 4],
+    keys: [LessSafeKey; 5],
     links: hmac::Key,
     words: hmac::Key,
     host_key: SecretSlice<u8>,
@@ -189,6 +192,7 @@ impl Vault {
                 key_for(Purpose::Text)?,
                 key_for(Purpose::SecondFactor)?,
                 key_for(Purpose::Transcript)?,
+                key_for(Purpose::Typed)?,
             ],
             links: hmac::Key::new(HMAC_SHA256, derived(&root, LINKS)?.as_ref()),
             words: hmac::Key::new(HMAC_SHA256, derived(&root, WORDS)?.as_ref()),

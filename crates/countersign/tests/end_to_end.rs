@@ -26,6 +26,8 @@ mod special;
 mod ssh;
 #[path = "end_to_end/table.rs"]
 mod table;
+#[path = "end_to_end/terminal.rs"]
+mod terminal;
 #[path = "end_to_end/wire.rs"]
 mod wire;
 #[path = "end_to_end/world.rs"]

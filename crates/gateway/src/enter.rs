@@ -38,7 +38,7 @@ impl Way<'_> {
     ) -> Result<Gate, Fault> {
         loop {
             let page = match control.open_session(self.person, self.account, self.database, self.from).await? {
-                Entry::Open(gate) => return Ok(gate),
+                Entry::Open(gate) => return Ok(*gate),
                 Entry::NeedsReason { page } => page,
             };
             if let Some(reason) = reason.take() {

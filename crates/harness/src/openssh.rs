@@ -4,6 +4,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Write;
 use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -190,13 +191,20 @@ impl Ssh {
     /// [`HarnessError::Missing`] or [`HarnessError::System`] when ssh cannot be started.
     pub fn spawn(&self, command: &str) -> Result<SshSession, HarnessError> {
         let mut ssh = self.command()?;
-        ssh.arg(command).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = ssh.spawn().map_err(HarnessError::system("run `ssh`"))?;
-        Ok(SshSession {
-            stdout: LineReader::start(child.stdout.take().expect("stdout was piped above")),
-            stderr: LineReader::start(child.stderr.take().expect("stderr was piped above")),
-            child,
-        })
+        ssh.arg(command).stdin(Stdio::null());
+        SshSession::start(ssh)
+    }
+
+    /// Starts a command, or a shell where it is empty, in a terminal whose keys are [`SshSession::send`]'s.
+    ///
+    /// # Errors
+    /// As [`Ssh::spawn`].
+    pub fn terminal(&self, command: &str) -> Result<SshSession, HarnessError> {
+        // The second `-t` asks for one although this end has none.
+        let options = ["-t", "-t"].map(str::to_owned);
+        let mut ssh = Self { options: [&options[..], &self.options].concat(), ..self.clone() }.command()?;
+        ssh.args(Some(command).filter(|c| !c.is_empty())).env("TERM", "xterm-256color").stdin(Stdio::piped());
+        SshSession::start(ssh)
     }
 
     /// The `ssh` command up to what it runs.
@@ -234,6 +242,25 @@ pub struct SshSession {
 }
 
 impl SshSession {
+    fn start(mut ssh: Command) -> Result<Self, HarnessError> {
+        let child = ssh.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut child = child.map_err(HarnessError::system("run `ssh`"))?;
+        Ok(Self {
+            stdout: LineReader::start(child.stdout.take().expect("stdout was piped above")),
+            stderr: LineReader::start(child.stderr.take().expect("stderr was piped above")),
+            child,
+        })
+    }
+
+    /// Types into its terminal.
+    ///
+    /// # Errors
+    /// [`HarnessError::System`] when it reads no more.
+    pub fn send(&mut self, keys: &str) -> Result<(), HarnessError> {
+        let stdin = self.child.stdin.as_mut().expect("a terminal has its input piped");
+        stdin.write_all(keys.as_bytes()).and_then(|()| stdin.flush()).map_err(HarnessError::system("type into `ssh`"))
+    }
+
     /// Waits for its end.
     ///
     /// # Errors

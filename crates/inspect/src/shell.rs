@@ -55,6 +55,16 @@ pub fn facts(line: &str) -> ActionFacts {
     }
 }
 
+/// The name under which a rule speaks of whatever takes what is typed: a login shell, or a command with a terminal.
+pub const LOGIN_SHELL: &str = "login-shell";
+
+/// What a person types into something that runs: anything may come of it.
+#[must_use]
+pub fn typed() -> ActionFacts {
+    let command = CommandFacts { program: Some(LOGIN_SHELL.to_owned()), unlisted: true, ..CommandFacts::default() };
+    ActionFacts { language: Language::Shell, commands: vec![command], ..ActionFacts::default() }
+}
+
 fn opaque(why: String) -> ActionFacts {
     ActionFacts { language: Language::Shell, ..ActionFacts::opaque(why) }
 }

@@ -1,4 +1,4 @@
-//! SSH as a target: a connection to a pinned host key, signed in with the account's secret; one command at a time in a
+//! SSH as a target: a connection to a pinned host key, signed in with the account's secret; each command or shell in a
 //! channel of its own (RFC 4252, RFC 4254).
 
 use crate::{STEP_WAIT, TargetFault, broken, reach, unreachable};
@@ -7,7 +7,7 @@ use countersign_core::{Device, Endpoint};
 use russh::client::{self, Handle};
 use russh::keys::ssh_key::PublicKey;
 use russh::keys::{PrivateKeyWithHashAlg, PublicKeyOrCertificate, decode_secret_key};
-use russh::{Channel, ChannelMsg, Disconnect, Sig};
+use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Disconnect, Pty, Sig};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpStream;
@@ -25,6 +25,8 @@ const END_ALL: &str = "me=$$; server=$PPID; \
             ps -A -o pid= -o sid= | while read -r pid session; do \
                 [ \"$session\" = \"$leader\" ] && kill -KILL \"$pid\"; done; \
             kill -KILL -- \"-$leader\"; fi; done 2>/dev/null";
+/// The same once it is told to; nothing where it is left instead.
+const END_ALL_LATER: &str = "read -r now || exit 0; ";
 
 /// As whom to sign in.
 pub struct Login<'a> {
@@ -52,12 +54,58 @@ fn public_key(text: &str) -> Option<PublicKey> {
 pub struct Connection {
     handle: Handle<Pinned>,
     device: Device,
+    /// What ends every other command, once it is told to.
+    ending: tokio::sync::Mutex<Option<Running>>,
 }
 
-/// A command that runs.
+/// What is to run, and how.
+#[derive(Clone, Copy)]
+pub struct Start<'a> {
+    /// The command, byte for byte; none is the login shell.
+    pub command: Option<&'a [u8]>,
+    /// Its terminal, if it has one.
+    pub terminal: Option<&'a Terminal>,
+    /// Whether anything is typed into it.
+    pub input: bool,
+}
+
+/// A terminal as a client describes it (RFC 4254, 6.2).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Terminal {
+    /// Its kind: `xterm-256color`.
+    pub kind: String,
+    /// Its size.
+    pub size: Size,
+    /// Its modes.
+    pub modes: Vec<(Pty, u32)>,
+}
+
+/// The size of a terminal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Size {
+    /// Characters in a line.
+    pub columns: u16,
+    /// Lines.
+    pub rows: u16,
+}
+
+/// A command or shell that runs: what it says, and what is said to it.
 pub struct Running {
-    channel: Channel<client::Msg>,
+    /// What it says.
+    pub says: Says,
+    /// What is said to it.
+    pub told: Told,
+}
+
+/// What a command says.
+pub struct Says {
+    read: ChannelReadHalf,
     device: Device,
+}
+
+/// What is said to a command.
+pub struct Told {
+    write: ChannelWriteHalf<client::Msg>,
 }
 
 /// What a command says.
@@ -97,7 +145,10 @@ pub async fn connect(login: &Login<'_>) -> Result<Connection, TargetFault> {
     match timeout(STEP_WAIT, sign_in(&mut handle, login)).await {
         Err(_) => Err(unreachable(device, "it did not answer in time")),
         Ok(Err(fault)) => Err(broken(device, fault)),
-        Ok(Ok(true)) => Ok(Connection { handle, device: device.clone() }),
+        Ok(Ok(true)) => {
+            let ending = tokio::sync::Mutex::new(None);
+            Ok(Connection { handle, device: device.clone(), ending })
+        }
         Ok(Ok(false)) => Err(TargetFault::LoginRefused {
             device: device.name.clone(),
             code: "SSH".to_owned(),
@@ -123,23 +174,53 @@ async fn sign_in(handle: &mut Handle<Pinned>, login: &Login<'_>) -> Result<bool,
 }
 
 impl Connection {
-    /// Runs a command: these bytes, in a channel of its own, without a terminal and with no input.
+    /// Runs a command or the login shell, in a channel of its own.
     ///
     /// # Errors
     /// When the target does not run it.
-    pub async fn exec(&self, command: &[u8]) -> Result<Running, TargetFault> {
+    pub async fn start(&self, start: Start<'_>) -> Result<Running, TargetFault> {
         let sent = async {
             let channel = self.handle.channel_open_session().await?;
-            channel.exec(true, command).await?;
-            channel.eof().await?;
+            if let Some(Terminal { kind, size, modes }) = start.terminal {
+                let (columns, rows) = (u32::from(size.columns), u32::from(size.rows));
+                channel.request_pty(true, kind, columns, rows, 0, 0, modes).await?;
+            }
+            match start.command {
+                Some(command) => channel.exec(true, command).await?,
+                None => channel.request_shell(true).await?,
+            }
+            if !start.input {
+                channel.eof().await?;
+            }
             Ok(channel)
         };
         let sent: Result<_, russh::Error> = match timeout(STEP_WAIT, sent).await {
             Ok(sent) => sent,
             Err(_) => return Err(unreachable(&self.device, "it did not answer in time")),
         };
-        let channel = sent.map_err(|fault| broken(&self.device, fault))?;
-        Ok(Running { channel, device: self.device.clone() })
+        let (read, write) = sent.map_err(|fault| broken(&self.device, fault))?.split();
+        let says = Says { read, device: self.device.clone() };
+        Ok(Running { says, told: Told { write } })
+    }
+
+    /// Keeps a channel for ending all commands, so that there is one when the target takes no more: from now on something may
+    /// run on of which nobody here knows whether it ended.
+    ///
+    /// # Errors
+    /// When the target gives none.
+    pub async fn keep_an_end(&self) -> Result<(), TargetFault> {
+        let mut ending = self.ending.lock().await;
+        if ending.is_none() {
+            let script = [END_ALL_LATER, END_ALL].concat();
+            let start = Start { command: Some(script.as_bytes()), terminal: None, input: true };
+            *ending = Some(self.start(start).await?);
+        }
+        Ok(())
+    }
+
+    /// Whether such a channel is kept.
+    pub async fn keeps_an_end(&self) -> bool {
+        self.ending.lock().await.is_some()
     }
 
     /// Ends every command of this connection on the target, as far as it lets us.
@@ -147,9 +228,15 @@ impl Connection {
     /// # Errors
     /// When the target does not run what ends them.
     pub async fn end_all(&self) -> Result<(), TargetFault> {
-        let mut ending = self.exec(END_ALL.as_bytes()).await?;
+        let mut ending = match self.ending.lock().await.take() {
+            Some(kept) => {
+                kept.told.input(Bytes::from_static(b"now\n")).await;
+                kept
+            }
+            None => self.start(Start { command: Some(END_ALL.as_bytes()), terminal: None, input: false }).await?,
+        };
         let ended = async {
-            while !matches!(ending.said().await?, Said::Exited(_) | Said::Killed(_) | Said::Closed) {}
+            while !matches!(ending.says.next().await?, Said::Exited(_) | Said::Killed(_) | Said::Closed) {}
             Ok(())
         };
         match timeout(STEP_WAIT, ended).await {
@@ -165,30 +252,53 @@ impl Connection {
     }
 }
 
-impl Running {
+impl Says {
     /// The next thing the command says. Dropping the wait loses nothing.
     ///
     /// # Errors
     /// When the target refuses to run it.
-    pub async fn said(&mut self) -> Result<Said, TargetFault> {
+    pub async fn next(&mut self) -> Result<Said, TargetFault> {
         loop {
-            return Ok(match self.channel.wait().await {
+            return Ok(match self.read.wait().await {
                 Some(ChannelMsg::Data { data }) => Said::Out(data),
                 // SSH_EXTENDED_DATA_STDERR, the only kind there is (RFC 4254, 5.2).
                 Some(ChannelMsg::ExtendedData { data, ext: 1 }) => Said::Error(data),
                 Some(ChannelMsg::ExitStatus { exit_status }) => Said::Exited(exit_status),
                 Some(ChannelMsg::ExitSignal { signal_name, .. }) => Said::Killed(format!("{signal_name:?}")),
-                Some(ChannelMsg::Failure) => return Err(broken(&self.device, "it does not run commands")),
+                Some(ChannelMsg::Failure) => return Err(broken(&self.device, "it does not run commands or shells")),
                 Some(ChannelMsg::Close) | None => Said::Closed,
                 Some(_) => continue,
             });
         }
     }
+}
 
-    /// Ends the command with SIGKILL (RFC 4254, 6.9): the target's server ends its whole process group.
+impl Told {
+    /// Types into it; waits while the target takes no more. Whether it could be.
+    pub async fn input(&self, bytes: Bytes) -> bool {
+        self.write.data_bytes(bytes).await.is_ok()
+    }
+
+    /// Nothing more is typed.
+    pub async fn no_more(&self) {
+        // One that ended meanwhile needs no telling, here and below.
+        let _ = self.write.eof().await;
+    }
+
+    /// The client's terminal has another size now.
+    pub async fn resized(&self, size: Size) {
+        let _ = self.write.window_change(u32::from(size.columns), u32::from(size.rows), 0, 0).await;
+    }
+
+    /// Ends it with SIGKILL (RFC 4254, 6.9): the target's server ends its whole process group. Whether it ended is seen by
+    /// what it says next.
     pub async fn kill(&self) {
-        // Whether it ended is seen by what it says next.
-        let _ = self.channel.signal(Sig::KILL).await;
+        let _ = self.write.signal(Sig::KILL).await;
+    }
+
+    /// Takes its terminal away, which hangs up on what runs in it. Nobody hears what becomes of it.
+    pub async fn hang_up(&self) {
+        let _ = self.write.close().await;
     }
 }
 

@@ -217,6 +217,7 @@ fn api_routes() -> Vec<Route> {
         GET "/api/v1/sessions" SignedIn => sessions::list;
         POST "/api/v1/sessions/{id}/terminate" TerminateSessions => sessions::terminate;
         GET "/api/v1/sessions/{id}/transcript" SignedIn => sessions::transcript;
+        GET "/api/v1/sessions/{id}/terminals/{number}" SignedIn => sessions::terminal;
         GET "/api/v1/audit" ListReports => audit::list;
         GET "/api/v1/export" ExportJournal => audit::export;
         POST "/api/v1/plan" ProposeChanges => policy::plan;

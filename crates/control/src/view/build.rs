@@ -2,20 +2,17 @@
 
 use super::eye::Eye;
 use super::levels::narrowed;
-use super::values::{in_one_line, values};
+use super::values::values;
 use super::*;
 use crate::ask::Actor;
 use crate::control::Control;
 use crate::fault::Fault;
 use crate::gate::Unit;
 use crate::store::kind;
-use crate::transcript::{self, Recorded};
 use crate::words;
-use countersign_core::Permission;
-use countersign_core::digest::UnitPart;
 use countersign_core::refusal::status_word;
 use countersign_core::{Case, Directory, Grant, GrantKind, GrantStage, Request, Roster, State, Status};
-use countersign_journal::{Act, ActionFacts, Commitment, Language, Note, Run};
+use countersign_journal::{Act, ActionFacts, Commitment, Language, Run};
 
 impl Control {
     /// One request, whole.
@@ -157,26 +154,6 @@ impl Control {
         };
         format!("request {} is {}{said}", request.id, status_word(&request.status))
     }
-
-    /// A session's transcript, for its person, auditors and administrators; the reading itself is in the audit.
-    ///
-    /// # Errors
-    /// `NotFound` when there is none or the actor may not read it; trouble when it is not what the journal says.
-    pub async fn transcript(&self, actor: &Actor, session: SessionId) -> Result<Vec<TranscriptLine>, Fault> {
-        let case = self.case_of_session(session).await?.ok_or(Fault::NotFound)?;
-        let found = case.sessions.iter().find(|s| s.id == session).ok_or(Fault::NotFound)?;
-        let (person, root) = (found.person, found.transcript);
-        if person != actor.person && !actor.may(Permission::ReadTranscripts) {
-            return Err(Fault::NotFound);
-        }
-        let (records, found) = transcript::read(self, session)?;
-        if root.is_some_and(|root| root != found) {
-            return Err(Fault::trouble(format!("the transcript of {session} is not the one the journal names")));
-        }
-        self.note(Note::TranscriptRead { session, by: actor.person }, Vec::new()).await?;
-        let language = case.request.target.language();
-        Ok(records.into_iter().map(|record| line(record, language)).collect())
-    }
 }
 
 /// What is asked for, without the asker.
@@ -220,28 +197,6 @@ fn statements(facts: &ActionFacts) -> String {
         (1, _) => format!("one statement ({kinds})"),
         (many, _) => format!("{many} statements ({kinds})"),
     }
-}
-
-fn line(record: transcript::Record, language: Language) -> TranscriptLine {
-    let texts = |parts: &[UnitPart]| parts.iter().map(text_with_values).collect::<Vec<_>>().join("\n");
-    let (text, kind, detail) = match record.what {
-        Recorded::Note(note) => (String::new(), "session".to_owned(), note),
-        Recorded::Allowed(part) => (text_with_values(&part), "allowed".to_owned(), String::new()),
-        Recorded::Held(request, parts) => (texts(&parts), format!("held {request}"), String::new()),
-        Recorded::Planned(request, parts) => (texts(&parts), format!("planned {request}"), String::new()),
-        Recorded::Released(request) => (String::new(), format!("released {request}"), String::new()),
-        Recorded::Refused(parts, why) => (texts(&parts), "refused".to_owned(), why),
-        Recorded::Outcome(outcome) => (String::new(), "outcome".to_owned(), outcome),
-    };
-    TranscriptLine { at: record.at, statement: record.statement, text, language, kind, detail }
-}
-
-fn text_with_values(part: &UnitPart) -> String {
-    let mut text = String::from_utf8_lossy(&part.sql).into_owned();
-    for (n, value) in (1..).zip(values(part)) {
-        text.push_str(&format!("\n  ${n} = {}", in_one_line(&value)));
-    }
-    text
 }
 
 /// A person or contact, for showing; the id stands in for somebody the directory no longer knows.

@@ -13,6 +13,7 @@ mod rules;
 mod since;
 mod taken;
 mod things;
+mod transcript;
 mod typed;
 mod values;
 
@@ -443,6 +444,8 @@ pub struct TranscriptLine {
     pub kind: String,
     /// Rows, error or note.
     pub detail: String,
+    /// Whether what it showed in its terminal was recorded.
+    pub recorded: bool,
 }
 
 /// One line of the audit.

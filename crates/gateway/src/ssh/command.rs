@@ -1,27 +1,37 @@
-//! The life of one command: what it is, what the rules say of it, the wait where somebody must approve it, and its run.
+//! The life of one command or login shell: what it is, what the rules say of it, the wait where somebody must approve it,
+//! and its run.
+//!
+//! A shell, and a command with a terminal, take what is typed, of which nobody knows beforehand what comes: the rules judge
+//! them as something that may run anything ([`shell::typed`]), and what they approve is all of it. Any other command has no
+//! input, unless the rules would let a shell run as well.
 
 use super::session::{Opened, Session};
-use crate::enter::Client;
-use bytes::Bytes;
+use super::stream::{Ended, Stream, Typing};
+use super::talk::{Gone, Talk};
 use countersign_control::{Gate, Hold, Judgement, Pass, Recorded, Release, Settled, Unit};
 use countersign_core::digest::UnitPart;
 use countersign_inspect::shell;
-use countersign_inspect::show::is_invisible;
 use countersign_journal::{ActionFacts, RunOutcome};
-use countersign_target::ssh::{Running, Said};
+use countersign_target::ssh::{Size, Start, Terminal};
+use russh::Channel;
 use russh::server::Msg;
-use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 use std::sync::Arc;
 use tokio::sync::{MutexGuard, SemaphorePermit};
 
 /// What a refused command exits with: found, and not to be run (POSIX, Shell Command Language, 2.8.2).
 const REFUSED: u32 = 126;
-/// What a command exits with of which nobody knows how it ended, as clients of SSH have it.
-const LOST: u32 = 255;
-
 /// Refuses whatever is asked in a channel, without waiting for it.
-pub(super) fn refuse(channel: Channel<Msg>, why: &'static str) {
-    tokio::spawn(async move { Talk::new(channel).end(Some(why), REFUSED).await });
+pub(super) fn refuse(wanted: Wanted, why: &'static str) {
+    let Wanted { channel, terminal, .. } = wanted;
+    tokio::spawn(async move { Talk::new(channel, terminal.is_some()).end(Some(why), REFUSED).await });
+}
+
+/// What a client asks to run.
+pub(super) struct Wanted {
+    pub(super) channel: Channel<Msg>,
+    /// The command; none is the login shell.
+    pub(super) line: Option<Vec<u8>>,
+    pub(super) terminal: Option<Terminal>,
 }
 
 /// A command as it came.
@@ -29,6 +39,9 @@ pub(super) struct Command {
     session: Arc<Session>,
     /// Its number in the transcript.
     number: u64,
+    /// Whether it is the login shell.
+    shell: bool,
+    terminal: Option<Terminal>,
     unit: Unit,
     facts: ActionFacts,
 }
@@ -41,16 +54,25 @@ struct Right<'o> {
     pass: Pass,
     recorded: Recorded,
     release: Option<Release>,
+    typing: Option<Typing>,
 }
 
 impl Command {
-    pub(super) fn new(session: Arc<Session>, number: u64, line: Vec<u8>) -> Command {
-        let facts = shell::facts(&String::from_utf8_lossy(&line));
-        // That it has no input and no terminal is part of what is approved.
-        let settings = [("input", "none"), ("terminal", "none")];
+    /// A command, and the channel it came in.
+    pub(super) fn new(session: Arc<Session>, number: u64, wanted: Wanted) -> (Command, Talk) {
+        let Wanted { channel, line, terminal } = wanted;
+        let talk = Talk::new(channel, terminal.is_some());
+        let (shell, line) = (line.is_none(), line.unwrap_or_else(|| shell::LOGIN_SHELL.into()));
+        let of_line = (!shell).then(|| shell::facts(&String::from_utf8_lossy(&line)));
+        let typed = (shell || terminal.is_some()).then(shell::typed);
+        // Whether it has an input and a terminal is part of what is approved.
+        let input = if typed.is_some() { "typed" } else { "none" };
+        let has_terminal = if terminal.is_some() { "its own" } else { "none" };
+        let settings = [("input", input), ("terminal", has_terminal)];
         let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         let unit = Unit { parts: vec![UnitPart::alone(&line)], settings, objects: Vec::new() };
-        Command { session, number, unit, facts }
+        let facts = ActionFacts::joined(of_line.into_iter().chain(typed));
+        (Command { session, number, shell, terminal, unit, facts }, talk)
     }
 
     pub(super) async fn live(self, mut talk: Talk) {
@@ -67,27 +89,49 @@ impl Command {
             return Err("the command is not UTF-8 text; nobody could be shown it as it is".to_owned());
         }
         let opened = self.session.opened(talk).await?;
-        let Right { place: _place, mut gate, pass, recorded, release } = self.right(opened, talk).await?;
+        let Right { place: _place, mut gate, pass, recorded, release, typing } = self.right(opened, talk).await?;
         let cleared = gate.clear(pass, self.number, recorded, &self.unit.parts[0].sql);
+        if let Some(Size { columns, rows }) = self.terminal.as_ref().map(|t| t.size) {
+            gate.record(self.number, Recorded::Terminal { columns, rows });
+        }
+        let command = (!self.shell).then_some(cleared.bytes());
+        let start = Start { command, terminal: self.terminal.as_ref(), input: typing.is_some() };
         let sent = match gate.hand_over().await {
-            Ok(()) => opened.target.exec(cleared.bytes()).await.map_err(|fault| fault.to_string()),
+            Ok(()) => opened.target.start(start).await.map_err(|fault| fault.to_string()),
             Err(fault) => Err(fault.to_string()),
         };
         drop(gate);
         match sent {
             Ok(running) => {
-                let (outcome, status) = follow(opened, running, talk).await;
+                let (shown, terminal) = (self.has_input(), self.terminal.is_some());
+                let stream = Stream { opened, number: self.number, shown, terminal, typing };
+                let Ended { outcome, status, why } = stream.follow(running, talk).await;
                 self.ran(opened, release, outcome).await;
                 if opened.is_cut() {
                     return Err(opened.gate.lock().await.end_words().await);
                 }
-                Ok(status)
+                why.map_or(Ok(status), Err)
             }
             Err(why) => {
                 self.ran(opened, release, RunOutcome::Unknown).await;
                 Err(why)
             }
         }
+    }
+
+    /// The input of a command that the rules let run: what is typed into a shell or terminal was judged with it; for any
+    /// other it is judged here.
+    fn typing(&self, gate: &mut Gate) -> Option<Typing> {
+        let judged = if self.has_input() {
+            self.facts.clone()
+        } else {
+            Some(shell::typed()).filter(|typed| matches!(gate.judge(typed), Judgement::Pass(_)))?
+        };
+        Some(Typing::new(Some((judged, gate.judged_generation())), self.terminal.is_some()))
+    }
+
+    fn has_input(&self) -> bool {
+        self.shell || self.terminal.is_some()
     }
 
     /// What the rules say, and where they ask for it the verdict of people.
@@ -97,7 +141,8 @@ impl Command {
         match gate.judge(&self.facts) {
             Judgement::Pass(pass) => {
                 let recorded = Recorded::Allowed(self.unit.parts[0].clone());
-                Ok(Right { place, gate, pass, recorded, release: None })
+                let typing = self.typing(&mut gate);
+                Ok(Right { place, gate, pass, recorded, release: None, typing })
             }
             Judgement::Refuse(why) => {
                 gate.refused(self.number, self.unit.parts.clone(), &why).await.map_err(|fault| fault.to_string())?;
@@ -117,22 +162,26 @@ impl Command {
             some => format!("{} can decide", some.join(", ")),
         };
         let (request, page) = (hold.request, hold.address.clone());
-        talk.say(&format!("held for approval as {request}; {who}: {page}")).await;
+        talk.tell.say(&format!("held for approval as {request}; {who}: {page}")).await;
         let settled = tokio::select! {
             settled = hold.settled() => settled,
             () = opened.cut() => return Err(opened.gate.lock().await.end_words().await),
-            // The request stays: the same command, sent again, finds it or its approval.
-            () = talk.left() => return Err("the client left".to_owned()),
+            gone = talk.hear.gone() => return match gone {
+                // The request stays: the same command, sent again, finds it or its approval.
+                Gone::Left => Err("the client left".to_owned()),
+                Gone::GaveUp => Err(hold.withdraw().await.map_or_else(|fault| fault.to_string(), |()| format!("{request} is withdrawn"))),
+            },
         };
         let permit = match settled {
             Settled::Approved(permit) => permit,
             Settled::Refused(why) => return Err(why),
         };
-        talk.say(&format!("{request} is approved")).await;
+        talk.tell.say(&format!("{request} is approved")).await;
         let (recorded, place) = (permit.recorded(&self.unit.parts), self.session.place().await);
         let mut gate = opened.gate.lock().await;
         let (pass, release) = gate.spend(permit, &self.unit).await.map_err(|fault| fault.to_string())?;
-        Ok(Right { place, gate, pass, recorded, release: Some(release) })
+        let typing = self.has_input().then(|| Typing::new(None, self.terminal.is_some()));
+        Ok(Right { place, gate, pass, recorded, release: Some(release), typing })
     }
 
     async fn ran(&self, opened: &Opened, release: Option<Release>, outcome: RunOutcome) {
@@ -153,118 +202,5 @@ fn words(outcome: &RunOutcome) -> String {
         RunOutcome::Exited { status } => format!("exit status {status}"),
         RunOutcome::Failed { code } => code.clone(),
         RunOutcome::Completed { .. } | RunOutcome::Unknown => "outcome unknown".to_owned(),
-    }
-}
-
-/// Passes on what a command says until it ends; kills it when the session is cut or its client leaves.
-async fn follow(opened: &Opened, mut running: Running, talk: &mut Talk) -> (RunOutcome, u32) {
-    let mut outcome = (RunOutcome::Unknown, LOST);
-    loop {
-        let said = tokio::select! {
-            said = running.said() => said,
-            () = opened.cut() => return killed(running, outcome).await,
-            () = talk.left() => return killed(running, outcome).await,
-        };
-        let passed = match said {
-            Ok(Said::Out(bytes)) => talk.out(bytes, opened).await,
-            Ok(Said::Error(bytes)) => talk.error(bytes, opened).await,
-            Ok(ended @ (Said::Exited(_) | Said::Killed(_))) => {
-                outcome = how(ended);
-                true
-            }
-            Ok(Said::Closed) | Err(_) => return outcome,
-        };
-        if !passed {
-            return killed(running, outcome).await;
-        }
-    }
-}
-
-fn how(ended: Said) -> (RunOutcome, u32) {
-    match ended {
-        Said::Exited(status) => (RunOutcome::Exited { status }, status),
-        Said::Killed(signal) => (RunOutcome::Failed { code: format!("signal {signal}") }, LOST),
-        Said::Out(_) | Said::Error(_) | Said::Closed => (RunOutcome::Unknown, LOST),
-    }
-}
-
-/// Ends a command, and waits for the target to say that it did: until then it keeps its place, so that there is always a
-/// channel left by which all of them can be ended.
-async fn killed(mut running: Running, so_far: (RunOutcome, u32)) -> (RunOutcome, u32) {
-    running.kill().await;
-    loop {
-        match running.said().await {
-            Ok(ended @ (Said::Exited(_) | Said::Killed(_))) => return how(ended),
-            Ok(Said::Closed) | Err(_) => return so_far,
-            Ok(Said::Out(_) | Said::Error(_)) => {}
-        }
-    }
-}
-
-/// The client's side of a channel.
-pub(super) struct Talk {
-    read: ChannelReadHalf,
-    write: ChannelWriteHalf<Msg>,
-    /// Whether the client was told that its input goes nowhere.
-    told: bool,
-}
-
-impl Talk {
-    pub(super) fn new(channel: Channel<Msg>) -> Talk {
-        let (read, write) = channel.split();
-        Talk { read, write, told: false }
-    }
-
-    /// A line of ours, which nothing the target says can be mistaken for: it goes to the error output, marked.
-    pub(super) async fn say(&self, words: &str) {
-        let line = format!("countersign: {}\n", words.replace(is_invisible, " "));
-        // A client that left is noticed by whoever reads.
-        let _ = self.write.extended_data_bytes(1, Bytes::from(line)).await;
-    }
-
-    /// Passes output on; whether it could be.
-    async fn out(&self, bytes: Bytes, opened: &Opened) -> bool {
-        tokio::select! {
-            sent = self.write.data_bytes(bytes) => sent.is_ok(),
-            () = opened.cut() => false,
-        }
-    }
-
-    async fn error(&self, bytes: Bytes, opened: &Opened) -> bool {
-        tokio::select! {
-            sent = self.write.extended_data_bytes(1, bytes) => sent.is_ok(),
-            () = opened.cut() => false,
-        }
-    }
-
-    /// The last word, and the channel's end.
-    async fn end(self, said: Option<&str>, status: u32) {
-        if let Some(words) = said {
-            self.say(words).await;
-        }
-        // Whoever left needs no end.
-        let _ = self.write.exit_status(status).await;
-        let _ = self.write.eof().await;
-        let _ = self.write.close().await;
-    }
-}
-
-impl Client for Talk {
-    async fn needs_reason(&mut self, page: &str) {
-        self.say(&format!("a reason is needed: give it on the page, and this command goes on: {page}")).await;
-    }
-
-    /// Resolves when the client left. Its input goes nowhere, and it is told so once.
-    async fn left(&mut self) {
-        loop {
-            match self.read.wait().await {
-                Some(ChannelMsg::Data { data }) if !data.is_empty() && !self.told => {
-                    self.told = true;
-                    self.say("what you send is not passed on: a command has no input here").await;
-                }
-                Some(ChannelMsg::Close) | None => return,
-                Some(_) => {}
-            }
-        }
     }
 }

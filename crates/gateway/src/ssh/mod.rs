@@ -6,12 +6,15 @@
 //!                                                               └ held until a verdict; then sent once
 //! ```
 //!
-//! Every channel runs one command: the bytes of its exec request (RFC 4254, 6.5), read by the login shell of the target, as
-//! they were judged and approved, with no input and no terminal. Everything else a client may ask for (a shell, subsystems,
+//! Every channel runs one command or the login shell (RFC 4254, 6.5). A command is the bytes of its request, read by the login
+//! shell of the target, as they were judged and approved. A shell and a terminal take what is typed: they run where the rules
+//! let anything run, or where people approved just that, and are recorded. Everything else a client may ask for (subsystems,
 //! environment, forwarding, agents) is refused.
 
 mod command;
 mod serve;
 mod session;
+mod stream;
+mod talk;
 
 pub use serve::Ssh;

@@ -1,14 +1,16 @@
 //! The life of one connection: keys, sign-in, and which requests there are.
 
-use super::command::refuse;
+use super::command::Wanted;
 use super::session::Session;
+use super::talk::size;
 use crate::listen::{Accepted, PROOF_WAIT, Place, Protocol};
 use countersign_control::{Control, Fault};
 use countersign_journal::{AccountId, PersonId};
+use countersign_target::ssh::Terminal;
 use russh::keys::PrivateKey;
 use russh::keys::ssh_key::private::Ed25519Keypair;
 use russh::server::{self, Auth, ChannelOpenHandle, Config, Handler, Msg, RunningSession};
-use russh::{Channel, ChannelId, ChannelOpenFailure, MethodKind, MethodSet, Preferred, SshId, cipher, kex, mac};
+use russh::{Channel, ChannelId, ChannelOpenFailure, MethodKind, MethodSet, Preferred, Pty, SshId, cipher, kex, mac};
 use secrecy::{ExposeSecret, SecretString};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -36,6 +38,9 @@ const PREFERRED: Preferred = Preferred {
 const PROOFS_MAX: usize = 3;
 /// Channels of a connection at a time.
 const CHANNELS_MAX: usize = 32;
+/// Longest name of a kind of terminal, and most modes of one (RFC 4254, 8, has 57).
+const KIND_MAX: usize = 64;
+const MODES_MAX: usize = 128;
 /// A quiet client is asked whether it is still there this often, and given up after three times.
 const ALIVE_EVERY: Duration = Duration::from_secs(30);
 
@@ -109,7 +114,7 @@ async fn proved(
         let running = server::run_stream(config, tcp, client).await.ok()?;
         match asked.recv().await? {
             Event::Proved(person, account) => Some((running, person, account)),
-            Event::Exec(..) => None,
+            Event::Run(_) => None,
         }
     });
     tokio::select! {
@@ -122,16 +127,16 @@ async fn proved(
 pub(super) enum Event {
     /// It proved who uses it, and for which account.
     Proved(PersonId, AccountId),
-    /// It asks to run a command.
-    Exec(Channel<Msg>, Vec<u8>),
+    /// It asks to run a command or shell.
+    Run(Wanted),
 }
 
 /// One client, as `russh` calls us.
 pub(super) struct Client {
     control: Control,
     events: mpsc::Sender<Event>,
-    /// Channels in which nothing was asked yet.
-    channels: HashMap<ChannelId, Channel<Msg>>,
+    /// Channels in which nothing runs yet, with the terminal that was asked for.
+    channels: HashMap<ChannelId, (Channel<Msg>, Option<Terminal>)>,
 }
 
 impl Handler for Client {
@@ -161,7 +166,7 @@ impl Handler for Client {
             reply.reject(ChannelOpenFailure::ResourceShortage).await;
             return Ok(());
         }
-        self.channels.insert(channel.id(), channel);
+        self.channels.insert(channel.id(), (channel, None));
         reply.accept().await;
         Ok(())
     }
@@ -177,16 +182,11 @@ impl Handler for Client {
         command: &[u8],
         session: &mut server::Session,
     ) -> Result<(), russh::Error> {
-        let Some(channel) = self.channels.remove(&id) else { return session.channel_failure(id) };
-        session.channel_success(id)?;
-        self.tell(Event::Exec(channel, command.to_vec())).await
+        self.run(id, Some(command.to_vec()), session).await
     }
 
     async fn shell_request(&mut self, id: ChannelId, session: &mut server::Session) -> Result<(), russh::Error> {
-        let Some(channel) = self.channels.remove(&id) else { return session.channel_failure(id) };
-        session.channel_success(id)?;
-        refuse(channel, "this target takes single commands, and no shell: write one behind the address");
-        Ok(())
+        self.run(id, None, session).await
     }
 
     async fn subsystem_request(
@@ -201,15 +201,22 @@ impl Handler for Client {
     async fn pty_request(
         &mut self,
         id: ChannelId,
-        _: &str,
+        kind: &str,
+        columns: u32,
+        rows: u32,
         _: u32,
         _: u32,
-        _: u32,
-        _: u32,
-        _: &[(russh::Pty, u32)],
+        modes: &[(Pty, u32)],
         session: &mut server::Session,
     ) -> Result<(), russh::Error> {
-        session.channel_failure(id)
+        let plain = kind.len() <= KIND_MAX && kind.bytes().all(|byte| byte.is_ascii_graphic());
+        match self.channels.get_mut(&id) {
+            Some((_, none @ None)) if plain && modes.len() <= MODES_MAX => {
+                *none = Some(Terminal { kind: kind.to_owned(), size: size(columns, rows), modes: modes.to_vec() });
+                session.channel_success(id)
+            }
+            _ => session.channel_failure(id),
+        }
     }
 
     async fn env_request(
@@ -236,6 +243,18 @@ impl Handler for Client {
 }
 
 impl Client {
+    /// Runs something in a channel in which nothing runs yet.
+    async fn run(
+        &mut self,
+        id: ChannelId,
+        line: Option<Vec<u8>>,
+        session: &mut server::Session,
+    ) -> Result<(), russh::Error> {
+        let Some((channel, terminal)) = self.channels.remove(&id) else { return session.channel_failure(id) };
+        session.channel_success(id)?;
+        self.tell(Event::Run(Wanted { channel, line, terminal })).await
+    }
+
     /// An event nobody hears of any more ends the connection.
     async fn tell(&self, event: Event) -> Result<(), russh::Error> {
         self.events.send(event).await.map_err(|_| russh::Error::Disconnect)

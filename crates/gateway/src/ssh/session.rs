@@ -1,8 +1,9 @@
 //! One session: everything a connection's channels share. It is opened by the first command, and closed when the connection
 //! ends and its last command has.
 
-use super::command::{Command, Talk, refuse};
+use super::command::{Command, refuse};
 use super::serve::{Client, Event};
+use super::talk::Talk;
 use crate::enter::Way;
 use countersign_control::{Control, Cut, Gate};
 use countersign_journal::{AccountId, PersonId, SessionEnd};
@@ -82,20 +83,22 @@ impl Session {
                 () = &mut unused, if self.opened.get().is_none() => break SessionEnd::ClientLeft,
                 Some(_) = commands.join_next(), if !commands.is_empty() => {}
                 event = asked.recv() => match event {
-                    Some(Event::Exec(channel, _)) if commands.len() >= COMMANDS_MAX => {
-                        refuse(channel, "too many commands of this connection wait; begin fewer at a time");
+                    Some(Event::Run(wanted)) if commands.len() >= COMMANDS_MAX => {
+                        refuse(wanted, "too many commands of this connection wait; begin fewer at a time");
                     }
-                    Some(Event::Exec(channel, line)) => {
+                    Some(Event::Run(wanted)) => {
                         let number = self.commands.fetch_add(1, Ordering::Relaxed) + 1;
-                        commands.spawn(Command::new(self.clone(), number, line).live(Talk::new(channel)));
+                        let (command, talk) = Command::new(self.clone(), number, wanted);
+                        commands.spawn(command.live(talk));
                     }
                     Some(Event::Proved(..)) | None => break SessionEnd::ClientLeft,
                 },
             }
         };
         while commands.try_join_next().is_some() {}
-        if let Some(opened) = self.opened.get().filter(|_| !commands.is_empty())
-            && let Err(fault) = opened.target.end_all().await
+        if let Some(Opened { target, .. }) = self.opened.get()
+            && (!commands.is_empty() || target.keeps_an_end().await)
+            && let Err(fault) = target.end_all().await
         {
             tracing::error!("commands of a session that is over may go on: {fault}");
         }

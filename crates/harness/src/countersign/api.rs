@@ -20,6 +20,8 @@ pub struct Answer {
     pub status: u16,
     /// The body, `null` when it is not JSON.
     pub body: Value,
+    /// The body as it came.
+    pub text: String,
 }
 
 impl Answer {
@@ -157,7 +159,7 @@ fn answer(response: Result<Response, ureq::Error>) -> Result<Answer, HarnessErro
     let mut response = response.map_err(|error| failed("the API", error))?;
     let status = response.status().as_u16();
     let text = response.body_mut().read_to_string().map_err(|error| failed("the API", error))?;
-    Ok(Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::Null) })
+    Ok(Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::Null), text })
 }
 
 /// What an authenticator with this secret (base32) shows so many seconds from now.

@@ -182,7 +182,8 @@ impl Scene {
     pub async fn hold(&self, text: &str) -> (Gate, Hold) {
         let alice = self.actor("alice").await;
         let opened = self.control.open_session(alice.person, self.account("report@prod-db"), None, "192.0.2.7").await;
-        let Ok(Entry::Open(mut gate)) = opened else { panic!("not open to her") };
+        let Ok(Entry::Open(gate)) = opened else { panic!("not open to her") };
+        let mut gate = *gate;
         let part = UnitPart {
             sql: text.as_bytes().to_vec(),
             parameter_types: Vec::new(),

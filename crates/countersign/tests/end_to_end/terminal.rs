@@ -1,0 +1,172 @@
+//! Shells and terminals over SSH: the real `ssh`, in front of a real OpenSSH server, and what is recorded of them.
+
+use crate::ssh::{ASKED, FOLDERS, FREE, Web, runs};
+use crate::world::{DBA, SOON, eventually, has, number};
+use countersign_harness::{Answer, SshSession};
+use serde_json::{Value, json};
+
+/// What a shell is asked for first, whose answer is not among what was typed.
+const HELLO: &str = "echo hello-$((6 * 7))\n";
+
+/// A shell that answered.
+fn shell(web: &Web) -> SshSession {
+    let mut shell = web.ssh("alice").terminal("").expect("ssh starts");
+    shell.send(HELLO).expect("typed");
+    shell.stdout.wait_for("hello-42", SOON).expect("it runs");
+    shell
+}
+
+/// The transcript of the latest session, once it is closed.
+fn transcript(web: &Web) -> (String, Value) {
+    let session = web.world.get("ada", "/sessions")[0]["id"].to_string();
+    let lines = eventually("the session is closed", || {
+        let lines = web.world.get("ada", &format!("/sessions/{session}/transcript"));
+        lines.to_string().contains("session closed").then_some(lines)
+    });
+    (session, lines)
+}
+
+fn recording(web: &Web, person: &str, session: &str, number: u64) -> Answer {
+    web.world.api(person).get(&format!("/sessions/{session}/terminals/{number}")).expect("an answer")
+}
+
+/// R52, R70: where no rule restricts commands, a shell runs as it would without us, and what it showed is recorded.
+#[test]
+fn r52_r70_a_shell_runs_and_what_it_shows_is_recorded() {
+    let web = Web::new(&[FREE]);
+    let mut alice = shell(&web);
+    alice.send("test -t 0 && echo terminal-$TERM\n").expect("typed");
+    alice.stdout.wait_for("terminal-xterm-256color", SOON).expect("it has a terminal");
+    let asks = "stty -echo; echo asks-$((6 * 7)); read -r secret; echo read-${#secret}; exit 3\n";
+    alice.send(asks).expect("typed");
+    alice.stdout.wait_for("asks-42", SOON).expect("it asks");
+    alice.send("correct horse battery\n").expect("typed");
+    let ran = alice.finish(SOON).expect("an end");
+    has(&ran.stdout, "read-21");
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+
+    let (session, lines) = transcript(&web);
+    let first = lines.as_array().and_then(|l| l.iter().find(|l| l["text"] == "login-shell")).cloned().expect("a line");
+    assert_eq!((&first["kind"], &first["recorded"]), (&json!("allowed"), &json!(true)), "{lines}");
+    has(&lines.to_string(), "exit status 3");
+    let cast = recording(&web, "ada", &session, number(&first["statement"]));
+    assert_eq!(cast.status, 200);
+    let cast = cast.text;
+    let mut events = cast.lines().map(|line| serde_json::from_str::<Value>(line).expect("lines of JSON"));
+    let header = events.next().expect("a header");
+    assert_eq!((&header["version"], header["term"]["cols"].is_u64()), (&json!(3), true), "{header}");
+    let shown: String = events.filter(|e| e[1] == "o").filter_map(|e| e[2].as_str().map(str::to_owned)).collect();
+    has(&shown, "hello-42");
+    has(&shown, "read-21");
+    assert!(!cast.contains("correct horse"), "what the target did not echo is not shown: {cast}");
+    assert_eq!(recording(&web, "bob", &session, 1).status, 404, "nor is any of it to others");
+    assert_eq!(recording(&web, "ada", &session, 9).status, 404);
+}
+
+/// R52: what the rules would let anybody type into a shell may be given to a command as well: scripts, files, archives.
+#[test]
+fn r52_a_command_has_its_input_where_a_shell_could_run() {
+    let web = Web::new(&[FREE]);
+    let script = web.ssh("alice").run("sh -s", "echo from-$((6 * 7))\n").expect("ssh runs");
+    assert_eq!((script.stdout.as_str(), script.code), ("from-42\n", 0), "{}", script.stderr);
+    let piped = web.ssh("alice").run_shell("echo piped-$((6 * 7)); exit 5\n").expect("ssh runs");
+    assert_eq!((piped.stdout.contains("piped-42"), piped.code), (true, 5), "{}", piped.stderr);
+    let much = "0123456789abcde\n".repeat(200_000);
+    let file = web.path("uploaded");
+    let upload = web.ssh("alice").run(format!("cat > {}", file.display()), &much).expect("ssh runs");
+    assert_eq!(upload.code, 0, "{}", upload.stderr);
+    assert!(std::fs::read(&file).expect("uploaded") == much.as_bytes(), "it came as it was sent");
+    let back = web.ssh("alice").run(format!("tee /dev/null < {}", file.display()), "").expect("ssh runs");
+    assert!(back.stdout == much, "and goes back so");
+    let both = web.ssh("alice").run("cat", &much).expect("ssh runs");
+    assert!(both.stdout == much, "in both directions at once");
+    let session = web.world.get("ada", "/sessions")[2]["id"].to_string();
+    let lines = web.world.get("ada", &format!("/sessions/{session}/transcript")).to_string();
+    let sum = std::process::Command::new("sha256sum").arg(&file).output().expect("sha256sum runs");
+    let sum = String::from_utf8_lossy(&sum.stdout).split(' ').next().unwrap_or_default().to_owned();
+    has(&lines, &format!("had 3200000 bytes, of which not all are kept; their SHA-256 is {sum}"));
+}
+
+/// R60, R63: where a rule restricts commands, a shell is something that may run anything, and somebody approves just that.
+#[test]
+fn r60_r63_a_shell_is_held_as_something_that_may_run_anything() {
+    let web = Web::new(&[FREE, FOLDERS, DBA]);
+    let mut alice = web.ssh("alice").terminal("").expect("ssh starts");
+    let held = web.world.held("dora");
+    let request = number(&held["id"]);
+    assert_eq!(held["statement"]["texts"][0], "login-shell");
+    assert_eq!(held["statement"]["kinds"], json!(["login-shell"]));
+    alice.send("echo typed-too-early\n").expect("typed");
+    web.world.approve("dora", request);
+    alice.stderr.wait_for("is approved", SOON).expect("told");
+    alice.send(HELLO).expect("typed");
+    let shown = alice.stdout.wait_for("hello-42", SOON).expect("it runs");
+    assert!(!shown.contains("typed-too-early"), "what is typed while nobody approved goes nowhere: {shown}");
+    alice.send("exit\n").expect("typed");
+    assert_eq!(alice.finish(SOON).expect("an end").code, 0);
+
+    // The approval was for one shell; whoever gives up withdraws.
+    let mut alice = web.ssh("alice").terminal("ls /").expect("ssh starts");
+    let held = web.world.held("dora");
+    let again = number(&held["id"]);
+    assert_eq!(
+        held["statement"]["kinds"],
+        json!(["login-shell", "ls"]),
+        "a command with a terminal takes what is typed"
+    );
+    alice.stderr.wait_for("held for approval", SOON).expect("told");
+    alice.send("\u{3}").expect("typed");
+    let ran = alice.finish(SOON).expect("an end");
+    assert_eq!((ran.code, web.world.status(again).as_str()), (126, "Canceled"), "{}", ran.stderr);
+    has(&ran.stderr, "is withdrawn");
+    has(&web.run("alice", "ls /").stdout, "etc");
+}
+
+/// A rule that comes into force ends what it would not have let run, at the next key.
+#[test]
+fn r63_a_new_rule_ends_a_shell_it_would_not_have_let_run() {
+    let web = Web::new(&[FREE]);
+    let mut alice = shell(&web);
+    web.world.apply(&[&web.device(), FREE, FOLDERS, DBA]);
+    alice.send("echo late-$((6 * 7))\n").expect("typed");
+    let ran = alice.finish(SOON).expect("an end");
+    assert!(!ran.stdout.contains("late-42") && ran.code == 126, "{}", ran.stdout);
+    has(&ran.stderr, "the rules no longer let this run without approval");
+}
+
+/// R35: a revoke ends a shell and what was started in it, whatever that does about being hung up on.
+#[test]
+fn r35_a_revoke_ends_a_shell_and_what_runs_in_it() {
+    let web = Web::new(&[ASKED]);
+    let request = web.reserved("alice");
+    let mut alice = shell(&web);
+    let mark = format!("63{}", web.sshd.port());
+    alice.send(&format!("nohup sleep {mark} > /dev/null 2>&1 &\n")).expect("typed");
+    eventually("the target runs it", || runs(&mark).then_some(()));
+    web.world.done("mia", &format!("/requests/{request}/revoke"), &json!({ "reason": "wrong person on the ticket" }));
+    let ran = alice.finish(SOON).expect("an end");
+    has(&ran.stderr, "is Revoked: mia wrote: wrong person on the ticket");
+    assert_ne!(ran.code, 0);
+    eventually("the target runs it no more", || (!runs(&mark)).then_some(()));
+}
+
+/// R35: terminals that were closed and do not mind are ended by a revoke all the same, however many there are.
+#[test]
+fn r35_a_revoke_ends_terminals_that_were_closed_and_went_on() {
+    let web = Web::new(&[ASKED]);
+    let request = web.reserved("alice");
+    let ssh = web.ssh("alice").shared();
+    let first = ssh.spawn("echo begun; sleep 600").expect("ssh starts");
+    first.stdout.wait_for("begun", SOON).expect("it runs");
+    let mark = format!("64{}", web.sshd.port());
+    for _ in 0..11 {
+        let other = ssh.terminal(&format!("trap '' HUP; echo begun; while :; do sleep {mark}; done")).expect("starts");
+        // The last are refused by the target, which takes ten at a time.
+        let _ = other.stdout.wait_for("begun", std::time::Duration::from_secs(2));
+        drop(other);
+    }
+    eventually("the target runs some", || runs(&mark).then_some(()));
+    web.world.done("mia", &format!("/requests/{request}/revoke"), &json!({ "reason": "over" }));
+    eventually("the target runs none of them", || (!runs(&mark)).then_some(()));
+    assert_ne!(first.finish(SOON).expect("an end").code, 0);
+}

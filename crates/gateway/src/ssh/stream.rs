@@ -1,0 +1,222 @@
+//! What goes between a client and what runs for it: output, and input where it takes any. The transcript has all of it first.
+
+use super::session::Opened;
+use super::talk::{Hear, Heard, Talk, Tell};
+use aws_lc_rs::digest::{Context, SHA256};
+use bytes::Bytes;
+use countersign_control::{Gate, Judgement, Recorded};
+use countersign_journal::{ActionFacts, RunOutcome};
+use countersign_target::ssh::{Running, Said, Says, Told};
+
+/// What a command exits with of which nobody knows how it ended, as clients of SSH have it.
+const LOST: u32 = 255;
+/// How much of the input of a command without a terminal is kept, in bytes.
+const KEPT_MAX: u64 = 1 << 20;
+
+/// What runs, with what becomes of its output and input.
+pub(super) struct Stream<'s> {
+    pub(super) opened: &'s Opened,
+    /// Its number in the transcript.
+    pub(super) number: u64,
+    /// Whether its output is recorded.
+    pub(super) shown: bool,
+    pub(super) terminal: bool,
+    /// What is typed, where it takes anything.
+    pub(super) typing: Option<Typing>,
+}
+
+/// The input of something that runs.
+pub(super) struct Typing {
+    /// What was judged, and under which generation of the rules; none where people approved it.
+    judged: Option<(ActionFacts, u64)>,
+    /// How much of it is kept.
+    kept_max: u64,
+    /// How much came.
+    came: u64,
+    hash: Context,
+}
+
+/// How it ended.
+pub(super) struct Ended {
+    pub(super) outcome: RunOutcome,
+    pub(super) status: u32,
+    /// Why it was ended, where the rules or the transcript say no more.
+    pub(super) why: Option<String>,
+}
+
+impl Typing {
+    /// All of it is kept where there is a terminal.
+    pub(super) fn new(judged: Option<(ActionFacts, u64)>, terminal: bool) -> Typing {
+        let kept_max = if terminal { u64::MAX } else { KEPT_MAX };
+        Typing { judged, kept_max, came: 0, hash: Context::new(&SHA256) }
+    }
+
+    /// Clears what was typed, unless the rules that let it run are no longer in force.
+    async fn clear(&mut self, gate: &mut Gate, number: u64, bytes: &Bytes) -> Result<Bytes, String> {
+        if let Some((facts, generation)) = &mut self.judged
+            && *generation != gate.generation()
+        {
+            if !matches!(gate.judge(facts), Judgement::Pass(_)) {
+                return Err("the rules no longer let this run without approval".to_owned());
+            }
+            *generation = gate.judged_generation();
+        }
+        self.came += bytes.len() as u64;
+        self.hash.update(bytes);
+        let cleared = if self.came <= self.kept_max {
+            gate.typed(number, bytes).map_err(|fault| fault.to_string())?
+        } else {
+            gate.framing(bytes)
+        };
+        gate.hand_over().await.map_err(|fault| fault.to_string())?;
+        Ok(Bytes::copy_from_slice(cleared.bytes()))
+    }
+
+    /// What the transcript says of input that was not kept whole.
+    fn summary(self) -> Option<Recorded> {
+        let hash = data_encoding::HEXLOWER.encode(self.hash.finish().as_ref());
+        let note = format!("its input had {} bytes, of which not all are kept; their SHA-256 is {hash}", self.came);
+        (self.came > self.kept_max).then_some(Recorded::Note(note))
+    }
+}
+
+impl Stream<'_> {
+    /// Follows it until it ends; ends it when the session is cut, its client leaves, or nothing more may go on.
+    pub(super) async fn follow(mut self, running: Running, talk: &mut Talk) -> Ended {
+        let Running { mut says, told } = running;
+        let mut typing = self.typing.take();
+        let mut so_far = Ended { outcome: RunOutcome::Unknown, status: LOST, why: None };
+        let over = tokio::select! {
+            over = self.shows(&mut says, &talk.tell, &mut so_far) => over,
+            over = self.types(typing.as_mut(), &mut talk.hear, &talk.tell, &told) => over,
+            () = self.opened.cut() => Over::Cut,
+        };
+        match over {
+            Over::Ended => {}
+            Over::Cut => self.killed(&mut says, &told, &mut so_far).await,
+            Over::Left => self.left(&mut says, &told, &mut so_far).await,
+            Over::Refused(why) => {
+                self.left(&mut says, &told, &mut so_far).await;
+                so_far.why = Some(why);
+            }
+        }
+        if let Some(summary) = typing.and_then(Typing::summary) {
+            self.opened.gate.lock().await.record(self.number, summary);
+        }
+        so_far
+    }
+
+    /// Passes on what it says.
+    async fn shows(&self, says: &mut Says, tell: &Tell, so_far: &mut Ended) -> Over {
+        loop {
+            let (bytes, error) = match says.next().await {
+                Ok(Said::Out(bytes)) => (bytes, false),
+                Ok(Said::Error(bytes)) => (bytes, true),
+                Ok(ended @ (Said::Exited(_) | Said::Killed(_))) => {
+                    so_far.is_said(&ended);
+                    continue;
+                }
+                Ok(Said::Closed) | Err(_) => return Over::Ended,
+            };
+            if self.shown {
+                let mut gate = self.opened.gate.lock().await;
+                gate.record(self.number, Recorded::Shown(bytes.to_vec()));
+                if let Err(fault) = gate.hand_over().await {
+                    return Over::Refused(fault.to_string());
+                }
+            }
+            let passed = if error { tell.error(bytes, self.opened).await } else { tell.out(bytes, self.opened).await };
+            if !passed {
+                return if self.opened.is_cut() { Over::Cut } else { Over::Left };
+            }
+        }
+    }
+
+    /// Passes on what is typed, where it takes anything; else the client is told once that it goes nowhere.
+    async fn types(&self, mut typing: Option<&mut Typing>, hear: &mut Hear, tell: &Tell, told: &Told) -> Over {
+        let mut warned = false;
+        loop {
+            match (hear.next().await, typing.as_deref_mut()) {
+                (Heard::Typed(bytes), Some(typing)) => {
+                    let mut gate = self.opened.gate.lock().await;
+                    let cleared = match typing.clear(&mut gate, self.number, &bytes).await {
+                        Ok(cleared) => cleared,
+                        Err(why) => return Over::Refused(why),
+                    };
+                    drop(gate);
+                    // One that takes no more is about to say that it ended.
+                    let _ = told.input(cleared).await;
+                }
+                (Heard::Typed(_), None) if !warned => {
+                    warned = true;
+                    tell.say("what you send is not passed on: a command has no input here").await;
+                }
+                (Heard::NoMore, Some(_)) => told.no_more().await,
+                (Heard::Resized(size), Some(_)) => {
+                    let (columns, rows) = (size.columns, size.rows);
+                    self.opened.gate.lock().await.record(self.number, Recorded::Terminal { columns, rows });
+                    told.resized(size).await;
+                }
+                (Heard::Left, _) => return Over::Left,
+                (Heard::Typed(_) | Heard::NoMore | Heard::Resized(_), None) => {}
+            }
+        }
+    }
+
+    /// Ends it where it runs on without its client.
+    async fn left(&self, says: &mut Says, told: &Told, so_far: &mut Ended) {
+        if !self.terminal {
+            return self.killed(says, told, so_far).await;
+        }
+        match self.opened.target.keep_an_end().await {
+            Ok(()) => told.hang_up().await,
+            Err(fault) => {
+                tracing::error!("a terminal is kept until its session ends: {fault}");
+                so_far.wait(says).await;
+            }
+        }
+    }
+
+    /// Ends it, and waits for the target to say that it did: until then it keeps its place, so that there is always a channel
+    /// left by which all of them can be ended. What has a terminal is left to just that, which also finds what would not mind
+    /// being hung up on.
+    async fn killed(&self, says: &mut Says, told: &Told, so_far: &mut Ended) {
+        if !self.terminal {
+            told.kill().await;
+        }
+        so_far.wait(says).await;
+    }
+}
+
+/// Why nothing more goes between the two.
+enum Over {
+    /// It ended.
+    Ended,
+    /// The session was cut.
+    Cut,
+    /// The client left.
+    Left,
+    /// It may not go on; the sentence says why.
+    Refused(String),
+}
+
+impl Ended {
+    /// Waits for the target to say that it ended.
+    async fn wait(&mut self, says: &mut Says) {
+        while let Ok(said) = says.next().await {
+            match said {
+                Said::Exited(_) | Said::Killed(_) => return self.is_said(&said),
+                Said::Closed => return,
+                Said::Out(_) | Said::Error(_) => {}
+            }
+        }
+    }
+
+    fn is_said(&mut self, said: &Said) {
+        (self.outcome, self.status) = match said {
+            Said::Exited(status) => (RunOutcome::Exited { status: *status }, *status),
+            Said::Killed(signal) => (RunOutcome::Failed { code: format!("signal {signal}") }, LOST),
+            Said::Out(_) | Said::Error(_) | Said::Closed => return,
+        };
+    }
+}

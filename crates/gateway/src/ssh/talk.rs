@@ -1,0 +1,142 @@
+//! A client's channel: what it says, and what is said to it.
+
+use super::session::Opened;
+use crate::enter::Client;
+use bytes::Bytes;
+use countersign_inspect::show::is_invisible;
+use countersign_target::ssh::Size;
+use russh::server::Msg;
+use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
+
+/// What Ctrl-C sends from a terminal in raw mode.
+const INTERRUPT: u8 = 0x03;
+/// Shortest and longest side of a terminal.
+const SIDE: std::ops::RangeInclusive<u32> = 1..=1_000;
+
+/// The client's side of a channel.
+pub(super) struct Talk {
+    pub(super) hear: Hear,
+    pub(super) tell: Tell,
+}
+
+/// What the client says.
+pub(super) struct Hear {
+    read: ChannelReadHalf,
+    terminal: bool,
+}
+
+/// What is said to the client.
+pub(super) struct Tell {
+    write: ChannelWriteHalf<Msg>,
+    terminal: bool,
+}
+
+/// One thing the client says.
+pub(super) enum Heard {
+    /// Something was typed, or sent as input.
+    Typed(Bytes),
+    /// There is no more input.
+    NoMore,
+    /// Its terminal has another size.
+    Resized(Size),
+    /// It left.
+    Left,
+}
+
+/// How somebody who waited went.
+pub(super) enum Gone {
+    /// The client left.
+    Left,
+    /// Somebody typed the interrupt character.
+    GaveUp,
+}
+
+impl Talk {
+    /// With a channel whose client has a terminal, or none.
+    pub(super) fn new(channel: Channel<Msg>, terminal: bool) -> Talk {
+        let (read, write) = channel.split();
+        Talk { hear: Hear { read, terminal }, tell: Tell { write, terminal } }
+    }
+
+    /// The last word, and the channel's end.
+    pub(super) async fn end(self, said: Option<&str>, status: u32) {
+        if let Some(words) = said {
+            self.tell.say(words).await;
+        }
+        // Whoever left needs no end.
+        let Tell { write, .. } = self.tell;
+        let _ = write.exit_status(status).await;
+        let _ = write.eof().await;
+        let _ = write.close().await;
+    }
+}
+
+impl Client for Talk {
+    async fn needs_reason(&mut self, page: &str) {
+        self.tell.say(&format!("a reason is needed: give it on the page, and this goes on: {page}")).await;
+    }
+
+    async fn left(&mut self) {
+        self.hear.gone().await;
+    }
+}
+
+impl Hear {
+    pub(super) async fn next(&mut self) -> Heard {
+        loop {
+            return match self.read.wait().await {
+                Some(ChannelMsg::Data { data }) if !data.is_empty() => Heard::Typed(data),
+                Some(ChannelMsg::Eof) => Heard::NoMore,
+                Some(ChannelMsg::WindowChange { col_width, row_height, .. }) => {
+                    Heard::Resized(size(col_width, row_height))
+                }
+                Some(ChannelMsg::Close) | None => Heard::Left,
+                // What it may ask for is answered where it asks.
+                Some(_) => continue,
+            };
+        }
+    }
+
+    /// Resolves when the client left or gave up. What it says meanwhile goes nowhere.
+    pub(super) async fn gone(&mut self) -> Gone {
+        loop {
+            match self.next().await {
+                Heard::Left => return Gone::Left,
+                Heard::Typed(bytes) if self.terminal && bytes.contains(&INTERRUPT) => return Gone::GaveUp,
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Tell {
+    /// A line of ours, which nothing the target says can be mistaken for: it goes to the error output, marked.
+    pub(super) async fn say(&self, words: &str) {
+        // A terminal in raw mode goes to the start of a line only when told.
+        let end = if self.terminal { "\r\n" } else { "\n" };
+        let line = format!("countersign: {}{end}", words.replace(is_invisible, " "));
+        // A client that left is noticed by whoever reads.
+        let _ = self.write.extended_data_bytes(1, Bytes::from(line)).await;
+    }
+
+    /// Passes output on; whether it could be.
+    pub(super) async fn out(&self, bytes: Bytes, opened: &Opened) -> bool {
+        tokio::select! {
+            sent = self.write.data_bytes(bytes) => sent.is_ok(),
+            () = opened.cut() => false,
+        }
+    }
+
+    pub(super) async fn error(&self, bytes: Bytes, opened: &Opened) -> bool {
+        tokio::select! {
+            sent = self.write.extended_data_bytes(1, bytes) => sent.is_ok(),
+            () = opened.cut() => false,
+        }
+    }
+}
+
+/// A size as the protocol has it, within reason.
+pub(super) fn size(columns: u32, rows: u32) -> Size {
+    let side = |n: u32| u16::try_from(n.clamp(*SIDE.start(), *SIDE.end())).unwrap_or(u16::MAX);
+    Size { columns: side(columns), rows: side(rows) }
+}
