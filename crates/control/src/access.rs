@@ -7,10 +7,10 @@ use crate::fault::Fault;
 use crate::view::{AccessView, Explanation, LevelView, Preview, ReasonView};
 use countersign_core::ruling::Reason;
 use countersign_core::{
-    About, Asked, DIRECT_ACCESS_S, GrantStage, Permission, Refusal, Roster, Rulebook, Ruling, State, Status, approvers,
-    rule,
+    About, Asked, DIRECT_ACCESS_S, GrantStage, Input, Permission, Refusal, Roster, Rulebook, Ruling, State, Status,
+    approvers, rule,
 };
-use countersign_journal::{AccountId, Act, ActionFacts, Conditions, Outcome, PersonId, TargetFacts, Window};
+use countersign_journal::{AccountId, Act, ActionFacts, Conditions, Outcome, PersonId, RequestId, TargetFacts, Window};
 use std::collections::BTreeSet;
 
 impl Control {
@@ -72,18 +72,16 @@ impl Control {
         actor.may(Permission::ExplainOthers) || facts.is_some_and(spoken_of)
     }
 
-    /// Where to give the reason that is all a connection still needs: none when the rules want more than that, or nothing.
-    pub(crate) fn only_a_reason(&self, person: PersonId, account: AccountId) -> Option<String> {
-        let page = || format!("{}/access/{}/reserve", self.page_address(), account.0);
-        self.justifiable(person, account).map(|_| page())
+    /// Whether approval is what a connection still needs, or only a reason; nothing when no rule lets this person ask.
+    pub(crate) fn is_missing(&self, person: PersonId, account: AccountId) -> Option<bool> {
+        let ruling = self.ruling_of(person, account)?;
+        (ruling.outcome != Outcome::Deny).then_some(ruling.outcome == Outcome::Approve)
     }
 
-    /// What the rules say where no more than a reason is needed.
-    fn justifiable(&self, person: PersonId, account: AccountId) -> Option<Ruling> {
+    fn ruling_of(&self, person: PersonId, account: AccountId) -> Option<Ruling> {
         let directory = self.directory();
         let (who, target) = (directory.person_facts(person)?, directory.target_facts(account, None)?);
-        let ruling = rule(&self.state().policy, &who, &target, Asked::Connect);
-        matches!(ruling.outcome, Outcome::Allow | Outcome::Justify).then_some(ruling)
+        Some(rule(&self.state().policy, &who, &target, Asked::Connect))
     }
 
     /// Asks for access from now on with nothing but a reason, for somebody who proved who they are.
@@ -97,14 +95,49 @@ impl Control {
         database: Option<String>,
         reason: &str,
     ) -> Result<(), Fault> {
-        let not_enough =
-            || Fault::Input("a reason is not enough here: reserve the access, and wait for approval".into());
-        let ruling = self.justifiable(person, account).ok_or_else(not_enough)?;
+        if self.is_missing(person, account) != Some(false) {
+            return Err(Fault::Input("a reason is not enough here: reserve the access, and wait for approval".into()));
+        }
+        self.ask_now(person, account, database, reason).await.map(|_| ())
+    }
+
+    /// Asks for access from now on, for somebody who proved who they are and waits.
+    ///
+    /// # Errors
+    /// When it cannot be asked for, or this reason does not do.
+    pub async fn ask_now(
+        &self,
+        person: PersonId,
+        account: AccountId,
+        database: Option<String>,
+        reason: &str,
+    ) -> Result<RequestId, Fault> {
+        let ruling = self.ruling_of(person, account).ok_or(Fault::NotFound)?;
         let lasts = ruling.conditions.duration_max_s.map_or(DIRECT_ACCESS_S, |most| most.min(DIRECT_ACCESS_S));
         let now = self.now();
         let window = Window::new(now, now.plus(lasts)).ok_or(Refusal::NoPeriod)?;
         let wanted = Reservation { database, ..Reservation::plain(account, window, reason) };
-        self.ask(person, wanted).await.map(|_| ())
+        self.ask(person, wanted).await
+    }
+
+    /// Why a request that somebody waits for leads to nothing; nothing while it still may.
+    ///
+    /// # Errors
+    /// When there is no such request, or trouble.
+    pub async fn came_to_nothing(&self, request: RequestId) -> Result<Option<String>, Fault> {
+        let case = self.case(request).await?.ok_or(Fault::NotFound)?;
+        Ok(match case.request.status {
+            Status::Pending | Status::Approved => None,
+            _ => Some(self.refusal_words(&case.request).await),
+        })
+    }
+
+    /// Takes back a request of one's own that one no longer waits for.
+    ///
+    /// # Errors
+    /// A refusal when it was settled meanwhile.
+    pub async fn unask(&self, person: PersonId, request: RequestId) -> Result<(), Fault> {
+        self.submit(Input::Withdraw { request, by: person }, Vec::new()).await.map(|_| ())
     }
 
     /// Whether there is a grant to open a session under now.
@@ -180,7 +213,8 @@ impl Control {
     }
 
     /// Who can decide a pending request now, by handle.
-    pub(crate) fn deciders(&self, request: countersign_journal::RequestId) -> Vec<String> {
+    #[must_use]
+    pub fn deciders(&self, request: RequestId) -> Vec<String> {
         let (directory, state) = (self.directory(), self.state());
         let Some(request) = state.requests.get(&request).filter(|r| r.status == Status::Pending) else {
             return Vec::new();

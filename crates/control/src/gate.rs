@@ -165,11 +165,18 @@ impl std::fmt::Debug for Permit {
 pub enum Entry {
     /// It is open.
     Open(Box<Gate>),
-    /// A reason is all that is missing (R3).
-    NeedsReason {
-        /// The address of the page to give it on.
-        page: String,
-    },
+    /// Something is missing that its person can ask for.
+    Missing(Missing),
+}
+
+/// What a session still needs.
+pub struct Missing {
+    /// Whether people must approve it; else a reason is enough (R3).
+    pub approval: bool,
+    /// The address of the page to ask for it on.
+    pub page: String,
+    /// What whoever does not ask is refused with.
+    pub refusal: Refusal,
 }
 
 /// How to sign in to the target.
@@ -185,8 +192,8 @@ pub struct TargetLogin {
 }
 
 impl Control {
-    /// Opens a session under a live grant, or where the rules simply allow one. What needs no more than a reason is not
-    /// refused yet: whoever does not wait for one says so with [`turned_away`](Self::turned_away).
+    /// Opens a session under a live grant, or where the rules simply allow one. What its person can ask for is not refused
+    /// yet: whoever does not wait for it says so with [`turned_away`](Self::turned_away).
     ///
     /// # Errors
     /// A refusal that says what to do next; it is in the audit.
@@ -204,8 +211,9 @@ impl Control {
             Ok(Answer::Session(session)) => Ok(Entry::Open(Box::new(self.gate(session).await?))),
             Ok(_) => Err(Fault::trouble("the engine answered another question")),
             Err(Fault::Refused(refusal)) => {
-                if let (Refusal::NeedsRequest { .. }, Some(page)) = (&refusal, self.only_a_reason(person, account)) {
-                    return Ok(Entry::NeedsReason { page });
+                if let (Refusal::NeedsRequest { .. }, Some(approval)) = (&refusal, self.is_missing(person, account)) {
+                    let page = format!("{}/access/{}/reserve", self.page_address(), account.0);
+                    return Ok(Entry::Missing(Missing { approval, page, refusal }));
                 }
                 self.turned_away(person, account, from, &refusal.to_string()).await?;
                 Err(Fault::Refused(refusal))
@@ -618,8 +626,7 @@ impl Hold {
     /// # Errors
     /// A refusal when it was settled meanwhile.
     pub async fn withdraw(self) -> Result<(), Fault> {
-        let input = Input::Withdraw { request: self.request, by: self.person };
-        self.control.submit(input, Vec::new()).await.map(|_| ())
+        self.control.unask(self.person, self.request).await
     }
 }
 

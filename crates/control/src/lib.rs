@@ -50,7 +50,9 @@ pub use control::{Control, Settings};
 pub use desired::{Part, Question, QuestionAct, Thing};
 pub use export::Export;
 pub use fault::{Fault, SignInRefusal, TicketRefusal};
-pub use gate::{Cleared, Entry, Gate, Hold, Judgement, Pass, Permit, Recorded, Release, Settled, TargetLogin, Unit};
+pub use gate::{
+    Cleared, Entry, Gate, Hold, Judgement, Missing, Pass, Permit, Recorded, Release, Settled, TargetLogin, Unit,
+};
 pub use install::{Installed, install};
 pub use live::Cut;
 pub use outbox::Letter;

@@ -1,6 +1,6 @@
 //! Getting in: only inside what was granted.
 
-use crate::world::{CONNECT_ALLOWED, CONNECT_APPROVED, World, eventually, has, number};
+use crate::world::{CONNECT_ALLOWED, CONNECT_APPROVED, SOON, World, eventually, has, number};
 use countersign_harness::Psql;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -102,12 +102,11 @@ fn r3_an_allow_rule_connects_directly_and_is_a_request_too() {
 fn r3_a_justify_rule_wants_only_a_reason() {
     let rule = CONNECT_ALLOWED.replace("\"allow\"", "\"justify\"") + "reason_chars_min = 10\n";
     let world = World::new(&[&rule]);
-    let within = std::time::Duration::from_secs(30);
     let mut waiting = world.psql("alice").spawn("SELECT 'let in';").expect("psql runs");
-    waiting.stderr.wait_for("a reason is needed: give it on the page", within).expect("the connection waits");
+    waiting.stderr.wait_for("a reason is needed: give it on the page", SOON).expect("the connection waits");
     assert_eq!(world.backends(), "0", "nothing is opened on the target meanwhile");
     let request = world.reserve("alice");
-    waiting.stdout.wait_for("let in", within).expect("and goes on");
+    waiting.stdout.wait_for("let in", SOON).expect("and goes on");
     waiting.send("\\q").expect("psql reads");
     let view = world.request(request);
     assert_eq!((view["status"].as_str(), view["justified_only"].as_bool()), (Some("Approved"), Some(true)));
@@ -119,8 +118,7 @@ fn r3_a_justify_rule_wants_only_a_reason() {
 fn r3_a_client_that_does_not_wait_for_its_reason_is_in_the_audit() {
     let world = World::new(&[&CONNECT_ALLOWED.replace("\"allow\"", "\"justify\"")]);
     let waiting = world.psql("alice").spawn("SELECT 1;").expect("psql runs");
-    let within = std::time::Duration::from_secs(30);
-    waiting.stderr.wait_for("a reason is needed: give it on the page", within).expect("the connection waits");
+    waiting.stderr.wait_for("a reason is needed: give it on the page", SOON).expect("the connection waits");
     drop(waiting);
     let noted = eventually("its leaving is noted", || {
         world.get("aron", "/audit?kind=connect_refused").as_array().and_then(|found| found.first().cloned())
@@ -156,8 +154,29 @@ fn r3_a_reason_may_come_as_a_connection_option() {
     assert_eq!(ran.stdout, "4321kB|t\n", "the rest reaches the target, the reason does not: {}", ran.stderr);
     let mine = world.get("alice", "/requests");
     assert_eq!((&mine[0]["reason"], &mine[0]["justified_only"]), (&json!("ticket 4711: wrong city"), &json!(true)));
-    world.apply(&[CONNECT_APPROVED]);
-    has(&psql("bob", why).run("SELECT 1").expect("psql runs").stderr, "must be requested first");
+}
+
+/// R3: a client that brings its reason waits for the approval it needs; one that brings none is sent away.
+#[test]
+fn r3_r20_a_client_that_brings_its_reason_waits_for_approval() {
+    let world = World::new(&[CONNECT_APPROVED]);
+    has(&world.psql("alice").run("SELECT 1").expect("psql runs").stderr, "must be requested first");
+    let why = r"-c countersign.reason=ticket\ 4711:\ wrong\ city";
+    let waits = || {
+        let psql = Psql { options: why.to_owned(), ..world.psql("alice") };
+        let waiting = psql.spawn("SELECT 'let in';").expect("psql runs");
+        waiting.stderr.wait_for("waits for approval; mia can decide", SOON).expect("told");
+        (waiting, number(&world.inbox("mia")[0]["id"]))
+    };
+    let (waiting, request) = waits();
+    assert_eq!(world.backends(), "0", "nothing is opened on the target meanwhile");
+    world.reject("mia", request, "which city?");
+    let ran = waiting.finish(SOON).expect("an end");
+    has(&ran.stderr, "is Disapproved: mia wrote: which city?");
+    let (mut waiting, request) = waits();
+    world.approve("mia", request);
+    waiting.stdout.wait_for("let in", SOON).expect("and goes on");
+    waiting.send("\\q").expect("psql reads");
 }
 
 #[test]

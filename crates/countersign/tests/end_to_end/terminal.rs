@@ -134,6 +134,58 @@ fn r63_a_new_rule_ends_a_shell_it_would_not_have_let_run() {
     has(&ran.stderr, "the rules no longer let this run without approval");
 }
 
+/// R3, R20: whoever types at a terminal is asked for the reason there, told who can decide, and let in once they did.
+#[test]
+fn r3_r20_a_shell_asks_for_its_reason_and_waits_for_approval() {
+    let web = Web::new(&[&format!("{ASKED}reason_chars_min = 10\n")]);
+    let asked = || {
+        let shell = web.ssh("alice").terminal("").expect("ssh starts");
+        shell.stderr.wait_for("this needs approval; why do you need it?", SOON).expect("asked");
+        shell
+    };
+    let mut alice = asked();
+    alice.send("short\r").expect("typed");
+    alice.stderr.wait_for("it has 5; this needs approval", SOON).expect("asked again");
+    alice.send("disk is fulx\u{7f}l\r").expect("typed");
+    alice.stderr.wait_for("waits for approval; mia can decide", SOON).expect("told");
+    let waiting = web.world.inbox("mia");
+    assert_eq!(waiting[0]["reason"], "disk is full");
+    alice.send(HELLO).expect("typed");
+    web.world.approve("mia", number(&waiting[0]["id"]));
+    alice.send(HELLO).expect("typed");
+    alice.stdout.wait_for("hello-42", SOON).expect("it runs");
+    alice.send("exit\n").expect("typed");
+    let ran = alice.finish(SOON).expect("an end");
+    assert_eq!((ran.stdout.matches("hello-42").count(), ran.code), (1, 0), "what is typed too early goes nowhere");
+    assert_eq!(web.world.get("aron", "/audit?kind=connect_refused"), json!([]), "who waits is not refused");
+
+    web.world.done("alice", &format!("/requests/{}/surrender", waiting[0]["id"]), &json!({}));
+    for (keys, said, status) in [
+        ("\u{3}", "the client left before a reason was given", None),
+        ("disk is full again\r\u{3}", "is withdrawn", Some("Canceled")),
+    ] {
+        let mut alice = asked();
+        alice.send(keys.split_inclusive('\r').next().unwrap_or_default()).expect("typed");
+        if let Some(rest) = keys.split_once('\r').map(|(_, rest)| rest) {
+            alice.stderr.wait_for("waits for approval", SOON).expect("told");
+            alice.send(rest).expect("typed");
+        }
+        let ran = alice.finish(SOON).expect("an end");
+        has(&ran.stderr, said);
+        assert_eq!(ran.code, 126);
+        let request = web.world.get("alice", "/requests")[0].clone();
+        assert!(status.is_none_or(|status| request["status"] == status), "{request}");
+    }
+    let mut alice = asked();
+    alice.send("disk is full again\r").expect("typed");
+    alice.stderr.wait_for("waits for approval", SOON).expect("told");
+    web.world.reject("mia", number(&web.world.inbox("mia")[0]["id"]), "clean up first");
+    has(&alice.finish(SOON).expect("an end").stderr, "is Disapproved: mia wrote: clean up first");
+    let refused = web.run("alice", "echo ran");
+    assert_eq!((refused.stdout.as_str(), refused.code), ("", 126), "where nobody types, nobody is asked");
+    has(&refused.stderr, "must be requested first");
+}
+
 /// R35: a revoke ends a shell and what was started in it, whatever that does about being hung up on.
 #[test]
 fn r35_a_revoke_ends_a_shell_and_what_runs_in_it() {

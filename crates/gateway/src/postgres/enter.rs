@@ -2,7 +2,7 @@
 
 use super::front::{Front, fatal};
 use super::message::{Severity, put, report};
-use crate::enter::{Client, Way};
+use crate::enter::{Asked, Client, Gone, Way};
 use bytes::BytesMut;
 use countersign_control::{Control, Fault, Gate};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -37,14 +37,18 @@ struct Waiting<'f> {
 }
 
 impl Client for Waiting<'_> {
+    /// Drivers have nobody to ask.
+    async fn ask(&mut self, _: &str) -> Asked {
+        Asked::Nobody
+    }
+
     /// AuthenticationOk, which is sent once, and what the connection waits for.
-    async fn needs_reason(&mut self, page: &str) {
+    async fn waits(&mut self, words: &str, page: &str) {
         let mut out = BytesMut::new();
         if !self.authenticated {
             put(b'R', &0i32.to_be_bytes(), &mut out);
             self.authenticated = true;
         }
-        let words = "a reason is needed: give it on the page, and this connection goes on";
         report(Severity::Notice, "00000", words, page, &mut out);
         if self.stream.write_all(&out).await.is_ok() {
             let _ = self.stream.flush().await;
@@ -52,8 +56,9 @@ impl Client for Waiting<'_> {
     }
 
     /// Nothing may come before it is let in; whatever does ends the wait as its leaving does.
-    async fn left(&mut self) {
+    async fn gone(&mut self) -> Gone {
         let _ = self.stream.read_u8().await;
+        Gone::Left
     }
 }
 

@@ -7,7 +7,8 @@
 
 use super::session::{Opened, Session};
 use super::stream::{Ended, Stream, Typing};
-use super::talk::{Gone, Talk};
+use super::talk::Talk;
+use crate::enter::Gone;
 use countersign_control::{Gate, Hold, Judgement, Pass, Recorded, Release, Settled, Unit};
 use countersign_core::digest::UnitPart;
 use countersign_inspect::shell;

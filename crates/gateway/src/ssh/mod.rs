@@ -12,6 +12,7 @@
 //! environment, forwarding, agents) is refused.
 
 mod command;
+mod line;
 mod serve;
 mod session;
 mod stream;

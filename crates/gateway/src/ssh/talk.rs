@@ -1,15 +1,16 @@
 //! A client's channel: what it says, and what is said to it.
 
+use super::line::{self, Line};
 use super::session::Opened;
-use crate::enter::Client;
+use crate::enter::{Asked, Client, Gone};
 use bytes::Bytes;
 use countersign_inspect::show::is_invisible;
 use countersign_target::ssh::Size;
 use russh::server::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 
-/// What Ctrl-C sends from a terminal in raw mode.
-const INTERRUPT: u8 = 0x03;
+/// What stands before an answer.
+const PROMPT: &str = "> ";
 /// Shortest and longest side of a terminal.
 const SIDE: std::ops::RangeInclusive<u32> = 1..=1_000;
 
@@ -43,14 +44,6 @@ pub(super) enum Heard {
     Left,
 }
 
-/// How somebody who waited went.
-pub(super) enum Gone {
-    /// The client left.
-    Left,
-    /// Somebody typed the interrupt character.
-    GaveUp,
-}
-
 impl Talk {
     /// With a channel whose client has a terminal, or none.
     pub(super) fn new(channel: Channel<Msg>, terminal: bool) -> Talk {
@@ -72,12 +65,31 @@ impl Talk {
 }
 
 impl Client for Talk {
-    async fn needs_reason(&mut self, page: &str) {
-        self.tell.say(&format!("a reason is needed: give it on the page, and this goes on: {page}")).await;
+    async fn ask(&mut self, question: &str) -> Asked {
+        if !self.hear.terminal {
+            return Asked::Nobody;
+        }
+        self.tell.say(question).await;
+        self.tell.echo(PROMPT).await;
+        let mut line = Line::default();
+        loop {
+            let Heard::Typed(bytes) = self.hear.next().await else { return Asked::Gone };
+            let (echo, ended) = line.typed(&bytes);
+            self.tell.echo(&echo).await;
+            match ended {
+                Some(Some(text)) => return Asked::Given(text),
+                Some(None) => return Asked::Gone,
+                None => {}
+            }
+        }
     }
 
-    async fn left(&mut self) {
-        self.hear.gone().await;
+    async fn waits(&mut self, words: &str, page: &str) {
+        self.tell.say(&format!("{words}: {page}")).await;
+    }
+
+    async fn gone(&mut self) -> Gone {
+        self.hear.gone().await
     }
 }
 
@@ -102,7 +114,7 @@ impl Hear {
         loop {
             match self.next().await {
                 Heard::Left => return Gone::Left,
-                Heard::Typed(bytes) if self.terminal && bytes.contains(&INTERRUPT) => return Gone::GaveUp,
+                Heard::Typed(bytes) if self.terminal && bytes.contains(&line::INTERRUPT) => return Gone::GaveUp,
                 _ => {}
             }
         }
@@ -117,6 +129,11 @@ impl Tell {
         let line = format!("countersign: {}{end}", words.replace(is_invisible, " "));
         // A client that left is noticed by whoever reads.
         let _ = self.write.extended_data_bytes(1, Bytes::from(line)).await;
+    }
+
+    /// What somebody typed, or may type behind.
+    async fn echo(&self, text: &str) {
+        let _ = self.write.extended_data_bytes(1, Bytes::from(text.to_owned())).await;
     }
 
     /// Passes output on; whether it could be.
