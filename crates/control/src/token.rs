@@ -69,7 +69,7 @@ impl Control {
                 };
                 let known = if *port == 22 { host.clone() } else { format!("[{host}]:{port}") };
                 let known = self.0.ssh_host_key.get().map(|key| format!("{known} {key}"));
-                (format!("ssh -p {port} {user}@{host} COMMAND"), known)
+                (format!("ssh -p {port} {user}@{host}"), known)
             }
             Some(Protocol::Postgresql) | None => {
                 let (host, port) = &self.0.settings.postgres_address;

@@ -2,8 +2,8 @@
 
 use countersign_core::Directory;
 use countersign_journal::{
-    Act, ActionFacts, CommandFacts, Event, Expiry, GrantEnd, GrantId, Hours, Language, Note, Opening, Outcome,
-    PersonId, RequestId, RequestMade, RunOutcome, SessionEnd, SessionId, Verdict, Weekday,
+    Act, ActionFacts, CommandFacts, Event, Expiry, GrantEnd, GrantId, Hours, LOGIN_SHELL, Language, Note, Opening,
+    Outcome, PersonId, RequestId, RequestMade, RunOutcome, SessionEnd, SessionId, Verdict, Weekday,
 };
 use std::collections::BTreeSet;
 
@@ -271,6 +271,16 @@ pub(crate) fn kinds(facts: &ActionFacts) -> String {
         (Language::Sql, true) => "a statement nobody can read".to_owned(),
         (Language::Shell, true) => "a command nobody can read".to_owned(),
         (_, false) => words.join(", "),
+    }
+}
+
+/// What a command does, without its asker: `run mkdir on root@web-01`.
+pub(crate) fn command(facts: &ActionFacts, target: &str) -> String {
+    let named: Vec<String> = kind_words(facts).into_iter().filter(|kind| kind != LOGIN_SHELL).collect();
+    match (facts.is_typed(), named.is_empty()) {
+        (true, true) => format!("open a shell on {target}"),
+        (true, false) => format!("run {} in a terminal on {target}", named.join(", ")),
+        (false, _) => format!("run {} on {target}", kinds(facts)),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use countersign_harness::wait_until;
+use countersign_harness::{Ssh, wait_until};
 
 use crate::play::{Play, SOON};
 use crate::tell::DemoError;
@@ -43,7 +43,23 @@ impl Play<'_> {
         let ran = waiting.finish(SOON)?;
         self.tell.check("ssh, which had waited, is done", ran.code == 0, &(ran.stdout + &ran.stderr))?;
         self.tell.check("the folder is there", folder.is_dir(), "there is none")?;
+        self.shell(&ssh)?;
         self.revoked_there(&folder, &reservation.to_string())
+    }
+
+    fn shell(&mut self, ssh: &Ssh) -> Result<(), DemoError> {
+        self.tell.step("A shell may run anything: it needs an approval of its own, and what it shows is recorded");
+        self.tell.types("alice", &format!("ssh {SERVER}"));
+        let mut shell = ssh.terminal("")?;
+        let request = self.held()?;
+        self.tell.shows(&shell.stderr.wait_for("held for approval", SOON)?);
+        let ran = self.cli("dora", &["approve", &request.to_string(), "--comment", "I watch"])?;
+        self.tell.check("approved", ran.code == 0, &ran.stderr)?;
+        shell.send("echo in a shell on $(uname -n)\n")?;
+        shell.stdout.wait_for("in a shell on", SOON)?;
+        shell.send("exit\n")?;
+        let ran = shell.finish(SOON)?;
+        self.tell.check("she had her shell", ran.code == 0, &(ran.stdout + &ran.stderr))
     }
 
     fn revoked_there(&mut self, folder: &Path, reservation: &str) -> Result<(), DemoError> {

@@ -22,7 +22,7 @@ mod word;
 pub use crate::reason::{DOUBTS_MAX, QUOTE_CHARS_MAX};
 
 use crate::reason;
-use countersign_journal::{ActionFacts, CommandFacts, Language};
+use countersign_journal::{ActionFacts, CommandFacts, LOGIN_SHELL, Language};
 use std::collections::BTreeSet;
 
 /// Longest line that is read, in bytes. Linux lets no longer word be given to the login shell.
@@ -54,9 +54,6 @@ pub fn facts(line: &str) -> ActionFacts {
         ..ActionFacts::default()
     }
 }
-
-/// The name under which a rule speaks of whatever takes what is typed: a login shell, or a command with a terminal.
-pub const LOGIN_SHELL: &str = "login-shell";
 
 /// What a person types into something that runs: anything may come of it.
 #[must_use]

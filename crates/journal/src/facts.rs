@@ -123,6 +123,9 @@ pub struct CommandFacts {
     pub unlisted: bool,
 }
 
+/// The name under which a rule speaks of whatever takes what is typed: a login shell, or a command with a terminal.
+pub const LOGIN_SHELL: &str = "login-shell";
+
 /// The folders in which a program is the one of its bare name.
 pub const SYSTEM_FOLDERS: [&str; 4] = ["/bin", "/sbin", "/usr/bin", "/usr/sbin"];
 
@@ -170,6 +173,12 @@ impl ActionFacts {
     #[must_use]
     pub fn opaque(why: impl Into<String>) -> ActionFacts {
         ActionFacts { unknown: [why.into()].into(), ..ActionFacts::default() }
+    }
+
+    /// Whether it takes what is typed, so that anything may come of it.
+    #[must_use]
+    pub fn is_typed(&self) -> bool {
+        self.commands.iter().any(|command| command.name() == Some(LOGIN_SHELL))
     }
 
     /// Every kind in the unit.

@@ -166,7 +166,7 @@ fn r11_each_authority_is_named_by_one_key() {
     for text in ["", "line_manager = false\n", "line_manager = true\nmembers_of = \"dba\"\n"] {
         refused(&[FLOW, text], &["workflow `flow`, level 1", "exactly one of", "`account_owners`"]);
     }
-    refused(&[FLOW, "members_of = \"nobody\"\n"], &["level 1", "group `nobody`", "add it or correct the name"]);
+    refused(&[FLOW, "members_of = \"nobody\"\n"], &["level 1", "group `nobody`", "add it, or take the name out"]);
     refused(&[FLOW, "people = []\n"], &["level 1", "approvers do not exist"]);
 }
 

@@ -172,9 +172,7 @@ pub(crate) fn what(request: &Request) -> String {
             };
             format!("connect to {target}{database}{}", plan.unwrap_or_default())
         }
-        Act::Run(run) if run.facts.language == Language::Shell => {
-            format!("run {} on {target}", words::kinds(&run.facts))
-        }
+        Act::Run(run) if run.facts.language == Language::Shell => words::command(&run.facts, &target),
         Act::Run(run) => {
             let writes: std::collections::BTreeSet<String> =
                 run.facts.relations().map(|u| u.relation.to_string()).collect();

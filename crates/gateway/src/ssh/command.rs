@@ -12,7 +12,7 @@ use crate::enter::Gone;
 use countersign_control::{Gate, Hold, Judgement, Pass, Recorded, Release, Settled, Unit};
 use countersign_core::digest::UnitPart;
 use countersign_inspect::shell;
-use countersign_journal::{ActionFacts, RunOutcome};
+use countersign_journal::{ActionFacts, LOGIN_SHELL, RunOutcome};
 use countersign_target::ssh::{Size, Start, Terminal};
 use russh::Channel;
 use russh::server::Msg;
@@ -63,7 +63,7 @@ impl Command {
     pub(super) fn new(session: Arc<Session>, number: u64, wanted: Wanted) -> (Command, Talk) {
         let Wanted { channel, line, terminal } = wanted;
         let talk = Talk::new(channel, terminal.is_some());
-        let (shell, line) = (line.is_none(), line.unwrap_or_else(|| shell::LOGIN_SHELL.into()));
+        let (shell, line) = (line.is_none(), line.unwrap_or_else(|| LOGIN_SHELL.into()));
         let of_line = (!shell).then(|| shell::facts(&String::from_utf8_lossy(&line)));
         let typed = (shell || terminal.is_some()).then(shell::typed);
         // Whether it has an input and a terminal is part of what is approved.

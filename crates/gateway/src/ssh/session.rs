@@ -18,7 +18,8 @@ use tokio::task::JoinSet;
 
 /// How long commands have to end once their client left or the session was cut.
 const END_WAIT: Duration = Duration::from_secs(10);
-/// How long a connection that proved who uses it may stay without a session: as long as its token could have opened one.
+/// How long a connection that proved who uses it may stay without asking for anything: as long as its token could have opened a
+/// session.
 const UNUSED_WAIT: Duration = Duration::from_secs(900);
 /// How long a client has to take the last words.
 const GOODBYE_WAIT: Duration = Duration::from_secs(2);
@@ -80,7 +81,7 @@ impl Session {
             tokio::select! {
                 _ = &mut running => break SessionEnd::ClientLeft,
                 () = self.cut() => break SessionEnd::GrantEnded,
-                () = &mut unused, if self.opened.get().is_none() => break SessionEnd::ClientLeft,
+                () = &mut unused, if self.opened.get().is_none() && commands.is_empty() => break SessionEnd::ClientLeft,
                 Some(_) = commands.join_next(), if !commands.is_empty() => {}
                 event = asked.recv() => match event {
                     Some(Event::Run(wanted)) if commands.len() >= COMMANDS_MAX => {

@@ -6,7 +6,7 @@ use crate::draw::{Run, Shape, initials, lines, shape};
 use crate::reader::Reader;
 use askama::Template;
 use countersign_control::view::{ChangeView, EmergencyView, LevelView, NarrowedView, PlanView, RequestView};
-use countersign_journal::{Language, Timestamp, Window};
+use countersign_journal::{LOGIN_SHELL, Language, Timestamp, Window};
 use std::collections::BTreeSet;
 
 /// A card.
@@ -103,6 +103,11 @@ impl<'p> Card<'p> {
     /// Whether it is about a command, and not a statement.
     fn is_command(&self) -> bool {
         self.r.statement.as_ref().is_some_and(|s| s.language == Language::Shell)
+    }
+
+    /// Whether it takes what is typed.
+    fn is_typed(&self) -> bool {
+        self.r.statement.as_ref().is_some_and(|s| s.kinds.iter().any(|kind| kind == LOGIN_SHELL))
     }
 
     /// Everything the planned statements touch, each once.
