@@ -44,6 +44,14 @@ impl OpenSsh {
     /// # Errors
     /// [`HarnessError::Missing`] without the package; else whatever kept it from starting, with its log.
     pub fn start() -> Result<Self, HarnessError> {
+        Self::start_with("")
+    }
+
+    /// The same with further lines of configuration.
+    ///
+    /// # Errors
+    /// As [`OpenSsh::start`].
+    pub fn start_with(further: &str) -> Result<Self, HarnessError> {
         let program = program::find("/usr/sbin/sshd", PACKAGE)?;
         let folder = server::private_folder("sshd", RunAs::Caller)?;
         let port = reserve_port()?;
@@ -52,7 +60,7 @@ impl OpenSsh {
         make_key(&at("user_key"))?;
         let user = run(Command::new("id").arg("-un"), "", KEY_WITHIN)?.output("id")?.trim().to_owned();
         fs::copy(at("user_key.pub"), at("authorized_keys")).map_err(HarnessError::system("authorize a key"))?;
-        fs::write(at("sshd_config"), configuration(port, folder.path()))
+        fs::write(at("sshd_config"), configuration(port, folder.path()) + further)
             .map_err(HarnessError::system("configure sshd"))?;
         if user == "root" {
             // What Debian's unit makes before it starts the daemon.

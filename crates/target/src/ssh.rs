@@ -265,7 +265,9 @@ impl Says {
                 Some(ChannelMsg::ExtendedData { data, ext: 1 }) => Said::Error(data),
                 Some(ChannelMsg::ExitStatus { exit_status }) => Said::Exited(exit_status),
                 Some(ChannelMsg::ExitSignal { signal_name, .. }) => Said::Killed(format!("{signal_name:?}")),
-                Some(ChannelMsg::Failure) => return Err(broken(&self.device, "it does not run commands or shells")),
+                Some(ChannelMsg::Failure) => {
+                    return Err(broken(&self.device, "it does not run commands or shells, or gives them no terminal"));
+                }
                 Some(ChannelMsg::Close) | None => Said::Closed,
                 Some(_) => continue,
             });
@@ -296,7 +298,7 @@ impl Told {
         let _ = self.write.signal(Sig::KILL).await;
     }
 
-    /// Takes its terminal away, which hangs up on what runs in it. Nobody hears what becomes of it.
+    /// Closes its channel, which hangs up on what runs in a terminal. Nobody hears what becomes of it.
     pub async fn hang_up(&self) {
         let _ = self.write.close().await;
     }

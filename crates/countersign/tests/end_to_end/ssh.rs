@@ -30,7 +30,10 @@ pub struct Web {
 
 impl Web {
     pub fn new(rules: &[&str]) -> Web {
-        let sshd = OpenSsh::start().unwrap_or_else(|error| panic!("{error}"));
+        Web::in_front_of(OpenSsh::start().unwrap_or_else(|error| panic!("{error}")), rules)
+    }
+
+    pub fn in_front_of(sshd: OpenSsh, rules: &[&str]) -> Web {
         let device = device(&sshd, &sshd.host_key().expect("a host key"));
         let rules: Vec<&str> = [device.as_str()].into_iter().chain(rules.iter().copied()).collect();
         Web { world: World::new(&rules), sshd }

@@ -2,7 +2,7 @@
 
 use crate::ssh::{ASKED, FOLDERS, FREE, Web, runs};
 use crate::world::{DBA, SOON, eventually, has, number};
-use countersign_harness::{Answer, SshSession};
+use countersign_harness::{Answer, OpenSsh, SshSession};
 use serde_json::{Value, json};
 
 /// What a shell is asked for first, whose answer is not among what was typed.
@@ -200,6 +200,19 @@ fn r35_a_revoke_ends_a_shell_and_what_runs_in_it() {
     has(&ran.stderr, "is Revoked: mia wrote: wrong person on the ticket");
     assert_ne!(ran.code, 0);
     eventually("the target runs it no more", || (!runs(&mark)).then_some(()));
+}
+
+/// A target that gives no terminal runs nothing in its place, as far as its client can tell, and nothing is left running.
+#[test]
+fn r52_what_the_target_does_not_run_as_asked_is_ended() {
+    let sshd = OpenSsh::start_with("PermitTTY no\n").expect("a server without terminals");
+    let web = Web::in_front_of(sshd, &[FREE]);
+    let mark = format!("65{}", web.sshd.port());
+    let ran = web.ssh("alice").terminal(&format!("sleep {mark}")).expect("ssh starts").finish(SOON).expect("an end");
+    assert_eq!(ran.code, 126, "{}", ran.stdout);
+    has(&ran.stderr, "does not run commands or shells");
+    eventually("nothing is left running", || (!runs(&mark)).then_some(()));
+    assert_eq!(web.run("alice", "echo ran").stdout, "ran\n");
 }
 
 /// R35: terminals that were closed and do not mind are ended by a revoke all the same, however many there are.

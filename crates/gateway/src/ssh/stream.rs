@@ -99,6 +99,10 @@ impl Stream<'_> {
                 self.left(&mut says, &told, &mut so_far).await;
                 so_far.why = Some(why);
             }
+            Over::Broken(why) => {
+                self.hung_up(&mut says, &told, &mut so_far).await;
+                so_far.why = Some(why);
+            }
         }
         if let Some(summary) = typing.and_then(Typing::summary) {
             self.opened.gate.lock().await.record(self.number, summary);
@@ -116,7 +120,8 @@ impl Stream<'_> {
                     so_far.is_said(&ended);
                     continue;
                 }
-                Ok(Said::Closed) | Err(_) => return Over::Ended,
+                Ok(Said::Closed) => return Over::Ended,
+                Err(fault) => return Over::Broken(fault.to_string()),
             };
             if self.shown {
                 let mut gate = self.opened.gate.lock().await;
@@ -165,13 +170,19 @@ impl Stream<'_> {
 
     /// Ends it where it runs on without its client.
     async fn left(&self, says: &mut Says, told: &Told, so_far: &mut Ended) {
-        if !self.terminal {
-            return self.killed(says, told, so_far).await;
+        if self.terminal {
+            self.hung_up(says, told, so_far).await;
+        } else {
+            self.killed(says, told, so_far).await;
         }
+    }
+
+    /// Leaves it without knowing what becomes of it; whatever goes on is ended with the session.
+    async fn hung_up(&self, says: &mut Says, told: &Told, so_far: &mut Ended) {
         match self.opened.target.keep_an_end().await {
             Ok(()) => told.hang_up().await,
             Err(fault) => {
-                tracing::error!("a terminal is kept until its session ends: {fault}");
+                tracing::error!("a channel is kept until its session ends: {fault}");
                 so_far.wait(says).await;
             }
         }
@@ -182,6 +193,7 @@ impl Stream<'_> {
     /// being hung up on.
     async fn killed(&self, says: &mut Says, told: &Told, so_far: &mut Ended) {
         if !self.terminal {
+            told.no_more().await;
             told.kill().await;
         }
         so_far.wait(says).await;
@@ -198,6 +210,8 @@ enum Over {
     Left,
     /// It may not go on; the sentence says why.
     Refused(String),
+    /// The target does not run it as it was asked; nobody knows what it does instead.
+    Broken(String),
 }
 
 impl Ended {
