@@ -57,19 +57,20 @@ impl Control {
     /// # Errors
     /// When there is none.
     pub fn account_for(&self, actor: &Actor, label: &str) -> Result<AccountId, Fault> {
-        let mut found = self.accounts_by_label(label.trim()).into_iter().filter(|a| self.knows(actor, *a));
+        let mut found = self.accounts_by_label(label.trim()).into_iter().filter(|a| self.knows(actor.person, *a));
         let first = found.next().filter(|_| found.next().is_none());
         first.ok_or(Fault::Refused(Refusal::NoSuchTarget))
     }
 
-    fn knows(&self, actor: &Actor, account: AccountId) -> bool {
+    /// Whether somebody may know that there is this account.
+    pub(crate) fn knows(&self, person: PersonId, account: AccountId) -> bool {
         let directory = self.directory();
-        let facts = directory.person_facts(actor.person).zip(directory.target_facts(account, None));
+        let facts = directory.person_facts(person).zip(directory.target_facts(account, None));
         let spoken_of = |(person, target)| {
             let ruling = rule(&self.state().policy, &person, &target, Asked::Connect);
             !ruling.reasons.is_empty()
         };
-        actor.may(Permission::ExplainOthers) || facts.is_some_and(spoken_of)
+        directory.permissions(person).contains(&Permission::ExplainOthers) || facts.is_some_and(spoken_of)
     }
 
     /// Whether approval is what a connection still needs, or only a reason; nothing when no rule lets this person ask.

@@ -48,6 +48,12 @@ impl Actor {
         if self.may(permission) { Ok(()) } else { Err(Fault::NotPermitted) }
     }
 
+    /// Whether the actor has a second factor and must show it again before what demands it wherever there is one.
+    #[must_use]
+    pub fn must_confirm(&self, now: Timestamp) -> bool {
+        self.has_second_factor && self.evidence(now) != Evidence::SecondFactor
+    }
+
     fn evidence(&self, now: Timestamp) -> Evidence {
         match self.second_factor_at {
             Some(at) if now.seconds_since(at) <= SECOND_FACTOR_FRESH_S => Evidence::SecondFactor,

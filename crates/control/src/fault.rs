@@ -1,5 +1,6 @@
 //! What can go wrong when something is asked of the control plane, by who is to blame.
 
+use crate::keys::KeyRefusal;
 use crate::view::Base;
 use countersign_core::Refusal;
 
@@ -26,6 +27,9 @@ pub enum Fault {
     /// Signing in did not work.
     #[error("{0}")]
     SignIn(#[from] SignInRefusal),
+    /// An SSH key cannot be registered.
+    #[error("{0}")]
+    Key(#[from] KeyRefusal),
     /// The ticket that was named is none, or nobody can tell.
     #[error("{0}")]
     Ticket(#[from] TicketRefusal),

@@ -23,6 +23,7 @@ mod fault;
 mod fold;
 mod gate;
 mod install;
+mod keys;
 mod live;
 mod marks;
 mod measuring;
@@ -54,6 +55,7 @@ pub use gate::{
     Cleared, Entry, Gate, Hold, Judgement, Missing, Pass, Permit, Recorded, Release, Settled, TargetLogin, Unit,
 };
 pub use install::{Installed, install};
+pub use keys::KeyRefusal;
 pub use live::Cut;
 pub use outbox::Letter;
 pub use plan::Script;

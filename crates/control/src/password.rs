@@ -17,7 +17,7 @@ pub(crate) const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 12..=200;
 
 impl Control {
     /// Changes the actor's password. Every other session, every access token and every link of theirs ends; the second factor
-    /// stays. It is no opened link: whoever knew the password before may still be behind it (R38).
+    /// and the SSH keys stay. It is no opened link: whoever knew the password before may still be behind it (R38).
     ///
     /// # Errors
     /// When the present password is wrong, which counts as a failed sign-in, or the new one is too short or too long; trouble.

@@ -13,6 +13,7 @@ use countersign_core::directory::address;
 use countersign_core::{Input, Permission};
 use countersign_journal::{Digest, Note, PersonId, Seconds, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::MutexGuard;
 
 /// Failures before a lock-out.
 const FAILURES_MAX: i64 = 5;
@@ -189,16 +190,7 @@ impl Control {
     /// # Errors
     /// When the password is wrong, which counts as a failed sign-in, or a second factor is set already; trouble.
     pub async fn begin_second_factor(&self, actor: &Actor, password: SecretString) -> Result<SecondFactorSetup, Fault> {
-        let login = self.0.store.login(actor.person).await?.ok_or(Fault::NotFound)?;
-        let right = self.password_matches(login.password, password).await?;
-        let _gate = self.0.sign_in_gate.lock().await;
-        let login = self.0.store.login(actor.person).await?.ok_or(Fault::NotFound)?;
-        if self.now() < login.locked_until {
-            return Err(SignInRefusal::Locked.into());
-        }
-        if !right {
-            return Err(self.sign_in_failed(login, actor.handle.clone(), "page").await);
-        }
+        let (_gate, login) = self.asked_again(actor, password).await?;
         if login.totp.is_some() {
             return Err(Fault::Input(
                 "a second factor is set already; an administrator can make a new link to replace it".into(),
@@ -211,6 +203,30 @@ impl Control {
         let base32 = data_encoding::BASE32_NOPAD.encode(&secret);
         let uri = format!("otpauth://totp/Countersign:{}?secret={base32}&issuer=Countersign", actor.handle);
         Ok(SecondFactorSetup { secret: base32.into(), uri: uri.into() })
+    }
+
+    /// Asks for the password again, for what opens a way in that stays: whoever found a session open has it for a while only.
+    /// No sign-in comes between while the gate is held.
+    ///
+    /// # Errors
+    /// When the password is wrong, which counts as a failed sign-in, or trouble.
+    pub(crate) async fn asked_again(
+        &self,
+        actor: &Actor,
+        password: SecretString,
+    ) -> Result<(MutexGuard<'_, ()>, Login), Fault> {
+        let checked = self.0.store.login(actor.person).await?.ok_or(Fault::NotFound)?.password;
+        let right = self.password_matches(checked.clone(), password).await?;
+        let gate = self.0.sign_in_gate.lock().await;
+        let login = self.0.store.login(actor.person).await?.ok_or(Fault::NotFound)?;
+        if self.now() < login.locked_until {
+            return Err(SignInRefusal::Locked.into());
+        }
+        // One that was replaced meanwhile is not the password any more.
+        if !right || login.password != checked {
+            return Err(self.sign_in_failed(login, actor.handle.clone(), "page").await);
+        }
+        Ok((gate, login))
     }
 
     /// Confirms a second factor with a code it made.
@@ -236,7 +252,7 @@ impl Control {
         })
     }
 
-    /// Sets a password through a one-time link; every session, access token and other link
+    /// Sets a password through a one-time link; every session, access token, SSH key and other link
     /// of the person ends, what they lent and borrowed too, and a second factor is cleared.
     ///
     /// # Errors
@@ -259,8 +275,13 @@ impl Control {
             failures: 0,
             locked_until: Timestamp(0),
         };
-        let ended = [Row::InvitationsEnded { person }, Row::WebSessionsEnded { person }, Row::TokensEnded { person }];
-        let rows = [Row::Login(login)].into_iter().chain(ended).collect();
+        let rows = vec![
+            Row::Login(login),
+            Row::InvitationsEnded { person },
+            Row::WebSessionsEnded { person },
+            Row::TokensEnded { person },
+            Row::KeysEnded { person },
+        ];
         self.note(Note::PasswordSet { person }, rows).await
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Events, rows and outbox go in by one transaction; nothing else writes.
 
+mod keys;
 mod outbox;
 mod rows;
 mod settled;
@@ -10,6 +11,7 @@ use crate::fault::Fault;
 use countersign_core::Directory;
 use countersign_core::monitor::SignIn;
 use countersign_journal::{AccountId, Commitment, PersonId, Timestamp, canonical};
+pub use keys::StoredKey;
 pub use outbox::{OutboxRow, Pile};
 use rows::big;
 pub use rows::{Login, Row, StoredToken, Tried};

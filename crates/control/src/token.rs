@@ -132,7 +132,7 @@ impl Control {
     }
 
     /// `person+[account@]target`: the first `+` (or `%`, where a driver eats the `+`), the last `@`.
-    fn person_and_account(&self, user: &str, protocol: Protocol) -> Option<(PersonId, AccountId)> {
+    pub(crate) fn person_and_account(&self, user: &str, protocol: Protocol) -> Option<(PersonId, AccountId)> {
         let (handle, label) = user.split_once(['+', '%'])?;
         let (person, account) = (self.person_by_handle(&handle.to_lowercase())?, self.account_by_label(label)?);
         (self.protocol_of(account)? == protocol).then_some((person, account))

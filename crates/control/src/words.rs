@@ -52,6 +52,8 @@ fn note_kind(note: &Note) -> &'static str {
         Note::PasswordSet { .. } => "password_set",
         Note::PasswordChanged { .. } => "password_changed",
         Note::SecondFactorSet { .. } => "second_factor_set",
+        Note::KeyAdded { .. } => "key_added",
+        Note::KeyRemoved { .. } => "key_removed",
         Note::TokenIssued { .. } => "token_issued",
         Note::SecretStored { .. } => "secret_stored",
         Note::ConnectRefused { .. } => "connect_refused",
@@ -212,6 +214,12 @@ fn say_note(note: &Note, directory: &Directory) -> Said {
         Note::PasswordSet { person } => (format!("{} set a password", who(person)), None, None),
         Note::PasswordChanged { person } => (format!("{} changed their password", who(person)), None, None),
         Note::SecondFactorSet { person } => (format!("{} set a second factor", who(person)), None, None),
+        Note::KeyAdded { person, fingerprint } => {
+            (format!("{} registered the SSH key {fingerprint}", who(person)), None, None)
+        }
+        Note::KeyRemoved { person, fingerprint } => {
+            (format!("{} removed the SSH key {fingerprint}", who(person)), None, None)
+        }
         Note::TokenIssued { person, target } => {
             (format!("{} got an access token for {target}", who(person)), None, None)
         }

@@ -375,4 +375,8 @@ pub enum Note {
     Exported { by: Option<PersonId>, entries: u64 },
     /// A person changed their password, by the one they had.
     PasswordChanged { person: PersonId },
+    /// A person registered an SSH key of theirs, told by its fingerprint as OpenSSH writes it.
+    KeyAdded { person: PersonId, fingerprint: String },
+    /// A person took one back.
+    KeyRemoved { person: PersonId, fingerprint: String },
 }

@@ -81,6 +81,8 @@ fn noted(note: &Note) -> Vec<PersonId> {
         | Note::PasswordSet { person }
         | Note::PasswordChanged { person }
         | Note::SecondFactorSet { person }
+        | Note::KeyAdded { person, .. }
+        | Note::KeyRemoved { person, .. }
         | Note::TokenIssued { person, .. } => vec![*person],
         Note::TranscriptRead { by, .. } => vec![*by],
         _ => Vec::new(),

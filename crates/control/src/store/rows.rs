@@ -1,6 +1,7 @@
 //! Rows that go in with events: what each writes, one statement per kind of row.
 
 use super::StoredEntry;
+use super::keys::{self, StoredKey};
 use super::settled::kind;
 use crate::marks::Mark;
 use countersign_core::refusal::status_word;
@@ -9,7 +10,7 @@ use countersign_journal::{AccountId, Commitment, PersonId, RequestId, Timestamp,
 use sqlx::any::AnyArguments;
 use sqlx::{Any, AssertSqlSafe};
 
-type Query = sqlx::query::Query<'static, Any, AnyArguments>;
+pub(super) type Query = sqlx::query::Query<'static, Any, AnyArguments>;
 
 /// A row that is written together with the events that explain it.
 #[derive(Clone, Debug)]
@@ -28,6 +29,10 @@ pub enum Row {
     WebSessionsEnded { person: PersonId },
     Token(StoredToken),
     TokensEnded { person: PersonId },
+    Key(StoredKey),
+    KeyUsed { fingerprint: String, at: Timestamp },
+    KeyRemoved { person: PersonId, number: u64 },
+    KeysEnded { person: PersonId },
     Secret { account: AccountId, version: u64, sealed: Vec<u8> },
     Case(Box<Case>),
     Session { session: Session, request: RequestId },
@@ -114,6 +119,10 @@ pub(super) fn query(row: &Row) -> Query {
         Row::Marks { request, marks } => marks_query(*request, marks),
         Row::Login(login) => login_query(login),
         Row::Token(token) => token_query(token),
+        Row::Key(key) => keys::added(key),
+        Row::KeyUsed { fingerprint, at } => keys::used(fingerprint, *at),
+        Row::KeyRemoved { person, number } => keys::removed(*person, *number),
+        Row::KeysEnded { person } => of("DELETE FROM ssh_keys WHERE person = $1", *person),
         Row::Outbox { id, request, person, kind, due_at } => sqlx::query(
             "INSERT INTO outbox (id, request, person, kind, attempts, due_at) VALUES ($1, $2, $3, $4, 0, $5) \
              ON CONFLICT (id) DO NOTHING",
@@ -138,17 +147,13 @@ pub(super) fn query(row: &Row) -> Query {
                 .bind(big(person.0))
                 .bind(expires_at.0)
         }
-        Row::InvitationsEnded { person } => {
-            sqlx::query("DELETE FROM invitations WHERE person = $1").bind(big(person.0))
-        }
+        Row::InvitationsEnded { person } => of("DELETE FROM invitations WHERE person = $1", *person),
         Row::WebSession { token, person, expires_at, second_factor_at } => {
             web_session_query(token, *person, *expires_at, *second_factor_at)
         }
         Row::WebSessionEnded { token } => delete("DELETE FROM web_sessions WHERE token = $1", token),
-        Row::TokensEnded { person } => sqlx::query("DELETE FROM tokens WHERE person = $1").bind(big(person.0)),
-        Row::WebSessionsEnded { person } => {
-            sqlx::query("DELETE FROM web_sessions WHERE person = $1").bind(big(person.0))
-        }
+        Row::TokensEnded { person } => of("DELETE FROM tokens WHERE person = $1", *person),
+        Row::WebSessionsEnded { person } => of("DELETE FROM web_sessions WHERE person = $1", *person),
     }
 }
 
@@ -234,6 +239,11 @@ fn web_session_query(
     .bind(big(person.0))
     .bind(expires_at.0)
     .bind(second_factor_at.map(|t| t.0))
+}
+
+/// What ends all that a person has of something.
+fn of(sql: &'static str, person: PersonId) -> Query {
+    sqlx::query(sql).bind(big(person.0))
 }
 
 fn delete(sql: &'static str, token: &str) -> Query {
