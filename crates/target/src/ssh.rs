@@ -6,8 +6,8 @@ use bytes::Bytes;
 use countersign_core::{Device, Endpoint};
 use russh::client::{self, Handle};
 use russh::keys::ssh_key::PublicKey;
-use russh::keys::{PrivateKeyWithHashAlg, PublicKeyOrCertificate, decode_secret_key};
-use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Disconnect, Pty, Sig};
+use russh::keys::{Algorithm, HashAlg, PrivateKeyWithHashAlg, PublicKeyOrCertificate, decode_secret_key};
+use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Disconnect, Preferred, Pty, Sig};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpStream;
@@ -158,15 +158,20 @@ pub async fn connect(login: &Login<'_>) -> Result<Connection, TargetFault> {
 }
 
 async fn shake_hands(tcp: TcpStream, pinned: Pinned) -> Result<Handle<Pinned>, russh::Error> {
-    client::connect_stream(Arc::new(client::Config { nodelay: true, ..client::Config::default() }), tcp, pinned).await
+    let mut config = client::Config { nodelay: true, ..client::Config::default() };
+    let with_sha1 = |algorithm: &Algorithm| matches!(algorithm, Algorithm::Rsa { hash: None });
+    let keys = Preferred::DEFAULT.key.iter().filter(|algorithm| !with_sha1(algorithm));
+    config.preferred.key = keys.cloned().collect();
+    client::connect_stream(Arc::new(config), tcp, pinned).await
 }
 
 async fn sign_in(handle: &mut Handle<Pinned>, login: &Login<'_>) -> Result<bool, russh::Error> {
     let secret = login.secret.expose_secret();
     let answer = if secret.starts_with(PRIVATE_KEY) {
         let key = decode_secret_key(secret, None)?;
-        let hash = handle.best_supported_rsa_hash().await?.flatten();
-        handle.authenticate_publickey(login.user, PrivateKeyWithHashAlg::new(Arc::new(key), hash)).await?
+        // Of an RSA key only; nothing is signed with SHA-1.
+        let hash = handle.best_supported_rsa_hash().await?.flatten().unwrap_or(HashAlg::Sha512);
+        handle.authenticate_publickey(login.user, PrivateKeyWithHashAlg::new(Arc::new(key), Some(hash))).await?
     } else {
         handle.authenticate_password(login.user, secret).await?
     };
