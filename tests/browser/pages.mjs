@@ -58,10 +58,29 @@ async function asker(browser) {
   await survey(page, 'connect');
   await page.goto(`${address}/profile`);
   await survey(page, 'profile', SCHEMES.all);
+  await registers(page);
   await page.locator('form[action="/profile/second-factor"] input[type="password"]').fill(passwordOf('alice'));
   await page.getByRole('button', { name: 'Set up' }).click();
   await page.locator('.squares svg').waitFor();
   await survey(page, 'profile-second-factor', SCHEMES.all);
+}
+
+/** A key on one's own profile: what is none is refused beside its field, and one that is stands in the list. */
+async function registers(page) {
+  const fill = async (key) => {
+    await page.locator('#key').fill(key);
+    await page.locator('#key-password').fill(passwordOf('alice'));
+    await page.getByRole('button', { name: 'Register key' }).click();
+  };
+  await page.locator('#key-name').fill('the laptop I travel with');
+  await fill('ssh-rsa AAAA');
+  await page.locator('#key-wrong').waitFor();
+  assert.match(troubles.pop() ?? '', /\/profile\/keys: Failed to load resource: .* 422/);
+  await survey(page, 'profile-key-wrong');
+  assert.equal(await page.locator('#key-name').inputValue(), 'the laptop I travel with');
+  await fill('ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGCp1fd+vwrBnwOBKcgMbLGkjntBHuvlb0RMORSCRvUt alice@laptop');
+  await page.getByText('never used').waitFor();
+  await survey(page, 'profile-key', SCHEMES.all);
 }
 
 /** Where one reserves what is on the page of one's access. */

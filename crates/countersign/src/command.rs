@@ -2,14 +2,14 @@
 
 use crate::client::{Client, Load, encoded};
 use crate::failure::Failure;
-use crate::line::{Ask, AuditList, Decision, Format, NewRequest, RequestList, SecondFactor};
+use crate::line::{Ask, AuditList, Decision, Format, Keys, NewRequest, RequestList, SecondFactor};
 use crate::policy_file::PolicyFile;
 use crate::session::Session;
 use crate::{place, policy_file, say, show, special};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use std::io::{BufRead, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Asks the server and prints its answer.
 pub(crate) fn run(ask: &Ask, format: Format) -> Result<(), Failure> {
@@ -58,6 +58,7 @@ pub(crate) fn run(ask: &Ask, format: Format) -> Result<(), Failure> {
         Ask::Policy { request, against: Some(before) } => (compared(*before, *request)?, show::compared),
         Ask::Versions => (get("/configuration/versions", &[])?, show::versions),
         Ask::SecondFactor(act) => (second_factor(act)?, show::second_factor),
+        Ask::Keys { act } => (keys(act.as_ref())?, show::keys),
         Ask::Invite { handle } => {
             (post(&format!("/people/{}/invitation", encoded(handle)), Load::Nothing)?, show::invitation)
         }
@@ -113,6 +114,28 @@ fn second_factor(act: &SecondFactor) -> Result<Value, Failure> {
         SecondFactor::Finish { code } => post("/second-factor/finish", with(code)),
         SecondFactor::Confirm { code } => post("/second-factor/confirm", with(code)),
     }
+}
+
+fn keys(act: Option<&Keys>) -> Result<Value, Failure> {
+    match act {
+        None => get("/keys", &[]),
+        Some(Keys::Add { file, name, password_file }) => {
+            let key = readable(file)?;
+            let stem = || file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let name = name.clone().unwrap_or_else(stem);
+            let password = password(password_file.as_deref(), "your account")?;
+            let body = json!({ "name": name, "key": key, "password": password.expose_secret() });
+            post("/keys", Load::Json(body))
+        }
+        Some(Keys::Remove { number }) => {
+            Client::signed_in()?.call("DELETE", &format!("/keys/{number}"), &[], Load::Nothing)
+        }
+    }
+}
+
+/// The text of a file.
+fn readable(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|e| Failure::Refused(format!("`{}` cannot be read: {e}", path.display())))
 }
 
 fn act(number: u64, act: &str) -> Result<Value, Failure> {
@@ -176,9 +199,6 @@ fn token(target: &str, reason: &str, format: Format) -> Result<(), Failure> {
 }
 
 fn request(new: &NewRequest) -> Result<Value, Failure> {
-    let read = |path: &PathBuf| {
-        std::fs::read_to_string(path).map_err(|e| Failure::Refused(format!("`{}` cannot be read: {e}", path.display())))
-    };
     let body = json!({
         "target": new.target,
         "database": new.database,
@@ -189,7 +209,7 @@ fn request(new: &NewRequest) -> Result<Value, Failure> {
         "choice": new.choice,
         "ticket": new.ticket,
         "ask_whom": new.ask_whom,
-        "plan": new.script.as_ref().map(read).transpose()?,
+        "plan": new.script.as_deref().map(readable).transpose()?,
         "in_order": !new.any_order,
     });
     let mut answer = post("/requests", Load::Json(body))?;

@@ -242,6 +242,11 @@ pub(crate) enum Ask {
     /// Set a second factor, confirm the new one with a code of it, or make it fresh for what demands it.
     #[command(subcommand)]
     SecondFactor(SecondFactor),
+    /// Your SSH keys, each of which signs you in without an access token: list them, register one, or remove one.
+    Keys {
+        #[command(subcommand)]
+        act: Option<Keys>,
+    },
     /// Make a one-time link with which a person sets a password.
     Invite { handle: String },
     /// List people.
@@ -313,6 +318,27 @@ pub(crate) enum SecondFactor {
     Finish { code: String },
     /// Confirm: this session's second factor is fresh for five minutes.
     Confirm { code: String },
+}
+
+/// What is done with one's SSH keys.
+#[derive(Subcommand)]
+pub(crate) enum Keys {
+    /// Register one: asks for your password again; whoever has a second factor confirms it first.
+    Add {
+        /// The file of the public key, which ends in `.pub`.
+        file: PathBuf,
+        /// What you call it [default: the file's name].
+        #[arg(long, value_name = "TEXT")]
+        name: Option<String>,
+        /// File whose first line is the password [default: asked for].
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+    },
+    /// Remove one: it signs nobody in any more.
+    Remove {
+        /// Its number, as `keys` shows it.
+        number: u64,
+    },
 }
 
 /// New terms of a request; what is left out stays.
@@ -435,6 +461,9 @@ mod tests {
             "delegate bob --until 2026-12-01T00:00:00Z",
             "delegations",
             "undelegate 3",
+            "keys",
+            "keys add id_ed25519.pub --name laptop",
+            "keys remove 3",
             "approve 12 --reset-after-use",
             "request app@db --minutes 5 --reason x --script change.sql --any-order",
             "request app@db --minutes 5 --reason x --choice repair --ticket T-1 --ask bob --ask carol",
@@ -448,6 +477,8 @@ mod tests {
             ("escalate 12 --track 0", "0 is not in"),
             ("emergency 12", "--reason"),
             ("delegate bob", "--until"),
+            ("keys add", "required"),
+            ("keys remove laptop", "invalid digit"),
             ("request app@db --minutes 5 --reason x --any-order", "--script"),
         ] {
             assert!(told(words).contains(why), "{words}: {}", told(words));

@@ -438,6 +438,22 @@ pub(crate) fn second_factor(answer: &Value) -> String {
     }
 }
 
+pub(crate) fn keys(answer: &Value) -> String {
+    let row = |one: &Value| {
+        let used = if one["used_at"].is_null() { "never".to_owned() } else { moment(&one["used_at"]) };
+        vec![
+            one["number"].to_string(),
+            text(one, "name"),
+            text(one, "kind"),
+            text(one, "fingerprint"),
+            moment(&one["added_at"]),
+            used,
+        ]
+    };
+    let header = ["NUMBER", "NAME", "KIND", "FINGERPRINT", "REGISTERED", "LAST USED"];
+    table(&header, rows(answer, row), "No SSH key is registered.")
+}
+
 pub(crate) fn people(answer: &Value) -> String {
     let yes = |one: &Value, key: &str| if one[key] == true { "yes" } else { "no" }.to_owned();
     let row = |one: &Value| {

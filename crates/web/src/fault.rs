@@ -4,7 +4,7 @@ use askama::Template;
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
-use countersign_control::{Fault, TicketRefusal};
+use countersign_control::{Fault, KeyRefusal, TicketRefusal};
 use countersign_core::Refusal;
 use serde::Serialize;
 
@@ -18,7 +18,8 @@ pub(crate) fn status_of(fault: &Fault) -> (StatusCode, &'static str) {
         Fault::SignIn(_) => (StatusCode::UNAUTHORIZED, "sign_in"),
         Fault::Ticket(TicketRefusal::NotKnown(_)) => (StatusCode::CONFLICT, "refused"),
         Fault::Ticket(TicketRefusal::NoAnswer) => (StatusCode::SERVICE_UNAVAILABLE, "ticket_unchecked"),
-        Fault::Input(_) => (StatusCode::BAD_REQUEST, "bad_input"),
+        Fault::Key(KeyRefusal::Taken | KeyRefusal::TooMany) => (StatusCode::CONFLICT, "refused"),
+        Fault::Input(_) | Fault::Key(_) => (StatusCode::BAD_REQUEST, "bad_input"),
         Fault::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
         Fault::Trouble(_) => (StatusCode::SERVICE_UNAVAILABLE, "trouble"),
     }
@@ -75,7 +76,7 @@ impl IntoResponse for PageFault {
             Fault::NotPermitted => "Not permitted",
             Fault::NotFound => "Nothing here",
             Fault::SignIn(_) => "Sign in first",
-            Fault::Input(_) => "This cannot be used",
+            Fault::Input(_) | Fault::Key(_) => "This cannot be used",
             Fault::Busy => "Too many at once",
             Fault::Trouble(_) => "The server could not do this",
         };

@@ -100,7 +100,7 @@ macro_rules! routes {
 
 fn page_routes() -> Vec<Route> {
     use pages::{
-        access, answer, approvals, audit, decide, delegations, invitation, profile, request, requests, sessions,
+        access, answer, approvals, audit, decide, delegations, invitation, keys, profile, request, requests, sessions,
         sign_in, why,
     };
     routes! { Surface::Page;
@@ -144,6 +144,8 @@ fn page_routes() -> Vec<Route> {
         POST "/profile/second-factor" SignedIn => profile::begin;
         POST "/profile/second-factor/finish" SignedIn => profile::finish;
         POST "/profile/second-factor/confirm" SignedIn => profile::confirm;
+        POST "/profile/keys" SignedIn => keys::add;
+        POST "/profile/keys/{id}/remove" SignedIn => keys::remove;
         GET "/live" SignedIn => live::follow;
     }
 }
@@ -186,7 +188,7 @@ fn configuration_routes() -> Vec<Route> {
 }
 
 fn api_routes() -> Vec<Route> {
-    use api::{access, audit, policy, requests, session, sessions, special};
+    use api::{access, audit, keys, policy, requests, session, sessions, special};
     routes! { Surface::Api;
         GET "/api/v1/openapi.json" Anyone => api::openapi;
         POST "/api/v1/session" Anyone => session::open;
@@ -195,6 +197,9 @@ fn api_routes() -> Vec<Route> {
         POST "/api/v1/second-factor" SignedIn => session::begin;
         POST "/api/v1/second-factor/finish" SignedIn => session::finish;
         POST "/api/v1/second-factor/confirm" SignedIn => session::confirm;
+        GET "/api/v1/keys" SignedIn => keys::list;
+        POST "/api/v1/keys" SignedIn => keys::add;
+        DELETE "/api/v1/keys/{id}" SignedIn => keys::remove;
         GET "/api/v1/access" SignedIn => access::list;
         GET "/api/v1/access/{target}/preview" SignedIn => access::preview;
         GET "/api/v1/access/{target}/calendar" SignedIn => access::calendar;

@@ -183,3 +183,79 @@ async fn the_authority_is_for_everybody_and_never_a_private_key() {
     std::fs::write(&file, format!("{}{key}", answer.text)).expect("written");
     assert_eq!(scene.get("/ca.pem", "").await.status, StatusCode::NOT_FOUND);
 }
+
+/// A public key as OpenSSH writes it.
+const KEY: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGCp1fd+vwrBnwOBKcgMbLGkjntBHuvlb0RMORSCRvUt alice\u{202e}@laptop";
+const FINGERPRINT: &str = "SHA256:LmZRxk5npTPtf1LftJppznMr0zC5+nanbEpglGwfPZA";
+
+/// R52, R90: a key is registered on one's own profile, shown there by its fingerprint, and taken back; the audit has both.
+#[tokio::test]
+async fn r52_a_key_is_registered_and_removed_on_the_profile() {
+    let scene = Scene::start().await;
+    let form =
+        |name: &str, key: &str, password: &str| scene::form(&[("name", name), ("key", key), ("password", password)]);
+    let right = form("my laptop", KEY, PASSWORD);
+    assert_eq!(scene.post("/profile/keys", "", &right).await.location(), "/sign-in");
+    for (name, key, password, told) in [
+        ("my laptop", KEY, "incorrect horse battery", "This password is not right"),
+        ("", KEY, PASSWORD, "The name of a key has 1 to 60 characters"),
+        ("my laptop", "ssh-rsa AAAA", PASSWORD, "not one public key as OpenSSH writes it"),
+        ("my laptop", "-----BEGIN OPENSSH PRIVATE KEY-----\nsecret half", PASSWORD, "This is a private key"),
+    ] {
+        let answer = scene.post("/profile/keys", "alice", &form(name, key, password)).await;
+        assert!(answer.status.is_client_error() && answer.text.contains(told), "{told}: {}", answer.text);
+        assert!(!answer.text.contains("secret half") && !answer.text.contains(FINGERPRINT), "{}", answer.text);
+    }
+    let done = scene.post("/profile/keys", "alice", &right).await;
+    assert_eq!(done.location(), "/profile?done=key", "{}", done.text);
+    let page = scene.get("/profile", "alice").await.text;
+    for shown in [FINGERPRINT, "my laptop", "ssh-ed25519", "never used"] {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
+    assert!(!page.contains("@laptop"), "comments are not kept: {page}");
+    assert!(!scene.get("/profile", "bob").await.text.contains(FINGERPRINT), "others' keys are not shown");
+    let others = scene.post("/profile/keys", "bob", &right).await;
+    assert_eq!(others.status, StatusCode::CONFLICT);
+    assert!(others.text.contains("registered already") && !others.text.contains("Alice"), "{}", others.text);
+    assert_eq!(scene.post("/profile/keys/1/remove", "bob", "").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(scene.post("/profile/keys/1/remove", "alice", "").await.location(), "/profile?done=unkey");
+    assert!(scene.get("/profile", "alice").await.text.contains("No key is registered"));
+    let audit = scene.get("/audit", "root").await.text;
+    assert!(audit.contains(&format!("alice registered the SSH key {FINGERPRINT}")), "{audit}");
+    assert!(audit.contains(&format!("alice removed the SSH key {FINGERPRINT}")), "{audit}");
+}
+
+/// R52: the same by the API, and with a second factor only while it is fresh.
+#[tokio::test]
+async fn r52_a_key_is_registered_by_the_api_with_a_fresh_second_factor() {
+    let scene = Scene::start().await;
+    let body = |password: &str| serde_json::json!({ "name": "laptop", "key": KEY, "password": password }).to_string();
+    let wrong = scene.api(Method::POST, "/keys", "alice", &body("incorrect horse battery")).await;
+    assert_eq!(wrong.status, StatusCode::UNAUTHORIZED, "{}", wrong.text);
+    let added = scene.api(Method::POST, "/keys", "alice", &body(PASSWORD)).await;
+    let listed: serde_json::Value = serde_json::from_str(&added.text).expect("JSON");
+    assert_eq!((listed[0]["number"].as_u64(), listed[0]["fingerprint"].as_str()), (Some(1), Some(FINGERPRINT)));
+    assert_eq!(scene.api(Method::GET, "/keys", "bob", "").await.text, "[]");
+    assert_eq!(scene.api(Method::DELETE, "/keys/1", "bob", "").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(scene.api(Method::DELETE, "/keys/1", "alice", "").await.text, "[]");
+    let alice = scene.actor("alice").await;
+    let setup = scene.control.begin_second_factor(&alice, PASSWORD.into()).await.expect("begun");
+    let code = scene.code(&setup.secret);
+    scene.control.finish_second_factor(&alice, &code).await.expect("set");
+    let stale = scene.api(Method::POST, "/keys", "alice", &body(PASSWORD)).await;
+    assert!(
+        stale.status == StatusCode::CONFLICT && stale.text.contains("second factor not older than"),
+        "{}",
+        stale.text
+    );
+    let page = scene.get("/profile", "alice").await.text;
+    assert!(page.contains("/profile?confirm=/profile") && !page.contains("id=\"key-name\""), "{page}");
+    let form = scene::form(&[("name", "a"), ("key", KEY), ("password", PASSWORD)]);
+    assert_eq!(scene.post("/profile/keys", "alice", &form).await.status, StatusCode::CONFLICT);
+    scene.clock.advance(Duration::from_secs(30));
+    let code = scene.code(&setup.secret);
+    scene.control.confirm_second_factor(scene.credential("alice"), &code).await.expect("fresh");
+    let added = scene.api(Method::POST, "/keys", "alice", &body(PASSWORD)).await;
+    assert_eq!(added.status, StatusCode::OK, "{}", added.text);
+}

@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod audit;
+pub(crate) mod keys;
 pub(crate) mod policy;
 pub(crate) mod requests;
 pub(crate) mod session;

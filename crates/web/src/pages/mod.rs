@@ -12,6 +12,7 @@ pub(crate) mod delegations;
 pub(crate) mod editing;
 pub(crate) mod fields;
 pub(crate) mod invitation;
+pub(crate) mod keys;
 pub(crate) mod people;
 pub(crate) mod planned;
 pub(crate) mod profile;
@@ -200,7 +201,11 @@ impl DoneParams {
             "terminated" => format!("The server is ending {session}."),
             "password" => "Your password is changed. Your other sessions and your access tokens have ended.".to_owned(),
             "factor" => "Your second factor is set; you will be asked for a code when you sign in.".to_owned(),
-            "confirmed" => "Your second factor is confirmed for five minutes. Decide again.".to_owned(),
+            "confirmed" => {
+                "Your second factor is confirmed for five minutes. Now do again what asked for it.".to_owned()
+            }
+            "key" => "Your key is registered. It signs you in from now on.".to_owned(),
+            "unkey" => "The key is removed. It signs nobody in any more.".to_owned(),
             _ => return None,
         };
         let about = matches!(self.done.as_deref(), Some("applied")).then_some(on);

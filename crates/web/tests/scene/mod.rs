@@ -10,7 +10,7 @@ use countersign_control::{Actor, Clock, Control, Entry, Gate, Hold, Reservation,
 use countersign_core::digest::UnitPart;
 use countersign_inspect::sql;
 use countersign_journal::{AccountId, RequestId, Window};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -147,6 +147,13 @@ impl Scene {
     /// Has somebody carry a credential that is no session.
     pub fn carry(&mut self, handle: &str, credential: &str) {
         self.credentials.insert(handle.to_owned(), credential.to_owned());
+    }
+
+    /// What an authenticator with this secret shows now.
+    pub fn code(&self, secret: &SecretString) -> String {
+        let secret = data_encoding::BASE32_NOPAD.decode(secret.expose_secret().as_bytes()).expect("base32");
+        let totp = totp_rs::Builder::new().with_secret(secret).build().expect("a secret");
+        totp.generate(u64::try_from(self.control.now().0 / 1_000_000).expect("after 1970")).to_string()
     }
 
     /// The credential of a person's session.
