@@ -14,6 +14,8 @@ mod decide;
 mod end;
 #[path = "end_to_end/hold.rs"]
 mod hold;
+#[path = "end_to_end/keys.rs"]
+mod keys;
 #[path = "end_to_end/plan.rs"]
 mod plan;
 #[path = "end_to_end/prove.rs"]

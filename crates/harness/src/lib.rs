@@ -31,7 +31,7 @@ pub use countersign::{Answer, Api, Countersign};
 pub use error::HarnessError;
 pub use fault::FaultProxy;
 pub use mail_sink::{Mail, MailSink};
-pub use openssh::{OpenSsh, Ssh, SshSession};
+pub use openssh::{OpenSsh, Ssh, SshKey, SshSession};
 pub use pgbouncer::PgBouncer;
 pub use ports::reserve_port;
 pub use postgres::Postgres;

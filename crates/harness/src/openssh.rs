@@ -26,6 +26,8 @@ const CLIENT_PACKAGE: &str = "openssh-client";
 const KEY_WITHIN: Duration = Duration::from_secs(30);
 /// How long a start may take; 0.11 s on an idle machine.
 const START_WITHIN: Duration = Duration::from_secs(60);
+/// What most keys are.
+const ED25519: [&str; 2] = ["-t", "ed25519"];
 /// How long [`Ssh::run`] may take.
 const RUN_WITHIN: Duration = Duration::from_secs(60);
 
@@ -56,8 +58,8 @@ impl OpenSsh {
         let folder = server::private_folder("sshd", RunAs::Caller)?;
         let port = reserve_port()?;
         let at = |name: &str| folder.path().join(name);
-        make_key(&at("host_key"))?;
-        make_key(&at("user_key"))?;
+        make_key(&at("host_key"), &ED25519)?;
+        make_key(&at("user_key"), &ED25519)?;
         let user = run(Command::new("id").arg("-un"), "", KEY_WITHIN)?.output("id")?.trim().to_owned();
         fs::copy(at("user_key.pub"), at("authorized_keys")).map_err(HarnessError::system("authorize a key"))?;
         fs::write(at("sshd_config"), configuration(port, folder.path()) + further)
@@ -114,9 +116,54 @@ impl OpenSsh {
     }
 }
 
-fn make_key(path: &Path) -> Result<(), HarnessError> {
+fn make_key(path: &Path, kind: &[&str]) -> Result<(), HarnessError> {
     let mut make = Command::new(program::find("ssh-keygen", CLIENT_PACKAGE)?);
-    run(make.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(path), "", KEY_WITHIN)?.output("ssh-keygen").map(drop)
+    run(make.args(["-q", "-N", "", "-f"]).arg(path).args(kind), "", KEY_WITHIN)?.output("ssh-keygen").map(drop)
+}
+
+/// A key of somebody's own, in a file as `ssh-keygen` makes it.
+#[derive(Clone, Debug)]
+pub struct SshKey {
+    path: PathBuf,
+}
+
+impl SshKey {
+    /// Makes one; `kind` is what `ssh-keygen` is told of it: `["-t", "rsa", "-b", "3072"]`.
+    ///
+    /// # Errors
+    /// [`HarnessError::Missing`] without the package; what `ssh-keygen` says.
+    pub fn new(path: PathBuf, kind: &[&str]) -> Result<Self, HarnessError> {
+        make_key(&path, kind)?;
+        Ok(Self { path })
+    }
+
+    /// Where its private half lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where its public half lies.
+    pub fn public_path(&self) -> PathBuf {
+        self.path.with_extension("pub")
+    }
+
+    /// Its public half, as one line with a comment.
+    ///
+    /// # Errors
+    /// [`HarnessError::System`] when it cannot be read.
+    pub fn public(&self) -> Result<String, HarnessError> {
+        fs::read_to_string(self.public_path()).map_err(HarnessError::system("read a public key"))
+    }
+
+    /// Has another key certify it for a name; the certificate lies beside it, where `ssh` looks.
+    ///
+    /// # Errors
+    /// As [`SshKey::new`].
+    pub fn certify(&self, by: &Self, name: &str) -> Result<(), HarnessError> {
+        let mut sign = Command::new(program::find("ssh-keygen", CLIENT_PACKAGE)?);
+        sign.args(["-q", "-I", "test", "-n", name, "-s"]).arg(&by.path).arg(self.public_path());
+        run(&mut sign, "", KEY_WITHIN)?.output("ssh-keygen").map(drop)
+    }
 }
 
 fn configuration(port: u16, folder: &Path) -> String {
@@ -134,6 +181,10 @@ pub struct Ssh {
     port: u16,
     user: String,
     folder: PathBuf,
+    /// Private keys to try, in this order.
+    keys: Vec<PathBuf>,
+    /// By which methods it signs in, in this order.
+    pub methods: &'static str,
     /// Further options, each as one argument.
     pub options: Vec<String>,
 }
@@ -151,7 +202,8 @@ impl Ssh {
             .and_then(|()| fs::write(folder.join("ask"), "#!/bin/sh\nexec cat \"$COUNTERSIGN_PASSWORD\"\n"))
             .and_then(|()| fs::set_permissions(folder.join("ask"), fs::Permissions::from_mode(0o700)))
             .map_err(made)?;
-        Ok(Self { port, user: user.to_owned(), folder: folder.to_owned(), options: Vec::new() })
+        let (user, folder) = (user.to_owned(), folder.to_owned());
+        Ok(Self { port, user, folder, keys: Vec::new(), methods: "password", options: Vec::new() })
     }
 
     /// Runs one command; `stdin` is what it is given to read.
@@ -175,6 +227,12 @@ impl Ssh {
         let socket = format!("ControlPath={}", self.folder.join("shared").display());
         let options = ["-o", "ControlMaster=auto", "-o", &socket, "-o", "ControlPersist=no"].map(str::to_owned);
         Self { options: options.to_vec(), ..self.clone() }
+    }
+
+    /// The same with these keys in place of a password.
+    pub fn with_keys(&self, keys: &[&SshKey]) -> Self {
+        let keys = keys.iter().map(|key| key.path.clone()).collect();
+        Self { keys, methods: "publickey", ..self.clone() }
     }
 
     /// The same with another user name.
@@ -229,10 +287,14 @@ impl Ssh {
             &format!("UserKnownHostsFile={known}"),
             "GlobalKnownHostsFile=none",
             "NumberOfPasswordPrompts=1",
-            "PreferredAuthentications=password",
+            &format!("PreferredAuthentications={}", self.methods),
+            "IdentitiesOnly=yes",
             "LogLevel=ERROR",
         ] {
             ssh.args(["-o", option]);
+        }
+        for key in &self.keys {
+            ssh.arg("-i").arg(key);
         }
         ssh.args(&self.options).arg("127.0.0.1");
         Ok(ssh)

@@ -7,9 +7,11 @@ use crate::listen::{Accepted, PROOF_WAIT, Place, Protocol};
 use countersign_control::{Control, Fault};
 use countersign_journal::{AccountId, PersonId};
 use countersign_target::ssh::Terminal;
-use russh::keys::PrivateKey;
 use russh::keys::ssh_key::private::Ed25519Keypair;
-use russh::server::{self, Auth, ChannelOpenHandle, Config, Handler, Msg, RunningSession};
+use russh::keys::{Algorithm, Certificate, EcdsaCurve, HashAlg, PrivateKey, PublicKey};
+use russh::server::{
+    self, Auth, ChannelOpenHandle, Config, Handler, Msg, PublicKeyOffer, RunningSession, VerifiedPublicKey,
+};
 use russh::{Channel, ChannelId, ChannelOpenFailure, MethodKind, MethodSet, Preferred, Pty, SshId, cipher, kex, mac};
 use secrecy::{ExposeSecret, SecretString};
 use std::borrow::Cow;
@@ -32,10 +34,29 @@ const PREFERRED: Preferred = Preferred {
     ]),
     cipher: Cow::Borrowed(&[cipher::CHACHA20_POLY1305, cipher::AES_256_GCM, cipher::AES_128_GCM]),
     mac: Cow::Borrowed(&[mac::HMAC_SHA512_ETM, mac::HMAC_SHA256_ETM]),
+    key: Cow::Borrowed(SIGNATURES),
     ..Preferred::DEFAULT
 };
-/// Wrong proofs before a connection ends.
+/// How people's keys may sign, which clients are told (RFC 8308): RSA with SHA-2 only (RFC 8332). The one by which we sign
+/// ourselves is among them.
+const SIGNATURES: &[Algorithm] = &[
+    Algorithm::Ed25519,
+    Algorithm::Ecdsa { curve: EcdsaCurve::NistP256 },
+    Algorithm::Ecdsa { curve: EcdsaCurve::NistP384 },
+    Algorithm::Ecdsa { curve: EcdsaCurve::NistP521 },
+    Algorithm::SkEd25519,
+    Algorithm::SkEcdsaSha2NistP256,
+    Algorithm::Rsa { hash: Some(HashAlg::Sha512) },
+    Algorithm::Rsa { hash: Some(HashAlg::Sha256) },
+];
+/// Proofs of a connection, by token or by a signature.
 const PROOFS_MAX: usize = 3;
+/// Keys that a client may offer before it proves one, as many as OpenSSH takes.
+const OFFERS_MAX: usize = 6;
+/// All that may be refused: clients begin by asking what there is (RFC 4252 §5.2).
+const REFUSED_MAX: usize = 1 + OFFERS_MAX + PROOFS_MAX;
+/// Every refusal takes as long as the next, whatever it is for; short enough for a client with several keys.
+const REFUSED_AFTER: Duration = Duration::from_millis(300);
 /// Channels of a connection at a time.
 const CHANNELS_MAX: usize = 32;
 /// Longest name of a kind of terminal, and most modes of one (RFC 4254, 8, has 57).
@@ -60,9 +81,11 @@ impl Ssh {
         control.known_to_ssh_by(key.public_key().to_openssh().map_err(Fault::trouble)?);
         Ok(Ssh(Arc::new(Config {
             server_id: SshId::Standard("SSH-2.0-Countersign".into()),
-            methods: MethodSet::from([MethodKind::Password].as_slice()),
+            methods: MethodSet::from([MethodKind::PublicKey, MethodKind::Password].as_slice()),
             keys: vec![key],
-            max_auth_attempts: PROOFS_MAX,
+            max_auth_attempts: REFUSED_MAX,
+            auth_rejection_time: REFUSED_AFTER,
+            auth_rejection_time_initial: Some(Duration::ZERO),
             inactivity_timeout: None,
             keepalive_interval: Some(ALIVE_EVERY),
             nodelay: true,
@@ -77,7 +100,7 @@ impl Protocol for Ssh {
         let Accepted { tcp, from, place } = accepted;
         let Ok((tcp, _open)) = held_open(tcp) else { return };
         let (events, mut asked) = mpsc::channel(CHANNELS_MAX);
-        let client = Client { control: control.clone(), events, channels: HashMap::new() };
+        let client = Client { control: control.clone(), events, channels: HashMap::new(), offers: 0, proofs: 0 };
         let Some((running, person, account)) = proved(self.0, tcp, client, &mut asked, place).await else {
             tracing::debug!("a connection from {from} did not prove who it is in time");
             return;
@@ -137,23 +160,50 @@ pub(super) struct Client {
     events: mpsc::Sender<Event>,
     /// Channels in which nothing runs yet, with the terminal that was asked for.
     channels: HashMap<ChannelId, (Channel<Msg>, Option<Terminal>)>,
+    /// Keys it offered.
+    offers: usize,
+    /// Proofs it gave.
+    proofs: usize,
 }
 
 impl Handler for Client {
     type Error = russh::Error;
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, russh::Error> {
-        match self.control.token_owner(user, &SecretString::from(password)).await {
-            Ok(Some((person, account))) => {
-                self.tell(Event::Proved(person, account)).await?;
-                Ok(Auth::Accept)
-            }
-            Ok(None) => Ok(Auth::reject()),
-            Err(fault) => {
-                tracing::error!("a token could not be looked up: {fault}");
-                Err(russh::Error::Disconnect)
-            }
+        self.one_more_proof()?;
+        let owner = self.control.token_owner(user, &SecretString::from(password)).await;
+        match looked_up(owner)? {
+            Some(owner) => self.let_in(owner).await,
+            None => Ok(Auth::reject()),
         }
+    }
+
+    /// Says whether signing with the key would do, so that clients with several find theirs. It proves nothing.
+    async fn auth_publickey_offered(&mut self, user: &str, offer: PublicKeyOffer<'_>) -> Result<Auth, russh::Error> {
+        self.offers += 1;
+        if self.offers > OFFERS_MAX || !SIGNATURES.contains(offer.algorithm) {
+            return Ok(self.no_key());
+        }
+        let owner = self.control.key_owner(user, &fingerprint(offer.public_key)).await;
+        Ok(if looked_up(owner)?.is_some() { Auth::Accept } else { self.no_key() })
+    }
+
+    /// The signature is right: everything is asked again, as if nothing had been said of the offer.
+    async fn auth_publickey(&mut self, user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, russh::Error> {
+        self.one_more_proof()?;
+        if !SIGNATURES.contains(key.algorithm) {
+            return Ok(self.no_key());
+        }
+        let owner = self.control.key_proved(user, &fingerprint(key.public_key)).await;
+        match looked_up(owner)? {
+            Some(owner) => self.let_in(owner).await,
+            None => Ok(self.no_key()),
+        }
+    }
+
+    /// Nobody signs certificates for people here yet: what one says of its key counts for nothing.
+    async fn auth_openssh_certificate(&mut self, _: &str, _: &Certificate) -> Result<Auth, russh::Error> {
+        Ok(self.no_key())
     }
 
     async fn channel_open_session(
@@ -242,6 +292,20 @@ impl Handler for Client {
     }
 }
 
+type Owner = (PersonId, AccountId);
+
+/// What a proof is worth; trouble ends the connection.
+fn looked_up(owner: Result<Option<Owner>, Fault>) -> Result<Option<Owner>, russh::Error> {
+    owner.map_err(|fault| {
+        tracing::error!("a token or key could not be looked up: {fault}");
+        russh::Error::Disconnect
+    })
+}
+
+fn fingerprint(key: &PublicKey) -> String {
+    key.fingerprint(HashAlg::Sha256).to_string()
+}
+
 impl Client {
     /// Runs something in a channel in which nothing runs yet.
     async fn run(
@@ -253,6 +317,23 @@ impl Client {
         let Some((channel, terminal)) = self.channels.remove(&id) else { return session.channel_failure(id) };
         session.channel_success(id)?;
         self.tell(Event::Run(Wanted { channel, line, terminal })).await
+    }
+
+    async fn let_in(&self, (person, account): Owner) -> Result<Auth, russh::Error> {
+        self.tell(Event::Proved(person, account)).await?;
+        Ok(Auth::Accept)
+    }
+
+    /// Counts a proof before it is looked at; one too many ends the connection.
+    fn one_more_proof(&mut self) -> Result<(), russh::Error> {
+        self.proofs += 1;
+        if self.proofs > PROOFS_MAX { Err(russh::Error::Disconnect) } else { Ok(()) }
+    }
+
+    /// This key does not do. After so many no other is looked at; there is still the token.
+    fn no_key(&self) -> Auth {
+        let token_only = || MethodSet::from([MethodKind::Password].as_slice());
+        Auth::Reject { proceed_with_methods: (self.offers >= OFFERS_MAX).then(token_only), partial_success: false }
     }
 
     /// An event nobody hears of any more ends the connection.
