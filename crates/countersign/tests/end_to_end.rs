@@ -22,6 +22,10 @@ mod plan;
 mod prove;
 #[path = "end_to_end/rule.rs"]
 mod rule;
+#[path = "end_to_end/sftp.rs"]
+mod sftp;
+#[path = "end_to_end/sftp_raw.rs"]
+mod sftp_raw;
 #[path = "end_to_end/special.rs"]
 mod special;
 #[path = "end_to_end/ssh.rs"]

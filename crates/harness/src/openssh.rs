@@ -273,16 +273,69 @@ impl Ssh {
         SshSession::start(ssh)
     }
 
+    /// Runs lines of `sftp`, which ends at the first that fails but for those that begin with `-`.
+    ///
+    /// # Errors
+    /// As [`Ssh::run`].
+    pub fn sftp(&self, lines: &str) -> Result<Ran, HarnessError> {
+        let mut sftp = self.prepared("sftp")?;
+        // Lines that nobody types would else keep it from asking for the password.
+        run(sftp.args(["-o", "BatchMode=no", "-b", "-", "127.0.0.1"]), lines, RUN_WITHIN)
+    }
+
+    /// Runs `scp` with these arguments, in which `there:` is the server.
+    ///
+    /// # Errors
+    /// As [`Ssh::run`].
+    pub fn scp(&self, arguments: &[&str]) -> Result<Ran, HarnessError> {
+        run(&mut self.scp_command(arguments)?, "", RUN_WITHIN)
+    }
+
+    /// Starts `scp`, as [`Ssh::scp`].
+    ///
+    /// # Errors
+    /// As [`Ssh::spawn`].
+    pub fn spawn_scp(&self, arguments: &[&str]) -> Result<SshSession, HarnessError> {
+        let mut scp = self.scp_command(arguments)?;
+        scp.stdin(Stdio::null());
+        SshSession::start(scp)
+    }
+
+    fn scp_command(&self, arguments: &[&str]) -> Result<Command, HarnessError> {
+        let mut scp = self.prepared("scp")?;
+        scp.args(arguments.iter().map(|argument| argument.replace("there:", "127.0.0.1:")));
+        Ok(scp)
+    }
+
+    /// Asks for a subsystem, whose input, output and error output are pipes.
+    ///
+    /// # Errors
+    /// As [`Ssh::spawn`].
+    pub fn subsystem(&self, name: &str) -> Result<Child, HarnessError> {
+        let mut ssh = self.command()?;
+        ssh.args(["-s", name]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        ssh.spawn().map_err(HarnessError::system("run `ssh`"))
+    }
+
     /// The `ssh` command up to what it runs.
     fn command(&self) -> Result<Command, HarnessError> {
-        let mut ssh = Command::new(program::find("ssh", CLIENT_PACKAGE)?);
+        let mut ssh = self.prepared("ssh")?;
+        ssh.args(&self.options).arg("127.0.0.1");
+        Ok(ssh)
+    }
+
+    /// A program of OpenSSH up to where it connects.
+    fn prepared(&self, name: &str) -> Result<Command, HarnessError> {
+        let mut ssh = Command::new(program::find(name, CLIENT_PACKAGE)?);
         let path = std::env::var_os("PATH").unwrap_or_default();
         ssh.env_clear().env("PATH", path).env("LC_ALL", "C.UTF-8");
         ssh.env("SSH_ASKPASS", self.folder.join("ask")).env("SSH_ASKPASS_REQUIRE", "force");
         ssh.env("COUNTERSIGN_PASSWORD", self.folder.join("password"));
-        ssh.args(["-F", "none", "-p", &self.port.to_string(), "-l", &self.user]);
+        ssh.args(["-F", "none"]);
         let known = self.folder.join("known_hosts").display().to_string();
         for option in [
+            &format!("Port={}", self.port),
+            &format!("User={}", self.user),
             "StrictHostKeyChecking=yes",
             &format!("UserKnownHostsFile={known}"),
             "GlobalKnownHostsFile=none",
@@ -296,7 +349,6 @@ impl Ssh {
         for key in &self.keys {
             ssh.arg("-i").arg(key);
         }
-        ssh.args(&self.options).arg("127.0.0.1");
         Ok(ssh)
     }
 }

@@ -7,7 +7,7 @@ use countersign_core::{Device, Endpoint};
 use russh::client::{self, Handle};
 use russh::keys::ssh_key::PublicKey;
 use russh::keys::{Algorithm, HashAlg, PrivateKeyWithHashAlg, PublicKeyOrCertificate, decode_secret_key};
-use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Disconnect, Preferred, Pty, Sig};
+use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Disconnect, Preferred, Pty, Sig};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpStream;
@@ -199,7 +199,27 @@ impl Connection {
             }
             Ok(channel)
         };
-        let sent: Result<_, russh::Error> = match timeout(STEP_WAIT, sent).await {
+        self.begun(sent).await
+    }
+
+    /// Starts a subsystem (RFC 4254, 6.5) in a channel of its own.
+    ///
+    /// # Errors
+    /// When the target gives no channel; that it has no such subsystem is the first thing that it says.
+    pub async fn subsystem(&self, name: &str) -> Result<Running, TargetFault> {
+        let sent = async {
+            let channel = self.handle.channel_open_session().await?;
+            channel.request_subsystem(true, name).await?;
+            Ok(channel)
+        };
+        self.begun(sent).await
+    }
+
+    async fn begun(
+        &self,
+        sent: impl Future<Output = Result<Channel<client::Msg>, russh::Error>>,
+    ) -> Result<Running, TargetFault> {
+        let sent = match timeout(STEP_WAIT, sent).await {
             Ok(sent) => sent,
             Err(_) => return Err(unreachable(&self.device, "it did not answer in time")),
         };

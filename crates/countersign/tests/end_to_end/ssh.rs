@@ -226,7 +226,7 @@ fn r52_nothing_but_commands_is_let_through() {
     let shell = web.ssh("alice").run_shell("echo hello\n").expect("ssh runs");
     assert_eq!((shell.stdout.as_str(), shell.code), ("", 126));
     has(&shell.stderr, "refused by `few`");
-    let subsystem = with(&["-s"]).run("sftp", "").expect("ssh runs");
+    let subsystem = with(&["-s"]).run("netconf", "").expect("ssh runs");
     assert_ne!(subsystem.code, 0, "{}", subsystem.stdout);
     let port = web.sshd.port();
     let forward = with(&["-W", &format!("127.0.0.1:{port}")]).run_shell("").expect("ssh runs");

@@ -20,11 +20,11 @@ use std::sync::Arc;
 use tokio::sync::{MutexGuard, SemaphorePermit};
 
 /// What a refused command exits with: found, and not to be run (POSIX, Shell Command Language, 2.8.2).
-const REFUSED: u32 = 126;
+pub(super) const REFUSED: u32 = 126;
+
 /// Refuses whatever is asked in a channel, without waiting for it.
-pub(super) fn refuse(wanted: Wanted, why: &'static str) {
-    let Wanted { channel, terminal, .. } = wanted;
-    tokio::spawn(async move { Talk::new(channel, terminal.is_some()).end(Some(why), REFUSED).await });
+pub(super) fn refuse(talk: Talk, why: &'static str) {
+    tokio::spawn(async move { talk.end(Some(why), REFUSED).await });
 }
 
 /// What a client asks to run.

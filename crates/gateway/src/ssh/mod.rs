@@ -8,13 +8,14 @@
 //!
 //! Every channel runs one command or the login shell (RFC 4254, 6.5). A command is the bytes of its request, read by the login
 //! shell of the target, as they were judged and approved. A shell and a terminal take what is typed: they run where the rules
-//! let anything run, or where people approved just that, and are recorded. Everything else a client may ask for (subsystems,
-//! environment, forwarding, agents) is refused.
+//! let anything run, or where people approved just that, and are recorded. Or a channel speaks SFTP, where each operation is
+//! judged ([`sftp`]). Everything else a client may ask for (other subsystems, environment, forwarding, agents) is refused.
 
 mod command;
 mod line;
 mod serve;
 mod session;
+mod sftp;
 mod stream;
 mod talk;
 

@@ -137,7 +137,7 @@ async fn proved(
         let running = server::run_stream(config, tcp, client).await.ok()?;
         match asked.recv().await? {
             Event::Proved(person, account) => Some((running, person, account)),
-            Event::Run(_) => None,
+            Event::Run(_) | Event::Files(_) => None,
         }
     });
     tokio::select! {
@@ -152,6 +152,8 @@ pub(super) enum Event {
     Proved(PersonId, AccountId),
     /// It asks to run a command or shell.
     Run(Wanted),
+    /// It asks for SFTP.
+    Files(Channel<Msg>),
 }
 
 /// One client, as `russh` calls us.
@@ -242,10 +244,16 @@ impl Handler for Client {
     async fn subsystem_request(
         &mut self,
         id: ChannelId,
-        _: &str,
+        name: &str,
         session: &mut server::Session,
     ) -> Result<(), russh::Error> {
-        session.channel_failure(id)
+        match self.channels.remove(&id) {
+            Some((channel, None)) if name == "sftp" => {
+                session.channel_success(id)?;
+                self.tell(Event::Files(channel)).await
+            }
+            _ => session.channel_failure(id),
+        }
     }
 
     async fn pty_request(

@@ -1,10 +1,11 @@
 //! One session: everything a connection's channels share. It is opened by the first command, and closed when the connection
 //! ends and its last command has.
 
-use super::command::{Command, refuse};
+use super::command::{Command, Wanted, refuse};
 use super::serve::{Client, Event};
+use super::sftp::Files;
 use super::talk::Talk;
-use crate::enter::Way;
+use crate::enter::{self, Way};
 use countersign_control::{Control, Cut, Gate};
 use countersign_journal::{AccountId, PersonId, SessionEnd};
 use countersign_target::ssh::{Connection, Login, connect};
@@ -84,13 +85,16 @@ impl Session {
                 () = &mut unused, if self.opened.get().is_none() && commands.is_empty() => break SessionEnd::ClientLeft,
                 Some(_) = commands.join_next(), if !commands.is_empty() => {}
                 event = asked.recv() => match event {
-                    Some(Event::Run(wanted)) if commands.len() >= COMMANDS_MAX => {
-                        refuse(wanted, "too many commands of this connection wait; begin fewer at a time");
+                    Some(Event::Run(Wanted { channel, .. }) | Event::Files(channel)) if commands.len() >= COMMANDS_MAX => {
+                        let many = "too many commands of this connection wait; begin fewer at a time";
+                        refuse(Talk::new(channel, false), many);
                     }
                     Some(Event::Run(wanted)) => {
-                        let number = self.commands.fetch_add(1, Ordering::Relaxed) + 1;
-                        let (command, talk) = Command::new(self.clone(), number, wanted);
+                        let (command, talk) = Command::new(self.clone(), self.number(), wanted);
                         commands.spawn(command.live(talk));
+                    }
+                    Some(Event::Files(channel)) => {
+                        commands.spawn(Files::new(self.clone(), Talk::new(channel, false)).live());
                     }
                     Some(Event::Proved(..)) | None => break SessionEnd::ClientLeft,
                 },
@@ -123,6 +127,11 @@ impl Session {
         }
     }
 
+    /// The next number in the transcript.
+    pub(super) fn number(&self) -> u64 {
+        self.commands.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
     /// A place to run a command in, given up by dropping it.
     pub(super) async fn place(&self) -> SemaphorePermit<'_> {
         self.places.acquire().await.expect("never closed")
@@ -142,13 +151,13 @@ impl Session {
     ///
     /// # Errors
     /// In words for the person who waits.
-    pub(super) async fn opened(&self, talk: &mut Talk) -> Result<&Opened, String> {
+    pub(super) async fn opened(&self, talk: &mut impl enter::Client) -> Result<&Opened, String> {
         let opened = self.opened.get_or_try_init(|| self.open(talk)).await;
         self.begun.notify_one();
         opened
     }
 
-    async fn open(&self, talk: &mut Talk) -> Result<Opened, String> {
+    async fn open(&self, talk: &mut impl enter::Client) -> Result<Opened, String> {
         let way = Way { person: self.person, account: self.account, database: None, from: &self.from };
         let gate = way.enter(&self.control, None, talk).await.map_err(|fault| fault.to_string())?;
         match self.reach(&gate).await {

@@ -136,6 +136,11 @@ impl Tell {
         let _ = self.write.extended_data_bytes(1, Bytes::from(text.to_owned())).await;
     }
 
+    /// Passes bytes on; whether they could be.
+    pub(super) async fn bytes(&self, bytes: Bytes) -> bool {
+        self.write.data_bytes(bytes).await.is_ok()
+    }
+
     /// Passes output on; whether it could be.
     pub(super) async fn out(&self, bytes: Bytes, opened: &Opened) -> bool {
         tokio::select! {

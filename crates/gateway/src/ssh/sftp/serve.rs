@@ -1,0 +1,433 @@
+//! The life of one channel of SFTP: both directions at once, so that nobody waits for an answer to ask the next question.
+
+use super::facts::{Home, Operation};
+use super::table::{Step, Table};
+use super::wire::{self, Code, Frames, Overlong};
+use crate::enter::{Asked, Client, Gone};
+use crate::ssh::command::REFUSED;
+use crate::ssh::session::{Opened, Session};
+use crate::ssh::talk::{Hear, Heard, Talk, Tell};
+use bytes::{Bytes, BytesMut};
+use countersign_control::{Cleared, Gate, Judgement, Recorded};
+use countersign_core::digest::UnitPart;
+use countersign_target::ssh::{Running, Said, Says, Told};
+use std::sync::{Arc, Mutex, MutexGuard};
+use tokio::sync::{Notify, Semaphore, mpsc};
+
+/// What a client may send before its session is open.
+const AHEAD_BYTES_MAX: usize = 64 << 10;
+/// What may wait for a client to take it; the target is read no further until it took some.
+const ANSWERS_BYTES_MAX: usize = 4 << 20;
+/// The version a client must speak at least: whoever speaks a later one speaks ours too.
+const VERSION_MIN: u32 = wire::VERSION;
+
+const HELD: &str = "somebody would have to approve this, and an operation on files cannot wait for that yet";
+const TARGET_LEFT: &str = "the target takes no more";
+const GARBLED: &str = "what the target sends is not SFTP";
+
+/// A channel in which a client asked for SFTP.
+pub(in crate::ssh) struct Files {
+    session: Arc<Session>,
+    front: Front,
+}
+
+/// The client's side.
+struct Front {
+    talk: Talk,
+    frames: Frames,
+}
+
+/// What comes from the client.
+struct Asking<'f> {
+    hear: &'f mut Hear,
+    frames: &'f mut Frames,
+}
+
+/// What comes from the target.
+struct Answering {
+    says: Says,
+    frames: Frames,
+}
+
+/// What comes next from the client.
+enum Next {
+    Bytes,
+    /// It asks no more, and waits for answers.
+    Enough,
+    Left,
+}
+
+/// What is written to the client.
+enum Word {
+    /// Packets.
+    Answers(Bytes),
+    /// A line of ours: many clients show none of the words in an answer.
+    Words(String),
+}
+
+/// What becomes of a packet of the client.
+enum Verdict<'p> {
+    Go(Cleared<'p>),
+    No(Vec<u8>, Option<String>),
+    End(&'static str),
+}
+
+impl Files {
+    pub(in crate::ssh) fn new(session: Arc<Session>, talk: Talk) -> Files {
+        Files { session, front: Front { talk, frames: Frames::default() } }
+    }
+
+    pub(in crate::ssh) async fn live(self) {
+        let Files { session, mut front } = self;
+        let (said, status) = match transfer(&session, &mut front).await {
+            Ok(()) => (None, 0),
+            Err(why) => (Some(why), REFUSED),
+        };
+        front.talk.end(said.as_deref(), status).await;
+    }
+}
+
+impl Client for Front {
+    async fn ask(&mut self, _: &str) -> Asked {
+        Asked::Nobody
+    }
+
+    async fn waits(&mut self, words: &str, page: &str) {
+        self.talk.waits(words, page).await;
+    }
+
+    /// Resolves when the client left, or sends more than anybody does before it is answered. What it sends is kept.
+    async fn gone(&mut self) -> Gone {
+        let mut asking = Asking { hear: &mut self.talk.hear, frames: &mut self.frames };
+        while asking.frames.bytes() <= AHEAD_BYTES_MAX {
+            match asking.next().await {
+                Next::Bytes => {}
+                Next::Enough | Next::Left => break,
+            }
+        }
+        Gone::Left
+    }
+}
+
+/// Brings a channel to its end; or says why it had to end.
+async fn transfer(session: &Session, front: &mut Front) -> Result<(), String> {
+    let opened = session.opened(front).await?;
+    let _place = session.place().await;
+    let Running { says, told } = opened.target.subsystem("sftp").await.map_err(|fault| fault.to_string())?;
+    let mut answering = Answering { says, frames: Frames::default() };
+    let passed = pass_on(session, opened, front, &told, &mut answering).await;
+    // Until the target says that it ended, it keeps its place.
+    told.no_more().await;
+    while !matches!(answering.says.next().await, Ok(Said::Closed) | Err(_)) {}
+    if opened.is_cut() {
+        return Err(opened.gate.lock().await.end_words().await);
+    }
+    passed
+}
+
+async fn pass_on(
+    session: &Session,
+    opened: &Opened,
+    front: &mut Front,
+    told: &Told,
+    answering: &mut Answering,
+) -> Result<(), String> {
+    let Talk { hear, tell } = &mut front.talk;
+    let mut asking = Asking { hear, frames: &mut front.frames };
+    let greeted = tokio::select! {
+        greeted = greet(opened, &mut asking, told, answering) => greeted?,
+        () = opened.cut() => None,
+    };
+    let Some((home, greeting)) = greeted else { return Ok(()) };
+    let (waiting, mut to_write) = mpsc::unbounded_channel();
+    let transfer = Transfer {
+        session,
+        opened,
+        told,
+        table: Mutex::new(Table::new(home)),
+        fewer: Notify::new(),
+        room: Semaphore::new(ANSWERS_BYTES_MAX),
+        waiting,
+    };
+    transfer.tell(Word::Answers(greeting.into())).await;
+    let passed = tokio::select! {
+        passed = transfer.ask(&mut asking) => passed,
+        passed = transfer.hear(answering) => passed,
+        () = transfer.write(&mut to_write, tell) => Ok(()),
+        () = opened.cut() => Ok(()),
+    };
+    transfer.left_open().await;
+    passed
+}
+
+/// Agrees on the version with both sides, and asks the target where relative paths begin. Nothing if the client left.
+async fn greet(
+    opened: &Opened,
+    asking: &mut Asking<'_>,
+    told: &Told,
+    answering: &mut Answering,
+) -> Result<Option<(Home, Vec<u8>)>, String> {
+    let Some(first) = asking.packet().await? else { return Ok(None) };
+    if wire::begun(&first).is_none_or(|version| version < VERSION_MIN) {
+        return Err("the client does not begin as SFTP of version 3 or later does".to_owned());
+    }
+    frame(opened, told, &wire::init()).await?;
+    let greeting = wire::greeting(&answering.packet().await?).ok_or("the target does not speak SFTP of version 3")?;
+    frame(opened, told, &wire::real_path(b".")).await?;
+    let home = answering.packet().await?;
+    Ok(Some((Home::new(wire::first_name(&home).unwrap_or_default()), greeting)))
+}
+
+async fn frame(opened: &Opened, told: &Told, packet: &[u8]) -> Result<(), String> {
+    let gate = opened.gate.lock().await;
+    let cleared = Bytes::copy_from_slice(gate.framing(packet).bytes());
+    if told.input(cleared).await { Ok(()) } else { Err(TARGET_LEFT.to_owned()) }
+}
+
+fn overlong(_: Overlong) -> String {
+    format!("a packet is empty or longer than {} bytes", wire::PACKET_BYTES_MAX)
+}
+
+impl Asking<'_> {
+    async fn next(&mut self) -> Next {
+        loop {
+            match self.hear.next().await {
+                Heard::Typed(bytes) => {
+                    self.frames.add(&bytes);
+                    return Next::Bytes;
+                }
+                Heard::NoMore => return Next::Enough,
+                Heard::Left => return Next::Left,
+                Heard::Resized(_) => {}
+            }
+        }
+    }
+
+    /// The next packet; nothing if the client left before.
+    async fn packet(&mut self) -> Result<Option<Bytes>, String> {
+        loop {
+            if let Some(packet) = self.frames.next().map_err(overlong)? {
+                return Ok(Some(packet));
+            }
+            match self.next().await {
+                Next::Bytes => {}
+                Next::Enough | Next::Left => return Ok(None),
+            }
+        }
+    }
+}
+
+impl Answering {
+    /// More bytes, and whether any come.
+    async fn next(&mut self) -> Result<bool, String> {
+        loop {
+            match self.says.next().await.map_err(|fault| fault.to_string())? {
+                Said::Out(bytes) => {
+                    self.frames.add(&bytes);
+                    return Ok(true);
+                }
+                Said::Closed => return Ok(false),
+                Said::Error(_) | Said::Exited(_) | Said::Killed(_) => {}
+            }
+        }
+    }
+
+    async fn packet(&mut self) -> Result<Bytes, String> {
+        loop {
+            if let Some(packet) = self.frames.next().map_err(|_| GARBLED)? {
+                return Ok(packet);
+            }
+            if !self.next().await.unwrap_or(false) {
+                return Err("the target does not speak SFTP".to_owned());
+            }
+        }
+    }
+}
+
+/// What both directions share.
+struct Transfer<'t> {
+    session: &'t Session,
+    opened: &'t Opened,
+    told: &'t Told,
+    table: Mutex<Table>,
+    /// Told when fewer requests wait for answers.
+    fewer: Notify,
+    /// Bytes that may still wait for the client, and those that do.
+    room: Semaphore,
+    waiting: mpsc::UnboundedSender<Word>,
+}
+
+impl Transfer<'_> {
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().expect("nobody panics with the table")
+    }
+
+    /// From the client to the target, until the client leaves.
+    async fn ask(&self, asking: &mut Asking<'_>) -> Result<(), String> {
+        loop {
+            let places = self.places().await;
+            let mut batch = Vec::new();
+            let mut over = None;
+            while batch.len() < places && over.is_none() {
+                match asking.frames.next() {
+                    Ok(Some(packet)) => batch.push(packet),
+                    Ok(None) => break,
+                    Err(fault) => over = Some(overlong(fault)),
+                }
+            }
+            if !batch.is_empty() {
+                self.pass(&batch).await?;
+            }
+            match over {
+                Some(why) => return Err(why),
+                None if !batch.is_empty() => continue,
+                None => {}
+            }
+            match asking.next().await {
+                Next::Bytes => {}
+                Next::Enough => self.told.no_more().await,
+                Next::Left => return Ok(()),
+            }
+        }
+    }
+
+    /// How many requests may be sent on their way; waits until it is one.
+    async fn places(&self) -> usize {
+        loop {
+            let fewer = self.fewer.notified();
+            let places = self.table().places();
+            if places > 0 {
+                return places;
+            }
+            fewer.await;
+        }
+    }
+
+    /// Judges packets that came together, and sends on what may go once the transcript has it.
+    async fn pass(&self, batch: &[Bytes]) -> Result<(), String> {
+        let mut gate = self.opened.gate.lock().await;
+        let (mut go, mut no, mut said, mut end) = (BytesMut::new(), Vec::new(), Vec::new(), None);
+        for packet in batch {
+            match self.judged(&mut gate, packet).await? {
+                Verdict::Go(cleared) => go.extend_from_slice(cleared.bytes()),
+                Verdict::No(answer, words) => {
+                    no.extend(answer);
+                    said.extend(words);
+                }
+                Verdict::End(why) => {
+                    end = Some(why);
+                    break;
+                }
+            }
+        }
+        gate.hand_over().await.map_err(|fault| fault.to_string())?;
+        // The target may take its time, and its answers need the gate.
+        drop(gate);
+        for words in said {
+            self.tell(Word::Words(words)).await;
+        }
+        self.tell(Word::Answers(no.into())).await;
+        if !go.is_empty() && !self.told.input(go.freeze()).await {
+            return Err(TARGET_LEFT.to_owned());
+        }
+        end.map_or(Ok(()), |why| Err(why.to_owned()))
+    }
+
+    async fn judged<'p>(&self, gate: &mut Gate, packet: &'p [u8]) -> Result<Verdict<'p>, String> {
+        let step = self.table().asked(packet);
+        let (id, operation, opens) = match step {
+            Step::Pass => return Ok(Verdict::Go(gate.framing(packet))),
+            Step::Refuse { id, code, why } => return Ok(Verdict::No(wire::status(id, code, why), None)),
+            Step::End(why) => return Ok(Verdict::End(why)),
+            Step::Judge { id, operation, opens } => (id, operation, opens),
+        };
+        let (number, part) = (self.session.number(), UnitPart::alone(operation.text.as_bytes()));
+        let why = match gate.judge(&operation.facts) {
+            Judgement::Pass(pass) => {
+                self.table().begun(id, &operation, opens, number);
+                return Ok(Verdict::Go(gate.clear(pass, number, Recorded::Allowed(part), packet)));
+            }
+            Judgement::Refuse(why) => why,
+            Judgement::Hold => HELD.to_owned(),
+        };
+        let why = explained(&operation, why);
+        gate.refused(number, vec![part], &why).await.map_err(|fault| fault.to_string())?;
+        let said = format!("{}: {why}", operation.text);
+        Ok(Verdict::No(wire::status(id, Code::PermissionDenied, &why), Some(said)))
+    }
+
+    /// From the target to the client, until the target ends.
+    async fn hear(&self, answering: &mut Answering) -> Result<(), String> {
+        while answering.next().await? {
+            let (mut answers, mut outcomes) = (BytesMut::new(), Vec::new());
+            while let Some(packet) = answering.frames.next().map_err(|_| GARBLED)? {
+                outcomes.extend(self.table().answered(&packet).map_err(|_| GARBLED)?);
+                answers.extend_from_slice(&packet);
+            }
+            self.fewer.notify_one();
+            self.note(outcomes).await?;
+            self.tell(Word::Answers(answers.freeze())).await;
+        }
+        // All that was said is to be written before the end is.
+        let most = u32::try_from(ANSWERS_BYTES_MAX).expect("so many permits there are");
+        let _all = self.room.acquire_many(most).await.expect("never closed");
+        Ok(())
+    }
+
+    async fn note(&self, outcomes: Vec<(u64, String)>) -> Result<(), String> {
+        if outcomes.is_empty() {
+            return Ok(());
+        }
+        let mut gate = self.opened.gate.lock().await;
+        for (number, outcome) in outcomes {
+            gate.record(number, Recorded::Outcome(outcome));
+        }
+        gate.hand_over().await.map_err(|fault| fault.to_string())
+    }
+
+    async fn left_open(&self) {
+        let left = self.table().left_open();
+        if let Err(fault) = self.note(left).await {
+            tracing::error!("what became of files could not be noted: {fault}");
+        }
+    }
+
+    /// Has something written to the client in its turn: two that write at once would mix their packets.
+    async fn tell(&self, word: Word) {
+        self.room.acquire_many(word.room()).await.expect("never closed").forget();
+        // Nobody writes any more only where the channel is at its end.
+        let _ = self.waiting.send(word);
+    }
+
+    /// Writes what waits for the client, until it takes no more.
+    async fn write(&self, to_write: &mut mpsc::UnboundedReceiver<Word>, tell: &Tell) {
+        while let Some(word) = to_write.recv().await {
+            let room = word.room();
+            match word {
+                Word::Answers(bytes) => {
+                    if !tell.bytes(bytes).await {
+                        return;
+                    }
+                }
+                Word::Words(words) => tell.say(&words).await,
+            }
+            self.room.add_permits(room as usize);
+        }
+    }
+}
+
+impl Word {
+    /// How much of the room it takes.
+    fn room(&self) -> u32 {
+        let bytes = match self {
+            Word::Answers(bytes) => bytes.len(),
+            Word::Words(words) => words.len(),
+        };
+        u32::try_from(bytes.min(ANSWERS_BYTES_MAX)).expect("so many permits there are")
+    }
+}
+
+/// Why the rules say no, and what to do where it is only because of how it was written.
+fn explained(operation: &Operation, why: String) -> String {
+    if operation.climbs() { format!("{why}; behind `..` may be anything: write the path without it") } else { why }
+}
