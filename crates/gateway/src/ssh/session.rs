@@ -30,6 +30,7 @@ const RUNNING_MAX: usize = 9;
 
 /// Commands that run or wait at a time.
 const COMMANDS_MAX: usize = 64;
+const TOO_MANY: &str = "too many commands of this connection wait; begin fewer at a time";
 
 /// Who proved what, and what that opened.
 pub(super) struct Session {
@@ -85,9 +86,11 @@ impl Session {
                 () = &mut unused, if self.opened.get().is_none() && commands.is_empty() => break SessionEnd::ClientLeft,
                 Some(_) = commands.join_next(), if !commands.is_empty() => {}
                 event = asked.recv() => match event {
-                    Some(Event::Run(Wanted { channel, .. }) | Event::Files(channel)) if commands.len() >= COMMANDS_MAX => {
-                        let many = "too many commands of this connection wait; begin fewer at a time";
-                        refuse(Talk::new(channel, false), many);
+                    Some(Event::Run(Wanted { channel, terminal, .. })) if commands.len() >= COMMANDS_MAX => {
+                        refuse(Talk::new(channel, terminal.is_some()), TOO_MANY);
+                    }
+                    Some(Event::Files(channel)) if commands.len() >= COMMANDS_MAX => {
+                        refuse(Talk::new(channel, false), TOO_MANY);
                     }
                     Some(Event::Run(wanted)) => {
                         let (command, talk) = Command::new(self.clone(), self.number(), wanted);

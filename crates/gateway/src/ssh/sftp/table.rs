@@ -217,7 +217,9 @@ impl Table {
                 None
             }
             (Waiting::Written(number), Answer::Status(code)) if code != Code::Ok as u32 => {
-                self.open.get_mut(&number).map(|open| open.written.digest = None);
+                if let Some(open) = self.open.get_mut(&number) {
+                    open.written.digest = None;
+                }
                 Some((number, failed(code)))
             }
             (Waiting::Closed(number), _) => self.open.remove(&number).and_then(|open| Some((number, open.summary()?))),
