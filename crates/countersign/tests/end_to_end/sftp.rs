@@ -64,15 +64,6 @@ fn r52_r64_files_go_both_ways_byte_for_byte() {
     let folder = web.folder("both ways");
     let at = |name: &str| Path::new(&folder).join(name);
     let bytes = many(&at("mine"));
-    let started = std::time::Instant::now();
-    done(&web.sftp(&format!("put \"{folder}/mine\" \"{folder}/up\"\n")));
-    eprintln!("MEASURE put {:?}", started.elapsed());
-    let started = std::time::Instant::now();
-    done(&web.sftp(&format!("get \"{folder}/up\" \"{folder}/down0\"\n")));
-    eprintln!("MEASURE get {:?}", started.elapsed());
-    let started = std::time::Instant::now();
-    done(&web.sftp("pwd\n"));
-    eprintln!("MEASURE pwd {:?}", started.elapsed());
     done(&web.sftp(&format!("put \"{folder}/mine\" \"{folder}/up\"\nget \"{folder}/up\" \"{folder}/down\"\n")));
     assert!(fs::read(at("up")).expect("it is there") == bytes && fs::read(at("down")).expect("it is there") == bytes);
     let (mine, there) = (format!("{folder}/mine"), format!("there:{folder}/copied"));
@@ -86,12 +77,13 @@ fn r52_r64_files_go_both_ways_byte_for_byte() {
     for line in [
         format!("wrote {MANY_BYTES} bytes, SHA-256 {sum}"),
         format!("read {MANY_BYTES} bytes, SHA-256 {sum}"),
-        format!("sftp-write \\\\\\\"{folder}/up\\\\\\\"").replace("\\\\\\", "\\"),
+        // As JSON has it: a path with a blank stands in quotes.
+        format!("sftp-write \\\"{folder}/up\\\""),
         "sftp-setstat".to_owned(),
     ] {
         has(&lines, &line);
     }
-    assert_eq!(lines.matches(&sum).count(), 6, "{lines}");
+    assert_eq!(lines.matches(&sum).count(), 4, "{lines}");
 }
 
 /// R52: what else one does with files.
