@@ -118,13 +118,18 @@ fn r52_files_are_listed_renamed_linked_and_removed() {
     has(&lines, "no such file (status 2)");
 }
 
+/// What changes something on the target.
+const CHANGES: [&str; 7] =
+    ["sftp-write", "sftp-rename", "sftp-remove", "sftp-mkdir", "sftp-rmdir", "sftp-setstat", "sftp-link"];
+
 /// R62, R63: a rule on a path keeps its files however they are asked for, and what is beside it is as before.
 #[test]
 fn r62_a_rule_on_a_path_keeps_its_files() {
     let web = Web::new(&[FREE]);
     let (kept, open_to_all) = (web.folder("kept"), web.folder("open"));
     let deny = format!(
-        "[[rule]]\nname = \"kept\"\nact = \"run\"\noutcome = \"deny\"\ngroups = [\"developers\"]\npaths = [\"{kept}/\"]\n"
+        "[[rule]]\nname = \"kept\"\nact = \"run\"\noutcome = \"deny\"\ngroups = [\"developers\"]\npaths = [\"{kept}/\"]\n\
+         trusted = {CHANGES:?}\n"
     );
     web.world.apply(&[&web.device(), FREE, &deny]);
     let secret = Path::new(&kept).join("secret");
@@ -205,6 +210,19 @@ fn r63_all_but_a_few_operations_are_refused() {
     let ran = web.sftp(&format!("put {folder}/a {folder}/c\n"));
     assert_ne!(ran.code, 0);
     has(&ran.stderr, "cannot wait");
+    // What is changed by a file may be run later: to a rule that does not say that it knows better, it may be anything.
+    let folders = "[[rule]]\nname = \"folders\"\nact = \"run\"\noutcome = \"deny\"\ngroups = [\"developers\"]\n\
+                   programs = [\"mkdir\"]\n";
+    web.world.apply(&[&web.device(), FREE, folders]);
+    done(&web.sftp(&format!("ls {folder}\nget {folder}/a {folder}/e\n")));
+    for line in
+        ["put {}/a {}/.bashrc", "mkdir {}/d", "rm {}/a", "rename {}/a {}/c", "chmod 777 {}/a", "ln -s {}/a {}/c"]
+    {
+        let ran = web.sftp(&format!("{}\n", line.replace("{}", &folder)));
+        assert_ne!(ran.code, 0, "{line}: {}", ran.stdout);
+        has(&format!("{}{}", ran.stdout, ran.stderr).to_lowercase(), "refused by `folders`");
+    }
+    web.world.apply(&[&web.device(), FREE, held, DBA]);
     // One that is opened for both is written as well.
     let answer = web.raw().ask(&open(1, &format!("{folder}/a"), 3));
     assert_eq!(answer.code(), 3, "{}", answer.words());

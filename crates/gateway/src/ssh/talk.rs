@@ -11,8 +11,10 @@ use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 
 /// What stands before an answer.
 const PROMPT: &str = "> ";
-/// Shortest and longest side of a terminal.
-const SIDE: std::ops::RangeInclusive<u32> = 1..=1_000;
+/// Longest side of a terminal.
+const SIDE_MAX: u16 = 1_000;
+/// The size of a terminal of which none is told.
+const USUAL: Size = Size { columns: 80, rows: 24 };
 
 /// The client's side of a channel.
 pub(super) struct Talk {
@@ -157,8 +159,11 @@ impl Tell {
     }
 }
 
-/// A size as the protocol has it, within reason.
+/// A size as the protocol has it, within reason. Zero is none (RFC 4254, 6.2), for which stands the usual one.
 pub(super) fn size(columns: u32, rows: u32) -> Size {
-    let side = |n: u32| u16::try_from(n.clamp(*SIDE.start(), *SIDE.end())).unwrap_or(u16::MAX);
-    Size { columns: side(columns), rows: side(rows) }
+    let side = |told: u32, usual: u16| match told {
+        0 => usual,
+        told => u16::try_from(told).unwrap_or(SIDE_MAX).min(SIDE_MAX),
+    };
+    Size { columns: side(columns, USUAL.columns), rows: side(rows, USUAL.rows) }
 }

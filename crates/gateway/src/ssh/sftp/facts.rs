@@ -232,8 +232,10 @@ fn expanded(written: &str, home: &Home) -> Named {
     }
 }
 
+/// What changes files may change what is run later: to a rule that does not name it, it may run anything.
 fn command(program: &str, reads: BTreeSet<String>, writes: BTreeSet<String>) -> CommandFacts {
-    CommandFacts { program: Some(program.to_owned()), reads, writes, ..CommandFacts::default() }
+    let unlisted = !writes.is_empty();
+    CommandFacts { program: Some(program.to_owned()), reads, writes, unlisted, ..CommandFacts::default() }
 }
 
 fn whole(program: &str, paths: &[&str], commands: Vec<CommandFacts>, changes: bool) -> Operation {
