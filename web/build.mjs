@@ -1,4 +1,4 @@
-// Builds what the pages load into dist/: one script, one style sheet, the icons, the mark.
+// Builds what the pages load into dist/: one script and one style sheet, those of the player, the icons, the mark.
 // Must not know the pages; it is run by `npm run build`.
 
 import { build } from 'esbuild';
@@ -13,7 +13,7 @@ const dist = path.join(here, 'dist');
 const icons = [
   'badge-check', 'ban', 'check', 'chevron-right', 'circle', 'circle-dashed', 'circle-dot', 'circle-question-mark', 'contact-round',
   'copy', 'database', 'download', 'ellipsis', 'hourglass', 'id-card', 'inbox', 'key-round', 'list-checks', 'lock', 'log-out',
-  'menu', 'minus', 'monitor-dot', 'plug-zap', 'scale', 'scroll-text', 'sliders-horizontal', 'search', 'send', 'slash', 'stamp', 'triangle-alert',
+  'menu', 'minus', 'monitor-dot', 'play', 'plug-zap', 'scale', 'scroll-text', 'sliders-horizontal', 'search', 'send', 'slash', 'stamp', 'triangle-alert',
   'user', 'user-plus', 'users', 'waypoints', 'x',
 ];
 
@@ -29,7 +29,7 @@ async function drawing(name) {
 await rm(dist, { recursive: true, force: true });
 await mkdir(dist, { recursive: true });
 await build({
-  entryPoints: [path.join(here, 'src/app.ts'), path.join(here, 'src/app.css')],
+  entryPoints: ['app.ts', 'app.css', 'player.ts', 'player.css'].map((name) => path.join(here, 'src', name)),
   outdir: dist,
   bundle: true,
   minify: true,

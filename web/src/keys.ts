@@ -24,7 +24,7 @@ const acts: Record<string, () => boolean> = {
 };
 
 function isTyping(target: EventTarget | null): boolean {
-  return target instanceof Element && target.closest('input, textarea, select, [contenteditable]') !== null;
+  return target instanceof Element && target.closest('input, textarea, select, [contenteditable], .ap-wrapper') !== null;
 }
 
 function items(): HTMLElement[] {

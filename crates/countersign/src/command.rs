@@ -49,6 +49,7 @@ pub(crate) fn run(ask: &Ask, format: Format) -> Result<(), Failure> {
         Ask::Sessions { live } => (get("/sessions", &[("live", live.to_string())])?, show::sessions),
         Ask::Terminate { number } => (post(&format!("/sessions/{number}/terminate"), Load::Nothing)?, show::terminated),
         Ask::Transcript { number } => (get(&format!("/sessions/{number}/transcript"), &[])?, show::transcript),
+        Ask::Play(play) => return crate::play::play(play, format),
         Ask::Plan { file } => (send("/plan", Vec::new(), file)?, show::planned),
         Ask::Apply { file, reason } => (send("/apply", vec![("reason", reason.clone())], file)?, show::applied),
         Ask::Policy { request: None, against: None } => (get("/configuration", &[])?, show::in_force),

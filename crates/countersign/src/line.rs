@@ -220,6 +220,9 @@ pub(crate) enum Ask {
     Terminate { number: u64 },
     /// What was run in a session.
     Transcript { number: u64 },
+    /// Replay in this terminal what a terminal of a session showed; only characters and colours reach it. Where standard
+    /// output is no terminal, the lines of the last screen.
+    Play(Play),
     /// What applying a policy file would change.
     Plan { file: PathBuf },
     /// Propose a policy file: put in force, all of it or nothing, once those who decide it have approved.
@@ -418,6 +421,36 @@ pub(crate) struct Rejection {
 }
 
 #[derive(Args)]
+pub(crate) struct Play {
+    /// The session, as `sessions` shows it.
+    pub(crate) session: u64,
+    /// The command in it, as `transcript` shows it [default: the only one that was recorded].
+    pub(crate) number: Option<u64>,
+    /// How many times as fast, 0.1 to 100.
+    #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = speed)]
+    pub(crate) speed: f64,
+    /// Cut pauses to this many seconds, 0 to 3600.
+    #[arg(long, value_name = "N", default_value_t = 2.0, value_parser = idle)]
+    pub(crate) idle: f64,
+    /// Show the last screen without playing.
+    #[arg(long)]
+    pub(crate) at_once: bool,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    within(text, 0.1, 100.0)
+}
+
+fn idle(text: &str) -> Result<f64, String> {
+    within(text, 0.0, 3_600.0)
+}
+
+fn within(text: &str, least: f64, most: f64) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|n| (least..=most).contains(n));
+    number.ok_or_else(|| format!("not a number from {least} to {most}"))
+}
+
+#[derive(Args)]
 pub(crate) struct AuditList {
     /// Only with this text in the sentence.
     #[arg(long)]
@@ -460,6 +493,8 @@ mod tests {
             "stop 12",
             "delegate bob --until 2026-12-01T00:00:00Z",
             "delegations",
+            "play 12",
+            "play 12 3 --speed 4 --idle 0.5",
             "undelegate 3",
             "keys",
             "keys add id_ed25519.pub --name laptop",
@@ -476,6 +511,8 @@ mod tests {
             ("edit 12 --until 2026-11-22T15:00:00Z --minutes 5", "cannot be used with"),
             ("escalate 12 --track 0", "0 is not in"),
             ("emergency 12", "--reason"),
+            ("play 12 --speed 0", "not a number from 0.1 to 100"),
+            ("play 12 --idle NaN", "not a number from 0 to 3600"),
             ("delegate bob", "--until"),
             ("keys add", "required"),
             ("keys remove laptop", "invalid digit"),

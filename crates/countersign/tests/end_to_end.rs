@@ -20,6 +20,8 @@ mod keys;
 mod plan;
 #[path = "end_to_end/prove.rs"]
 mod prove;
+#[path = "end_to_end/replay.rs"]
+mod replay;
 #[path = "end_to_end/rule.rs"]
 mod rule;
 #[path = "end_to_end/sftp.rs"]

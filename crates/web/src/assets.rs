@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn everything_is_built() {
-        for name in ["app.css", "app.js", "favicon.svg", "icons.json"] {
+        for name in ["app.css", "app.js", "player.css", "player.js", "favicon.svg", "icons.json"] {
             assert!(Built::get(name).is_some(), "web/dist/{name} is missing: run `make assets`");
         }
     }

@@ -133,6 +133,8 @@ fn page_routes() -> Vec<Route> {
         GET "/sessions" SignedIn => sessions::list;
         POST "/sessions/{id}/terminate" TerminateSessions => sessions::terminate;
         GET "/sessions/{id}/transcript" SignedIn => sessions::transcript;
+        GET "/sessions/{id}/terminals/{number}" SignedIn => sessions::replay;
+        GET "/sessions/{id}/terminals/{number}/cast" SignedIn => sessions::cast;
         GET "/audit" ListReports => audit::list;
         GET "/audit/export" ExportJournal => audit::export;
         GET "/why" SignedIn => why::explain;

@@ -144,7 +144,13 @@ async fn what_is_there_and_what_is_not_are_told_alike() {
     alike(&scene, "app@prod-db", "app@none-db", &[stan("GET", "/why?target=~", "")]).await;
     alike(&scene, &pending, "7777", &BY_REQUEST).await;
     let session = sessions[4].session().0.to_string();
-    let transcripts = [stan("GET", "/api/v1/sessions/~/transcript", ""), stan("GET", "/sessions/~/transcript", "")];
+    let transcripts = [
+        stan("GET", "/api/v1/sessions/~/transcript", ""),
+        stan("GET", "/sessions/~/transcript", ""),
+        stan("GET", "/api/v1/sessions/~/terminals/1", ""),
+        stan("GET", "/sessions/~/terminals/1", ""),
+        stan("GET", "/sessions/~/terminals/1/cast", ""),
+    ];
     alike(&scene, &session, "7777", &transcripts).await;
     let lent = [stan("POST", "/api/v1/delegations/~/end", ""), stan("POST", "/delegations/~/end", "")];
     alike(&scene, "5", "7777", &lent).await;

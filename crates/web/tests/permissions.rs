@@ -36,6 +36,7 @@ fn concrete(path: &str) -> String {
         .replace("{target}", "app@prod-db")
         .replace("{handle}", "nobody")
         .replace("{token}", "none")
+        .replace("{number}", "1")
         .replace("{name}", "app.css")
 }
 

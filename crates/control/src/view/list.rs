@@ -308,7 +308,7 @@ fn status_of(wanted: &str) -> Option<Option<Status>> {
     }
 }
 
-fn session_view(eye: &Eye<'_>, session: &Session, grant: &Grant) -> SessionView {
+pub(super) fn session_view(eye: &Eye<'_>, session: &Session, grant: &Grant) -> SessionView {
     let (actor, closed) = (eye.actor, session.closed);
     SessionView {
         id: session.id,

@@ -450,6 +450,35 @@ pub struct TranscriptLine {
     pub recorded: bool,
 }
 
+/// The recording of one command's terminal, without what it showed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RecordingView {
+    /// In which session.
+    pub session: SessionView,
+    /// The number of the command within it.
+    pub number: u64,
+    /// What there is of it.
+    pub extent: Extent,
+}
+
+/// What there is of a recording.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Extent {
+    /// Nothing was shown.
+    Nothing,
+    /// When something was shown first and last, and whether the command is over.
+    Shown {
+        /// First.
+        from: Timestamp,
+        /// Last.
+        until: Timestamp,
+        /// Whether nothing will follow.
+        over: bool,
+    },
+    /// It cannot be read, or is not the one the journal names.
+    Damaged,
+}
+
 /// One line of the audit.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct AuditLine {

@@ -1,13 +1,14 @@
 //! Transcripts and the recordings of terminals, for those who may read them; that they did is in the audit.
 
-use super::TranscriptLine;
+use super::list::session_view;
 use super::values::{in_one_line, values};
+use super::{Extent, RecordingView, TranscriptLine};
 use crate::ask::Actor;
 use crate::cast::Cast;
 use crate::control::Control;
 use crate::fault::Fault;
 use crate::transcript::{Reading, Record, Recorded};
-use countersign_core::Permission;
+use countersign_core::{Case, Permission, Session};
 use countersign_core::digest::UnitPart;
 use countersign_journal::{Language, Note, SessionId};
 use std::collections::BTreeSet;
@@ -48,19 +49,72 @@ impl Control {
         Ok(cast)
     }
 
+    /// Which recording that is and how long it goes, for who may read it. What was shown is told by [`cast`](Self::cast)
+    /// alone, which is what stands in the audit.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none or the actor may not read it; one that is damaged is told as that.
+    pub async fn recording(&self, actor: &Actor, session: SessionId, number: u64) -> Result<RecordingView, Fault> {
+        let case = self.may_read(actor, session).await?;
+        let found = of(&case, session)?;
+        let extent = match self.whole(found).and_then(|()| Reading::begin(self, session)).and_then(|r| extent(r, number)) {
+            Ok(extent) => extent.ok_or(Fault::NotFound)?,
+            Err(Fault::NotFound) if found.transcript.is_none() => return Err(Fault::NotFound),
+            Err(_) => Extent::Damaged,
+        };
+        let (state, directory) = (self.state(), self.directory());
+        let grant = case.grant.as_ref().ok_or(Fault::NotFound)?;
+        let session = session_view(&self.eye(&state, &directory, actor), found, grant);
+        Ok(RecordingView { session, number, extent })
+    }
+
     /// The language of a session's transcript, once it is known that the actor may read it and that it is whole.
     async fn readable(&self, actor: &Actor, session: SessionId) -> Result<Language, Fault> {
-        let case = self.case_of_session(session).await?.ok_or(Fault::NotFound)?;
-        let found = case.sessions.iter().find(|s| s.id == session).ok_or(Fault::NotFound)?;
-        if found.person != actor.person && !actor.may(Permission::ReadTranscripts) {
-            return Err(Fault::NotFound);
-        }
-        let (read, _) = Reading::begin(self, session)?.count()?;
-        if found.transcript.is_some_and(|root| root != read) {
-            return Err(Fault::trouble(format!("the transcript of {session} is not the one the journal names")));
-        }
+        let case = self.may_read(actor, session).await?;
+        self.whole(of(&case, session)?)?;
         Ok(case.request.target.language())
     }
+
+    /// What a session belongs to, once it is known that the actor may read what it did.
+    async fn may_read(&self, actor: &Actor, session: SessionId) -> Result<Case, Fault> {
+        let case = self.case_of_session(session).await?.ok_or(Fault::NotFound)?;
+        if of(&case, session)?.person != actor.person && !actor.may(Permission::ReadTranscripts) {
+            return Err(Fault::NotFound);
+        }
+        Ok(case)
+    }
+
+    /// Whether a transcript is the one the journal names.
+    fn whole(&self, session: &Session) -> Result<(), Fault> {
+        let (read, _) = Reading::begin(self, session.id)?.count()?;
+        match session.transcript.is_some_and(|root| root != read) {
+            true => Err(Fault::trouble(format!("the transcript of {} is not the one the journal names", session.id))),
+            false => Ok(()),
+        }
+    }
+}
+
+fn of(case: &Case, session: SessionId) -> Result<&Session, Fault> {
+    case.sessions.iter().find(|s| s.id == session).ok_or(Fault::NotFound)
+}
+
+/// How long the recording of one statement goes; nothing when it has none.
+fn extent(mut reading: Reading, statement: u64) -> Result<Option<Extent>, Fault> {
+    let mut extent = None;
+    while let Some(chunk) = reading.next()? {
+        for Record { at, what, .. } in chunk.into_iter().filter(|r| r.statement == statement) {
+            extent = match (what, extent) {
+                (Recorded::Shown(_), Some(Extent::Shown { from, over, .. })) => Some(Extent::Shown { from, until: at, over }),
+                (Recorded::Shown(_), _) => Some(Extent::Shown { from: at, until: at, over: false }),
+                (Recorded::Terminal { .. }, None) => Some(Extent::Nothing),
+                (Recorded::Outcome(_), Some(Extent::Shown { from, until, .. })) => {
+                    Some(Extent::Shown { from, until, over: true })
+                }
+                (_, extent) => extent,
+            };
+        }
+    }
+    Ok(extent)
 }
 
 /// The line a record is to its readers; what was typed and shown is no line.

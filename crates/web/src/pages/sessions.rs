@@ -1,15 +1,19 @@
-//! Sessions, live ones first, and their transcripts.
+//! Sessions, live ones first, their transcripts, and the replay of what their terminals showed.
 
 use super::{Notice, Page, Shell, Visit, ok, page, see};
 use crate::api::session_id;
+use crate::api::sessions::{recording, terminal_number};
+use crate::assets::address;
 use crate::draw::{Run, lines};
 use crate::fault::status_of;
-use crate::reader::Reader;
+use crate::headers::Plays;
+use crate::reader::{Reader, span};
 use askama::Template;
 use axum::extract::{Path, Query};
 use axum::http::StatusCode;
-use countersign_control::view::{SessionView, TranscriptLine};
-use countersign_journal::{Language, SessionId};
+use axum::response::IntoResponse;
+use countersign_control::view::{Extent, RecordingView, SessionView, TranscriptLine};
+use countersign_journal::{Language, SessionId, Timestamp};
 use serde::Deserialize;
 
 #[derive(Template)]
@@ -87,4 +91,46 @@ pub(crate) async fn transcript(visit: Visit, Path(id): Path<String>) -> Page {
     // Reading it is an event of its own; it is not read again by itself.
     shell.refresh = None;
     ok(&TranscriptPage { shell, reader: &visit.reader, session, entries })
+}
+
+#[derive(Template)]
+#[template(path = "replay.html")]
+struct ReplayPage<'p> {
+    shell: Shell,
+    reader: &'p Reader,
+    recording: RecordingView,
+    css: &'static str,
+    js: &'static str,
+}
+
+impl ReplayPage<'_> {
+    /// Whether more may follow.
+    fn goes_on(&self) -> bool {
+        let over = matches!(self.recording.extent, Extent::Shown { over: true, .. });
+        self.recording.session.closed_at.is_none() && !over
+    }
+
+    fn length(&self, from: &Timestamp, until: &Timestamp) -> String {
+        span(u64::try_from(until.0.saturating_sub(from.0) / 1_000_000).unwrap_or_default())
+    }
+}
+
+/// `GET /sessions/{id}/terminals/{number}`: the page only. What was shown is fetched by it from
+/// [`cast`], and that is what stands in the audit.
+pub(crate) async fn replay(visit: Visit, Path((id, number)): Path<(String, String)>) -> Page {
+    let (session, number) = (session_id(&id)?, terminal_number(&number)?);
+    let recording = visit.site.control.recording(visit.actor(), session, number).await?;
+    let mut shell = visit.shell(format!("Replay of command {number} in {session}"), "sessions");
+    // It would begin again.
+    shell.refresh = None;
+    let (css, js) = (address("player.css"), address("player.js"));
+    let mut page = ok(&ReplayPage { shell, reader: &visit.reader, recording, css, js })?;
+    page.extensions_mut().insert(Plays);
+    Ok(page)
+}
+
+/// `GET /sessions/{id}/terminals/{number}/cast`
+pub(crate) async fn cast(visit: Visit, Path((id, number)): Path<(String, String)>) -> Page {
+    let (session, number) = (session_id(&id)?, terminal_number(&number)?);
+    Ok(recording(visit.site.control.cast(visit.actor(), session, number).await?).into_response())
 }

@@ -1,0 +1,208 @@
+//! What a terminal showed, as cells. A terminal emulator takes what the target sent; what leaves here is the characters of its
+//! cells, none that anybody would not see, and colours in sequences written here. So nothing a target sends reaches the
+//! terminal of whoever looks at it later: no title, link, clipboard, question or movement.
+
+use countersign_inspect::show::is_invisible;
+use std::fmt::Write;
+
+/// A terminal is drawn up to this size, whatever the recording says; at least two columns hold a wide character.
+const COLUMNS: (u64, u64) = (2, 500);
+const ROWS: (u64, u64) = (1, 200);
+/// Stands for what a cell cannot show.
+const UNSEEN: char = '\u{FFFD}';
+
+/// A terminal that draws nothing by itself.
+pub(crate) struct Screen {
+    emulator: vt100::Parser,
+    /// The lines as they were drawn last.
+    drawn: Vec<String>,
+}
+
+impl Screen {
+    /// An empty one of that many columns and lines.
+    pub(crate) fn new((columns, rows): (u64, u64)) -> Screen {
+        let (columns, rows) = within(columns, rows);
+        Screen { emulator: vt100::Parser::new(rows, columns, 0), drawn: Vec::new() }
+    }
+
+    /// Takes an event of an asciicast: output or another size. Others change nothing.
+    pub(crate) fn take(&mut self, what: &str, data: &str) {
+        match what {
+            "o" => self.emulator.process(data.as_bytes()),
+            "r" => {
+                let size = data.split_once('x').and_then(|(c, r)| Some((c.parse().ok()?, r.parse().ok()?)));
+                let Some((columns, rows)) = size.map(|(columns, rows)| within(columns, rows)) else { return };
+                self.emulator.screen_mut().set_size(rows, columns);
+                self.drawn.clear();
+            }
+            _ => {}
+        }
+    }
+
+    /// Its lines without colours, up to the last that is not empty.
+    pub(crate) fn text(&self) -> String {
+        self.lines(|_| String::new()).join("\n")
+    }
+
+    /// The same with colours, for a terminal.
+    pub(crate) fn painted(&self) -> String {
+        self.lines(sgr).iter().map(|line| format!("{line}\x1b[0m\n")).collect()
+    }
+
+    /// What to write to a terminal that shows what was drawn last, so that it shows this. Its own size may be smaller: lines
+    /// are then cut, not wrapped.
+    pub(crate) fn changes(&mut self) -> String {
+        let screen = self.emulator.screen();
+        let (rows, _) = screen.size();
+        let lines: Vec<String> = (0..rows).map(|row| line(screen, row, sgr)).collect();
+        let mut changes = String::from("\x1b[?7l");
+        if self.drawn.is_empty() {
+            changes.push_str("\x1b[0m\x1b[2J");
+        }
+        for (number, line) in (1..).zip(&lines) {
+            if self.drawn.get(number - 1) != Some(line) {
+                let _ = write!(changes, "\x1b[{number};1H\x1b[0m\x1b[2K{line}");
+            }
+        }
+        let (row, column) = screen.cursor_position();
+        let _ = write!(changes, "\x1b[0m\x1b[?7h\x1b[{};{}H", row + 1, column + 1);
+        self.drawn = lines;
+        changes
+    }
+
+    /// Goes below what was drawn.
+    pub(crate) fn leave(&self) -> String {
+        format!("\x1b[{};1H\n", self.drawn.len())
+    }
+
+    fn lines(&self, ink: fn(&vt100::Cell) -> String) -> Vec<String> {
+        let screen = self.emulator.screen();
+        let written = (0..screen.size().0).rev().find(|row| !line(screen, *row, |_| String::new()).is_empty());
+        (0..written.map_or(0, |last| last + 1)).map(|row| line(screen, row, ink)).collect()
+    }
+}
+
+fn within(columns: u64, rows: u64) -> (u16, u16) {
+    let within = |n: u64, (least, most): (u64, u64)| u16::try_from(n.clamp(least, most)).unwrap_or(u16::MAX);
+    (within(columns, COLUMNS), within(rows, ROWS))
+}
+
+/// The cells of one line in their inks, without what is blank at its end.
+fn line(screen: &vt100::Screen, row: u16, ink: fn(&vt100::Cell) -> String) -> String {
+    let (mut line, mut last, mut end) = (String::new(), String::new(), 0);
+    for column in 0..screen.size().1 {
+        let Some(cell) = screen.cell(row, column).filter(|cell| !cell.is_wide_continuation()) else { continue };
+        let ink = ink(cell);
+        if ink != last {
+            line.push_str(&ink);
+            last = ink;
+        }
+        match cell.has_contents() {
+            true => line.extend(seen(cell.contents())),
+            false => line.push(' '),
+        }
+        let blank = !cell.has_contents() || cell.contents() == " ";
+        if !blank || cell.bgcolor() != vt100::Color::Default || cell.inverse() {
+            end = line.len();
+        }
+    }
+    line.truncate(end);
+    line
+}
+
+/// The characters of a cell that can be seen; one of those at least.
+fn seen(contents: &str) -> impl Iterator<Item = char> {
+    let none = contents.chars().all(hidden);
+    contents.chars().filter(|c| !hidden(*c)).chain(none.then_some(UNSEEN))
+}
+
+fn hidden(c: char) -> bool {
+    c.is_control() || is_invisible(c)
+}
+
+/// Colours and weight of a cell (ECMA-48, 8.3.117).
+fn sgr(cell: &vt100::Cell) -> String {
+    let mut codes = String::from("\x1b[0");
+    let weights = [(cell.bold(), 1), (cell.dim(), 2), (cell.italic(), 3), (cell.underline(), 4), (cell.inverse(), 7)];
+    for (_, code) in weights.into_iter().filter(|(on, _)| *on) {
+        let _ = write!(codes, ";{code}");
+    }
+    for (colour, code) in [(cell.fgcolor(), 38), (cell.bgcolor(), 48)] {
+        let _ = match colour {
+            vt100::Color::Default => Ok(()),
+            vt100::Color::Idx(n) => write!(codes, ";{code};5;{n}"),
+            vt100::Color::Rgb(r, g, b) => write!(codes, ";{code};2;{r};{g};{b}"),
+        };
+    }
+    codes.push('m');
+    codes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a target may send to whoever looks at it.
+    const HOSTILE: &str = "\x1b]0;title\x07\x1b]8;;https://evil.example\x1b\\link\x1b]8;;\x1b\\ \x1b]52;c;cm0gLXJm\x07\
+        \x1b[6n\x1b[c\x1b[>c\x1b[18t\x1b[8;9999;9999t\x1b[21t\x1bP$qm\x1b\\\x1bPq#0~\x1b\\\x1b_Gf=100;AAAA\x1b\\\x1b]1337;File=:AA\x07\
+        \x1b[?1049h\x1b[?1000h\x1b[?2004h\x1b[5i\x1b[4i\x1b#8\x1b%G\x1b(0qqq\x1b(B\x0e\x0f\x05\x07\r\n\
+        \u{9b}31m\u{9d}0;c1\u{9c}\u{90}x\u{9c}\u{85}\u{202e}turned\u{202c}\u{200b}\u{2066}\u{feff}a\u{301}\u{1b}";
+
+    /// Fails unless every escape begins a colour, a weight, a movement or a clearing of ours.
+    fn only_ours(drawn: &str) {
+        let mut parts = drawn.split('\x1b');
+        let first = parts.next().unwrap_or_default();
+        for (part, text) in std::iter::once(("", first)).chain(parts.map(|part| {
+            let (code, text) = part.split_at(part.find(|c: char| c.is_ascii_alphabetic()).map_or(part.len(), |at| at + 1));
+            (code, text)
+        })) {
+            let known = part.is_empty()
+                || ["[?7l", "[?7h", "[2J", "[2K"].contains(&part)
+                || part.strip_prefix('[').is_some_and(|rest| {
+                    rest.ends_with(['m', 'H'])
+                        && rest[..rest.len() - 1].chars().all(|c| c.is_ascii_digit() || c == ';')
+                });
+            assert!(known, "{part:?} in {drawn:?}");
+            assert!(!text.chars().any(|c| c != '\n' && hidden(c)), "{text:?} in {drawn:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_a_target_sends_gets_through_but_cells() {
+        let mut screen = Screen::new((40, 5));
+        let mut sent = HOSTILE.to_owned();
+        sent.push_str(&String::from_utf8_lossy(b"\xff\xfe\xc3\x28 end"));
+        for (at, c) in sent.char_indices() {
+            screen.take("o", &sent[at..at + c.len_utf8()]);
+            only_ours(&screen.changes());
+        }
+        only_ours(&screen.painted());
+        let text = screen.text();
+        assert!(!text.chars().any(|c| c != '\n' && hidden(c)), "{text:?}");
+        assert!(text.contains("turned") && text.contains("end"), "{text:?}");
+        assert!(!text.contains("evil.example") && !text.contains("title"), "{text:?}");
+    }
+
+    #[test]
+    fn sizes_nobody_has_are_drawn_all_the_same() {
+        for size in [(0, 0), (1, 1), (65_535, 65_535), (2, 1)] {
+            let mut screen = Screen::new(size);
+            for data in ["0x0", "1x1", "65535x65535", "x", "-1x9", "3x2"] {
+                screen.take("o", "wide \u{4e16}\u{754c} \x1b[999;999Hx\u{4e16}\x1b[999L\x1b[999P\x1b[2;1r\x1bM\n\n");
+                screen.take("r", data);
+                only_ours(&screen.changes());
+            }
+        }
+    }
+
+    #[test]
+    fn colours_are_kept_and_blanks_are_not() {
+        let mut screen = Screen::new((20, 3));
+        screen.take("o", "\x1b[1;31mred\x1b[0m plain   \r\n\r\n");
+        assert_eq!(screen.text(), "red plain");
+        assert_eq!(screen.painted(), "\x1b[0;1;38;5;1mred\x1b[0m plain\x1b[0m\n");
+        screen.changes();
+        screen.take("o", "two");
+        assert_eq!(screen.changes(), "\x1b[?7l\x1b[3;1H\x1b[0m\x1b[2K\x1b[0mtwo\x1b[0m\x1b[?7h\x1b[3;4H");
+    }
+}

@@ -1,0 +1,135 @@
+//! The page that replays a terminal: what it says of a recording, who reads it, and what it alone may run.
+
+mod scene;
+
+use axum::http::{Method, StatusCode, header};
+use countersign_control::{Entry, Gate, Recorded};
+use countersign_journal::SessionEnd;
+use countersign_web::{Surface, table_lines};
+use scene::{Answer, Scene};
+use std::collections::BTreeSet;
+
+const PAGE: &str = "/sessions/{id}/terminals/{number}";
+
+/// Alice's open session.
+async fn session(scene: &Scene) -> Gate {
+    let alice = scene.actor("alice").await;
+    let opened = scene.control.open_session(alice.person, scene.account("report@prod-db"), None, "192.0.2.7").await;
+    let Ok(Entry::Open(gate)) = opened else { panic!("not open to her") };
+    *gate
+}
+
+async fn recorded(gate: &mut Gate, what: &[Recorded]) {
+    what.iter().for_each(|what| gate.record(1, what.clone()));
+    gate.hand_over().await.expect("written");
+}
+
+fn shown(text: &str) -> Recorded {
+    Recorded::Shown(text.as_bytes().to_vec())
+}
+
+fn has(answer: &Answer, words: &str) {
+    assert!(answer.text.contains(words), "`{words}` is missing: {}", answer.text);
+}
+
+async fn readings(scene: &Scene) -> usize {
+    let audit = scene.api(Method::GET, "/audit?kind=transcript_read", "root", "").await;
+    audit.text.matches("\"transcript_read\"").count()
+}
+
+/// R70: an empty recording, one that goes on, one that is over and one that was changed are told apart in words.
+#[tokio::test]
+async fn r70_the_page_says_what_there_is_of_a_recording() {
+    let scene = Scene::start().await;
+    let mut gate = session(&scene).await;
+    let path = format!("/sessions/{}/terminals/1", gate.session().0);
+    assert_eq!(scene.get(&path, "alice").await.status, StatusCode::NOT_FOUND, "nothing is recorded");
+    recorded(&mut gate, &[Recorded::Terminal { columns: 80, rows: 24 }]).await;
+    has(&scene.get(&path, "alice").await, "has shown nothing yet. Load the page again");
+    recorded(&mut gate, &[shown("<b>secret</b>")]).await;
+    let page = scene.get(&path, "audrey").await;
+    for words in ["So far: the command is still open.", "Alice Ahrens", "report@prod-db", "192.0.2.7", "so far</dd>"] {
+        has(&page, words);
+    }
+    for link in ["/transcript", "/terminals/1/cast"] {
+        has(&page, &format!("/sessions/{}{link}\"", gate.session().0));
+    }
+    has(&page, "\">Request #");
+    recorded(&mut gate, &[Recorded::Outcome("exit status 0".into())]).await;
+    assert!(!scene.get(&path, "alice").await.text.contains("So far: "), "it is over");
+    gate.close(SessionEnd::ClientLeft).await.expect("closed");
+    assert!(!scene.get(&path, "alice").await.text.contains("secret"), "what was shown is not in the page");
+    for person in ["bob", "carol"] {
+        assert_eq!(scene.get(&path, person).await.status, StatusCode::NOT_FOUND, "{person}");
+        assert_eq!(scene.get(&format!("{path}/cast"), person).await.status, StatusCode::NOT_FOUND, "{person}");
+    }
+    assert_eq!(scene.get(&path.replace("/1", "/2"), "alice").await.status, StatusCode::NOT_FOUND);
+
+    let file = scene.authority_file().with_file_name("transcripts").join("1.transcript");
+    let whole = std::fs::read(&file).expect("there");
+    for changed in [&whole[..whole.len() - 20], &[&whole[..], &whole[..]].concat(), &[]] {
+        std::fs::write(&file, changed).expect("written");
+        has(&scene.get(&path, "alice").await, "This recording is damaged, or not the one the journal names");
+        assert_eq!(scene.get(&format!("{path}/cast"), "alice").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    }
+    std::fs::remove_file(&file).expect("removed");
+    has(&scene.get(&path, "alice").await, "This recording is damaged, or not the one the journal names");
+}
+
+/// R70: the transcript leads to what is recorded, and only to that.
+#[tokio::test]
+async fn r70_the_transcript_leads_to_what_is_recorded() {
+    let scene = Scene::start().await;
+    let (mut gate, _hold) = scene.hold("update customers set visits = 0").await;
+    let transcript = format!("/sessions/{}/transcript", gate.session().0);
+    assert!(!scene.get(&transcript, "alice").await.text.contains("Replay"));
+    recorded(&mut gate, &[shown("hello")]).await;
+    has(&scene.get(&transcript, "alice").await, &format!("href=\"/sessions/{}/terminals/1\"", gate.session().0));
+}
+
+/// R70: looking at a recording is one entry of the audit: the page is none, what it fetches is.
+#[tokio::test]
+async fn r70_a_recording_that_is_looked_at_is_noted_once() {
+    let scene = Scene::start().await;
+    let mut gate = session(&scene).await;
+    recorded(&mut gate, &[shown("hello")]).await;
+    let path = format!("/sessions/{}/terminals/1", gate.session().0);
+    let before = readings(&scene).await;
+    scene.get(&path, "audrey").await;
+    assert_eq!(readings(&scene).await, before);
+    let cast = scene.get(&format!("{path}/cast"), "audrey").await;
+    has(&cast, "\"hello\"");
+    assert_eq!(cast.headers[header::CONTENT_TYPE], "application/x-asciicast");
+    assert_eq!(readings(&scene).await, before + 1);
+}
+
+/// The player's WebAssembly may run on its page, and on no other; nothing else is looser there.
+#[tokio::test]
+async fn only_the_page_of_the_player_runs_webassembly() {
+    let scene = Scene::start().await;
+    let mut gate = session(&scene).await;
+    recorded(&mut gate, &[shown("hello")]).await;
+    let policy = |answer: &Answer| {
+        let policy = answer.headers[header::CONTENT_SECURITY_POLICY].to_str().expect("text").to_owned();
+        policy.split("; ").map(str::to_owned).collect::<BTreeSet<_>>()
+    };
+    let everywhere = policy(&scene.get("/sessions", "root").await);
+    let mut of_player = None;
+    for line in table_lines().into_iter().filter(|l| l.method == "GET" && l.path != "/live") {
+        let path = line.path.replace("{id}", "1").replace("{number}", "1").replace("{account}", "1");
+        let path = path.replace("{name}", "player.js").replace('{', "").replace('}', "");
+        let answer = match line.surface {
+            Surface::Api => scene.api(Method::GET, path.trim_start_matches("/api/v1"), "root", "").await,
+            Surface::Page | Surface::Asset => scene.get(&path, "root").await,
+        };
+        match line.path {
+            PAGE => of_player = Some(policy(&answer)),
+            _ => assert_eq!(policy(&answer), everywhere, "{}", line.path),
+        }
+    }
+    let of_player = of_player.expect("it is a route");
+    let differs: Vec<_> = everywhere.symmetric_difference(&of_player).map(String::as_str).collect();
+    assert_eq!(differs, ["script-src 'self'", "script-src 'self' 'wasm-unsafe-eval'"]);
+    let none = scene.get("/sessions/1/terminals/9", "root").await;
+    assert_eq!((none.status, policy(&none)), (StatusCode::NOT_FOUND, everywhere));
+}
