@@ -1,8 +1,6 @@
 // Reads a recording (asciicast v3) into what the player plays: moments with pauses cut, sizes within limits, and the marks
 // beside it. It finds text in what was shown. Must not know the page.
 
-import type { Recording, RecordingEvent } from 'asciinema-player';
-
 /** A pause is cut to this, in seconds. */
 const IDLE_S_MAX = 2;
 /** A terminal is drawn up to this size, whatever the recording says. */
@@ -17,8 +15,11 @@ export interface Mark {
   words: string;
 }
 
-export interface Cast extends Recording {
-  events: RecordingEvent[];
+export interface Cast {
+  /** What the player reads: an asciicast v3 again, with seconds since the line before. */
+  lines: unknown[];
+  /** What was sent to the terminal, and when. */
+  sent: [at: number, text: string][];
   marks: Mark[];
 }
 
@@ -30,28 +31,32 @@ export function read(text: string): Cast {
   const lines = text.split('\n').filter((line) => line !== '');
   const header = JSON.parse(lines[0] ?? '');
   if (header.version !== 3) throw new Error('no asciicast v3');
-  const size = sized(header.term.cols, header.term.rows);
-  const cast: Cast = { cols: size[0], rows: size[1], events: [], marks: [] };
+  const term = sized(header.term.cols, header.term.rows);
+  const cast: Cast = { lines: [{ version: 3, term }], sent: [], marks: [] };
   let at = 0;
   for (const line of lines.slice(1)) {
     const [passed, code, data]: [number, string, string] = JSON.parse(line);
-    at += Math.min(passed, IDLE_S_MAX);
-    if (code === 'o') cast.events.push([at, 'o', data.replace(TURNING, '\uFFFD')]);
-    if (code === 'm') {
-      cast.events.push([at, 'm', '']);
-      cast.marks.push({ at, words: named(data) });
-    }
-    if (code === 'r') {
-      const [cols, rows] = sized(...(data.split('x').map(Number) as [number, number]));
-      cast.events.push([at, 'r', { cols, rows }]);
-    }
+    const waited = Math.min(passed, IDLE_S_MAX);
+    at += waited;
+    cast.lines.push([waited, code, told(code, data)]);
+    if (code === 'o') cast.sent.push([at, data]);
+    if (code === 'm') cast.marks.push({ at, words: named(data) });
   }
   return cast;
 }
 
-function sized(columns: number, rows: number): [number, number] {
-  const within = (n: number, most: number): number => Math.min(Math.max(Math.trunc(n) || 1, 1), most);
-  return [within(columns, COLUMNS_MAX), within(rows, ROWS_MAX)];
+/** What the player is told of an event. */
+function told(code: string, data: string): string {
+  if (code === 'o') return data.replace(TURNING, '\uFFFD');
+  if (code !== 'r') return named(data);
+  const [columns, rows] = data.split('x').map(Number);
+  const { cols, rows: lines } = sized(columns, rows);
+  return `${cols}x${lines}`;
+}
+
+function sized(columns: number | undefined, rows: number | undefined): { cols: number; rows: number } {
+  const within = (n: number | undefined, most: number): number => Math.min(Math.max(Math.trunc(n ?? 0) || 1, 1), most);
+  return { cols: within(columns, COLUMNS_MAX), rows: within(rows, ROWS_MAX) };
 }
 
 /** A text in which nothing stays hidden. */
@@ -78,16 +83,13 @@ export class Shown {
   /** Where in all that was sent an event begins, and when that was. */
   private moments: [number, number][] = [];
 
-  constructor(events: RecordingEvent[]) {
-    const sent: string[] = [];
+  constructor(sent: Cast['sent']) {
     let length = 0;
-    for (const [at, code, data] of events) {
-      if (code !== 'o') continue;
+    for (const [at, text] of sent) {
       this.moments.push([length, at]);
-      sent.push(String(data));
-      length += String(data).length;
+      length += text.length;
     }
-    this.strip(sent.join(''));
+    this.strip(sent.map(([, text]) => text).join(''));
   }
 
   private strip(sent: string): void {

@@ -47,7 +47,8 @@ class Screen {
   ) {
     const named = /^#t=(\d+(?:\.\d+)?)$/.exec(window.location.hash);
     stage.replaceChildren();
-    this.player = this.made(Number(named?.[1] ?? 0));
+    this.player = this.made();
+    if (named) void this.seek(Number(named[1]));
     DARK.addEventListener('change', () => this.anew());
     document.getElementById('speed')?.addEventListener('change', (event) => {
       this.speed = Number((event.target as HTMLSelectElement).value);
@@ -58,25 +59,29 @@ class Screen {
   /** Goes to a moment and stands there. */
   show(at: number): void {
     void this.player.pause();
-    void this.player.seek(at);
+    void this.seek(at);
     this.stage.scrollIntoView({ block: 'nearest' });
+  }
+
+  /** Nothing lies over the screen that somebody asked for. */
+  private seek(at: number): Promise<boolean | void> {
+    this.stage.classList.add('sought');
+    return this.player.seek(at);
   }
 
   private anew(): void {
     const [at, playing] = [this.player.getCurrentTime(), this.playing];
     this.player.dispose();
-    this.player = this.made(at);
-    if (playing) void this.player.play();
+    this.player = this.made();
+    if (at > 0) void this.seek(at).then(() => (playing ? this.player.play() : undefined));
   }
 
-  private made(at: number): Player {
-    const player = create({ data: '', parser: () => this.cast }, this.stage, {
+  private made(): Player {
+    const player = create({ data: this.cast.lines }, this.stage, {
       fit: 'width',
       controls: true,
       preload: true,
       speed: this.speed,
-      startAt: at,
-      poster: `npt:${at}`,
       theme: 'countersign',
       terminalFontFamily: getComputedStyle(this.stage).getPropertyValue('--mono'),
     });
@@ -106,7 +111,7 @@ function listMarks(cast: Cast, screen: Screen): void {
 }
 
 function findText(cast: Cast, screen: Screen): void {
-  const shown = new Shown(cast.events);
+  const shown = new Shown(cast.sent);
   const field = document.querySelector<HTMLInputElement>('#sought');
   const said = document.getElementById('found');
   let [places, at, sought]: [number[], number, string] = [[], -1, ''];

@@ -153,14 +153,14 @@ mod tests {
         let mut parts = drawn.split('\x1b');
         let first = parts.next().unwrap_or_default();
         for (part, text) in std::iter::once(("", first)).chain(parts.map(|part| {
-            let (code, text) = part.split_at(part.find(|c: char| c.is_ascii_alphabetic()).map_or(part.len(), |at| at + 1));
+            let (code, text) =
+                part.split_at(part.find(|c: char| c.is_ascii_alphabetic()).map_or(part.len(), |at| at + 1));
             (code, text)
         })) {
             let known = part.is_empty()
                 || ["[?7l", "[?7h", "[2J", "[2K"].contains(&part)
                 || part.strip_prefix('[').is_some_and(|rest| {
-                    rest.ends_with(['m', 'H'])
-                        && rest[..rest.len() - 1].chars().all(|c| c.is_ascii_digit() || c == ';')
+                    rest.ends_with(['m', 'H']) && rest[..rest.len() - 1].chars().all(|c| c.is_ascii_digit() || c == ';')
                 });
             assert!(known, "{part:?} in {drawn:?}");
             assert!(!text.chars().any(|c| c != '\n' && hidden(c)), "{text:?} in {drawn:?}");

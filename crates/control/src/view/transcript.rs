@@ -8,8 +8,8 @@ use crate::cast::Cast;
 use crate::control::Control;
 use crate::fault::Fault;
 use crate::transcript::{Reading, Record, Recorded};
-use countersign_core::{Case, Permission, Session};
 use countersign_core::digest::UnitPart;
+use countersign_core::{Case, Permission, Session};
 use countersign_journal::{Language, Note, SessionId};
 use std::collections::BTreeSet;
 
@@ -57,11 +57,12 @@ impl Control {
     pub async fn recording(&self, actor: &Actor, session: SessionId, number: u64) -> Result<RecordingView, Fault> {
         let case = self.may_read(actor, session).await?;
         let found = of(&case, session)?;
-        let extent = match self.whole(found).and_then(|()| Reading::begin(self, session)).and_then(|r| extent(r, number)) {
-            Ok(extent) => extent.ok_or(Fault::NotFound)?,
-            Err(Fault::NotFound) if found.transcript.is_none() => return Err(Fault::NotFound),
-            Err(_) => Extent::Damaged,
-        };
+        let extent =
+            match self.whole(found).and_then(|()| Reading::begin(self, session)).and_then(|r| extent(r, number)) {
+                Ok(extent) => extent.ok_or(Fault::NotFound)?,
+                Err(Fault::NotFound) if found.transcript.is_none() => return Err(Fault::NotFound),
+                Err(_) => Extent::Damaged,
+            };
         let (state, directory) = (self.state(), self.directory());
         let grant = case.grant.as_ref().ok_or(Fault::NotFound)?;
         let session = session_view(&self.eye(&state, &directory, actor), found, grant);
@@ -104,7 +105,9 @@ fn extent(mut reading: Reading, statement: u64) -> Result<Option<Extent>, Fault>
     while let Some(chunk) = reading.next()? {
         for Record { at, what, .. } in chunk.into_iter().filter(|r| r.statement == statement) {
             extent = match (what, extent) {
-                (Recorded::Shown(_), Some(Extent::Shown { from, over, .. })) => Some(Extent::Shown { from, until: at, over }),
+                (Recorded::Shown(_), Some(Extent::Shown { from, over, .. })) => {
+                    Some(Extent::Shown { from, until: at, over })
+                }
                 (Recorded::Shown(_), _) => Some(Extent::Shown { from: at, until: at, over: false }),
                 (Recorded::Terminal { .. }, None) => Some(Extent::Nothing),
                 (Recorded::Outcome(_), Some(Extent::Shown { from, until, .. })) => {

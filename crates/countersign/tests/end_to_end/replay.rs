@@ -22,7 +22,8 @@ fn hostile() -> Vec<u8> {
 
 /// Runs a browser script with one page to look at; what it prints belongs to the test's output.
 fn look(web: &Web, script: &str, page: &str) {
-    let passwords = json!({ "ada": web.world.server.password("ada"), "bob": web.world.server.password("bob") }).to_string();
+    let passwords =
+        json!({ "ada": web.world.server.password("ada"), "bob": web.world.server.password("bob") }).to_string();
     let env = [
         ("COUNTERSIGN_ADDRESS", web.world.server.page_address()),
         ("COUNTERSIGN_PASSWORDS", passwords),
@@ -95,7 +96,9 @@ fn r70_a_recording_is_replayed_with_its_marks() {
     let mut shell = ssh.terminal("").expect("ssh starts");
     web.world.approve("dora", web.world.held_number("dora"));
     shell.stderr.wait_for("is approved", SOON).expect("told");
-    shell.send("echo \"hello-$((6 * 7))\"; printf '\\033[1;32mgreen\\033[0m \\033[31mred\\033[0m\\n'\n").expect("typed");
+    shell
+        .send("echo \"hello-$((6 * 7))\"; printf '\\033[1;32mgreen\\033[0m \\033[31mred\\033[0m\\n'\n")
+        .expect("typed");
     shell.stdout.wait_for("hello-42", SOON).expect("it runs");
     // Another command of the same session is held and released while the shell is open.
     let made = web.path("made");
