@@ -5,9 +5,10 @@
 use countersign_inspect::show::is_invisible;
 use std::fmt::Write;
 
-/// A terminal is drawn up to this size, whatever the recording says; at least two columns hold a wide character.
+/// A terminal is drawn in these sizes, whatever the recording says. Two columns hold a wide character, and with one line
+/// only the emulator counts below zero.
 const COLUMNS: (u64, u64) = (2, 500);
-const ROWS: (u64, u64) = (1, 200);
+const ROWS: (u64, u64) = (2, 200);
 /// Stands for what a cell cannot show.
 const UNSEEN: char = '\u{FFFD}';
 
@@ -32,7 +33,11 @@ impl Screen {
             "r" => {
                 let size = data.split_once('x').and_then(|(c, r)| Some((c.parse().ok()?, r.parse().ok()?)));
                 let Some((columns, rows)) = size.map(|(columns, rows)| within(columns, rows)) else { return };
-                self.emulator.screen_mut().set_size(rows, columns);
+                // A new one is shown what the old one shows: resized, the old one would keep halves of wide characters,
+                // and fail over them.
+                let shows = self.emulator.screen().state_formatted();
+                self.emulator = vt100::Parser::new(rows, columns, 0);
+                self.emulator.process(&shows);
                 self.drawn.clear();
             }
             _ => {}
@@ -171,7 +176,7 @@ mod tests {
     fn nothing_a_target_sends_gets_through_but_cells() {
         let mut screen = Screen::new((40, 5));
         let mut sent = HOSTILE.to_owned();
-        sent.push_str(&String::from_utf8_lossy(b"\xff\xfe\xc3\x28 end"));
+        sent.push_str(&String::from_utf8_lossy(b"\x18\xff\xfe\xc3\x28 end"));
         for (at, c) in sent.char_indices() {
             screen.take("o", &sent[at..at + c.len_utf8()]);
             only_ours(&screen.changes());
@@ -183,15 +188,75 @@ mod tests {
         assert!(!text.contains("evil.example") && !text.contains("title"), "{text:?}");
     }
 
+    /// What moves, cuts, scrolls and fills a screen, in any order and at sizes that hardly hold it.
+    const PIECES: [&str; 42] = [
+        "a",
+        "wide \u{4e16}\u{754c}",
+        "a\u{301}",
+        "\r\n",
+        "\n",
+        "\t",
+        "\x08",
+        "\x1b[999;999H",
+        "\x1b[H",
+        "\x1b[65535;65535H",
+        "\x1b[999L",
+        "\x1b[999M",
+        "\x1b[999P",
+        "\x1b[999@",
+        "\x1b[999X",
+        "\x1b[999S",
+        "\x1b[999T",
+        "\x1b[2;1r",
+        "\x1b[1;1r",
+        "\x1b[2;3r",
+        "\x1b[r",
+        "\x1bM",
+        "\x1bD",
+        "\x1b7",
+        "\x1b8",
+        "\x1b[?6h",
+        "\x1b[?6l",
+        "\x1b[?7l",
+        "\x1b[?7h",
+        "\x1b[?1049h",
+        "\x1b[?1049l",
+        "\x1b[999C",
+        "\x1b[999A",
+        "\x1b[1J",
+        "\x1b[0J",
+        "\x1b[1K",
+        "\x1b[48;5;300m",
+        "\x1bc",
+        "\x1b[99b",
+        "\x1b#8",
+        "\x1bP",
+        "xxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+    ];
+
     #[test]
-    fn sizes_nobody_has_are_drawn_all_the_same() {
-        for size in [(0, 0), (1, 1), (65_535, 65_535), (2, 1)] {
-            let mut screen = Screen::new(size);
-            for data in ["0x0", "1x1", "65535x65535", "x", "-1x9", "3x2"] {
-                screen.take("o", "wide \u{4e16}\u{754c} \x1b[999;999Hx\u{4e16}\x1b[999L\x1b[999P\x1b[2;1r\x1bM\n\n");
-                screen.take("r", data);
+    fn whatever_order_it_comes_in_it_is_drawn() {
+        let mut seed = 88_172_645_463_325_252_u64;
+        let mut next = |below: u64| {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            seed % below
+        };
+        for _ in 0..300 {
+            let mut screen = Screen::new((next(9), next(5)));
+            for _ in 0..60 {
+                match usize::try_from(next(45)).ok().and_then(|at| PIECES.get(at)) {
+                    Some(piece) => screen.take("o", piece),
+                    None => screen.take("r", &format!("{}x{}", next(9), next(6))),
+                }
                 only_ours(&screen.changes());
             }
+        }
+        for data in ["65535x65535", "x", "-1x9", "1", ""] {
+            let mut screen = Screen::new((65_535, 65_535));
+            screen.take("r", data);
+            only_ours(&screen.changes());
         }
     }
 
