@@ -25,6 +25,7 @@ try {
 
   // Keys: play to the end, back to the start.
   await page.locator('#speed').selectOption('8');
+  await term.getByText('hello-42').first().waitFor();
   await page.locator('.ap-wrapper').focus();
   await page.keyboard.press(' ');
   await term.getByText('second-hello').first().waitFor();

@@ -4,6 +4,9 @@
 import { create, type Player } from 'asciinema-player';
 import { type Cast, FOUND_MAX, Shown, clock, read } from './cast';
 
+/** Moments are written to the thousandth of a second; sums of them must not fall short of what was shown then. */
+const LATER_S = 0.0005;
+
 const DARK = window.matchMedia('(prefers-color-scheme: dark)');
 
 const place = document.querySelector<HTMLElement>('[data-cast]');
@@ -66,7 +69,7 @@ class Screen {
   /** Nothing lies over the screen that somebody asked for. */
   private seek(at: number): Promise<boolean | void> {
     this.stage.classList.add('sought');
-    return this.player.seek(at);
+    return this.player.seek(at + LATER_S);
   }
 
   private anew(): void {
