@@ -117,7 +117,7 @@ async fn only_the_page_of_the_player_runs_webassembly() {
     let mut of_player = None;
     for line in table_lines().into_iter().filter(|l| l.method == "GET" && l.path != "/live") {
         let path = line.path.replace("{id}", "1").replace("{number}", "1").replace("{account}", "1");
-        let path = path.replace("{name}", "player.js").replace('{', "").replace('}', "");
+        let path = path.replace("{name}", "player.js").replace(['{', '}'], "");
         let answer = match line.surface {
             Surface::Api => scene.api(Method::GET, path.trim_start_matches("/api/v1"), "root", "").await,
             Surface::Page | Surface::Asset => scene.get(&path, "root").await,
