@@ -6,7 +6,7 @@ use crate::transcript::{Reading, Record, Recorded};
 use countersign_journal::Timestamp;
 use serde_json::json;
 
-/// The size of a terminal of which none was told, as of a shell that reads a script or a client that has no window.
+/// The size of a terminal of which none was told, as of a shell that reads a script.
 const SIZE: (u16, u16) = (80, 24);
 
 /// The lines of one recording, read as they are wanted.
@@ -57,11 +57,8 @@ impl Cast {
 
     fn told(&mut self, record: Record) -> Option<String> {
         let own = record.statement == self.statement;
-        let size = size(&record.what).filter(|_| own);
         let (code, text) = match record.what {
-            Recorded::Terminal { .. } => {
-                ("r", size.map_or_else(String::new, |(columns, rows)| format!("{columns}x{rows}")))
-            }
+            Recorded::Terminal { columns, rows } if own => ("r", format!("{columns}x{rows}")),
             Recorded::Shown(bytes) if own => ("o", self.text(&bytes)),
             Recorded::Outcome(outcome) if own => {
                 self.over = true;
@@ -116,11 +113,9 @@ impl Iterator for Cast {
     }
 }
 
-/// The size a terminal was told to have. Zero is none (RFC 4254, 6.2), and the gateway tells it as one.
 fn size(what: &Recorded) -> Option<(u16, u16)> {
-    let or = |told: u16, none: u16| if told <= 1 { none } else { told };
     match what {
-        Recorded::Terminal { columns, rows } => Some((or(*columns, SIZE.0), or(*rows, SIZE.1))),
+        Recorded::Terminal { columns, rows } => Some((*columns, *rows)),
         _ => None,
     }
 }
@@ -144,13 +139,6 @@ fn whole(bytes: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_terminal_without_a_size_has_the_usual_one() {
-        for (columns, rows, told) in [(0, 0, (80, 24)), (132, 0, (132, 24)), (0, 50, (80, 50)), (1, 1, (80, 24))] {
-            assert_eq!(size(&Recorded::Terminal { columns, rows }), Some(told));
-        }
-    }
 
     #[test]
     fn characters_that_come_in_parts_are_told_whole() {

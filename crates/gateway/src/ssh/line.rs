@@ -34,11 +34,7 @@ impl Line {
                 // Function keys are sent as an escape and more, up to a letter or tilde (ECMA-48, 5.4).
                 ESCAPE => self.skips = true,
                 key if self.skips => self.skips = !(key.is_ascii_alphabetic() || key == b'~'),
-                0x08 | 0x7F => {
-                    if self.erase() {
-                        shown.extend_from_slice(b"\x08 \x08");
-                    }
-                }
+                0x08 | 0x7F => shown.extend_from_slice(self.erased()),
                 key if key >= b' ' && self.text.len() < BYTES_MAX => {
                     self.text.push(key);
                     shown.push(key);
@@ -49,14 +45,14 @@ impl Line {
         (readable(&shown), None)
     }
 
-    /// Takes the last character back, if there is one.
-    fn erase(&mut self) -> bool {
+    /// Takes the last character back; what is shown of that.
+    fn erased(&mut self) -> &'static [u8] {
         while let Some(byte) = self.text.pop() {
             if byte & 0xC0 != 0x80 {
-                return true;
+                return b"\x08 \x08";
             }
         }
-        false
+        b""
     }
 }
 
