@@ -424,6 +424,14 @@ impl Gate {
         Cleared(bytes)
     }
 
+    /// Records what the target shows in a terminal, before its client has it.
+    ///
+    /// # Errors
+    /// When the session has shown as much as is recorded.
+    pub fn shown(&mut self, statement: u64, bytes: &[u8]) -> Result<(), Fault> {
+        self.recorder.add_shown(statement, bytes)
+    }
+
     /// Clears what is typed into a unit that may go and takes input. The transcript has it first, sealed.
     ///
     /// # Errors

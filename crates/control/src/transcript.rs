@@ -109,10 +109,18 @@ impl Recorder {
     }
 
     pub(crate) fn add(&mut self, statement: u64, what: Recorded) {
-        if let Recorded::Shown(bytes) = &what {
-            self.shown += bytes.len();
-        }
         self.waiting.push(Record { at: self.control.now(), statement, what });
+    }
+
+    /// Adds what was shown.
+    pub(crate) fn add_shown(&mut self, statement: u64, bytes: &[u8]) -> Result<(), Fault> {
+        self.shown += bytes.len();
+        if self.shown > SHOWN_BYTES_MAX {
+            let most = SHOWN_BYTES_MAX >> 20;
+            return Err(Fault::Input(format!("a session is recorded up to {most} MiB of output; begin a new one")));
+        }
+        self.add(statement, Recorded::Shown(bytes.to_vec()));
+        Ok(())
     }
 
     /// Adds what was typed. Nothing here opens it again but a purpose of its own.
@@ -128,19 +136,19 @@ impl Recorder {
         if self.disk.failed.load(Ordering::Acquire) {
             return Err(Fault::trouble("the transcript cannot be made durable"));
         }
-        if self.shown > SHOWN_BYTES_MAX {
-            let most = SHOWN_BYTES_MAX >> 20;
-            return Err(Fault::Input(format!("a session is recorded up to {most} MiB of output; begin a new one")));
-        }
         if self.waiting.is_empty() {
             return Ok(());
         }
         let chunk = canonical::encode(&self.waiting);
-        self.root = next_root(&self.root, &chunk);
         let sealed = self.control.seal(Purpose::Transcript, &row(self.session), self.chunks, &chunk)?;
         let mut frame = u32::try_from(sealed.len()).map_err(Fault::trouble)?.to_be_bytes().to_vec();
         frame.extend_from_slice(&sealed);
-        (&self.disk.file).write_all(&frame).map_err(|e| Fault::trouble(format!("transcript: {e}")))?;
+        if let Err(e) = (&self.disk.file).write_all(&frame) {
+            // Part of it may stand in the file, behind which nothing could be read.
+            self.disk.failed.store(true, Ordering::Release);
+            return Err(Fault::trouble(format!("transcript: {e}")));
+        }
+        self.root = next_root(&self.root, &chunk);
         self.chunks += 1;
         self.records += self.waiting.len() as u64;
         self.waiting.clear();

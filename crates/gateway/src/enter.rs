@@ -85,12 +85,13 @@ impl Way<'_> {
         } else {
             "a reason is needed; why do you need it?"
         };
-        let mut said = String::new();
-        for _ in 0..REASONS_MAX {
-            match client.ask(&[&said, question].concat()).await {
+        let mut last = missing.refusal.clone();
+        for nth in 0..REASONS_MAX {
+            let asked = if nth == 0 { question.to_owned() } else { format!("{last}; {question}") };
+            match client.ask(&asked).await {
                 Asked::Given(reason) => match self.asked_for(control, &reason, client).await {
                     // The words say what would do.
-                    Err(Fault::Refused(refusal)) => said = format!("{refusal}; "),
+                    Err(Fault::Refused(refusal)) => last = refusal,
                     came => return came,
                 },
                 Asked::Gone => return Err(Fault::Input(LEFT.to_owned())),
@@ -106,7 +107,7 @@ impl Way<'_> {
                 }
             }
         }
-        Err(Fault::Input(said))
+        Err(Fault::Refused(last))
     }
 
     /// Asks for access with this reason, and waits for approval where it needs one.

@@ -1,6 +1,7 @@
 //! A private OpenSSH server, and the real `ssh` that connects to it or to a gateway.
 //!
 //! The server signs in whoever runs the tests, by a key made for it: as anybody else it could not, unless they are root.
+//! Its shells find an empty home: what the start-up files of whoever runs the tests do is no part of them.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -60,6 +61,7 @@ impl OpenSsh {
         let at = |name: &str| folder.path().join(name);
         make_key(&at("host_key"), &ED25519)?;
         make_key(&at("user_key"), &ED25519)?;
+        fs::create_dir_all(at("home")).map_err(HarnessError::system("make a home"))?;
         let user = run(Command::new("id").arg("-un"), "", KEY_WITHIN)?.output("id")?.trim().to_owned();
         fs::copy(at("user_key.pub"), at("authorized_keys")).map_err(HarnessError::system("authorize a key"))?;
         fs::write(at("sshd_config"), configuration(port, folder.path()) + further)
@@ -171,7 +173,8 @@ fn configuration(port: u16, folder: &Path) -> String {
     format!(
         "ListenAddress 127.0.0.1\nPort {port}\nHostKey {folder}/host_key\nPidFile {folder}/sshd.own-pid\n\
          AuthorizedKeysFile {folder}/authorized_keys\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n\
-         PermitRootLogin prohibit-password\nPrintMotd no\nLogLevel VERBOSE\nSubsystem sftp internal-sftp\n"
+         PermitRootLogin prohibit-password\nPrintMotd no\nLogLevel VERBOSE\nSubsystem sftp internal-sftp\n\
+         SetEnv HOME={folder}/home\n"
     )
 }
 
@@ -258,6 +261,16 @@ impl Ssh {
     pub fn spawn(&self, command: &str) -> Result<SshSession, HarnessError> {
         let mut ssh = self.command()?;
         ssh.arg(command).stdin(Stdio::null());
+        SshSession::start(ssh)
+    }
+
+    /// Starts one command whose input is [`SshSession::send`]'s.
+    ///
+    /// # Errors
+    /// As [`Ssh::spawn`].
+    pub fn piped(&self, command: &str) -> Result<SshSession, HarnessError> {
+        let mut ssh = self.command()?;
+        ssh.arg(command).stdin(Stdio::piped());
         SshSession::start(ssh)
     }
 

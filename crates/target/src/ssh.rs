@@ -253,14 +253,14 @@ impl Connection {
     /// # Errors
     /// When the target does not run what ends them.
     pub async fn end_all(&self) -> Result<(), TargetFault> {
-        let mut ending = match self.ending.lock().await.take() {
-            Some(kept) => {
-                kept.told.input(Bytes::from_static(b"now\n")).await;
-                kept
-            }
-            None => self.start(Start { command: Some(END_ALL.as_bytes()), terminal: None, input: false }).await?,
-        };
         let ended = async {
+            let mut ending = match self.ending.lock().await.take() {
+                Some(kept) => {
+                    kept.told.input(Bytes::from_static(b"now\n")).await;
+                    kept
+                }
+                None => self.start(Start { command: Some(END_ALL.as_bytes()), terminal: None, input: false }).await?,
+            };
             while !matches!(ending.says.next().await?, Said::Exited(_) | Said::Killed(_) | Said::Closed) {}
             Ok(())
         };

@@ -271,3 +271,34 @@ async fn r52_only_the_signature_is_a_proof() {
     let removed = || assert_eq!(web.cli("alice", &["keys", "remove", "1"]).code, 0);
     assert!(!answer(&own, Box::new(removed)).await, "removed between offer and signature");
 }
+
+/// Somebody who signed in and sends into a channel in which nothing runs, or asks for ever, is sent away: what comes there
+/// would be kept for nobody.
+#[tokio::test]
+async fn r52_nothing_is_kept_for_a_channel_in_which_nothing_runs() {
+    let web = Web::new(&[FREE]);
+    let own = web.registered("alice", "own", &ED25519);
+    for asks in [false, true] {
+        let mut client = connected(&web).await;
+        let key = PrivateKeyWithHashAlg::new(std::sync::Arc::new(loaded(&own)), None);
+        let answer = client.authenticate_publickey(web.user("alice"), key).await.expect("an answer");
+        assert!(answer.success());
+        let mut channel = client.channel_open_session().await.expect("a channel");
+        for n in 0..200 {
+            let sent = if asks {
+                channel.set_env(false, format!("V{n}"), "x").await
+            } else {
+                channel.data_bytes(b"x".as_slice()).await
+            };
+            if sent.is_err() {
+                break;
+            }
+        }
+        let ended = async {
+            while !client.is_closed() {
+                tokio::task::yield_now().await
+            }
+        };
+        tokio::time::timeout(SOON, ended).await.expect("it is sent away");
+    }
+}

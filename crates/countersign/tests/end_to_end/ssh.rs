@@ -377,8 +377,13 @@ fn r35_a_command_ends_with_the_client_that_began_it() {
 
 /// Whether a `sleep` of so many seconds runs.
 pub fn runs(seconds: &str) -> bool {
+    running(seconds) > 0
+}
+
+/// How many of them do.
+pub fn running(seconds: &str) -> usize {
     let listed = Command::new("ps").args(["-eo", "args"]).output().expect("ps runs");
-    String::from_utf8_lossy(&listed.stdout).lines().any(|line| line == format!("sleep {seconds}"))
+    String::from_utf8_lossy(&listed.stdout).lines().filter(|line| *line == format!("sleep {seconds}")).count()
 }
 
 /// R64: the transcript has every command and what became of it; the journal verifies.

@@ -1,6 +1,6 @@
 //! Shells and terminals over SSH: the real `ssh`, in front of a real OpenSSH server, and what is recorded of them.
 
-use crate::ssh::{ASKED, FOLDERS, FREE, Web, runs};
+use crate::ssh::{ASKED, FOLDERS, FREE, Web, running, runs};
 use crate::world::{DBA, SOON, eventually, has, number};
 use countersign_harness::{Answer, OpenSsh, SshSession};
 use serde_json::{Value, json};
@@ -184,6 +184,70 @@ fn r3_r20_a_shell_asks_for_its_reason_and_waits_for_approval() {
     let refused = web.run("alice", "echo ran");
     assert_eq!((refused.stdout.as_str(), refused.code), ("", 126), "where nobody types, nobody is asked");
     has(&refused.stderr, "must be requested first");
+}
+
+/// Approval of a shell is not stronger than a rule that denies it from now on.
+#[test]
+fn r63_a_new_rule_that_denies_ends_an_approved_shell() {
+    let web = Web::new(&[FREE, FOLDERS, DBA]);
+    let mut alice = web.ssh("alice").terminal("").expect("ssh starts");
+    web.world.approve("dora", web.world.held_number("dora"));
+    alice.stderr.wait_for("is approved", SOON).expect("told");
+    alice.send(HELLO).expect("typed");
+    alice.stdout.wait_for("hello-42", SOON).expect("it runs");
+    let more = FOLDERS.replace("\"rmdir\"", "\"rmdir\", \"touch\"");
+    web.world.apply(&[&web.device(), FREE, &more, DBA]);
+    alice.send("echo still-$((6 * 7))\n").expect("typed");
+    alice.stdout.wait_for("still-42", SOON).expect("a rule that would ask again does not end it");
+    let never = "[[rule]]\nname = \"never\"\nact = \"run\"\noutcome = \"deny\"\ngroups = [\"developers\"]\n";
+    web.world.apply(&[&web.device(), FREE, &more, DBA, never]);
+    alice.send("echo late-$((6 * 7))\n").expect("typed");
+    let ran = alice.finish(SOON).expect("an end");
+    assert!(!ran.stdout.contains("late-42") && ran.code == 126, "{}", ran.stdout);
+    has(&ran.stderr, "refused by `never`");
+}
+
+/// R52: what shows a lot keeps no other command of its connection from running, nor a revoke from ending it.
+#[test]
+fn r52_r35_a_terminal_that_shows_a_lot_is_in_nobodys_way() {
+    let web = Web::new(&[ASKED]);
+    let request = web.reserved("alice");
+    let ssh = web.ssh("alice").shared();
+    let mark = format!("66{}", web.sshd.port());
+    let first = ssh.spawn(&format!("echo begun; sleep {mark}")).expect("ssh starts");
+    first.stdout.wait_for("begun", SOON).expect("it runs");
+    let chatty = ssh.terminal("yes").expect("ssh starts");
+    chatty.stdout.wait_for("y", SOON).expect("it shows something");
+    assert_eq!(ssh.run("echo ran", "").expect("ssh runs").stdout, "ran\n");
+    drop(chatty);
+    assert_eq!(ssh.run("echo ran", "").expect("ssh runs").stdout, "ran\n", "and once it is gone");
+    web.world.done("mia", &format!("/requests/{request}/revoke"), &json!({ "reason": "over" }));
+    eventually("the target runs it no more", || (!runs(&mark)).then_some(()));
+    assert_ne!(first.finish(SOON).expect("an end").code, 0);
+}
+
+/// R35: a revoke ends what takes no input and what nobody reads the output of, as it does anything else.
+#[test]
+fn r35_a_revoke_ends_what_is_stalled_and_what_is_beside_it() {
+    let web = Web::new(&[ASKED]);
+    let request = web.reserved("alice");
+    let ssh = web.ssh("alice").shared();
+    let mark = format!("67{}", web.sshd.port());
+    let first = ssh.spawn(&format!("echo begun; sleep {mark}")).expect("ssh starts");
+    first.stdout.wait_for("begun", SOON).expect("it runs");
+    // It takes no input, of which there is more than anything between here and there holds.
+    let mut stalled = ssh.piped(&format!("echo begun; sleep {mark}")).expect("ssh starts");
+    stalled.stdout.wait_for("begun", SOON).expect("it runs");
+    let much = "0123456789abcde\n".repeat(1 << 20);
+    let typing = std::thread::spawn(move || {
+        let _ = stalled.send(&much);
+        stalled
+    });
+    eventually("both run", || (running(&mark) == 2).then_some(()));
+    web.world.done("mia", &format!("/requests/{request}/revoke"), &json!({ "reason": "over" }));
+    eventually("the target runs none of them", || (!runs(&mark)).then_some(()));
+    assert_ne!(first.finish(SOON).expect("an end").code, 0);
+    drop(typing.join().expect("it ends"));
 }
 
 /// R35: a revoke ends a shell and what was started in it, whatever that does about being hung up on.

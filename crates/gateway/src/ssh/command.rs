@@ -48,7 +48,7 @@ pub(super) struct Command {
 }
 
 /// The right to send a command, what the transcript says of it, and whose use it is. The gate is locked with it, so that
-/// nothing comes between the right and its use.
+/// nothing comes between the right and the transcript's having it.
 struct Right<'o> {
     place: SemaphorePermit<'o>,
     gate: MutexGuard<'o, Gate>,
@@ -97,11 +97,14 @@ impl Command {
         }
         let command = (!self.shell).then_some(cleared.bytes());
         let start = Start { command, terminal: self.terminal.as_ref(), input: typing.is_some() };
-        let sent = match gate.hand_over().await {
+        let recorded = gate.hand_over().await;
+        // Others go on meanwhile: the target may take its time, and their output needs the gate.
+        drop(gate);
+        let sent = match recorded {
+            Ok(()) if opened.is_cut() => Err("the session is over".to_owned()),
             Ok(()) => opened.target.start(start).await.map_err(|fault| fault.to_string()),
             Err(fault) => Err(fault.to_string()),
         };
-        drop(gate);
         match sent {
             Ok(running) => {
                 let (shown, terminal) = (self.has_input(), self.terminal.is_some());
@@ -128,7 +131,7 @@ impl Command {
         } else {
             Some(shell::typed()).filter(|typed| matches!(gate.judge(typed), Judgement::Pass(_)))?
         };
-        Some(Typing::new(Some((judged, gate.judged_generation())), self.terminal.is_some()))
+        Some(Typing::new(judged, gate, false, self.terminal.is_some()))
     }
 
     fn has_input(&self) -> bool {
@@ -177,11 +180,12 @@ impl Command {
             Settled::Approved(permit) => permit,
             Settled::Refused(why) => return Err(why),
         };
+        talk.hear.forget_keys().await;
         talk.tell.say(&format!("{request} is approved")).await;
         let (recorded, place) = (permit.recorded(&self.unit.parts), self.session.place().await);
         let mut gate = opened.gate.lock().await;
         let (pass, release) = gate.spend(permit, &self.unit).await.map_err(|fault| fault.to_string())?;
-        let typing = self.has_input().then(|| Typing::new(None, self.terminal.is_some()));
+        let typing = self.has_input().then(|| Typing::new(self.facts.clone(), &gate, true, self.terminal.is_some()));
         Ok(Right { place, gate, pass, recorded, release: Some(release), typing })
     }
 

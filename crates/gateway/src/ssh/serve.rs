@@ -12,7 +12,9 @@ use russh::keys::{Algorithm, Certificate, EcdsaCurve, HashAlg, PrivateKey, Publi
 use russh::server::{
     self, Auth, ChannelOpenHandle, Config, Handler, Msg, PublicKeyOffer, RunningSession, VerifiedPublicKey,
 };
-use russh::{Channel, ChannelId, ChannelOpenFailure, MethodKind, MethodSet, Preferred, Pty, SshId, cipher, kex, mac};
+use russh::{
+    Channel, ChannelId, ChannelOpenFailure, MethodKind, MethodSet, Preferred, Pty, Sig, SshId, cipher, kex, mac,
+};
 use secrecy::{ExposeSecret, SecretString};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -59,6 +61,8 @@ const REFUSED_MAX: usize = 1 + OFFERS_MAX + PROOFS_MAX;
 const REFUSED_AFTER: Duration = Duration::from_millis(300);
 /// Channels of a connection at a time.
 const CHANNELS_MAX: usize = 32;
+/// What may be asked in a channel before anything runs in it: OpenSSH sends each variable of the environment.
+const IDLE_MAX: usize = 64;
 /// Longest name of a kind of terminal, and most modes of one (RFC 4254, 8, has 57).
 const KIND_MAX: usize = 64;
 const MODES_MAX: usize = 128;
@@ -156,12 +160,21 @@ pub(super) enum Event {
     Files(Channel<Msg>),
 }
 
+/// A channel in which nothing runs yet.
+struct Idle {
+    channel: Channel<Msg>,
+    /// The terminal that was asked for.
+    terminal: Option<Terminal>,
+    /// How often something else was asked.
+    asked: usize,
+}
+
 /// One client, as `russh` calls us.
 pub(super) struct Client {
     control: Control,
     events: mpsc::Sender<Event>,
-    /// Channels in which nothing runs yet, with the terminal that was asked for.
-    channels: HashMap<ChannelId, (Channel<Msg>, Option<Terminal>)>,
+    /// Channels in which nothing runs yet.
+    channels: HashMap<ChannelId, Idle>,
     /// Keys it offered.
     offers: usize,
     /// Proofs it gave.
@@ -218,7 +231,7 @@ impl Handler for Client {
             reply.reject(ChannelOpenFailure::ResourceShortage).await;
             return Ok(());
         }
-        self.channels.insert(channel.id(), (channel, None));
+        self.channels.insert(channel.id(), Idle { channel, terminal: None, asked: 0 });
         reply.accept().await;
         Ok(())
     }
@@ -248,7 +261,7 @@ impl Handler for Client {
         session: &mut server::Session,
     ) -> Result<(), russh::Error> {
         match self.channels.remove(&id) {
-            Some((channel, None)) if name == "sftp" => {
+            Some(Idle { channel, terminal: None, .. }) if name == "sftp" => {
                 session.channel_success(id)?;
                 self.tell(Event::Files(channel)).await
             }
@@ -267,9 +280,10 @@ impl Handler for Client {
         modes: &[(Pty, u32)],
         session: &mut server::Session,
     ) -> Result<(), russh::Error> {
+        self.idles(id, true)?;
         let plain = kind.len() <= KIND_MAX && kind.bytes().all(|byte| byte.is_ascii_graphic());
         match self.channels.get_mut(&id) {
-            Some((_, none @ None)) if plain && modes.len() <= MODES_MAX => {
+            Some(Idle { terminal: none @ None, .. }) if plain && modes.len() <= MODES_MAX => {
                 *none = Some(Terminal { kind: kind.to_owned(), size: size(columns, rows), modes: modes.to_vec() });
                 session.channel_success(id)
             }
@@ -284,7 +298,42 @@ impl Handler for Client {
         _: &str,
         session: &mut server::Session,
     ) -> Result<(), russh::Error> {
+        self.idles(id, true)?;
         session.channel_failure(id)
+    }
+
+    async fn data(&mut self, id: ChannelId, _: &[u8], _: &mut server::Session) -> Result<(), russh::Error> {
+        self.idles(id, false)
+    }
+
+    async fn extended_data(
+        &mut self,
+        id: ChannelId,
+        _: u32,
+        _: &[u8],
+        _: &mut server::Session,
+    ) -> Result<(), russh::Error> {
+        self.idles(id, false)
+    }
+
+    async fn window_change_request(
+        &mut self,
+        id: ChannelId,
+        _: u32,
+        _: u32,
+        _: u32,
+        _: u32,
+        _: &mut server::Session,
+    ) -> Result<(), russh::Error> {
+        self.idles(id, true)
+    }
+
+    async fn signal(&mut self, id: ChannelId, _: Sig, _: &mut server::Session) -> Result<(), russh::Error> {
+        self.idles(id, true)
+    }
+
+    async fn agent_request(&mut self, id: ChannelId, _: &mut server::Session) -> Result<bool, russh::Error> {
+        self.idles(id, true).map(|()| false)
     }
 
     async fn x11_request(
@@ -296,6 +345,7 @@ impl Handler for Client {
         _: u32,
         session: &mut server::Session,
     ) -> Result<(), russh::Error> {
+        self.idles(id, true)?;
         session.channel_failure(id)
     }
 }
@@ -322,7 +372,9 @@ impl Client {
         line: Option<Vec<u8>>,
         session: &mut server::Session,
     ) -> Result<(), russh::Error> {
-        let Some((channel, terminal)) = self.channels.remove(&id) else { return session.channel_failure(id) };
+        let Some(Idle { channel, terminal, .. }) = self.channels.remove(&id) else {
+            return session.channel_failure(id);
+        };
         session.channel_success(id)?;
         self.tell(Event::Run(Wanted { channel, line, terminal })).await
     }
@@ -342,6 +394,14 @@ impl Client {
     fn no_key(&self) -> Auth {
         let token_only = || MethodSet::from([MethodKind::Password].as_slice());
         Auth::Reject { proceed_with_methods: (self.offers >= OFFERS_MAX).then(token_only), partial_success: false }
+    }
+
+    /// Something came for a channel in which nothing runs: some requests may, and no input. What comes is kept for whoever runs
+    /// there, and nobody would ever take it.
+    fn idles(&mut self, id: ChannelId, may: bool) -> Result<(), russh::Error> {
+        let Some(idle) = self.channels.get_mut(&id) else { return Ok(()) };
+        idle.asked += 1;
+        if may && idle.asked <= IDLE_MAX { Ok(()) } else { Err(russh::Error::Disconnect) }
     }
 
     /// An event nobody hears of any more ends the connection.

@@ -104,35 +104,49 @@ impl Session {
             }
         };
         while commands.try_join_next().is_some() {}
-        if let Some(Opened { target, .. }) = self.opened.get()
-            && (!commands.is_empty() || target.keeps_an_end().await)
-            && let Err(fault) = target.end_all().await
-        {
-            tracing::error!("commands of a session that is over may go on: {fault}");
+        let may_go_on = match self.opened.get() {
+            Some(Opened { target, .. }) => !commands.is_empty() || target.keeps_an_end().await,
+            None => false,
+        };
+        if may_go_on {
+            self.end_all().await;
         }
-        let left = why == SessionEnd::ClientLeft;
         let ended = async { while commands.join_next().await.is_some() {} };
         if tokio::time::timeout(END_WAIT, ended).await.is_err() {
             commands.shutdown().await;
         }
-        if !left {
-            // A client that has nothing left to wait for goes by itself, with the last words; who stays is sent away, ahead of
-            // whatever still waits to be sent.
-            let went = tokio::time::timeout(GOODBYE_WAIT, &mut running).await;
-            if went.is_err() {
-                let words = "the session is over".to_owned();
-                let _ = handle.disconnect(Disconnect::ByApplication, words, String::new()).await;
-                let _ = tokio::time::timeout(GOODBYE_WAIT, &mut running).await;
-            }
+        if may_go_on {
+            // One may have begun while the others were being ended; from now on none does.
+            self.end_all().await;
         }
         if let Some(session) = Arc::into_inner(self) {
             session.close(why).await;
+        }
+        if why != SessionEnd::ClientLeft {
+            // A client that has nothing left to wait for goes by itself, with the last words; who stays is sent away.
+            let went = tokio::time::timeout(GOODBYE_WAIT, &mut running).await;
+            if went.is_err() {
+                let goodbye = async {
+                    let words = "the session is over".to_owned();
+                    let _ = handle.disconnect(Disconnect::ByApplication, words, String::new()).await;
+                    let _ = (&mut running).await;
+                };
+                let _ = tokio::time::timeout(GOODBYE_WAIT, goodbye).await;
+            }
         }
     }
 
     /// The next number in the transcript.
     pub(super) fn number(&self) -> u64 {
         self.commands.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    async fn end_all(&self) {
+        if let Some(Opened { target, .. }) = self.opened.get()
+            && let Err(fault) = target.end_all().await
+        {
+            tracing::error!("commands of a session that is over may go on: {fault}");
+        }
     }
 
     /// A place to run a command in, given up by dropping it.

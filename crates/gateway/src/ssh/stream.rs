@@ -27,8 +27,12 @@ pub(super) struct Stream<'s> {
 
 /// The input of something that runs.
 pub(super) struct Typing {
-    /// What was judged, and under which generation of the rules; none where people approved it.
-    judged: Option<(ActionFacts, u64)>,
+    /// What was judged.
+    facts: ActionFacts,
+    /// Under which generation of the rules.
+    generation: u64,
+    /// Whether people approved it: then it goes on under rules that would ask for approval, and not under those that deny it.
+    approved: bool,
     /// How much of it is kept.
     kept_max: u64,
     /// How much came.
@@ -46,20 +50,22 @@ pub(super) struct Ended {
 
 impl Typing {
     /// All of it is kept where there is a terminal.
-    pub(super) fn new(judged: Option<(ActionFacts, u64)>, terminal: bool) -> Typing {
+    pub(super) fn new(facts: ActionFacts, gate: &Gate, approved: bool, terminal: bool) -> Typing {
         let kept_max = if terminal { u64::MAX } else { KEPT_MAX };
-        Typing { judged, kept_max, came: 0, hash: Context::new(&SHA256) }
+        let generation = gate.judged_generation();
+        Typing { facts, generation, approved, kept_max, came: 0, hash: Context::new(&SHA256) }
     }
 
     /// Clears what was typed, unless the rules that let it run are no longer in force.
     async fn clear(&mut self, gate: &mut Gate, number: u64, bytes: &Bytes) -> Result<Bytes, String> {
-        if let Some((facts, generation)) = &mut self.judged
-            && *generation != gate.generation()
-        {
-            if !matches!(gate.judge(facts), Judgement::Pass(_)) {
-                return Err("the rules no longer let this run without approval".to_owned());
+        if self.generation != gate.generation() {
+            match gate.judge(&self.facts) {
+                Judgement::Pass(_) => {}
+                Judgement::Hold if self.approved => {}
+                Judgement::Hold => return Err("the rules no longer let this run without approval".to_owned()),
+                Judgement::Refuse(why) => return Err(why),
             }
-            *generation = gate.judged_generation();
+            self.generation = gate.judged_generation();
         }
         self.came += bytes.len() as u64;
         self.hash.update(bytes);
@@ -125,8 +131,8 @@ impl Stream<'_> {
             };
             if self.shown {
                 let mut gate = self.opened.gate.lock().await;
-                gate.record(self.number, Recorded::Shown(bytes.to_vec()));
-                if let Err(fault) = gate.hand_over().await {
+                let recorded = gate.shown(self.number, &bytes);
+                if let Err(fault) = recorded.and(gate.hand_over().await) {
                     return Over::Refused(fault.to_string());
                 }
             }
@@ -179,12 +185,19 @@ impl Stream<'_> {
 
     /// Leaves it without knowing what becomes of it; whatever goes on is ended with the session.
     async fn hung_up(&self, says: &mut Says, told: &Told, so_far: &mut Ended) {
-        match self.opened.target.keep_an_end().await {
-            Ok(()) => told.hang_up().await,
-            Err(fault) => {
-                tracing::error!("a channel is kept until its session ends: {fault}");
-                so_far.wait(says).await;
+        let leaves = async {
+            match self.opened.target.keep_an_end().await {
+                Ok(()) => told.hang_up().await,
+                Err(fault) => {
+                    tracing::error!("a channel is kept until its session ends: {fault}");
+                    std::future::pending().await
+                }
             }
+        };
+        // What it says meanwhile is taken: else nothing more of the whole connection would be read.
+        tokio::select! {
+            () = leaves => {}
+            () = so_far.wait(says) => {}
         }
     }
 
@@ -192,11 +205,13 @@ impl Stream<'_> {
     /// left by which all of them can be ended. What has a terminal is left to just that, which also finds what would not mind
     /// being hung up on.
     async fn killed(&self, says: &mut Says, told: &Told, so_far: &mut Ended) {
-        if !self.terminal {
-            told.no_more().await;
-            told.kill().await;
-        }
-        so_far.wait(says).await;
+        let ends = async {
+            if !self.terminal {
+                told.no_more().await;
+                told.kill().await;
+            }
+        };
+        tokio::join!(ends, so_far.wait(says));
     }
 }
 

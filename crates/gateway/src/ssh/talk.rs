@@ -8,7 +8,14 @@ use countersign_inspect::show::is_invisible;
 use countersign_target::ssh::Size;
 use russh::server::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
+use std::collections::VecDeque;
+use std::time::Duration;
 
+/// How much input is kept of a client that waits, in bytes and in pieces.
+const EARLY_BYTES_MAX: usize = 64 << 10;
+const EARLY_MAX: usize = 64;
+/// How long a client has to take the last word.
+const LAST_WORD_WAIT: Duration = Duration::from_secs(10);
 /// What stands before an answer.
 const PROMPT: &str = "> ";
 /// Longest side of a terminal.
@@ -26,6 +33,9 @@ pub(super) struct Talk {
 pub(super) struct Hear {
     read: ChannelReadHalf,
     terminal: bool,
+    /// What came from a client without a terminal while it waited: input, which is not to be lost.
+    early: VecDeque<Heard>,
+    early_bytes: usize,
 }
 
 /// What is said to the client.
@@ -50,19 +60,22 @@ impl Talk {
     /// With a channel whose client has a terminal, or none.
     pub(super) fn new(channel: Channel<Msg>, terminal: bool) -> Talk {
         let (read, write) = channel.split();
-        Talk { hear: Hear { read, terminal }, tell: Tell { write, terminal } }
+        Talk { hear: Hear { read, terminal, early: VecDeque::new(), early_bytes: 0 }, tell: Tell { write, terminal } }
     }
 
-    /// The last word, and the channel's end.
+    /// The last word, and the channel's end; for a client that takes them.
     pub(super) async fn end(self, said: Option<&str>, status: u32) {
-        if let Some(words) = said {
-            self.tell.say(words).await;
-        }
-        // Whoever left needs no end.
-        let Tell { write, .. } = self.tell;
-        let _ = write.exit_status(status).await;
-        let _ = write.eof().await;
-        let _ = write.close().await;
+        let ended = async {
+            if let Some(words) = said {
+                self.tell.say(words).await;
+            }
+            // Whoever left needs no end.
+            let write = &self.tell.write;
+            let _ = write.exit_status(status).await;
+            let _ = write.eof().await;
+            let _ = write.close().await;
+        };
+        let _ = tokio::time::timeout(LAST_WORD_WAIT, ended).await;
     }
 }
 
@@ -97,6 +110,13 @@ impl Client for Talk {
 
 impl Hear {
     pub(super) async fn next(&mut self) -> Heard {
+        match self.early.pop_front() {
+            Some(early) => early,
+            None => self.fresh().await,
+        }
+    }
+
+    async fn fresh(&mut self) -> Heard {
         loop {
             return match self.read.wait().await {
                 Some(ChannelMsg::Data { data }) if !data.is_empty() => Heard::Typed(data),
@@ -111,13 +131,41 @@ impl Hear {
         }
     }
 
-    /// Resolves when the client left or gave up. What it says meanwhile goes nowhere.
+    /// Resolves when the client left or gave up. Keys go nowhere; other input is kept, up to a limit beyond which nothing more
+    /// is heard until the wait is over.
     pub(super) async fn gone(&mut self) -> Gone {
         loop {
-            match self.next().await {
+            match self.fresh().await {
                 Heard::Left => return Gone::Left,
-                Heard::Typed(bytes) if self.terminal && bytes.contains(&line::INTERRUPT) => return Gone::GaveUp,
-                _ => {}
+                Heard::Typed(bytes) if self.terminal => {
+                    if bytes.contains(&line::INTERRUPT) {
+                        return Gone::GaveUp;
+                    }
+                }
+                Heard::Resized(_) => {}
+                said => {
+                    if let Heard::Typed(bytes) = &said {
+                        self.early_bytes += bytes.len();
+                    }
+                    self.early.push_back(said);
+                    if self.early_bytes > EARLY_BYTES_MAX || self.early.len() > EARLY_MAX {
+                        std::future::pending::<()>().await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Keys that were typed in a terminal before anybody let them go anywhere go nowhere.
+    pub(super) async fn forget_keys(&mut self) {
+        while self.terminal {
+            tokio::select! {
+                biased;
+                said = self.fresh() => if let Heard::Left = said {
+                    self.early.push_back(Heard::Left);
+                    return;
+                },
+                () = std::future::ready(()) => return,
             }
         }
     }

@@ -117,8 +117,8 @@ async fn transfer(session: &Session, front: &mut Front) -> Result<(), String> {
     let mut answering = Answering { says, frames: Frames::default() };
     let passed = pass_on(session, opened, front, &told, &mut answering).await;
     // Until the target says that it ended, it keeps its place.
-    told.no_more().await;
-    while !matches!(answering.says.next().await, Ok(Said::Closed) | Err(_)) {}
+    let ended = async { while !matches!(answering.says.next().await, Ok(Said::Closed) | Err(_)) {} };
+    tokio::join!(told.no_more(), ended);
     if opened.is_cut() {
         return Err(opened.gate.lock().await.end_words().await);
     }
@@ -179,8 +179,7 @@ async fn greet(
 }
 
 async fn frame(opened: &Opened, told: &Told, packet: &[u8]) -> Result<(), String> {
-    let gate = opened.gate.lock().await;
-    let cleared = Bytes::copy_from_slice(gate.framing(packet).bytes());
+    let cleared = Bytes::copy_from_slice(opened.gate.lock().await.framing(packet).bytes());
     if told.input(cleared).await { Ok(()) } else { Err(TARGET_LEFT.to_owned()) }
 }
 
