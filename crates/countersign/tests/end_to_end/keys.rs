@@ -294,11 +294,7 @@ async fn r52_nothing_is_kept_for_a_channel_in_which_nothing_runs() {
                 break;
             }
         }
-        let ended = async {
-            while !client.is_closed() {
-                tokio::task::yield_now().await
-            }
-        };
+        let ended = async { while channel.wait().await.is_some() {} };
         tokio::time::timeout(SOON, ended).await.expect("it is sent away");
     }
 }
