@@ -196,7 +196,7 @@ fn r35_a_session_outlives_its_key_and_not_its_person() {
     });
 }
 
-struct Client;
+pub struct Client;
 
 impl client::Handler for Client {
     type Error = russh::Error;
@@ -206,7 +206,7 @@ impl client::Handler for Client {
     }
 }
 
-async fn connected(web: &Web) -> Handle<Client> {
+pub async fn connected(web: &Web) -> Handle<Client> {
     let at = ("127.0.0.1", web.world.server.ssh_port());
     client::connect(Arc::default(), at, Client).await.expect("connected")
 }

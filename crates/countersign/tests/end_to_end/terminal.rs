@@ -1,5 +1,6 @@
 //! Shells and terminals over SSH: the real `ssh`, in front of a real OpenSSH server, and what is recorded of them.
 
+use crate::keys::connected;
 use crate::ssh::{ASKED, FOLDERS, FREE, Web, running, runs};
 use crate::world::{DBA, SOON, eventually, has, number};
 use countersign_harness::{Answer, OpenSsh, SshSession};
@@ -184,6 +185,31 @@ fn r3_r20_a_shell_asks_for_its_reason_and_waits_for_approval() {
     let refused = web.run("alice", "echo ran");
     assert_eq!((refused.stdout.as_str(), refused.code), ("", 126), "where nobody types, nobody is asked");
     has(&refused.stderr, "must be requested first");
+}
+
+/// R3: a window that changes its size while the reason is asked is neither an answer nor a leaving.
+#[tokio::test]
+async fn r3_a_window_that_changes_is_no_answer() {
+    let web = Web::new(&[ASKED]);
+    let token = web.world.done("alice", "/tokens", &json!({ "target": "web-01" }));
+    let text = |name: &str| token[name].as_str().unwrap_or_default().to_owned();
+    let mut client = connected(&web).await;
+    let signed_in = client.authenticate_password(text("user"), text("token")).await.expect("an answer");
+    assert!(signed_in.success());
+    let mut channel = client.channel_open_session().await.expect("a channel");
+    channel.request_pty(false, "xterm", 80, 24, 0, 0, &[]).await.expect("sent");
+    channel.request_shell(false).await.expect("sent");
+    let mut said = String::new();
+    for (wanted, then) in [("> ", "disk is full\r"), ("waits for approval", "")] {
+        while !said.contains(wanted) {
+            let Some(message) = channel.wait().await else { panic!("it ended: {said}") };
+            if let russh::ChannelMsg::ExtendedData { data, .. } = message {
+                said.push_str(&String::from_utf8_lossy(&data));
+            }
+        }
+        channel.window_change(100, 40, 0, 0).await.expect("sent");
+        channel.data_bytes(then.as_bytes().to_vec()).await.expect("sent");
+    }
 }
 
 /// Approval of a shell is not stronger than a rule that denies it from now on.

@@ -36,6 +36,8 @@ pub(super) struct Hear {
     /// What came from a client without a terminal while it waited: input, which is not to be lost.
     early: VecDeque<Heard>,
     early_bytes: usize,
+    /// The size its terminal got meanwhile.
+    resized: Option<Size>,
 }
 
 /// What is said to the client.
@@ -60,7 +62,10 @@ impl Talk {
     /// With a channel whose client has a terminal, or none.
     pub(super) fn new(channel: Channel<Msg>, terminal: bool) -> Talk {
         let (read, write) = channel.split();
-        Talk { hear: Hear { read, terminal, early: VecDeque::new(), early_bytes: 0 }, tell: Tell { write, terminal } }
+        Talk {
+            hear: Hear { read, terminal, early: VecDeque::new(), early_bytes: 0, resized: None },
+            tell: Tell { write, terminal },
+        }
     }
 
     /// The last word, and the channel's end; for a client that takes them.
@@ -88,7 +93,14 @@ impl Client for Talk {
         self.tell.echo(PROMPT).await;
         let mut line = Line::default();
         loop {
-            let Heard::Typed(bytes) = self.hear.next().await else { return Asked::Gone };
+            let bytes = match self.hear.fresh().await {
+                Heard::Typed(bytes) => bytes,
+                Heard::Resized(size) => {
+                    self.hear.resized = Some(size);
+                    continue;
+                }
+                Heard::NoMore | Heard::Left => return Asked::Gone,
+            };
             let (echo, ended) = line.typed(&bytes);
             self.tell.echo(&echo).await;
             match ended {
@@ -110,7 +122,7 @@ impl Client for Talk {
 
 impl Hear {
     pub(super) async fn next(&mut self) -> Heard {
-        match self.early.pop_front() {
+        match self.resized.take().map(Heard::Resized).or_else(|| self.early.pop_front()) {
             Some(early) => early,
             None => self.fresh().await,
         }
@@ -142,7 +154,7 @@ impl Hear {
                         return Gone::GaveUp;
                     }
                 }
-                Heard::Resized(_) => {}
+                Heard::Resized(size) => self.resized = Some(size),
                 said => {
                     if let Heard::Typed(bytes) = &said {
                         self.early_bytes += bytes.len();
