@@ -101,10 +101,15 @@ fn r60_r63_a_shell_is_held_as_something_that_may_run_anything() {
     web.world.approve("dora", request);
     alice.stderr.wait_for("is approved", SOON).expect("told");
     alice.send(HELLO).expect("typed");
-    let shown = alice.stdout.wait_for("hello-42", SOON).expect("it runs");
-    assert!(!shown.contains("typed-too-early"), "what is typed while nobody approved goes nowhere: {shown}");
+    alice.stdout.wait_for("hello-42", SOON).expect("it runs");
     alice.send("exit\n").expect("typed");
-    assert_eq!(alice.finish(SOON).expect("an end").code, 0);
+    let ran = alice.finish(SOON).expect("an end");
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(
+        !ran.stdout.contains("typed-too-early"),
+        "what is typed while nobody approved goes nowhere: {}",
+        ran.stdout
+    );
 
     // The approval was for one shell; whoever gives up withdraws.
     let mut alice = web.ssh("alice").terminal("ls /").expect("ssh starts");
