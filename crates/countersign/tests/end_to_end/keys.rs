@@ -272,6 +272,23 @@ async fn r52_only_the_signature_is_a_proof() {
     assert!(!answer(&own, Box::new(removed)).await, "removed between offer and signature");
 }
 
+/// R52: a client that goes on offering keys after it was told that no more are looked at is not let in by a right one.
+#[tokio::test]
+async fn r52_a_client_that_goes_on_offering_keys_is_not_heard() {
+    let web = Web::new(&[FREE]);
+    let own = loaded(&web.registered("alice", "own", &ED25519));
+    let wrong = loaded(&web.key("wrong", &ED25519));
+    for (tries, gets_in) in [(5, true), (6, false)] {
+        let mut client = connected(&web).await;
+        let mut last = false;
+        for key in std::iter::repeat_n(&wrong, tries).chain([&own]) {
+            let key = PrivateKeyWithHashAlg::new(Arc::new(key.clone()), None);
+            last = client.authenticate_publickey(web.user("alice"), key).await.is_ok_and(|answer| answer.success());
+        }
+        assert_eq!(last, gets_in, "after {tries}");
+    }
+}
+
 /// Somebody who signed in and sends into a channel in which nothing runs, or asks for ever, is sent away: what comes there
 /// would be kept for nobody.
 #[tokio::test]
