@@ -13,7 +13,7 @@ const dist = path.join(here, 'dist');
 const icons = [
   'badge-check', 'ban', 'check', 'chevron-right', 'circle', 'circle-dashed', 'circle-dot', 'circle-question-mark', 'contact-round',
   'copy', 'database', 'download', 'ellipsis', 'hourglass', 'id-card', 'inbox', 'key-round', 'list-checks', 'lock', 'log-out',
-  'menu', 'minus', 'monitor-dot', 'play', 'plug-zap', 'scale', 'scroll-text', 'sliders-horizontal', 'search', 'send', 'slash', 'stamp', 'triangle-alert',
+  'menu', 'minus', 'monitor-dot', 'play', 'plug-zap', 'scale', 'scroll-text', 'settings', 'sliders-horizontal', 'search', 'send', 'slash', 'stamp', 'triangle-alert',
   'user', 'user-plus', 'users', 'waypoints', 'x',
 ];
 

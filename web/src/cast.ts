@@ -31,14 +31,14 @@ export function read(text: string): Cast {
   const lines = text.split('\n').filter((line) => line !== '');
   const header = JSON.parse(lines[0] ?? '');
   if (header.version !== 3) throw new Error('no asciicast v3');
-  const term = sized(header.term.cols, header.term.rows);
+  const term = sizeOf(header.term.cols, header.term.rows);
   const cast: Cast = { lines: [{ version: 3, term }], sent: [], marks: [] };
   let at = 0;
   for (const line of lines.slice(1)) {
     const [passed, code, data]: [number, string, string] = JSON.parse(line);
     const waited = Math.min(passed, IDLE_S_MAX);
     at += waited;
-    cast.lines.push([waited, code, told(code, data)]);
+    cast.lines.push([waited, code, moment(code, data)]);
     if (code === 'o') cast.sent.push([at, data]);
     if (code === 'm') cast.marks.push({ at, words: named(data) });
   }
@@ -46,15 +46,15 @@ export function read(text: string): Cast {
 }
 
 /** What the player is told of an event. */
-function told(code: string, data: string): string {
+export function moment(code: string, data: string): string {
   if (code === 'o') return data.replace(TURNING, '\uFFFD');
   if (code !== 'r') return named(data);
   const [columns, rows] = data.split('x').map(Number);
-  const { cols, rows: lines } = sized(columns, rows);
+  const { cols, rows: lines } = sizeOf(columns, rows);
   return `${cols}x${lines}`;
 }
 
-function sized(columns: number | undefined, rows: number | undefined): { cols: number; rows: number } {
+export function sizeOf(columns: number | undefined, rows: number | undefined): { cols: number; rows: number } {
   const within = (n: number | undefined, most: number): number => Math.min(Math.max(Math.trunc(n ?? 0) || 1, 1), most);
   return { cols: within(columns, COLUMNS_MAX), rows: within(rows, ROWS_MAX) };
 }

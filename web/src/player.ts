@@ -1,8 +1,9 @@
-// Replays what a terminal showed. Only that page loads this file. What the target sent is drawn as cells by the player's own
+// Replays what a terminal showed, or shows it while it goes on. Only that page loads this file. What the target sent is drawn as cells by the player's own
 // terminal and reaches the page in no other way; words beside it are set as text.
 
-import { create, type Player } from 'asciinema-player';
+import { create, type Player, type Source } from 'asciinema-player';
 import { type Cast, FOUND_MAX, Shown, clock, read } from './cast';
+import { type End, following } from './follow';
 
 /** Moments are written to the thousandth of a second; sums of them must not fall short of what was shown then. */
 const LATER_S = 0.0005;
@@ -12,6 +13,28 @@ const DARK = window.matchMedia('(prefers-color-scheme: dark)');
 const place = document.querySelector<HTMLElement>('[data-cast]');
 const stage = document.getElementById('player');
 if (place && stage) void begin(place, stage);
+const live = document.querySelector<HTMLElement>('[data-follow]');
+if (live && stage) follow(live.dataset['follow'] ?? '', stage);
+
+/** Shows what comes, until no more can. */
+function follow(address: string, stage: HTMLElement): void {
+  stage.replaceChildren();
+  const words: Record<End, string> = {
+    over: 'No more follows: what ran has ended, or you may not watch it any more. Load the page again to replay it.',
+    lost: 'The connection was lost, or you were signed out. Load the page again to go on.',
+  };
+  const over = (end: End): void => {
+    const state = document.querySelector('#live-state > div');
+    if (state) state.textContent = words[end];
+  };
+  create(following(address, over) as Source, stage, {
+    fit: 'width',
+    controls: false,
+    autoPlay: true,
+    theme: 'countersign',
+    terminalFontFamily: getComputedStyle(stage).getPropertyValue('--mono'),
+  });
+}
 
 async function begin(place: HTMLElement, stage: HTMLElement): Promise<void> {
   tell(stage, 'Reading the recording …');

@@ -208,6 +208,7 @@ impl Control {
             Asked::Connect => "connect".to_owned(),
             Asked::Run(facts) => crate::words::kinds(facts),
             Asked::Administer => "change the configuration".to_owned(),
+            Asked::Watch => "watch a session".to_owned(),
         };
         let person = crate::view::person_view(directory, person);
         Some(Explanation { person, target: target.label(), act, preview, reasons, conditions })

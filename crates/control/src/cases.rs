@@ -43,7 +43,7 @@ impl Control {
     /// The connection a statement was held in; nothing for what is none.
     pub(crate) async fn connect_of(&self, request: &Request) -> Result<Option<Request>, Fault> {
         match &request.act {
-            Act::Connect | Act::Administer(_) => Ok(None),
+            Act::Connect | Act::Administer(_) | Act::Watch(_) => Ok(None),
             Act::Run(run) => Ok(self.case_of_grant(run.grant).await?.map(|case| case.request)),
         }
     }

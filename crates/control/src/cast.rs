@@ -9,7 +9,7 @@ use serde_json::json;
 /// The size of a terminal of which none was told, as of a shell that reads a script.
 const SIZE: (u16, u16) = (80, 24);
 
-/// The lines of one recording, read as they are wanted.
+/// The lines of one recording, read as they are wanted. There are none behind the last until more was shown.
 pub struct Cast {
     reading: Reading,
     statement: u64,
@@ -53,6 +53,11 @@ impl Cast {
             }));
         }
         Ok(None)
+    }
+
+    /// Whether no more can follow.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over
     }
 
     fn told(&mut self, record: Record) -> Option<String> {
@@ -102,9 +107,10 @@ impl Iterator for Cast {
                 },
                 None => match self.reading.next() {
                     Ok(Some(chunk)) => self.waiting = chunk.into_iter(),
-                    ended => {
+                    Ok(None) => return None,
+                    Err(fault) => {
                         self.over = true;
-                        return ended.err().map(Err);
+                        return Some(Err(fault));
                     }
                 },
             }

@@ -100,7 +100,7 @@ impl Control {
             texts.push(self.shown(reason).await?);
         }
         match &request.act {
-            Act::Connect | Act::Run(_) => {}
+            Act::Connect | Act::Run(_) | Act::Watch(_) => {}
             Act::Administer(change) => texts.extend(self.changes_of(change).await?),
         }
         if let Some(plan) = &request.plan {

@@ -234,7 +234,7 @@ impl Control {
     }
 
     async fn gate(&self, session: SessionId) -> Result<Gate, Fault> {
-        let cut = self.0.live.register(session);
+        let (cut, grows) = self.0.live.register(session);
         let (grant, person, target, recording, still_open) = {
             let state = self.state();
             let open = state.sessions.get(&session).and_then(|s| state.grants.get(&s.grant));
@@ -244,7 +244,7 @@ impl Control {
             (grant.id, request.person.clone(), grant.target.clone(), recording, grant.is_live(self.now()))
         };
         let protocol = self.directory().devices.get(&target.device).map(Device::protocol);
-        let begun = Recorder::begin(self, session, recording);
+        let begun = Recorder::begin(self, session, recording, grows);
         let (Ok(mut recorder), true, Some(protocol)) = (begun, still_open, protocol) else {
             self.0.live.forget(session);
             let why = SessionEnd::ServerStopped;

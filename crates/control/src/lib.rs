@@ -40,6 +40,7 @@ mod turns;
 mod unseen;
 mod vault;
 pub mod view;
+mod watch;
 mod words;
 mod writer;
 
@@ -65,3 +66,4 @@ pub use tickets::Tickets;
 pub use token::{CA_FILE, Scram};
 pub use turns::{Turn, Turns};
 pub use vault::RootKey;
+pub use watch::{Following, Watching};

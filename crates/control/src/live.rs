@@ -1,4 +1,4 @@
-//! The registry of live sessions, each with a handle that cuts it.
+//! The registry of live sessions, each with a handle that cuts it, and with word that its transcript has grown.
 
 use countersign_core::Effect;
 use countersign_journal::{SessionEnd, SessionId};
@@ -9,17 +9,32 @@ use tokio::sync::watch;
 /// Tells a gateway to cut a session, and why. Once cut, always cut.
 pub type Cut = watch::Receiver<Option<SessionEnd>>;
 
+/// Says that a transcript has grown, to whoever watches it live.
+pub(crate) type Grows = watch::Sender<()>;
+
 /// Every live session of this node.
 #[derive(Debug, Default)]
 pub(crate) struct Live {
-    sessions: Mutex<HashMap<SessionId, watch::Sender<Option<SessionEnd>>>>,
+    sessions: Mutex<HashMap<SessionId, Handles>>,
+}
+
+#[derive(Debug)]
+struct Handles {
+    cut: watch::Sender<Option<SessionEnd>>,
+    grown: watch::Receiver<()>,
+}
+
+impl Handles {
+    fn cut(&self, why: SessionEnd) {
+        self.cut.send_if_modified(|cut| cut.is_none() && cut.replace(why).is_none());
+    }
 }
 
 impl Live {
-    pub(crate) fn register(&self, session: SessionId) -> Cut {
-        let (sender, receiver) = watch::channel(None);
-        self.sessions().insert(session, sender);
-        receiver
+    pub(crate) fn register(&self, session: SessionId) -> (Cut, Grows) {
+        let ((cut, receiver), (grows, grown)) = (watch::channel(None), watch::channel(()));
+        self.sessions().insert(session, Handles { cut, grown });
+        (receiver, grows)
     }
 
     pub(crate) fn forget(&self, session: SessionId) {
@@ -27,19 +42,16 @@ impl Live {
     }
 
     pub(crate) fn cut(&self, session: SessionId, why: SessionEnd) -> bool {
-        match self.sessions().get(&session) {
-            Some(sender) => {
-                sender.send_if_modified(|cut| cut.is_none() && cut.replace(why).is_none());
-                true
-            }
-            None => false,
-        }
+        self.sessions().get(&session).map(|handles| handles.cut(why)).is_some()
     }
 
     pub(crate) fn cut_all(&self, why: SessionEnd) {
-        for sender in self.sessions().values() {
-            sender.send_if_modified(|cut| cut.is_none() && cut.replace(why).is_none());
-        }
+        self.sessions().values().for_each(|handles| handles.cut(why));
+    }
+
+    /// When the transcript of a live session grows.
+    pub(crate) fn grown(&self, session: SessionId) -> Option<watch::Receiver<()>> {
+        self.sessions().get(&session).map(|handles| handles.grown.clone())
     }
 
     pub(crate) fn follow(&self, effects: &[Effect]) {
@@ -50,7 +62,7 @@ impl Live {
         }
     }
 
-    fn sessions(&self) -> std::sync::MutexGuard<'_, HashMap<SessionId, watch::Sender<Option<SessionEnd>>>> {
+    fn sessions(&self) -> std::sync::MutexGuard<'_, HashMap<SessionId, Handles>> {
         self.sessions.lock().expect("no holder of this lock panics")
     }
 }

@@ -9,7 +9,7 @@ use crate::fault::Fault;
 use crate::vault::{Answer, Call, Vault};
 use crate::view::what;
 use countersign_core::{Case, Directory, Request, Roster, State};
-use countersign_journal::{Authority, Digest, PersonId, Timestamp};
+use countersign_journal::{Authority, Digest, Module, PersonId, Timestamp};
 use std::collections::{BTreeSet, HashSet};
 
 /// Shortest and longest word that is marked, in characters.
@@ -70,6 +70,7 @@ pub(crate) fn of_deciders(case: &Case) -> BTreeSet<Mark> {
             Authority::LineManager => vec![mark("manager of", requester)],
             Authority::AccountOwners => vec![mark("owners", account)],
             Authority::AccountManagers => vec![mark("account managers", account)],
+            Authority::Approvers(module) => vec![approver(*module)],
             // A contact sees one request, by a link that names it.
             Authority::Contacts(_) => Vec::new(),
         }
@@ -93,11 +94,17 @@ pub(crate) fn of_authority(state: &State, directory: &Roster, who: PersonId, now
         marks.extend(owned.map(|(id, _)| mark("owners", id.0)));
         let kept = directory.accounts.iter().filter(|(_, a)| a.managers.contains(&holder));
         marks.extend(kept.map(|(id, _)| mark("account managers", id.0)));
+        let approves = directory.approvers.iter().filter(|(_, named)| named.contains(&holder));
+        marks.extend(approves.map(|(module, _)| approver(*module)));
         if administrators.contains(&holder) {
             marks.insert(mark("administrators", 0));
         }
     }
     marks
+}
+
+fn approver(module: Module) -> Mark {
+    mark(module.name(), 0)
 }
 
 fn person(id: PersonId) -> Mark {

@@ -7,13 +7,14 @@
 
 use crate::control::Control;
 use crate::fault::Fault;
+use crate::live::Grows;
 use crate::vault::Purpose;
 use countersign_core::digest::UnitPart;
 use countersign_journal::{Digest, Recording, RequestId, SessionId, Timestamp, canonical};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -71,6 +72,7 @@ pub(crate) struct Recorder {
     session: SessionId,
     recording: Recording,
     disk: Arc<Disk>,
+    grows: Grows,
     waiting: Vec<Record>,
     root: Digest,
     chunks: u64,
@@ -87,7 +89,12 @@ struct Disk {
 }
 
 impl Recorder {
-    pub(crate) fn begin(control: &Control, session: SessionId, recording: Recording) -> Result<Recorder, Fault> {
+    pub(crate) fn begin(
+        control: &Control,
+        session: SessionId,
+        recording: Recording,
+        grows: Grows,
+    ) -> Result<Recorder, Fault> {
         let path = path(control, session);
         let file = File::options().create_new(true).append(true).open(&path);
         let file = file.map_err(|e| Fault::trouble(format!("transcript `{}`: {e}", path.display())))?;
@@ -100,6 +107,7 @@ impl Recorder {
             session,
             recording,
             disk,
+            grows,
             waiting,
             root,
             chunks: 0,
@@ -153,6 +161,7 @@ impl Recorder {
         self.records += self.waiting.len() as u64;
         self.waiting.clear();
         self.disk.dirty.store(true, Ordering::Release);
+        self.grows.send_replace(());
         match self.recording {
             Recording::Normal => Ok(()),
             Recording::Strict => sync(self.disk.clone()).await,
@@ -211,6 +220,8 @@ pub(crate) struct Reading {
     control: Control,
     session: SessionId,
     file: File,
+    /// Where in the file the next frame begins.
+    at: u64,
     chunks: u64,
     /// Of what was read so far.
     root: Digest,
@@ -219,14 +230,14 @@ pub(crate) struct Reading {
 impl Reading {
     pub(crate) fn begin(control: &Control, session: SessionId) -> Result<Reading, Fault> {
         let file = File::open(path(control, session)).map_err(|_| Fault::NotFound)?;
-        Ok(Reading { control: control.clone(), session, file, chunks: 0, root: Digest::ZERO })
+        Ok(Reading { control: control.clone(), session, file, at: 0, chunks: 0, root: Digest::ZERO })
     }
 
-    /// The records of the next chunk; nothing at the end.
+    /// The records of the next chunk; nothing at the end, which later is somewhere else while the session goes on.
     pub(crate) fn next(&mut self) -> Result<Option<Vec<Record>>, Fault> {
         let mut length = [0; 4];
         if self.file.read_exact(&mut length).is_err() {
-            return Ok(None);
+            return self.ended();
         }
         let length = u32::from_be_bytes(length) as usize;
         if length > CHUNK_BYTES_MAX {
@@ -234,12 +245,20 @@ impl Reading {
         }
         let mut sealed = vec![0; length];
         if self.file.read_exact(&mut sealed).is_err() {
-            return Ok(None); // a frame cut by a crash: what it held was never released in `strict` recording
+            return self.ended();
         }
+        self.at += (4 + length) as u64;
         let chunk = self.control.unseal(Purpose::Transcript, &row(self.session), self.chunks, sealed)?;
         self.root = next_root(&self.root, chunk.expose_secret());
         self.chunks += 1;
         canonical::decode(chunk.expose_secret()).map(Some).map_err(Fault::trouble)
+    }
+
+    /// Nothing follows yet. A frame that is not whole is being written, or was cut by a crash: what it held was never released
+    /// in `strict` recording.
+    fn ended(&mut self) -> Result<Option<Vec<Record>>, Fault> {
+        self.file.seek(SeekFrom::Start(self.at)).map_err(Fault::trouble)?;
+        Ok(None)
     }
 
     /// Reads to the end: the root of it all, and how many records there are.

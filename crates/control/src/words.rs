@@ -2,8 +2,8 @@
 
 use countersign_core::Directory;
 use countersign_journal::{
-    Act, ActionFacts, CommandFacts, Event, Expiry, GrantEnd, GrantId, Hours, LOGIN_SHELL, Language, Note, Opening,
-    Outcome, PersonId, RequestId, RequestMade, RunOutcome, SessionEnd, SessionId, Verdict, Weekday,
+    Act, ActionFacts, Authority, CommandFacts, Event, Expiry, GrantEnd, GrantId, Hours, LOGIN_SHELL, Language, Note,
+    Opening, Outcome, PersonId, RequestId, RequestMade, RunOutcome, SessionEnd, SessionId, Verdict, Weekday,
 };
 use std::collections::BTreeSet;
 
@@ -98,10 +98,13 @@ pub(crate) fn say(event: &Event, asker: Option<PersonId>, directory: &Directory)
             };
             (sentence, Some(*request), None)
         }
-        Event::Voted { request, level, approver, verdict, behalf, .. } => {
+        Event::Voted { request, level, approver, verdict, behalf, authority, .. } => {
             let said = if *verdict == Verdict::Approve { "approved" } else { "rejected" };
             let behalf = behalf.map(|p| format!(" for {}", who(&p))).unwrap_or_default();
-            (format!("{}{behalf} {said} {request} on level {}", who(approver), level + 1), Some(*request), None)
+            // They decide nothing else (R73).
+            let watching = if matches!(authority, Authority::Approvers(_)) { ", to watch a session" } else { "" };
+            let at = level + 1;
+            (format!("{}{behalf} {said} {request} on level {at}{watching}", who(approver)), Some(*request), None)
         }
         Event::Retracted { request, level, by, .. } => (
             format!("{} took back the approval of {request}, level {} is open again", who(by), level + 1),
@@ -238,8 +241,9 @@ fn say_note(note: &Note, directory: &Directory) -> Said {
         Note::NotificationFailed { request, to, why } => {
             (format!("{} could not be told of {request}: {why}", who(to)), Some(*request), None)
         }
-        Note::TranscriptRead { session, by } => {
-            (format!("{} read the transcript of {session}", who(by)), None, Some(*session))
+        Note::TranscriptRead { session, by, under } => {
+            let under = under.map(|grant| format!(" under {grant}")).unwrap_or_default();
+            (format!("{} watched {session}{under}", who(by)), None, Some(*session))
         }
         Note::Exported { entries, .. } => (format!("{entries} entries were exported"), None, None),
     };
@@ -251,6 +255,7 @@ fn request_made(made: &RequestMade) -> String {
         Act::Connect => format!("a connection to {}", made.target.label()),
         Act::Run(run) => format!("{} on {}", kinds(&run.facts), made.target.label()),
         Act::Administer(_) => "a change of the configuration".to_owned(),
+        Act::Watch(watch) => format!("watching {} on {}", watch.session, made.target.label()),
     };
     let plan = made.plan.as_ref().map(|p| format!(" with {} planned statements", p.steps.len())).unwrap_or_default();
     let how = match (made.ruling.outcome, made.tracks.is_empty()) {

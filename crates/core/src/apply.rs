@@ -63,7 +63,9 @@ fn fold(state: &mut State, at: Timestamp, event: &Event) {
         Event::Delegated { .. } | Event::DelegationEnded { .. } => lent(state, event),
         Event::LinkMade { person, by } => state.links.made(*person, *by),
         Event::Noted(Note::PasswordSet { person }) => state.links.opened(*person),
-        Event::GrantEdited { .. } | Event::GrantEnded { .. } => grant_changed(state, event),
+        Event::GrantEdited { .. } | Event::GrantEnded { .. } | Event::Noted(Note::TranscriptRead { .. }) => {
+            grant_changed(state, event);
+        }
         Event::SessionOpened { .. } => session_opened(state, at, event),
         Event::SessionClosed { session, why, transcript, records } => {
             state.open_sessions.remove(session);
@@ -203,6 +205,9 @@ fn grant_changed(state: &mut State, event: &Event) {
                 r.comments.extend(reason.map(|c| (*by, c)));
             }
         }
+        Event::Noted(Note::TranscriptRead { under: Some(grant), .. }) => {
+            state.grants.entry(*grant).and_modify(|g| g.stage = GrantStage::InUse);
+        }
         Event::GrantEnded { grant, how } => {
             state.unended_grants.remove(grant);
             state.exclusive.retain(|_, holder| holder != grant);
@@ -310,6 +315,7 @@ fn approved(state: &mut State, at: Timestamp, id: RequestId, grant: GrantId, ter
             GrantKind::Once { attempt: run.attempt, under: run.grant, session: run.same_session.then_some(run.session) }
         }
         Act::Administer(change) => GrantKind::Change { digest: change.digest },
+        Act::Watch(watch) => GrantKind::Watch { session: watch.session },
     };
     let granted = Grant {
         id: grant,

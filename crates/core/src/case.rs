@@ -70,6 +70,7 @@ impl Input {
             | Input::Open { .. }
             | Input::Close { .. }
             | Input::Planned(_)
+            | Input::Watch { .. }
             | Input::Tick
             | Input::Note(_) => None,
         }
@@ -159,7 +160,8 @@ impl State {
             | Event::Used { grant, .. }
             | Event::Ran { grant, .. }
             | Event::PlanUsed { grant, .. }
-            | Event::PlanRan { grant, .. } => of_grant(grant),
+            | Event::PlanRan { grant, .. }
+            | Event::Noted(Note::TranscriptRead { under: Some(grant), .. }) => of_grant(grant),
             Event::SessionClosed { session, .. } => self.sessions.get(session).and_then(|s| of_grant(&s.grant)),
             Event::PolicyApplied { .. }
             | Event::DirectoryApplied { .. }

@@ -3,7 +3,7 @@
 
 use crate::permission::{self, Permission, Role};
 use crate::planted::{self, Fault};
-use countersign_journal::{AccountId, Authority, DeviceGroupId, DeviceId, Digest, GroupId, PersonId, RoleId};
+use countersign_journal::{AccountId, Authority, DeviceGroupId, DeviceId, Digest, GroupId, Module, PersonId, RoleId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -241,6 +241,9 @@ pub struct Directory {
     /// that looks among people ever finds one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", with = "countersign_journal::canonical::pairs")]
     pub contacts: BTreeMap<PersonId, Contact>,
+    /// Who decides for each module (R75).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub approvers: BTreeMap<Module, BTreeSet<PersonId>>,
     /// The number the next new thing gets, whatever its kind; ids are never reused.
     pub next_id: u64,
 }
@@ -335,6 +338,7 @@ impl Directory {
             Authority::LineManager => self.people.get(&about.requester).and_then(|p| p.manager).into_iter().collect(),
             Authority::AccountOwners => account().map(|a| a.owners.clone()).unwrap_or_default(),
             Authority::AccountManagers => account().map(|a| a.managers.clone()).unwrap_or_default(),
+            Authority::Approvers(module) => self.approvers.get(module).cloned().unwrap_or_default(),
             // A contact is nobody's requester, and nothing of what follows is theirs.
             Authority::Contacts(named) => {
                 return named.iter().copied().filter(|c| self.contact(*c).is_some()).collect();

@@ -4,7 +4,7 @@ use crate::roster::Roster;
 use crate::rulebook::Rulebook;
 use countersign_journal::{
     AccountId, ActionFacts, Attempt, Change, ChangePlan, Commitment, DelegationId, Digest, Event, Evidence, GrantId,
-    Note, PersonId, RequestId, RunOutcome, SessionEnd, SessionId, Terms, Verdict, Window,
+    Note, PersonId, RequestId, RunOutcome, SessionEnd, SessionId, TargetFacts, Terms, Verdict, Watch, Window,
 };
 use std::collections::BTreeSet;
 
@@ -145,6 +145,13 @@ pub enum Input {
     },
     /// A gateway is about to send a statement of an approved plan.
     Planned(Planned),
+    /// Somebody is about to watch a session, live or later.
+    Watch {
+        /// Which, and whose it is.
+        watch: Watch,
+        /// Who says so.
+        by: PersonId,
+    },
     /// What became of a released unit.
     Ran {
         /// Which grant was used.
@@ -252,6 +259,15 @@ pub enum AskAct {
     },
     /// A change of directory and policy.
     Administer(Change),
+    /// To watch a session.
+    Watch {
+        /// Which, and whose it is.
+        watch: Watch,
+        /// On what, as resolved when it was opened.
+        target: Box<TargetFacts>,
+        /// When.
+        window: Window,
+    },
 }
 
 /// Which level of which track, in which epoch, an answer is for.

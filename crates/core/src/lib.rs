@@ -41,7 +41,7 @@ pub use case::{Case, Named};
 pub use deadlines::Deadlines;
 pub use decide::{
     DELEGATION_S_MAX, DIRECT_ACCESS_S, PENDING_MAX, PENDING_PLANS_MAX, approvers, can_escalate, covered, decide,
-    gives_roles, is_ticket, may_change, open_at, open_for, stays_changeable,
+    gives_roles, is_ticket, may_change, may_watch, open_at, open_for, right_to_watch, stays_changeable,
 };
 pub use directory::{
     About, Account, Contact, Device, DeviceGroup, Directory, Endpoint, Group, OwnRole, Person, PostgresEndpoint,

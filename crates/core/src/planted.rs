@@ -63,6 +63,8 @@ pub(crate) enum Fault {
     PinNotAsked,
     /// A case is released from the state while a session under its grant is open.
     ReleasedTooEarly,
+    /// A session is watched without the approval that the parameter demands.
+    WatchNotAsked,
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Refusals: a correct no, with what it is about and what to do next. Shown to people as they stand.
 
 use crate::state::Status;
-use countersign_journal::{DelegationId, GrantId, PLAN_STEPS_MAX, RequestId, Seconds, Timestamp};
+use countersign_journal::{DelegationId, GrantId, PLAN_STEPS_MAX, RequestId, Seconds, SessionId, Timestamp};
 
 /// Why the answer is no.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -20,6 +20,11 @@ pub enum Refusal {
     NoSuchGrant(GrantId),
     #[error("the session is not open")]
     NoSuchSession,
+    /// Also when there is one and this person may not watch it.
+    #[error("there is no such session, or none that you may watch")]
+    NothingToWatch,
+    #[error("watching {0} must be approved first; ask for it with a reason, then watch inside the window")]
+    WatchNeedsRequest(SessionId),
     #[error("{}", denied(.rules))]
     Denied { rules: Vec<String> },
     #[error("access to `{target}` must be requested first; reserve it on the page, then connect inside the window")]

@@ -2,16 +2,17 @@
 //!
 //! Deny is stricter than approve, approve than justify, justify than allow; the strictest holds. Where no rule
 //! matches a connection the answer is deny; where none matches a statement under a connect grant it is allow; where none
-//! matches a change of the configuration, an administrator approves it.
+//! matches a change of the configuration, an administrator approves it. Of watching a session no rule speaks: a system
+//! parameter says whether it must be approved, by the approvers of the module PAM Core (R71, R75).
 
 use crate::commands;
 use crate::hours;
 use crate::planted::{self, Fault};
 use crate::rulebook::Rulebook;
 use countersign_journal::{
-    Act, ActMatch, ActionFacts, Authority, Automatic, Conditions, Emergency, Language, Level, Name, NamePattern,
-    Outcome, PersonFacts, Policy, RelationUse, Rule, RuleId, StatementFacts, StatementKind, StatementMatch, Subjects,
-    TargetFacts, Targets, Timestamp, TrackPlan, WorkflowId,
+    Act, ActMatch, ActionFacts, Authority, Automatic, Conditions, Emergency, Language, Level, Module, Name,
+    NamePattern, Outcome, PersonFacts, Policy, RelationUse, Rule, RuleId, StatementFacts, StatementKind,
+    StatementMatch, Subjects, TargetFacts, Targets, Timestamp, TrackPlan, WorkflowId,
 };
 use std::collections::BTreeSet;
 
@@ -24,6 +25,8 @@ pub enum Asked<'a> {
     Run(&'a ActionFacts),
     /// A change of directory and policy.
     Administer,
+    /// To watch a session.
+    Watch,
 }
 
 impl<'a> From<&'a Act> for Asked<'a> {
@@ -32,6 +35,7 @@ impl<'a> From<&'a Act> for Asked<'a> {
             Act::Connect => Asked::Connect,
             Act::Run(run) => Asked::Run(&run.facts),
             Act::Administer(_) => Asked::Administer,
+            Act::Watch(_) => Asked::Watch,
         }
     }
 }
@@ -151,12 +155,18 @@ pub fn rule_among<'r>(
         Asked::Connect => Outcome::Deny,
         Asked::Run(_) => Outcome::Allow,
         Asked::Administer => Outcome::Approve,
+        Asked::Watch if policy.parameters.watch_approval => Outcome::Approve,
+        Asked::Watch => Outcome::Allow,
     });
     let conditions = combined(matches.iter().map(|m| &m.rule.conditions));
     let approving = || matches.iter().filter(|m| outcome == Outcome::Approve && m.outcome == Outcome::Approve);
     let mut tracks = absorbed(approving().flat_map(|m| m.tracks(policy)).collect());
     if matches.is_empty() && outcome == Outcome::Approve {
-        tracks.push(TrackPlan { workflow: None, levels: vec![Level::of(Authority::Administrators)] });
+        let authority = match asked {
+            Asked::Watch => Authority::Approvers(Module::PamCore),
+            Asked::Connect | Asked::Run(_) | Asked::Administer => Authority::Administrators,
+        };
+        tracks.push(TrackPlan { workflow: None, levels: vec![Level::of(authority)] });
     }
     for level in tracks.iter_mut().flat_map(|t| &mut t.levels) {
         level.evidence = level.evidence.max(conditions.evidence);

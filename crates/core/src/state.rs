@@ -4,6 +4,7 @@ use crate::deadlines::Deadlines;
 use crate::directory::About;
 use crate::links::Links;
 use crate::planted::{self, Fault};
+use crate::roster::Roster;
 use crate::rulebook::Rulebook;
 use countersign_journal::{
     AccountId, Act, Attempt, Authority, ChangePlan, Commitment, DelegationId, Digest, Evidence, Expiry, GrantEnd,
@@ -259,13 +260,23 @@ impl Request {
         dues.chain(opens).fold(self.terms.window.end, Timestamp::min)
     }
 
+    /// Its target as it is now, if it is there. What a session did can be watched whatever became of its target.
+    #[must_use]
+    pub fn target_now(&self, directory: &Roster) -> Option<TargetFacts> {
+        match self.act {
+            Act::Administer(_) => Some(TargetFacts::configuration()),
+            Act::Watch(_) => Some(self.target.clone()),
+            Act::Connect | Act::Run(_) => directory.target_facts(self.target.account, Some(&self.target.database)),
+        }
+    }
+
     /// What an emergency on it would open, and for whom.
     #[must_use]
     pub fn access(&self) -> Option<(PersonId, AccountId, Access)> {
         let access = match self.act {
             Act::Connect => Access::Connect,
             Act::Run(_) => Access::Run,
-            Act::Administer(_) => return None,
+            Act::Administer(_) | Act::Watch(_) => return None,
         };
         Some((self.person.id, self.target.account, access))
     }
@@ -430,6 +441,11 @@ pub enum GrantKind {
     Change {
         /// Of what: see [`Change::digest_of`](countersign_journal::Change::digest_of).
         digest: Digest,
+    },
+    /// One session, watched as often as wanted inside the window.
+    Watch {
+        /// Which.
+        session: SessionId,
     },
 }
 

@@ -5,8 +5,8 @@ use crate::directory::{Contact, Directory, Person, address};
 use crate::hours;
 use crate::refusal::span;
 use countersign_journal::{
-    ActMatch, Authority, CommandFacts, CommandMatch, Conditions, Evidence, GroupId, Hours, Level, Outcome, Parameters,
-    PersonId, Policy, Recording, Rule, Seconds, StatementMatch, Subjects, Targets, TimeoutAction, Workflow,
+    ActMatch, Authority, CommandFacts, CommandMatch, Conditions, Evidence, GroupId, Hours, Level, Module, Outcome,
+    Parameters, PersonId, Policy, Recording, Rule, Seconds, StatementMatch, Subjects, Targets, TimeoutAction, Workflow,
 };
 use std::collections::BTreeSet;
 
@@ -43,6 +43,13 @@ pub enum Fault {
     BadContact { contact: String, what: &'static str },
     #[error("`approval.workflow.level.timeout.period.values` has a timeout of 0; remove it")]
     NoTimeout,
+    #[error("the approvers of module {module} include {what} that does not exist")]
+    BadApprovers { module: &'static str, what: String },
+    #[error(
+        "`session.video.approval` is on and module {} has no approver; name one, or nobody could watch a session",
+        Module::PamCore.name()
+    )]
+    NoApprovers,
 }
 
 fn one_of(allowed: &[Seconds]) -> String {
@@ -68,6 +75,11 @@ pub fn directory(directory: &Directory) -> Result<(), Fault> {
     for role in directory.roles.values() {
         let given = Subjects { persons: role.people.clone(), groups: role.groups.clone() };
         subjects_exist(&given, directory).map_err(|what| Fault::BadRole { role: role.name.clone(), what })?;
+    }
+    for (module, named) in &directory.approvers {
+        let subjects = Subjects { persons: named.clone(), ..Subjects::default() };
+        let what = subjects_exist(&subjects, directory);
+        what.map_err(|what| Fault::BadApprovers { module: module.name(), what })?;
     }
     for (id, group) in &directory.groups {
         if within(directory, &group.groups, *id) {
@@ -135,6 +147,11 @@ pub fn policy(policy: &Policy, directory: &Directory) -> Result<(), Fault> {
     if policy.parameters.timeout_periods_s.contains(&0) {
         return Err(Fault::NoTimeout);
     }
+    let decides = |p: &PersonId| directory.enabled(*p).is_some();
+    if policy.parameters.watch_approval && !directory.approvers.get(&Module::PamCore).into_iter().flatten().any(decides)
+    {
+        return Err(Fault::NoApprovers);
+    }
     for workflow in policy.workflows.values() {
         check_workflow(workflow, &policy.parameters, directory)?;
     }
@@ -174,9 +191,11 @@ fn level_fault(level: &Level, directory: &Directory) -> Option<&'static str> {
     let exists = |authority: &Authority| match authority {
         Authority::Persons(persons) => !persons.is_empty() && persons.iter().all(person),
         Authority::Members(group) | Authority::Managers(group) => directory.groups.contains_key(group),
-        Authority::Administrators | Authority::LineManager | Authority::AccountOwners | Authority::AccountManagers => {
-            true
-        }
+        Authority::Administrators
+        | Authority::LineManager
+        | Authority::AccountOwners
+        | Authority::AccountManagers
+        | Authority::Approvers(_) => true,
         Authority::Contacts(named) => !named.is_empty() && named.iter().all(|c| directory.contacts.contains_key(c)),
     };
     let outside = matches!(level.authority, Authority::Contacts(_));

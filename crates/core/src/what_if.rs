@@ -4,7 +4,7 @@ use crate::roster::Roster;
 use crate::rulebook::Rulebook;
 use crate::ruling::{Asked, Ruling, rule};
 use crate::state::Request;
-use countersign_journal::{Act, RequestId, TargetFacts};
+use countersign_journal::RequestId;
 
 /// A request that would be ruled on otherwise.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,9 +43,6 @@ fn demands(ruling: Option<&Ruling>) -> Option<Ruling> {
 
 fn ruled(request: &Request, Ground { policy, directory }: Ground<'_>) -> Option<Ruling> {
     let person = directory.person_facts(request.person.id)?;
-    let target = match request.act {
-        Act::Administer(_) => Some(TargetFacts::configuration()),
-        Act::Connect | Act::Run(_) => directory.target_facts(request.target.account, Some(&request.target.database)),
-    };
-    Some(rule(policy, &person, &target?, Asked::from(&request.act)))
+    let target = request.target_now(directory)?;
+    Some(rule(policy, &person, &target, Asked::from(&request.act)))
 }

@@ -218,6 +218,16 @@ pub(crate) enum Ask {
     },
     /// End a session now; its grant stays.
     Terminate { number: u64 },
+    /// Ask to watch a session, where that must be approved: `transcript` and `play` show it once it was.
+    Watch {
+        number: u64,
+        /// What you want to see and why; approvers read it.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// For how long, from now on.
+        #[arg(long, value_name = "N", default_value_t = 60)]
+        minutes: u64,
+    },
     /// What was run in a session.
     Transcript { number: u64 },
     /// Replay in this terminal what a terminal of a session showed; only characters and colours reach it. Where standard

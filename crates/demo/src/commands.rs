@@ -44,6 +44,7 @@ impl Play<'_> {
         self.tell.check("ssh, which had waited, is done", ran.code == 0, &(ran.stdout + &ran.stderr))?;
         self.tell.check("the folder is there", folder.is_dir(), "there is none")?;
         self.shell(&ssh)?;
+        self.watched()?;
         self.revoked_there(&folder, &reservation.to_string())
     }
 
@@ -60,6 +61,27 @@ impl Play<'_> {
         shell.send("exit\n")?;
         let ran = shell.finish(SOON)?;
         self.tell.check("she had her shell", ran.code == 0, &(ran.stdout + &ran.stderr))
+    }
+
+    fn watched(&mut self) -> Result<(), DemoError> {
+        self.tell.step("Watching what she did must be approved as well, also for a super administrator");
+        let sessions = self.stage.countersign.cli("ada", &["sessions", "--json"])?.output("countersign sessions")?;
+        let sessions: serde_json::Value = serde_json::from_str(&sessions).unwrap_or_default();
+        let of_server = |s: &&serde_json::Value| s["target"].as_str().is_some_and(|t| t.ends_with(SERVER));
+        let shell = sessions.as_array().into_iter().flatten().filter(of_server).filter_map(|s| s["id"].as_u64()).max();
+        let session = shell.unwrap_or_default().to_string();
+        let ran = self.cli("ada", &["play", &session])?;
+        let refused = ran.code != 0 && ran.stderr.contains("must be approved first");
+        self.tell.check("refused", refused, &(ran.stdout + &ran.stderr))?;
+        let ran = self.cli("ada", &["watch", &session, "--reason", "INC-4713: what was done in that shell?"])?;
+        self.tell.check("asked for", ran.code == 0, &ran.stderr)?;
+        let ran = self.cli("mia", &["approve", &self.newest("mia", "for_me")?.to_string()])?;
+        self.tell.check("Mia approves", ran.code == 0, &ran.stderr)?;
+        let ran = self.cli("ada", &["play", &session])?;
+        self.tell.check("Ada sees it", ran.stdout.contains("in a shell on"), &(ran.stdout + &ran.stderr))?;
+        let audit = self.json("ada", &["audit", "--kind", "transcript_read", "--json"])?;
+        let noted = audit[0]["sentence"].as_str().is_some_and(|s| s.contains("watched") && s.contains("under grant"));
+        self.tell.check("and the audit says that she did", noted, &audit.to_string())
     }
 
     fn revoked_there(&mut self, folder: &Path, reservation: &str) -> Result<(), DemoError> {

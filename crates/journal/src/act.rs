@@ -76,6 +76,17 @@ pub enum Act {
     Run(Box<Run>),
     /// A change of directory and policy, put in force once and whole.
     Administer(Change),
+    /// To watch what a session did, or does (R71).
+    Watch(Watch),
+}
+
+/// A session to be watched: what its terminals show or showed, and what it ran. Its target is the request's.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Watch {
+    /// Which.
+    pub session: SessionId,
+    /// Whose it is.
+    pub whose: PersonId,
 }
 
 /// A change of directory and policy. It starts from the versions it names: with others in force it is void.

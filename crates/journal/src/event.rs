@@ -369,8 +369,14 @@ pub enum Note {
     NotificationSent { request: RequestId, to: PersonId, subject: String },
     /// A message could not be sent.
     NotificationFailed { request: RequestId, to: PersonId, why: String },
-    /// A transcript was read.
-    TranscriptRead { session: SessionId, by: PersonId },
+    /// A session was watched: its transcript or a recording read, or looked at live. Under a grant where that has to be
+    /// approved.
+    TranscriptRead {
+        session: SessionId,
+        by: PersonId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        under: Option<GrantId>,
+    },
     /// The journal was exported.
     Exported { by: Option<PersonId>, entries: u64 },
     /// A person changed their password, by the one they had.

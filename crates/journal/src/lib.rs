@@ -19,7 +19,7 @@ pub mod policy;
 pub mod time;
 pub mod unseen;
 
-pub use act::{Act, Attempt, Change, PersonFacts, Run, TargetFacts, Terms};
+pub use act::{Act, Attempt, Change, PersonFacts, Run, TargetFacts, Terms, Watch};
 pub use canonical::{Commitment, Digest};
 pub use chain::{Chain, ChainFault, Head};
 pub use event::{

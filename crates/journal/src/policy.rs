@@ -280,6 +280,26 @@ pub enum Authority {
     AccountManagers,
     /// These contacts, by the links mailed to them.
     Contacts(BTreeSet<PersonId>),
+    /// Any approver of the module.
+    Approvers(Module),
+}
+
+/// A part of the product that has approvers of its own (R75).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Module {
+    /// PAM Core, whose approvers decide who may watch a session.
+    PamCore,
+}
+
+impl Module {
+    /// What it is called, for people.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Module::PamCore => "PAM Core",
+        }
+    }
 }
 
 /// What happens when a level is not decided in time (R15, R16).
@@ -422,12 +442,15 @@ pub struct Workflow {
 pub struct Parameters {
     /// `approval.workflow.level.timeout.period.values` (R15): the timeouts a level may have, in seconds.
     pub timeout_periods_s: BTreeSet<Seconds>,
+    /// `session.video.approval` (R71): whether a session is watched only once approvers of the module PAM Core said yes.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub watch_approval: bool,
 }
 
 impl Default for Parameters {
-    /// 30 minutes, 2 hours, 24 hours.
+    /// 30 minutes, 2 hours, 24 hours; and watching needs no approval.
     fn default() -> Parameters {
-        Parameters { timeout_periods_s: [30 * 60, 2 * 3600, 24 * 3600].into() }
+        Parameters { timeout_periods_s: [30 * 60, 2 * 3600, 24 * 3600].into(), watch_approval: false }
     }
 }
 

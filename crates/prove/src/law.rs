@@ -1,7 +1,7 @@
 //! What must hold, said once more and otherwise than the engine says it (DESIGN §10; the numbers are those).
 
-use countersign_core::{Input, Request, State, Status, invariant, wake_at};
-use countersign_journal::{Act, Authority, Event, Evidence, PersonId, RunOutcome, Verdict};
+use countersign_core::{Grant, GrantKind, Input, Request, State, Status, invariant, wake_at};
+use countersign_journal::{Act, Authority, Event, Evidence, Note, PersonId, RunOutcome, SessionId, Verdict};
 use std::collections::BTreeSet;
 
 use crate::Node;
@@ -61,6 +61,10 @@ fn happened(before: &Node, event: &Event, after: &Node) -> Result<(), String> {
             let live = !granted.has_ended() && after.now < granted.terms.window.end;
             ensure(live, || format!("1: step {step} runs under {grant}, which is over"))
         }
+        Event::Noted(Note::TranscriptRead { session, by, under }) => {
+            let granted = under.and_then(|id| before.state.grants.get(&id));
+            watched(before, *session, *by, granted, after)
+        }
         Event::Retracted { request, track, level, .. } => {
             let tracks = after.state.requests.get(request).map(|r| &r.tracks);
             let track = tracks.and_then(|t| t.get(*track as usize)).ok_or("4: a retract on no track")?;
@@ -74,6 +78,19 @@ fn happened(before: &Node, event: &Event, after: &Node) -> Result<(), String> {
         }
         _ => Ok(()),
     }
+}
+
+/// 1, 6: where watching has to be approved it was, for this session and this person, and at this moment.
+fn watched(before: &Node, session: SessionId, by: PersonId, under: Option<&Grant>, after: &Node) -> Result<(), String> {
+    if !before.state.policy.parameters.watch_approval {
+        return ensure(under.is_none(), || format!("1: {by} watches {session} under what nothing demands"));
+    }
+    let granted = under.ok_or_else(|| format!("1: {by} watches {session} and nobody approved it"))?;
+    let same = granted.kind == GrantKind::Watch { session } && granted.person == by;
+    ensure(same, || format!("6: {by} watches {session} by an approval for something else"))?;
+    let window = granted.terms.window;
+    let live = !granted.has_ended() && window.start <= after.now && after.now < window.end;
+    ensure(live, || format!("1: {by} watches {session} outside what was approved"))
 }
 
 /// 3, 13: a contact decides by link where they are named, and does nothing else; nobody else decides by link.

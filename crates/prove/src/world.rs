@@ -1,6 +1,7 @@
 //! The worlds: who there is, which rules hold, and what may be said at any moment. Together they cover every kind of event.
 
 pub mod gateways;
+mod watching;
 
 use crate::law;
 use crate::node::Node;
@@ -10,9 +11,9 @@ use countersign_core::{
 };
 use countersign_journal::{
     AccountId, ActMatch, ActionFacts, Attempt, Authority, Change, ChangePlan, Commitment, Conditions, DeviceId, Digest,
-    Emergency, Event, Evidence, GroupId, Level, Name, Note, Outcome, PersonId, PlanStep, Policy, RelationUse, Rule,
-    RuleId, RunOutcome, SessionEnd, StatementFacts, StatementKind, StatementMatch, StepOrder, Subjects, Targets, Terms,
-    Timeout, TimeoutAction, Timestamp, Verdict, Window, Workflow, WorkflowId,
+    Emergency, Event, Evidence, GroupId, Level, Module, Name, Note, Outcome, Parameters, PersonId, PlanStep, Policy,
+    RelationUse, Rule, RuleId, RunOutcome, SessionEnd, StatementFacts, StatementKind, StatementMatch, StepOrder,
+    Subjects, Targets, Terms, Timeout, TimeoutAction, Timestamp, Verdict, Window, Workflow, WorkflowId,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -50,6 +51,8 @@ pub struct Said {
     pub changes: bool,
     /// Sessions are asked for with statements to be run in them.
     pub plans: bool,
+    /// Sessions are watched, which has to be approved.
+    pub watching: bool,
 }
 
 /// A small world.
@@ -109,7 +112,11 @@ pub fn worlds() -> Vec<World> {
     outside.requests_max = 2;
     outside.requesters = vec![ALICE, CAROL];
     outside.said = Said { emergencies: true, escalations: true, endings: true, ..Said::default() };
-    vec![levels, urgent, held, lent, changed, planned, outside]
+    let mut watched = base("sessions watched, each viewing approved", vec![persons(&[BOB])]);
+    (watched.rule.outcome, watched.rule.workflow) = (Outcome::Allow, None);
+    (watched.requests_max, watched.sessions_max, watched.epochs_max) = (4, 1, 1);
+    watched.said = Said { watching: true, sessions: true, changes: true, endings: true, ..Said::default() };
+    vec![levels, urgent, held, lent, changed, planned, outside, watched]
 }
 
 fn persons(people: &[PersonId]) -> Level {
@@ -188,13 +195,14 @@ pub fn bit(event: &Event) -> u32 {
         Event::Ran { .. } => 25,
         Event::PlanUsed { .. } => 26,
         Event::PlanRan { .. } => 27,
-        Event::Noted(_) => 28,
+        Event::Noted(Note::TranscriptRead { .. }) => 28,
+        Event::Noted(_) => 29,
     };
     1 << n
 }
 
-/// All kinds but the first, which set-up alone makes here, and notes, which change nothing.
-pub const ALL_BITS: u32 = ((1 << 28) - 1) & !1;
+/// All kinds but the first, which set-up alone makes here, and other notes, which change nothing.
+pub const ALL_BITS: u32 = ((1 << 29) - 1) & !1;
 
 impl World {
     /// The world set up: one step of the engine, like all others.
@@ -208,7 +216,8 @@ impl World {
         let directory = Roster::new(self.directory());
         let workflow = Workflow { id: WorkflowId(1), name: "flow".into(), levels: self.levels.clone() };
         let rules = std::iter::once(self.rule.clone()).chain(self.held.clone()).collect();
-        let policy = Policy { rules, workflows: [(1, workflow)].into(), ..Policy::default() };
+        let parameters = Parameters { watch_approval: self.said.watching, ..Parameters::default() };
+        let policy = Policy { rules, workflows: [(1, workflow)].into(), parameters };
         let input =
             Input::Apply { directory: directory.clone(), policy: policy.into(), under: None, secrets: Vec::new() };
         let (mut state, broken) = (State::default(), None);
@@ -258,6 +267,7 @@ impl World {
             devices: [(DeviceId(1), device)].into(),
             accounts: [(APP, account)].into(),
             contacts: [(VERA, vera)].into(),
+            approvers: [(Module::PamCore, [BOB, ROOT].into())].into(),
             next_id: 9,
             ..Directory::default()
         }
@@ -332,6 +342,9 @@ impl World {
         }
         if said.changes {
             self.changes(node, &mut all);
+        }
+        if said.watching {
+            watching::inputs(node, self.requests_max, &mut all);
         }
         all
     }

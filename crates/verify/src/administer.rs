@@ -15,6 +15,11 @@ pub(crate) struct InForce {
 }
 
 impl InForce {
+    /// Whether watching a session has to be approved.
+    pub(crate) fn watch_approval(&self) -> bool {
+        self.policy.parameters.watch_approval
+    }
+
     /// Whether this is what a change would put in force.
     pub(crate) fn is(&self, change: &Change) -> bool {
         Change::digest_of(self.directory.unwrap_or(Digest::ZERO), &self.policy) == change.digest

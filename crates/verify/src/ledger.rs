@@ -183,6 +183,7 @@ impl Ledger {
                 self.password_set(person);
                 Ok(())
             }
+            Event::Noted(Note::TranscriptRead { session, by, under }) => self.watched(at, session, by, under),
             Event::Noted(_) => Ok(()),
         }
     }

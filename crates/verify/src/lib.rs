@@ -15,8 +15,8 @@
 //!   beyond that it was not the requester.
 //! - Whether a plan's approvers are those its statements' rules demand, at first or when one is used: for the same
 //!   reason. That each use is of the text, the turn and the doubts they saw is checked.
-//! - Whether hours held that a rule named, and whether a rule approves by itself at that hour: the policy in force is
-//!   not read.
+//! - Whether hours held that a rule named, and whether a rule approves by itself at that hour: of the policy in force
+//!   only the parameter is read that says whether watching has to be approved.
 //! - Whether a request's digest follows from the request: that every vote was cast on it is checked.
 //! - What a commitment hides (texts, reasons, comments) and what a transcript's root stands for.
 //! - Who wrote the journal. Somebody who makes up a sensible journal and its whole chain is found out by the head that
@@ -31,6 +31,7 @@ mod plan;
 mod request;
 mod special;
 mod usage;
+mod watch;
 
 pub use export::ENTRY_BYTES_MAX;
 pub use fault::Fault;

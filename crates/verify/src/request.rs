@@ -142,6 +142,9 @@ impl Ledger {
         if let Act::Administer(change) = &made.act {
             self.change_made(&made, change)?;
         }
+        if let Act::Watch(watch) = &made.act {
+            self.watch_asked(&made, watch)?;
+        }
         if let Act::Run(run) = &made.act {
             self.held_in_a_live_session(at, &made, run)?;
             self.hanging.entry(run.grant).or_default().insert(id);
@@ -353,7 +356,7 @@ impl Ledger {
         request.status = to;
         let hangs_on = match &request.made.act {
             Act::Run(run) if request.grant.is_none() => Some(run.grant),
-            Act::Run(_) | Act::Connect | Act::Administer(_) => None,
+            Act::Run(_) | Act::Connect | Act::Administer(_) | Act::Watch(_) => None,
         };
         if let Some(hanging) = hangs_on.and_then(|grant| self.hanging.get_mut(&grant)) {
             hanging.remove(&id);

@@ -39,7 +39,7 @@ enum Release {
 
 /// A session.
 pub(crate) struct Session {
-    grant: GrantId,
+    pub(crate) grant: GrantId,
 }
 
 impl Grant {
@@ -104,7 +104,7 @@ impl Ledger {
     ) -> Result<(), Wrong> {
         ensure_next(&self.sessions, session, session.0)?;
         let made = self.covered(at, under)?;
-        ensure(made.act == Act::Connect, || format!("`{session}` opens under `{under}`, which is for one statement"))?;
+        ensure(made.act == Act::Connect, || format!("`{session}` opens under `{under}`, which is not for sessions"))?;
         let (account, exclusive) = (made.target.account, made.ruling.conditions.exclusive);
         if let Some(other) = self.in_the_way(under, account, exclusive) {
             return Err(format!(
@@ -202,6 +202,7 @@ impl Ledger {
         let truthful = match how {
             GrantEnd::UsedUp => match &request.made.act {
                 Act::Administer(change) => self.in_force.is(change),
+                Act::Watch(_) => false,
                 Act::Connect | Act::Run(_) => grant.run != Release::NotYet,
             },
             GrantEnd::Unused => !used,
@@ -224,7 +225,7 @@ impl Ledger {
                     hanging.remove(&number);
                 }
             }
-            Act::Administer(_) => {}
+            Act::Administer(_) | Act::Watch(_) => {}
         }
         if self.held.get(&account) == Some(&id) {
             self.held.remove(&account);

@@ -12,6 +12,7 @@ mod assets;
 mod cookie;
 mod draw;
 mod fault;
+mod follow;
 mod guard;
 mod headers;
 mod live;

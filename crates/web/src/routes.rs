@@ -120,6 +120,9 @@ fn page_routes() -> Vec<Route> {
         GET "/approvals" SignedIn => approvals::inbox;
         GET "/waiting" SignedIn => approvals::waiting;
         GET "/requests" ListRequests => requests::all;
+        GET "/session-videos" ListReports => requests::my_videos;
+        GET "/session-videos/approvals" SignedIn => requests::video_approvals;
+        GET "/session-videos/history" ListRequests => requests::video_history;
         GET "/requests/{id}" SignedIn => request::show;
         POST "/requests/{id}/decision" SignedIn => decide::decision;
         POST "/requests/{id}/withdraw" SignedIn => decide::withdraw;
@@ -133,6 +136,7 @@ fn page_routes() -> Vec<Route> {
         GET "/sessions" SignedIn => sessions::list;
         POST "/sessions/{id}/terminate" TerminateSessions => sessions::terminate;
         GET "/sessions/{id}/transcript" SignedIn => sessions::transcript;
+        POST "/sessions/{id}/watch" SignedIn => sessions::ask_to_watch;
         GET "/sessions/{id}/terminals/{number}" SignedIn => sessions::replay;
         GET "/sessions/{id}/terminals/{number}/cast" SignedIn => sessions::cast;
         GET "/audit" ListReports => audit::list;
@@ -165,6 +169,7 @@ fn configuration_routes() -> Vec<Route> {
         GET "/workflows" ReadConfiguration => editing::workflows;
         GET "/workflows/edit" ProposeChanges => editing::workflow;
         POST "/workflows" ProposeChanges => editing::change_workflow;
+        GET "/parameters" ReadConfiguration => editing::parameters;
         POST "/parameters" ProposeChanges => editing::change_parameters;
         GET "/accounts" ReadConfiguration => editing::accounts;
         POST "/accounts" ProposeChanges => things::add_account;
@@ -224,6 +229,7 @@ fn api_routes() -> Vec<Route> {
         GET "/api/v1/sessions" SignedIn => sessions::list;
         POST "/api/v1/sessions/{id}/terminate" TerminateSessions => sessions::terminate;
         GET "/api/v1/sessions/{id}/transcript" SignedIn => sessions::transcript;
+        POST "/api/v1/sessions/{id}/watch" SignedIn => sessions::ask_to_watch;
         GET "/api/v1/sessions/{id}/terminals/{number}" SignedIn => sessions::terminal;
         GET "/api/v1/audit" ListReports => audit::list;
         GET "/api/v1/export" ExportJournal => audit::export;

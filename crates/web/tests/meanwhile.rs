@@ -91,7 +91,7 @@ const CASES: [Case; 8] = [
         "value=\"bob\"",
     ),
     (
-        "/workflows",
+        "/parameters",
         "/parameters",
         &[("timeouts", "2h")],
         ("[[person]]", "[parameters]\n\"approval.workflow.level.timeout.period.values\" = [\"10m\"]\n[[person]]"),

@@ -45,9 +45,9 @@ async fn r70_the_page_says_what_there_is_of_a_recording() {
     let path = format!("/sessions/{}/terminals/1", gate.session().0);
     assert_eq!(scene.get(&path, "alice").await.status, StatusCode::NOT_FOUND, "nothing is recorded");
     recorded(&mut gate, &[Recorded::Terminal { columns: 80, rows: 24 }]).await;
-    has(&scene.get(&path, "alice").await, "has shown nothing yet. Load the page again");
+    has(&scene.get(&path, "alice").await, "Live: what the terminal shows appears here at once.");
     recorded(&mut gate, &[shown("<b>secret</b>")]).await;
-    let page = scene.get(&path, "audrey").await;
+    let page = scene.get(&format!("{path}?so_far=yes"), "audrey").await;
     for words in ["So far: the command is still open.", "Alice Ahrens", "report@prod-db", "192.0.2.7", "so far</dd>"] {
         has(&page, words);
     }

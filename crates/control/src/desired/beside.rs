@@ -32,6 +32,10 @@ fn beside(fault: &Fault) -> Option<(&'static str, String)> {
             "duration_max_minutes",
             "Nothing could be granted for 0 minutes; enter at least 1, or leave it empty.".to_owned(),
         ),
+        Fault::NoApprovers => (
+            "approvers",
+            "With the switch on and nobody here, no session could be watched; name at least two.".to_owned(),
+        ),
         Fault::NoTimeout => ("timeouts", "Nobody could decide within a timeout of 0; remove it.".to_owned()),
         Fault::TimeoutNotListed { workflow, level, after_s, .. } => (
             "timeouts",

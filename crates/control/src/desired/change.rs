@@ -287,7 +287,7 @@ const VERSIONS_MAX: usize = 200;
 fn change_of(request: &Request) -> Option<Change> {
     match &request.act {
         Act::Administer(change) => Some(*change),
-        Act::Connect | Act::Run(_) => None,
+        Act::Connect | Act::Run(_) | Act::Watch(_) => None,
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) fn compare(old: &Directory, old_policy: &Policy, new: &Desired) -> Ve
         named(d.accounts.iter().map(|(id, a)| (label(id), format!("{a:?}"))).collect())
     };
     differences("account", &accounts(old), &accounts(&new.directory), &mut changes);
-    if old_policy.parameters != new.policy.parameters {
+    if (&old_policy.parameters, &old.approvers) != (&new.policy.parameters, &new.directory.approvers) {
         changes.push("~ parameters".to_owned());
     }
     let flows = |p: &Policy| named(p.workflows.values().map(|w| (w.name.clone(), format!("{w:?}"))).collect());

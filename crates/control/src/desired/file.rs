@@ -2,10 +2,10 @@
 
 use countersign_core::{Permission, Protocol, Role};
 use countersign_journal::canonical::is_default;
-use countersign_journal::{NoticeScope, Outcome, Recording, Seconds, StatementKind};
+use countersign_journal::{Module, NoticeScope, Outcome, Recording, Seconds, StatementKind};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The file.
 #[derive(Serialize, Deserialize, Default)]
@@ -74,6 +74,11 @@ pub(super) struct RoleEntry {
 pub(super) struct ParametersEntry {
     #[serde(rename = "approval.workflow.level.timeout.period.values")]
     pub(super) timeout_periods: Option<Vec<String>>,
+    #[serde(default, rename = "session.video.approval", skip_serializing_if = "is_default")]
+    pub(super) watch_approval: bool,
+    /// By module.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) approvers: BTreeMap<Module, Vec<String>>,
 }
 
 #[derive(Serialize, Deserialize)]

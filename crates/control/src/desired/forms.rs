@@ -7,10 +7,11 @@ use crate::ask::Actor;
 use crate::control::Control;
 use crate::fault::Fault;
 use crate::view::{
-    AccountView, Draft, LevelFields, LevelToday, Typed, WorkflowView, Wrongs, authority_words, person_view, times,
+    AccountView, Draft, LevelFields, LevelToday, ParametersView, Typed, WorkflowView, Wrongs, authority_words,
+    person_view, times,
 };
 use countersign_core::{About, Permission, Roster, approvers};
-use countersign_journal::{AccountId, Authority, Level, NoticeScope, PersonId};
+use countersign_journal::{AccountId, Authority, Level, Module, NoticeScope, PersonId};
 
 impl Control {
     /// Every workflow that is in force, accounts' own ones aside.
@@ -155,18 +156,43 @@ impl Control {
         self.state().policy.parameters.timeout_periods_s.iter().map(|s| super::times::said(*s)).collect()
     }
 
-    /// The file in which these are the timeouts a level may have (R15).
+    /// The system parameters, each as it stands in its form.
     ///
     /// # Errors
     /// When the actor may not.
-    pub fn with_timeouts(&self, actor: &Actor, timeouts: &str) -> Result<Draft, Fault> {
+    pub fn parameters(&self, actor: &Actor) -> Result<ParametersView, Fault> {
+        let file = self.file(actor, Permission::ReadConfiguration)?;
+        let approvers = file.parameters.approvers.get(&Module::PamCore).map(|named| named.join(" "));
+        Ok(ParametersView {
+            timeouts: self.timeouts().join(" "),
+            watch_approval: file.parameters.watch_approval,
+            approvers: approvers.unwrap_or_default(),
+        })
+    }
+
+    /// The file in which these are the system parameters (R15, R71, R75).
+    ///
+    /// # Errors
+    /// When the actor may not.
+    pub fn with_parameters(&self, actor: &Actor, wanted: &ParametersView) -> Result<Draft, Fault> {
         let mut file = self.file(actor, Permission::ProposeChanges)?;
-        let periods = words(&timeouts.replace(',', " "));
+        let (periods, approvers) = (words(&wanted.timeouts.replace(',', " ")), words(&wanted.approvers));
+        let mut wrongs = Wrongs::new();
         if let Some(wrong) = periods.iter().find_map(|text| super::times::period_read(text).err()) {
-            return Ok(Draft::Wrong(Wrongs::from([("timeouts".to_owned(), wrong + ".")])));
+            put(&mut wrongs, "timeouts", &(wrong + "."));
+        }
+        let known = |handle: &&String| file.people.iter().any(|p| p.handle.eq_ignore_ascii_case(handle));
+        if let Some(nobody) = approvers.iter().find(|handle| !known(handle)) {
+            put(&mut wrongs, "approvers", &format!("Nobody is called `{nobody}`; write handles, with spaces between."));
+        }
+        if !wrongs.is_empty() {
+            return Ok(Draft::Wrong(wrongs));
         }
         file.parameters.timeout_periods = Some(periods);
-        Ok(self.drafted(&file, &["timeouts"]))
+        file.parameters.watch_approval = wanted.watch_approval;
+        let named = Some(approvers).filter(|named| !named.is_empty());
+        file.parameters.approvers = named.map(|named| (Module::PamCore, named)).into_iter().collect();
+        Ok(self.drafted(&file, &["timeouts", "approvers"]))
     }
 
     pub(super) fn file(&self, actor: &Actor, permission: Permission) -> Result<File, Fault> {

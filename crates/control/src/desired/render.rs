@@ -16,8 +16,10 @@ pub(super) fn render(directory: &Directory, policy: &Policy) -> String {
     let is_set_up = |name: &str| directory.accounts.keys().any(|a| account::set_up_name(&names.account(*a)) == name);
     let file = File {
         parameters: ParametersEntry {
-            timeout_periods: (policy.parameters != Parameters::default())
+            timeout_periods: (policy.parameters.timeout_periods_s != Parameters::default().timeout_periods_s)
                 .then(|| policy.parameters.timeout_periods_s.iter().map(|s| times::said(*s)).collect()),
+            watch_approval: policy.parameters.watch_approval,
+            approvers: directory.approvers.iter().map(|(module, named)| (*module, names.people(named))).collect(),
         },
         people: directory.people.values().filter(|p| p.enabled).map(|p| names.person_entry(p)).collect(),
         contacts: directory.contacts.values().filter(|c| c.enabled).map(contact_entry).collect(),

@@ -29,6 +29,10 @@ pub(super) fn resolve(file: &str, old: &Directory, old_policy: &Policy) -> Resul
     let mut directory = Directory { people, groups, devices, device_groups, accounts, ..Directory::default() };
     directory.contacts = resolve_contacts(&file.contacts, old, &mut ids)?;
     directory.roles = resolve_roles(&file, old, &directory, &mut ids)?;
+    for (module, named) in file.parameters.approvers.iter().filter(|(_, named)| !named.is_empty()) {
+        let approvers = people_named(named, &directory.people, &format!("approvers of {}", module.name()))?;
+        directory.approvers.insert(*module, approvers);
+    }
     let mut workflows = resolve_workflows(&file.workflows, old_policy, &directory, &mut ids)?;
     let mut rules = resolve_rules(&file.rules, old_policy, &directory, &workflows, &mut ids)?;
     for (workflow, rule) in set_ups(&file.accounts, old_policy, &directory, &mut ids)? {

@@ -8,12 +8,11 @@ use std::collections::BTreeSet;
 /// The system parameters, or their defaults.
 pub(super) fn parameters(entry: &ParametersEntry) -> Result<Parameters, Fault> {
     let what = "parameter `approval.workflow.level.timeout.period.values`";
-    match &entry.timeout_periods {
-        Some(list) => {
-            Ok(Parameters { timeout_periods_s: list.iter().map(|p| period(p, what)).collect::<Result<_, _>>()? })
-        }
-        None => Ok(Parameters::default()),
+    let mut parameters = Parameters { watch_approval: entry.watch_approval, ..Parameters::default() };
+    if let Some(list) = &entry.timeout_periods {
+        parameters.timeout_periods_s = list.iter().map(|p| period(p, what)).collect::<Result<_, _>>()?;
     }
+    Ok(parameters)
 }
 
 /// `45s`, `30m`, `2h` or `1d` in seconds.

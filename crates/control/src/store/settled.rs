@@ -48,6 +48,7 @@ pub(crate) fn kind(act: &Act) -> &'static str {
         Act::Connect => "connect",
         Act::Run(_) => "query",
         Act::Administer(_) => "change",
+        Act::Watch(_) => "watch",
     }
 }
 

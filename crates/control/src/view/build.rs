@@ -45,6 +45,7 @@ impl Control {
             Act::Connect => (None, None),
             Act::Run(run) => (Some(self.statement(run, connect.as_ref().map(|r| r.id), grant.as_ref()).await?), None),
             Act::Administer(change) => (None, Some(self.change_view(change, &request.status, grant.as_ref()).await?)),
+            Act::Watch(_) => (None, None),
         };
         let mut comments = Vec::new();
         for (person, comment) in &request.comments {
@@ -85,6 +86,7 @@ impl Control {
             tracks,
             grant: grant.as_ref().map(grant_view),
             statement,
+            watch: watch_view(&directory, &request),
             plan: self.plan_view(&request, grant.as_ref()).await?,
             change,
             digest: request.digest,
@@ -161,6 +163,7 @@ pub(crate) fn what(request: &Request) -> String {
     let target = request.target.label();
     match &request.act {
         Act::Administer(_) => "change the configuration".to_owned(),
+        Act::Watch(watch) => format!("watch {} on {target}", watch.session),
         Act::Connect => {
             let plan = request.plan.as_ref().map(|p| match p.steps.len() {
                 1 => " and run one planned statement".to_owned(),
@@ -183,6 +186,13 @@ pub(crate) fn what(request: &Request) -> String {
             };
             format!("run {}{on} in {target}", statements(&run.facts))
         }
+    }
+}
+
+fn watch_view(directory: &Directory, request: &Request) -> Option<WatchView> {
+    match &request.act {
+        Act::Watch(watch) => Some(WatchView { session: watch.session, whose: person_view(directory, watch.whose) }),
+        Act::Connect | Act::Run(_) | Act::Administer(_) => None,
     }
 }
 
@@ -213,6 +223,7 @@ pub(crate) fn grant_view(grant: &Grant) -> GrantView {
         GrantStage::InUse => ("In use", ""),
         GrantStage::Ended(how) => ("Ended", words::grant_end(how)),
     };
-    debug_assert!(grant.kind == GrantKind::Connect || stage != "In use", "a one-use grant is never in use for long");
+    let once = matches!(grant.kind, GrantKind::Once { .. } | GrantKind::Change { .. });
+    debug_assert!(!once || stage != "In use", "a one-use grant is never in use for long");
     GrantView { id: grant.id, window: grant.terms.window, stage, ended }
 }

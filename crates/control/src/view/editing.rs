@@ -51,6 +51,17 @@ impl Default for LevelFields {
     }
 }
 
+/// The system parameters, each as people write it in the file.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ParametersView {
+    /// The timeouts a level may have.
+    pub timeouts: String,
+    /// Whether watching a session has to be approved.
+    pub watch_approval: bool,
+    /// Handles of the approvers of the module PAM Core.
+    pub approvers: String,
+}
+
 /// One level in words, with who could decide it today.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct LevelToday {

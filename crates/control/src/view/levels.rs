@@ -216,6 +216,7 @@ pub(crate) fn authority_words(directory: &Directory, authority: &Authority) -> S
         Authority::LineManager => "the requester's line manager".to_owned(),
         Authority::AccountOwners => "owners of the account".to_owned(),
         Authority::AccountManagers => "managers of the account".to_owned(),
+        Authority::Approvers(module) => format!("approvers of {}", module.name()),
         Authority::Contacts(named) => {
             let names: Vec<String> = named.iter().map(|c| person_view(directory, *c).name).collect();
             format!("contact {}", names.join(" or contact "))

@@ -10,7 +10,7 @@ use crate::marks::{self, Mark};
 use crate::store::{Sought, Whose, kind};
 use crate::words;
 use countersign_core::refusal::status_word;
-use countersign_core::{Case, Grant, Permission, Request, Session, Status};
+use countersign_core::{Case, Grant, Permission, Request, Session, Status, may_watch};
 use countersign_journal::{Event, canonical};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -322,6 +322,6 @@ pub(super) fn session_view(eye: &Eye<'_>, session: &Session, grant: &Grant) -> S
         ended: closed.map_or("", |(_, why)| words::session_end(why)),
         window_end: grant.terms.window.end,
         may_terminate: closed.is_none() && actor.may(Permission::TerminateSessions),
-        may_read: actor.may(Permission::ReadTranscripts) || session.person == actor.person,
+        may_watch: may_watch(eye.directory, actor.person, session.person),
     }
 }

@@ -24,7 +24,7 @@ pub(crate) use levels::{authority_words, level_words, then_words, times};
 
 pub use calendar::{CalendarView, ReservedView};
 pub use change::{Base, ChangeView, Configuration, DiffLine, Meanwhile, PastView, Plan, Proposed, VersionView};
-pub use editing::{AccountView, Due, LevelFields, LevelToday, WorkflowView};
+pub use editing::{AccountView, Due, LevelFields, LevelToday, ParametersView, WorkflowView};
 pub use keys::KeyView;
 pub(crate) use roles::BUILT_IN;
 pub use roles::{PermissionView, RoleView, RolesView};
@@ -220,6 +220,15 @@ pub struct StatementView {
     pub outcome: String,
 }
 
+/// A session to be watched, for showing.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct WatchView {
+    /// Which.
+    pub session: SessionId,
+    /// Whose it is.
+    pub whose: PersonView,
+}
+
 /// A change plan, for showing.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct PlanView {
@@ -257,7 +266,7 @@ pub struct RequestView {
     pub id: RequestId,
     /// Who asks.
     pub person: PersonView,
-    /// `connect`, `query` or `change`.
+    /// `connect`, `query`, `change` or `watch`.
     pub kind: &'static str,
     /// What is asked, in one sentence without the asker: `run one UPDATE on public.customers in app@prod-db`.
     pub what: String,
@@ -301,6 +310,8 @@ pub struct RequestView {
     pub grant: Option<GrantView>,
     /// The statement, for a query.
     pub statement: Option<StatementView>,
+    /// The session, for watching one.
+    pub watch: Option<WatchView>,
     /// The statements to be run, for a session that brings them.
     pub plan: Option<PlanView>,
     /// What would change, for changes of the configuration.
@@ -386,7 +397,7 @@ pub struct RequestQuery {
     pub scope: Scope,
     /// Only with this status, or stage of its grant (`To be used`, `In use`, `Ended`), in any case; empty means any.
     pub status: String,
-    /// Only of this kind: `connect`, `query` or `change`; empty means any.
+    /// Only of this kind: `connect`, `query`, `change` or `watch`; empty means any.
     pub kind: String,
     /// Only made at or after this moment.
     pub from: Option<Timestamp>,
@@ -427,8 +438,8 @@ pub struct SessionView {
     pub window_end: Timestamp,
     /// Whether this actor may terminate it.
     pub may_terminate: bool,
-    /// Whether this actor may read its transcript.
-    pub may_read: bool,
+    /// Whether this actor may watch it, where need be once that is approved.
+    pub may_watch: bool,
 }
 
 /// One line of a transcript.

@@ -8,18 +8,22 @@ use crate::cast::Cast;
 use crate::control::Control;
 use crate::fault::Fault;
 use crate::transcript::{Reading, Record, Recorded};
+use crate::watch::Watching;
 use countersign_core::digest::UnitPart;
-use countersign_core::{Case, Permission, Session};
-use countersign_journal::{Language, Note, SessionId};
+use countersign_core::{Case, Refusal, Session};
+use countersign_journal::{Language, SessionId};
 use std::collections::BTreeSet;
 
 impl Control {
     /// A session's transcript, for its person, auditors and administrators; the reading itself is in the audit.
     ///
     /// # Errors
-    /// `NotFound` when there is none or the actor may not read it; trouble when it is not what the journal says.
+    /// `NotFound` when there is none or the actor may not watch it; a refusal where that must be approved first; trouble
+    /// when it is not what the journal says.
     pub async fn transcript(&self, actor: &Actor, session: SessionId) -> Result<Vec<TranscriptLine>, Fault> {
-        let language = self.readable(actor, session).await?;
+        let case = self.watch(actor, session).await?;
+        let language = case.request.target.language();
+        self.whole(of(&case, session)?)?;
         let mut shown = BTreeSet::new();
         let mut reading = Reading::begin(self, session)?;
         let mut lines = Vec::new();
@@ -34,7 +38,6 @@ impl Control {
         for line in lines.iter_mut().filter(|l| !l.text.is_empty()) {
             line.recorded = shown.contains(&line.statement);
         }
-        self.note(Note::TranscriptRead { session, by: actor.person }, Vec::new()).await?;
         Ok(lines)
     }
 
@@ -43,19 +46,22 @@ impl Control {
     /// # Errors
     /// As [`transcript`](Self::transcript); `NotFound` when the command has no recording.
     pub async fn cast(&self, actor: &Actor, session: SessionId, statement: u64) -> Result<Cast, Fault> {
-        self.readable(actor, session).await?;
-        let cast = Cast::begin(Reading::begin(self, session)?, statement)?.ok_or(Fault::NotFound)?;
-        self.note(Note::TranscriptRead { session, by: actor.person }, Vec::new()).await?;
-        Ok(cast)
+        let case = self.watch(actor, session).await?;
+        self.whole(of(&case, session)?)?;
+        Cast::begin(Reading::begin(self, session)?, statement)?.ok_or(Fault::NotFound)
     }
 
-    /// Which recording that is and how long it goes, for who may read it. What was shown is told by [`cast`](Self::cast)
-    /// alone, which is what stands in the audit.
+    /// Which recording that is and how long it goes, for who may watch it now. What was shown is told by
+    /// [`cast`](Self::cast) alone, which is what stands in the audit.
     ///
     /// # Errors
-    /// `NotFound` when there is none or the actor may not read it; one that is damaged is told as that.
+    /// As of [`transcript`](Self::transcript); one that is damaged is told as that.
     pub async fn recording(&self, actor: &Actor, session: SessionId, number: u64) -> Result<RecordingView, Fault> {
-        let case = self.may_read(actor, session).await?;
+        match self.watching(actor, session).await? {
+            Watching::Open => {}
+            _ => return Err(Refusal::WatchNeedsRequest(session).into()),
+        }
+        let case = self.case_of_session(session).await?.ok_or(Fault::NotFound)?;
         let found = of(&case, session)?;
         let extent =
             match self.whole(found).and_then(|()| Reading::begin(self, session)).and_then(|r| extent(r, number)) {
@@ -67,22 +73,6 @@ impl Control {
         let grant = case.grant.as_ref().ok_or(Fault::NotFound)?;
         let session = session_view(&self.eye(&state, &directory, actor), found, grant);
         Ok(RecordingView { session, number, extent })
-    }
-
-    /// The language of a session's transcript, once it is known that the actor may read it and that it is whole.
-    async fn readable(&self, actor: &Actor, session: SessionId) -> Result<Language, Fault> {
-        let case = self.may_read(actor, session).await?;
-        self.whole(of(&case, session)?)?;
-        Ok(case.request.target.language())
-    }
-
-    /// What a session belongs to, once it is known that the actor may read what it did.
-    async fn may_read(&self, actor: &Actor, session: SessionId) -> Result<Case, Fault> {
-        let case = self.case_of_session(session).await?.ok_or(Fault::NotFound)?;
-        if of(&case, session)?.person != actor.person && !actor.may(Permission::ReadTranscripts) {
-            return Err(Fault::NotFound);
-        }
-        Ok(case)
     }
 
     /// Whether a transcript is the one the journal names.

@@ -2,7 +2,7 @@
 
 use super::level::{self, At};
 use super::who::able;
-use super::{World, administer, plan};
+use super::{World, administer, plan, watch};
 use crate::digest::{self, RequestParts};
 use crate::directory::About;
 use crate::hours;
@@ -24,6 +24,7 @@ pub(super) fn ask(world: &World<'_>, ask: Ask) -> Result<Decision, Refusal> {
         }
         AskAct::Run { .. } => run(world, &person, &ask)?,
         AskAct::Administer(change) => administer::wanted(world, &person, *change)?,
+        AskAct::Watch { watch, target, window } => watch::wanted(world, &person, *watch, target, window)?,
     };
     if let Some(same) = joinable(world, &person, &wanted) {
         return Ok(Decision { events: Vec::new(), answer: Answer::Request(same) });
@@ -151,6 +152,7 @@ fn same_act(world: &World<'_>, request: &Request, wanted: &Wanted) -> bool {
             a.grant == b.grant && a.attempt == b.attempt && (!a.same_session || a.session == b.session)
         }
         (Act::Administer(a), Act::Administer(b)) => a == b,
+        (Act::Watch(a), Act::Watch(b)) => a == b && same_period(world, request, &wanted.terms.window),
         _ => false,
     }
 }

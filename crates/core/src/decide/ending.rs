@@ -177,32 +177,31 @@ pub(super) fn overruled(
     under: Option<GrantId>,
 ) -> Vec<Event> {
     let mut ended = Ended::default();
+    let first = under.and_then(|id| world.state.grants.get(&id)).map(|g| g.request);
     for request in world.state.waiting() {
-        match no_longer(request, policy, directory) {
+        match no_longer(request, policy, directory, first) {
             None => ended.extend(level::rechecked(&World { directory, ..*world }, request)),
-            Some(why) => {
-                // A change did not start from what is in force now, whatever the rules say of it.
-                let change = matches!(request.act, Act::Administer(_));
-                let first = || under.and_then(|id| world.state.grants.get(&id)).map(|g| g.request);
-                let why = if change { Expiry::Overtaken(first()) } else { why };
-                ended.extend(vec![Event::RequestExpired { request: request.id, why }]);
-            }
+            Some(why) => ended.extend(vec![Event::RequestExpired { request: request.id, why }]),
         }
     }
     for grant in world.state.unended().filter(|g| Some(g.id) != under) {
         let request = world.state.requests.get(&grant.request);
-        if request.is_none_or(|r| no_longer(r, policy, directory).is_some()) {
+        if request.is_none_or(|r| no_longer(r, policy, directory, first).is_some()) {
             ended.extend(end_grant(world, grant, GrantEnd::Overruled));
         }
     }
     ended.events
 }
 
-/// Why a request is not to be had any more under a policy and directory; nothing when it still is.
-fn no_longer(request: &Request, policy: &Rulebook, directory: &Roster) -> Option<Expiry> {
+/// Why a request is not to be had any more under a policy and directory, which came in force by the request `first`; nothing
+/// when it still is. Another change did not start from what is in force now, whatever the rules say of it.
+fn no_longer(request: &Request, policy: &Rulebook, directory: &Roster, first: Option<RequestId>) -> Option<Expiry> {
+    if matches!(request.act, Act::Administer(_)) {
+        return Some(Expiry::Overtaken(first));
+    }
     let Some(person) = directory.person_facts(request.person.id) else { return Some(Expiry::PersonGone) };
-    let target = directory.target_facts(request.target.account, Some(&request.target.database));
-    let Some(target) = target.filter(|t| same_target(t, &request.target)) else { return Some(Expiry::TargetGone) };
+    let target = request.target_now(directory).filter(|t| same_target(t, &request.target));
+    let Some(target) = target else { return Some(Expiry::TargetGone) };
     // What people approved stands, unless a rule denies it now; what was only allowed needs them now (R8, R20).
     let ruling = rule(policy, &person, &target, Asked::from(&request.act));
     let allowed = ruling.outcome <= request.ruling.outcome || planted::is(Fault::AllowedOutlivesItsRule);

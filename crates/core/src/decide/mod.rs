@@ -9,6 +9,7 @@ mod level;
 mod plan;
 mod session;
 mod vote;
+mod watch;
 mod who;
 
 pub use administer::{gives_roles, may_change, stays_changeable};
@@ -17,6 +18,7 @@ pub use lend::DELEGATION_S_MAX;
 pub use level::can_escalate;
 pub use plan::covered;
 pub use session::DIRECT_ACCESS_S;
+pub use watch::{may_watch, right_to_watch};
 pub use who::{approvers, open_at, open_for};
 
 use crate::input::{Answer, Decision, Input};
@@ -55,6 +57,7 @@ pub fn decide(state: &State, directory: &Roster, input: Input, now: Timestamp) -
             session::close(&world, session, why, transcript, records).map(done)
         }
         Input::Clear { grant, session, attempt } => session::clear(&world, grant, session, attempt).map(done),
+        Input::Watch { watch, by } => watch::watched(&world, watch, by).map(done),
         Input::Planned(planned) => plan::clear(&world, planned),
         Input::Ran { grant, step, outcome } => session::ran(&world, grant, step, outcome).map(done),
         Input::Tick => Ok(done(ending::tick(&world))),

@@ -91,12 +91,12 @@ fn agreed_terms(world: &World<'_>, request: &Request, vote: &Vote) -> Result<Ter
             let ruling = rule(&world.state.policy, &request.person, &request.target, Asked::Connect);
             check_period(world, &signed.window, &ruling.conditions)?;
         }
-        Act::Run(_) | Act::Administer(_)
+        Act::Run(_) | Act::Administer(_) | Act::Watch(_)
             if request.terms.window.intersection(&signed.window) != Some(signed.window) =>
         {
             return Err(Refusal::WiderThanAsked);
         }
-        Act::Run(_) | Act::Administer(_) => {}
+        Act::Run(_) | Act::Administer(_) | Act::Watch(_) => {}
     }
     // Whatever is voted for, a reset after use that was asked for stays.
     let with_its_reset = Terms { window: signed.window, ..request.terms };

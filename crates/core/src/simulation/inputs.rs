@@ -6,7 +6,7 @@ use crate::{Ask, AskAct, Directory, GrantKind, Input, Planned, Position, Request
 use countersign_journal::{
     AccountId, Act, ActionFacts, Attempt, Authority, Change, ChangePlan, CommandFacts, Commitment, Digest, Evidence,
     GrantId, Language, Name, Note, PersonId, PlanStep, Policy, RelationUse, RequestId, RunOutcome, SessionEnd,
-    SessionId, StatementFacts, StatementKind, StepOrder, Terms, Timestamp, Verdict, Window,
+    SessionId, StatementFacts, StatementKind, StepOrder, Terms, Timestamp, Verdict, Watch, Window,
 };
 use fastrand::Rng;
 
@@ -29,6 +29,9 @@ pub(super) fn next(rng: &mut Rng, state: &State, directory: &Roster, drafts: &mu
     let blocked = state.waiting().any(|r| r.tracks.iter().any(|t| t.blocked));
     if (waits && chance(rng, 40)) || (blocked && chance(rng, 20)) {
         return change(rng, state, directory, drafts);
+    }
+    if let Some(input) = watch(rng, state, directory, now).filter(|_| chance(rng, 6)) {
+        return input;
     }
     let by = someone(rng, directory);
     let request = any_request(rng, state);
@@ -196,6 +199,9 @@ fn mend(state: &State, directory: &mut Directory) {
             Authority::Contacts(named) => named.iter().for_each(|c| {
                 directory.contacts.entry(*c).and_modify(|c| c.enabled = true);
             }),
+            Authority::Approvers(module) => {
+                directory.approvers.entry(*module).or_default().extend(&enabled);
+            }
             Authority::Persons(named) => named.iter().for_each(|p| {
                 directory.people.entry(*p).and_modify(|p| p.enabled = true);
             }),
@@ -294,6 +300,27 @@ fn ask_run(rng: &mut Rng, state: &State) -> Option<Ask> {
     let owner = state.sessions.get(&session)?.person;
     let person = if chance(rng, 97) { owner } else { PersonId(1) };
     Some(Ask::plain(person, act, [rng.u8(..); 32]))
+}
+
+/// A session to be watched, or asked for; mostly by those who could, of those approved mostly inside their window.
+fn watch(rng: &mut Rng, state: &State, directory: &Roster, now: Timestamp) -> Option<Input> {
+    let sessions: Vec<SessionId> = state.sessions.keys().copied().collect();
+    let granted = state.unended().filter_map(|g| match g.kind {
+        GrantKind::Watch { session } => Some((session, g.person)),
+        _ => None,
+    });
+    let granted = rng.choice(&granted.collect::<Vec<_>>()).copied().filter(|_| chance(rng, 70));
+    let session = granted.map(|(session, _)| session).or_else(|| rng.choice(&sessions).copied())?;
+    let opened = state.sessions.get(&session)?;
+    let watch = Watch { session, whose: opened.person };
+    let by = granted.map(|(_, by)| by).filter(|_| chance(rng, 85)).unwrap_or_else(|| someone(rng, directory));
+    if granted.is_some() || chance(rng, 40) {
+        return Some(Input::Watch { watch, by });
+    }
+    let target = Box::new(state.grants.get(&opened.grant)?.target.clone());
+    let ask = Ask::plain(by, AskAct::Watch { watch, target, window: period(rng, now) }, [rng.u8(..); 32]);
+    let reason = chance(rng, 90).then_some(Commitment(Digest::ZERO));
+    Some(Input::Ask(Ask { reason, reason_chars: 9, ..ask }))
 }
 
 fn attempt(rng: &mut Rng) -> Attempt {

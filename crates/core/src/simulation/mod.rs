@@ -13,7 +13,7 @@ mod witness;
 use crate::invariant::{self, Broken};
 use crate::planted::{self, Fault};
 use crate::{Input, Roster, State, apply, decide, effects, wake_at};
-use countersign_journal::{ActMatch, Chain, Event, Evidence, Timestamp};
+use countersign_journal::{ActMatch, Chain, Event, Evidence, Note, Timestamp};
 use inputs::Draft;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -157,7 +157,7 @@ fn the_worlds_are_lively() {
     assert!(rare.is_empty(), "in 1,500 worlds, too few of {rare:?}; all: {seen:?}");
 }
 
-const KINDS: [&str; 29] = [
+const KINDS: [&str; 31] = [
     "link made",
     "policy applied",
     "directory applied",
@@ -187,6 +187,8 @@ const KINDS: [&str; 29] = [
     "ran",
     "plan used",
     "plan ran",
+    "watched",
+    "watched under a grant",
 ];
 
 fn kind(event: &Event) -> &'static str {
@@ -220,6 +222,8 @@ fn kind(event: &Event) -> &'static str {
         Event::Ran { .. } => "ran",
         Event::PlanUsed { .. } => "plan used",
         Event::PlanRan { .. } => "plan ran",
+        Event::Noted(Note::TranscriptRead { under: None, .. }) => "watched",
+        Event::Noted(Note::TranscriptRead { .. }) => "watched under a grant",
         Event::Noted(_) => "noted",
     }
 }
@@ -365,6 +369,11 @@ fn planted_pin_not_asked_is_caught() {
 #[test]
 fn planted_released_too_early_is_caught() {
     check_caught(Fault::ReleasedTooEarly, 11, 200);
+}
+
+#[test]
+fn planted_watch_not_asked_is_caught() {
+    check_caught(Fault::WatchNotAsked, 1, 400);
 }
 
 #[test]

@@ -27,6 +27,7 @@ pub(super) fn holds(directory: &Directory, authority: &Authority, made: &Request
         Authority::LineManager => directory.people.get(&made.person.id).is_some_and(|p| p.manager == Some(person)),
         Authority::AccountOwners => account.is_some_and(|a| a.owners.contains(&person)),
         Authority::AccountManagers => account.is_some_and(|a| a.managers.contains(&person)),
+        Authority::Approvers(module) => directory.approvers.get(module).is_some_and(|a| a.contains(&person)),
         Authority::Contacts(named) => return named.contains(&person) && outside(directory, person),
     };
     holds && person != made.person.id && enabled(directory, person)
@@ -77,6 +78,17 @@ pub(super) fn administer_outcome(policy: &Policy, directory: &Directory, person:
     let strictest =
         speak.map(|r| if named(directory, &r.exclusions, person) { Outcome::Allow } else { r.outcome }).max();
     Some(strictest.unwrap_or(if others { Outcome::Approve } else { Outcome::Allow }))
+}
+
+/// Whether a person may watch a session of somebody: their own, or anybody's from auditors on.
+pub(super) fn watches(directory: &Directory, person: PersonId, whose: PersonId) -> bool {
+    let known = directory.people.get(&person);
+    known.is_some_and(|p| p.enabled && (person == whose || p.role != Role::Member))
+}
+
+/// What watching demands, of everybody alike.
+pub(super) fn watch_outcome(policy: &Policy) -> Outcome {
+    if policy.parameters.watch_approval { Outcome::Approve } else { Outcome::Allow }
 }
 
 /// The connect rules that speak of a person and a target.

@@ -3,9 +3,9 @@
 use crate::{Account, Contact, Device, DeviceGroup, Directory, Endpoint, Group, Person, PostgresEndpoint, Role};
 use countersign_journal::{
     AccountId, ActMatch, Authority, Automatic, CommandMatch, Conditions, DeviceGroupId, DeviceId, Emergency, Evidence,
-    GroupId, Hours, Level, NamePattern, Notice, NoticeScope, Opening, Outcome, PersonId, Policy, Recording, Rule,
-    RuleId, StatementKind, StatementMatch, Subjects, Targets, Timeout, TimeoutAction, Tools, Weekday, Workflow,
-    WorkflowId,
+    GroupId, Hours, Level, Module, NamePattern, Notice, NoticeScope, Opening, Outcome, Parameters, PersonId, Policy,
+    Recording, Rule, RuleId, StatementKind, StatementMatch, Subjects, Targets, Timeout, TimeoutAction, Tools, Weekday,
+    Workflow, WorkflowId,
 };
 use fastrand::Rng;
 use std::collections::BTreeSet;
@@ -41,6 +41,7 @@ pub(super) fn directory(rng: &mut Rng) -> Directory {
             .collect(),
         accounts: (1..=rng.u64(1..=4)).map(|n| (AccountId(n), account(rng, n, devices, persons))).collect(),
         contacts: (1..=rng.u64(0..=2)).map(|n| (PersonId(40 + n), contact(rng, n))).collect(),
+        approvers: [(Module::PamCore, &some(rng, (2..=persons).map(PersonId), 40) | &[PersonId(1)].into())].into(),
         ..Directory::default()
     }
 }
@@ -115,6 +116,10 @@ pub(super) fn changed(rng: &mut Rng, old: &Directory) -> Directory {
         new.contacts.entry(one(rng, &contacts)).and_modify(|c| c.enabled = !c.enabled);
         return new;
     }
+    if chance(rng, 10) {
+        new.approvers.entry(Module::PamCore).and_modify(toggle);
+        return new;
+    }
     match rng.u32(0..12) {
         0..=3 => new.people.entry(who).and_modify(|p| p.enabled = !p.enabled),
         4 => new.people.entry(who).and_modify(|p| p.role = one(rng, &[Role::Member, Role::Administrator])),
@@ -155,7 +160,7 @@ pub(super) fn policy(rng: &mut Rng, directory: &Directory) -> Policy {
             })
             .collect(),
         rules: (1..=rules).map(|n| rule(rng, directory, n, workflows)).collect(),
-        ..Policy::default()
+        parameters: Parameters { watch_approval: chance(rng, 60), ..Parameters::default() },
     };
     let outside = |w: &Workflow| w.levels.iter().any(|l| matches!(l.authority, Authority::Contacts(_)));
     let outside: BTreeSet<u64> = policy.workflows.values().filter(|w| outside(w)).map(|w| w.id.0).collect();

@@ -17,10 +17,10 @@ use countersign_core::{
 };
 use countersign_journal::{
     AccountId, ActMatch, ActionFacts, Attempt, Authority, Automatic, Change, Commitment, Conditions, DelegationId,
-    DeviceId, Digest, Emergency, Event, Evidence, GrantId, GroupId, Hours, Level, Note, Notice, NoticeScope, Opening,
-    Outcome, PersonId, Policy, RequestId, Rule, RuleId, RunOutcome, SessionEnd, SessionId, StatementFacts,
-    StatementKind, StatementMatch, Subjects, Terms, Timeout, TimeoutAction, Timestamp, Verdict, Weekday, Window,
-    Workflow, WorkflowId,
+    DeviceId, Digest, Emergency, Event, Evidence, GrantId, GroupId, Hours, Level, Module, Note, Notice, NoticeScope,
+    Opening, Outcome, Parameters, PersonId, Policy, RequestId, Rule, RuleId, RunOutcome, SessionEnd, SessionId,
+    StatementFacts, StatementKind, StatementMatch, Subjects, Terms, Timeout, TimeoutAction, Timestamp, Verdict, Watch,
+    Weekday, Window, Workflow, WorkflowId,
 };
 
 const PEOPLE: [&str; 8] = ["root", "alice", "bob", "carol", "dave", "erin", "frank", "zoe"];
@@ -54,6 +54,7 @@ struct Stage {
     state: State,
     rules: Vec<Rule>,
     workflows: Vec<Workflow>,
+    parameters: Parameters,
     proposed: Vec<Directory>,
 }
 
@@ -95,6 +96,7 @@ impl Stage {
             state: State::default(),
             rules: Vec::new(),
             workflows: Vec::new(),
+            parameters: Parameters::default(),
             proposed: Vec::new(),
         }
     }
@@ -114,7 +116,16 @@ impl Stage {
             ["apply"] => {
                 let rules = std::mem::take(&mut self.rules);
                 let workflows = std::mem::take(&mut self.workflows).into_iter().map(|w| (w.id.0, w)).collect();
-                return self.in_force(self.directory.clone(), Policy { rules, workflows, ..Policy::default() }.into());
+                let parameters = self.parameters.clone();
+                return self.in_force(self.directory.clone(), Policy { rules, workflows, parameters }.into());
+            }
+            ["watching", "needs", "approval"] => {
+                self.parameters.watch_approval = true;
+                return Vec::new();
+            }
+            ["watching", "needs", "none"] => {
+                self.parameters.watch_approval = false;
+                return Vec::new();
             }
             ["tick"] => Input::Tick,
             ["close", session] => closed(session),
@@ -291,6 +302,13 @@ impl Stage {
                 ["all"] => Role::SuperAdministrator,
                 _ => Role::Administrator,
             };
+        } else if rest == ["approvers"] {
+            let approvers = directory.approvers.entry(Module::PamCore).or_default();
+            if verb == "leaves" {
+                approvers.remove(&id)
+            } else {
+                approvers.insert(id)
+            };
         } else {
             let group = directory.groups.get_mut(&group(rest[0])).expect("a known group");
             match verb {
@@ -364,9 +382,23 @@ impl Stage {
             ["retracts", request] => Input::Retract { request: hash(request), by },
             ["withdraws", request] => Input::Withdraw { request: hash(request), by },
             ["revokes", request] => Input::Revoke { request: hash(request), by, reason: None },
+            ["watches", session] => Input::Watch { watch: self.watch(session), by },
+            ["asks-to-watch", session, rest @ ..] => {
+                let window = rest.iter().find(|w| w.contains('-')).map(|w| period(w));
+                let window = window.unwrap_or(Window { start: self.now, end: clock("17:00") });
+                let target = Box::new(self.directory.target_facts(AccountId(1), None).expect("the account"));
+                let act = AskAct::Watch { watch: self.watch(session), target, window };
+                let reason = (!rest.contains(&"silently")).then_some(Commitment(Digest::ZERO));
+                Input::Ask(Ask { reason, reason_chars: 9, ..Ask::plain(by, act, [0; 32]) })
+            }
             ["surrenders", grant] => Input::Surrender { grant: GrantId(number(grant)), by },
             other => panic!("nobody can say `{}`", other.join(" ")),
         }
+    }
+
+    fn watch(&self, session: &str) -> Watch {
+        let session = SessionId(number(session));
+        Watch { session, whose: self.state.sessions.get(&session).map_or(PersonId(0), |s| s.person) }
     }
 
     /// What is open of a request, or the first review that is owed.

@@ -2,12 +2,16 @@
 
 use super::{Event, name, time};
 use countersign_core::{Effect, Message, State};
-use countersign_journal::{Expiry, PersonId, Verdict, Window};
+use countersign_journal::{Expiry, Note, PersonId, Verdict, Window};
 use std::collections::BTreeSet;
 
 /// What an event says, or nothing where the line that caused it says it already.
 pub fn event(state: &State, event: &Event) -> Option<String> {
     Some(match event {
+        Event::Noted(Note::TranscriptRead { session, by, under }) => {
+            let under = under.map_or_else(String::new, |grant| format!(" under {grant}"));
+            format!("{} watches {session}{under}", name(*by))
+        }
         Event::PolicyApplied { .. } | Event::DirectoryApplied { .. } | Event::Noted(_) => return None,
         Event::RequestMade(made) => format!("{} made, {:?}", made.request, made.ruling.outcome).to_lowercase(),
         Event::LevelStarted { request, track, level, epoch, approvers, .. } => {

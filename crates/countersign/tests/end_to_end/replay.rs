@@ -127,3 +127,30 @@ fn r70_a_recording_is_replayed_with_its_marks() {
     }
     look(&web, "replay.mjs", &format!("/sessions/{open}/terminals/1"));
 }
+
+/// Watching must be approved, by bob.
+const WATCHED: &str = "[parameters]\n\"session.video.approval\" = true\n[parameters.approvers]\npam_core = [\"bob\"]\n";
+
+/// R71, R74: a shell is watched live once that was approved, shows at once what it shows, and is ended from there; the command
+/// line asks for it and is told why not before.
+#[test]
+fn r71_r74_a_shell_is_watched_live_once_approved_and_ended() {
+    let web = Web::new(&[FREE, WATCHED]);
+    web.world.api("bob");
+    let mut shell = web.ssh("alice").terminal("").expect("ssh starts");
+    shell.send("echo hello-$((6 * 7)); i=0; while sleep 0.5; do i=$((i+1)); echo tick-$i; done\n").expect("typed");
+    shell.stdout.wait_for("tick-2", SOON).expect("it runs");
+    let open = session(&web);
+    let ran = play(&web, "ada", &[&open, "1"]);
+    assert_ne!(ran.code, 0, "{}", ran.stdout);
+    has(&ran.stderr, "must be approved first");
+    look(&web, "live.mjs", &format!("/sessions/{open}/terminals/1"));
+    let ran = shell.finish(SOON).expect("an end");
+    assert_ne!(ran.code, 0, "it was ended");
+
+    let asked = web.world.server.cli("alice", &["watch", &open, "--reason", "to learn from it"]).expect("asked");
+    assert_eq!(asked.code, 0, "{}", asked.stderr);
+    let number = web.world.get("bob", "/requests?scope=for_me")[0]["id"].as_u64().expect("it waits for bob");
+    web.world.approve("bob", number);
+    has(&play(&web, "alice", &[&open, "1"]).stdout, "hello-42");
+}

@@ -113,6 +113,7 @@ impl Reference {
             Authority::LineManager => directory.people.get(&requester).and_then(|p| p.manager).into_iter().collect(),
             Authority::AccountOwners => known.map(|a| a.owners.clone()).unwrap_or_default(),
             Authority::AccountManagers => known.map(|a| a.managers.clone()).unwrap_or_default(),
+            Authority::Approvers(module) => directory.approvers.get(module).cloned().unwrap_or_default(),
             Authority::Contacts(named) => return named.iter().copied().filter(|c| self.outside(*c)).collect(),
         };
         named.into_iter().filter(|p| self.fit(*p, requester)).collect()

@@ -2,7 +2,7 @@
 //! everything that is thrown away when the answer is no. Slow, and written from DESIGN §5; it shares words with the
 //! engine and no logic. [`history`](crate::history) compares both.
 //!
-//! It does not know changes of the configuration, change plans, conditions of rules besides exclusive use and the number
+//! It does not know changes of the configuration, change plans, watching, conditions of rules besides exclusive use and the number
 //! of sessions, and how rules compose: those have judges of their own.
 
 mod deciding;
@@ -198,7 +198,7 @@ impl Reference {
                 self.time_passed(now);
                 Some(())
             }
-            Input::Apply { .. } | Input::Planned(_) | Input::Note(_) => None,
+            Input::Apply { .. } | Input::Planned(_) | Input::Watch { .. } | Input::Note(_) => None,
         }
     }
 

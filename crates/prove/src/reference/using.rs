@@ -29,7 +29,7 @@ impl Reference {
         match &ask.act {
             AskAct::Connect { account, window, .. } => self.reserved(ask.person, *account, *window, now),
             AskAct::Run { session, attempt, .. } => self.held(ask.person, *session, *attempt, now),
-            AskAct::Administer(_) => None,
+            AskAct::Administer(_) | AskAct::Watch { .. } => None,
         }
     }
 

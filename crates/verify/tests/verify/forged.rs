@@ -327,7 +327,7 @@ fn forged_sessions() {
     check("after the grant's end", two_tracks_and_a_revoke, "has ended", |d| {
         d.insert(d.find(1, end) + 1, opened(2, 1, false))
     });
-    check("under a grant for one statement", day, "is for one statement", |d| {
+    check("under a grant for one statement", day, "is not for sessions", |d| {
         d.insert(d.find(1, approval) + 1, opened(2, 2, true))
     });
     check("under no grant", day, "was never given", |d| d.change(d.find(0, opening), |e| *e = opened(1, 7, true)));
@@ -387,7 +387,7 @@ fn forged_uses() {
         let asked = d.find(1, request);
         d.change(asked, |e| match &mut of_request(e).act {
             Act::Run(run) => run.same_session = true,
-            Act::Connect | Act::Administer(_) => panic!("request 2 is a statement"),
+            Act::Connect | Act::Administer(_) | Act::Watch(_) => panic!("request 2 is a statement"),
         });
         let seq = d.find(0, usage);
         let next = d.remove(d.find(1, opening));
@@ -444,7 +444,7 @@ fn forged_statements() {
         "belongs to `grant 1`",
         on(|made| match &mut made.act {
             Act::Run(run) => run.grant = GrantId(2),
-            Act::Connect | Act::Administer(_) => panic!("request 2 is a statement"),
+            Act::Connect | Act::Administer(_) | Act::Watch(_) => panic!("request 2 is a statement"),
         }),
     );
     check("for no time", day, "an empty window", on(|made| made.terms = window(900, 900)));

@@ -8,6 +8,7 @@ mod forged;
 mod plan;
 mod special;
 mod story;
+mod watching;
 
 use countersign_journal::{Chain, Event, Head};
 use countersign_verify::verify;

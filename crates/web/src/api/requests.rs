@@ -40,7 +40,7 @@ pub(crate) struct Wanted {
 /// `POST /requests`
 pub(crate) async fn ask(State(site): State<Site>, signed: Signed, Body(wanted): Body<Wanted>) -> Answer<RequestView> {
     let account = site.control.account_for(&signed.actor, &wanted.target)?;
-    let window = window_of(&wanted, site.control.now())?;
+    let window = window_of(wanted.start.as_deref(), wanted.end.as_deref(), wanted.minutes, site.control.now())?;
     let database = wanted.database.as_deref().map(str::trim).filter(|d| !d.is_empty()).map(str::to_owned);
     let Wanted { reason, choice, ticket, ask_whom, plan, in_order, .. } = wanted;
     let order = if in_order == Some(false) { StepOrder::Any } else { StepOrder::Listed };
@@ -51,9 +51,15 @@ pub(crate) async fn ask(State(site): State<Site>, signed: Signed, Body(wanted): 
     view(&site, &signed, id).await
 }
 
-fn window_of(wanted: &Wanted, now: Timestamp) -> Result<Window, Fault> {
-    let start = moment("start", wanted.start.as_deref())?.map_or(now, |start| start.max(now));
-    let end = match (moment("end", wanted.end.as_deref())?, wanted.minutes) {
+/// A period as programs give it: until a moment, or for so long.
+pub(super) fn window_of(
+    start: Option<&str>,
+    end: Option<&str>,
+    minutes: Option<Seconds>,
+    now: Timestamp,
+) -> Result<Window, Fault> {
+    let start = moment("start", start)?.map_or(now, |start| start.max(now));
+    let end = match (moment("end", end)?, minutes) {
         (Some(end), None) => end,
         (None, Some(minutes)) => start.plus(minutes.saturating_mul(60)),
         (Some(_), Some(_)) => return Err(Fault::Input("send `end` or `minutes`, not both".into())),

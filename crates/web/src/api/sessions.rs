@@ -1,17 +1,19 @@
 //! Sessions and their transcripts.
 
-use super::{Answer, DONE, Done, Params, session_id};
+use super::requests::window_of;
+use super::{Answer, Body, DONE, Done, Params, session_id};
 use crate::fault::ApiFault;
+use crate::follow;
 use crate::guard::Signed;
 use crate::site::Site;
 use axum::Json;
-use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use countersign_control::view::{SessionView, TranscriptLine};
-use countersign_control::{Cast, Fault};
-use futures_util::stream;
+use countersign_control::Fault;
+use countersign_control::view::{RequestView, SessionView, TranscriptLine};
+use countersign_journal::Seconds;
+use futures_util::{StreamExt, stream};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -45,19 +47,66 @@ pub(crate) async fn transcript(
     Ok(Json(site.control.transcript(&signed.actor, session_id(&id)?).await?))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WatchWanted {
+    #[serde(default)]
+    reason: String,
+    start: Option<String>,
+    end: Option<String>,
+    minutes: Option<Seconds>,
+}
+
+/// `POST /sessions/{id}/watch`
+pub(crate) async fn ask_to_watch(
+    State(site): State<Site>,
+    signed: Signed,
+    Path(id): Path<String>,
+    Body(wanted): Body<WatchWanted>,
+) -> Answer<RequestView> {
+    let WatchWanted { reason, start, end, minutes } = wanted;
+    let window = window_of(start.as_deref(), end.as_deref(), minutes, site.control.now())?;
+    let request = site.control.ask_to_watch(&signed.actor, session_id(&id)?, window, &reason).await?;
+    Ok(Json(site.control.request(&signed.actor, request).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CastParams {
+    /// Whether to go on while the session does.
+    #[serde(default)]
+    follow: bool,
+}
+
 /// `GET /sessions/{id}/terminals/{number}`
 pub(crate) async fn terminal(
     State(site): State<Site>,
     signed: Signed,
     Path((id, number)): Path<(String, String)>,
+    Params(params): Params<CastParams>,
 ) -> Result<Response, ApiFault> {
-    Ok(recording(site.control.cast(&signed.actor, session_id(&id)?, terminal_number(&number)?).await?))
+    Ok(told(&site, &signed, &id, &number, &params).await?)
 }
 
-/// A recording as it is sent, one line after the other.
-pub(crate) fn recording(cast: Cast) -> Response {
-    let lines = cast.map(|line| line.map(|line| line + "\n"));
-    ([(CONTENT_TYPE, "application/x-asciicast")], Body::from_stream(stream::iter(lines))).into_response()
+/// A recording as it is sent, one line after the other: what there is, or also what follows.
+pub(crate) async fn told(
+    site: &Site,
+    signed: &Signed,
+    id: &str,
+    number: &str,
+    params: &CastParams,
+) -> Result<Response, Fault> {
+    let (session, number) = (session_id(id)?, terminal_number(number)?);
+    let lines = match params.follow {
+        true => {
+            let following = site.control.follow(&signed.actor, session, number).await?;
+            let credential = signed.credential.clone();
+            follow::lines(site.control.clone(), credential, following).boxed()
+        }
+        false => stream::iter(site.control.cast(&signed.actor, session, number).await?).boxed(),
+    };
+    let lines = lines.map(|line| line.map(|line| line + "\n"));
+    Ok(([(CONTENT_TYPE, "application/x-asciicast")], axum::body::Body::from_stream(lines)).into_response())
 }
 
 /// The number of a command in its session.

@@ -88,6 +88,13 @@ impl<'p> Card<'p> {
         Card { post: post.to_owned(), outside: true, typed, ..Card::alone(r, reader) }
     }
 
+    /// Whether what was approved can be watched now.
+    fn may_watch(&self) -> bool {
+        let now = self.reader.now;
+        let live = self.r.grant.as_ref().is_some_and(|g| g.stage != "Ended" && g.window.contains(now));
+        live && self.r.may.surrender | self.r.may.withdraw
+    }
+
     fn initials(&self) -> String {
         initials(&self.r.person.name)
     }

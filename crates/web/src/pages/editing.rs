@@ -1,4 +1,4 @@
-//! Workflows, accounts' own set-ups and parameters as forms (R83, R84, R86). What a form says becomes a file, and a
+//! Workflows, accounts' own set-ups and system parameters as forms (R75, R83, R84, R86). What a form says becomes a file, and a
 //! page says what proposing it would change.
 
 use super::fields::{Again, MadeFrom, NAMELESS, Names, Wrong, base_of, proposed};
@@ -8,7 +8,9 @@ use crate::guard::escaped;
 use askama::Template;
 use axum::Form;
 use axum::extract::{Path, Query};
-use countersign_control::view::{AccountView, Known, LevelFields, LevelToday, Typed, WorkflowView, Wrongs};
+use countersign_control::view::{
+    AccountView, Known, LevelFields, LevelToday, ParametersView, Typed, WorkflowView, Wrongs,
+};
 use countersign_control::{Fault, Part, Thing};
 use countersign_core::Permission;
 use countersign_journal::AccountId;
@@ -27,8 +29,16 @@ const UNTOUCHED: &str =
 struct WorkflowsPage {
     shell: Shell,
     workflows: Vec<WorkflowView>,
+    may_propose: bool,
+}
+
+#[derive(Template)]
+#[template(path = "parameters.html")]
+struct ParametersPage {
+    shell: Shell,
     /// As they stand in the form.
-    timeouts: String,
+    fields: ParametersView,
+    known: Known,
     wrongs: Wrongs,
     from: MadeFrom,
     may_propose: bool,
@@ -136,9 +146,15 @@ impl WorkflowsPage {
     fn today<'w>(&self, workflow: &'w WorkflowView) -> LevelsToday<'w> {
         LevelsToday { levels: &workflow.levels }
     }
+}
 
-    fn wrong(&self) -> Wrong<'_> {
-        Wrong { text: self.wrongs.get("timeouts").map(String::as_str), field: "timeouts".to_owned() }
+impl ParametersPage {
+    fn names(&self) -> Names<'_> {
+        Names { known: &self.known }
+    }
+
+    fn wrong(&self, field: &str) -> Wrong<'_> {
+        Wrong { text: self.wrongs.get(field).map(String::as_str), field: field.to_owned() }
     }
 }
 
@@ -156,20 +172,9 @@ impl AccountsPage {
 
 /// `GET /workflows`
 pub(crate) async fn workflows(visit: Visit) -> Page {
-    show_workflows(&visit, Typed::default(), Again::default())
-}
-
-fn show_workflows(visit: &Visit, typed: Typed, again: Again) -> Page {
-    let Again { status, wrongs, notice, meanwhile } = again;
     let workflows = visit.site.control.workflows(visit.actor())?;
-    let typed = typed.or("timeouts", &visit.site.control.timeouts().join(" "));
     let may_propose = visit.actor().may(Permission::ProposeChanges);
-    let mut shell = visit.shell("Workflows", "workflows").saying(notice);
-    // What is being edited is not fetched anew under the editor's hands.
-    shell.refresh = shell.refresh.filter(|_| !may_propose);
-    let from = MadeFrom::of(visit, base_of(&typed), meanwhile, "/workflows".to_owned());
-    let timeouts = typed.text("timeouts").to_owned();
-    page(status, &WorkflowsPage { shell, workflows, timeouts, wrongs, from, may_propose })
+    ok(&WorkflowsPage { shell: visit.shell("Workflows", "workflows"), workflows, may_propose })
 }
 
 #[derive(Deserialize)]
@@ -261,13 +266,35 @@ pub(crate) async fn change_workflow(visit: Visit, Form(fields): Fields) -> Page 
     }
 }
 
+/// `GET /parameters`
+pub(crate) async fn parameters(visit: Visit) -> Page {
+    let fields = visit.site.control.parameters(visit.actor())?;
+    show_parameters(&visit, "", fields, Again::default())
+}
+
+fn show_parameters(visit: &Visit, base: &str, fields: ParametersView, again: Again) -> Page {
+    let Again { status, wrongs, notice, meanwhile } = again;
+    let may_propose = visit.actor().may(Permission::ProposeChanges);
+    let mut shell = visit.shell("System parameters", "parameters").saying(notice);
+    // What is being edited is not fetched anew under the editor's hands.
+    shell.refresh = shell.refresh.filter(|_| !may_propose);
+    let from = MadeFrom::of(visit, base, meanwhile, "/parameters".to_owned());
+    let known = visit.site.control.known(visit.actor())?;
+    page(status, &ParametersPage { shell, fields, known, wrongs, from, may_propose })
+}
+
 /// `POST /parameters`
 pub(crate) async fn change_parameters(visit: Visit, Form(fields): Fields) -> Page {
     let typed: Typed = fields.into_iter().collect();
-    let made = || visit.site.control.with_timeouts(visit.actor(), typed.text("timeouts"));
+    let wanted = ParametersView {
+        timeouts: typed.text("timeouts").to_owned(),
+        watch_approval: typed.has("watch_approval", "yes"),
+        approvers: typed.text("approvers").to_owned(),
+    };
+    let made = || visit.site.control.with_parameters(visit.actor(), &wanted);
     match proposed(&visit, Part::Parameters, &typed, made).await {
         Ok(page) => page,
-        Err(again) => show_workflows(&visit, typed, again),
+        Err(again) => show_parameters(&visit, base_of(&typed), wanted, again),
     }
 }
 

@@ -59,7 +59,8 @@ fn stands(part: Part<'_>) -> Stands {
         Part::Thing(Thing::Device | Thing::DeviceGroup, _) => ("/devices", "Devices", "devices"),
         Part::Thing(Thing::Account, _) => ("/accounts", "Accounts", "accounts"),
         Part::Rule(_) => ("/rules", "Rules", "rules"),
-        Part::Workflow(_) | Part::Parameters => ("/workflows", "Workflows", "workflows"),
+        Part::Workflow(_) => ("/workflows", "Workflows", "workflows"),
+        Part::Parameters => ("/parameters", "System parameters", "parameters"),
         Part::Whole => ("/configuration", "Configuration", "configuration"),
     };
     Stands { path, name, at }

@@ -25,8 +25,83 @@ const STATUSES: [(&str, &str); 9] = [
     ("Revoked", "Revoked"),
 ];
 /// The kinds of request, and what they are called.
-const KINDS: [(&str, &str); 4] =
-    [("", "Every kind"), ("connect", "Connections"), ("query", "Queries"), ("change", "Configuration")];
+const KINDS: [(&str, &str); 5] = [
+    ("", "Every kind"),
+    ("connect", "Connections"),
+    ("query", "Queries"),
+    ("change", "Configuration"),
+    ("watch", "Session videos"),
+];
+
+/// One list of requests.
+struct List {
+    path: &'static str,
+    /// Its line of the rail.
+    at: &'static str,
+    title: &'static str,
+    lead: &'static str,
+    scope: Scope,
+    /// The only kind it has; empty where it has every kind.
+    kind: &'static str,
+    /// What it says while it has none.
+    nothing: (&'static str, &'static str),
+}
+
+const MINE: List = List {
+    path: "/my-requests",
+    at: "mine",
+    title: "My requests",
+    lead: "What you asked for, statements held in your sessions included.",
+    scope: Scope::Mine,
+    kind: "",
+    nothing: (
+        "You have not asked for anything",
+        "Reserve a target on My access; what you ask for, and statements held in your sessions, appear here.",
+    ),
+};
+const ALL: List = List {
+    path: "/requests",
+    at: "all",
+    title: "Approval management",
+    lead: "Everybody's requests of every kind, those that only needed a reason included.",
+    scope: Scope::All,
+    kind: "",
+    nothing: ("No requests yet", "Requests appear here as soon as somebody reserves a target or a statement is held."),
+};
+/// R72: the three lists about watching sessions.
+const MY_VIDEOS: List = List {
+    path: "/session-videos",
+    at: "videos",
+    title: "My session video requests",
+    lead: "What you asked to watch.",
+    scope: Scope::Mine,
+    kind: "watch",
+    nothing: (
+        "You have not asked to watch a session",
+        "Where watching must be approved, choose a session under Sessions and ask there.",
+    ),
+};
+const VIDEO_APPROVALS: List = List {
+    path: "/session-videos/approvals",
+    at: "videos",
+    title: "My session video approvals",
+    lead: "Requests to watch a session that you decide, or decided.",
+    scope: Scope::MyDecisions,
+    kind: "watch",
+    nothing: (
+        "None is yours to decide",
+        "Requests to watch a session go to the approvers of the module PAM Core, whom the system parameters name.",
+    ),
+};
+const VIDEO_HISTORY: List = List {
+    path: "/session-videos/history",
+    at: "videos",
+    title: "Session video requests",
+    lead: "Everybody's requests to watch a session.",
+    scope: Scope::All,
+    kind: "watch",
+    nothing: ("Nobody has asked to watch a session", "Requests to watch one appear here as soon as they are made."),
+};
 
 #[derive(Deserialize)]
 pub(crate) struct ListParams {
@@ -85,7 +160,8 @@ impl Acts<'_> {
     /// Whether the row holds all that is decided on. A connection is its target and its time; statements and changes have a
     /// text, which no row shows.
     fn whole(&self) -> bool {
-        self.r.statement.is_none() && self.r.plan.is_none() && self.r.change.is_none()
+        let r = self.r;
+        r.statement.is_none() && r.plan.is_none() && r.change.is_none() && r.watch.is_none()
     }
 
     /// Where an escalation by hand would take place, as (track, level, epoch).
@@ -99,8 +175,7 @@ impl Acts<'_> {
 struct RequestsPage<'p> {
     shell: Shell,
     reader: &'p Reader,
-    path: &'static str,
-    lead: &'static str,
+    list: &'static List,
     requests: Vec<RequestView>,
     params: ListParams,
     everybody: bool,
@@ -111,7 +186,7 @@ struct RequestsPage<'p> {
 impl RequestsPage<'_> {
     fn statuses(&self) -> Vec<(&'static str, String, bool)> {
         let line = |(status, word): (&'static str, &'static str)| {
-            let address = format!("{}?status={}&{}", self.path, escaped(status), self.others());
+            let address = format!("{}?status={}&{}", self.list.path, escaped(status), self.others());
             (word, address, status.eq_ignore_ascii_case(&self.params.status))
         };
         STATUSES.into_iter().map(line).collect()
@@ -120,7 +195,7 @@ impl RequestsPage<'_> {
     fn older(&self) -> Option<String> {
         let last = self.requests.last().filter(|_| self.requests.len() == LINES)?;
         let status = escaped(&self.params.status);
-        Some(format!("{}?status={status}&{}&before={}", self.path, self.others(), last.id.0))
+        Some(format!("{}?status={status}&{}&before={}", self.list.path, self.others(), last.id.0))
     }
 
     /// Every filter but the status, as they stand in an address.
@@ -133,7 +208,7 @@ impl RequestsPage<'_> {
 
     /// The address of this very list, where acts on it lead back to.
     fn here(&self) -> String {
-        format!("{}?status={}&{}", self.path, escaped(&self.params.status), self.others())
+        format!("{}?status={}&{}", self.list.path, escaped(&self.params.status), self.others())
     }
 
     fn kinds(&self) -> &'static [(&'static str, &'static str)] {
@@ -149,6 +224,17 @@ impl RequestsPage<'_> {
         Acts::of(r, &self.here())
     }
 
+    /// The lists about watching, for who may see each: where it is, what it is called, and whether this is it.
+    fn videos(&self) -> Vec<(&'static str, &'static str, bool)> {
+        let lists = [
+            (&MY_VIDEOS, self.shell.may("PAM.Reports.List")),
+            (&VIDEO_APPROVALS, true),
+            (&VIDEO_HISTORY, self.shell.may("PAM.Requests.List")),
+        ];
+        let shown = lists.into_iter().filter(|(_, may)| *may && !self.list.kind.is_empty());
+        shown.map(|(list, _)| (list.path, list.title, list.path == self.list.path)).collect()
+    }
+
     fn filtered(&self) -> bool {
         !self.params.status.is_empty() || !self.others().is_empty() || self.params.before.is_some()
     }
@@ -156,26 +242,36 @@ impl RequestsPage<'_> {
 
 /// `GET /my-requests`
 pub(crate) async fn mine(visit: Visit, Query(params): Query<ListParams>) -> Page {
-    let requests = visit.site.control.requests(visit.actor(), &params.query(Scope::Mine, &visit.reader)?).await?;
-    let shell = visit.shell("My requests", "mine");
-    let lead = "What you asked for, statements held in your sessions included.";
-    let path = "/my-requests";
-    ok(&RequestsPage { shell, reader: &visit.reader, path, lead, requests, params, everybody: false, mine: false })
+    show(&visit, params, &MINE).await
 }
 
 /// `GET /requests`
 pub(crate) async fn all(visit: Visit, Query(params): Query<ListParams>) -> Page {
-    let requests = visit.site.control.requests(visit.actor(), &params.query(Scope::All, &visit.reader)?).await?;
-    let shell = visit.shell("Approval management", "all");
-    let lead = "Everybody's requests of every kind, those that only needed a reason included.";
-    ok(&RequestsPage {
-        shell,
-        reader: &visit.reader,
-        path: "/requests",
-        lead,
-        requests,
-        params,
-        everybody: true,
-        mine: false,
-    })
+    show(&visit, params, &ALL).await
+}
+
+/// `GET /session-videos`
+pub(crate) async fn my_videos(visit: Visit, Query(params): Query<ListParams>) -> Page {
+    show(&visit, params, &MY_VIDEOS).await
+}
+
+/// `GET /session-videos/approvals`
+pub(crate) async fn video_approvals(visit: Visit, Query(params): Query<ListParams>) -> Page {
+    show(&visit, params, &VIDEO_APPROVALS).await
+}
+
+/// `GET /session-videos/history`
+pub(crate) async fn video_history(visit: Visit, Query(params): Query<ListParams>) -> Page {
+    show(&visit, params, &VIDEO_HISTORY).await
+}
+
+async fn show(visit: &Visit, params: ListParams, list: &'static List) -> Page {
+    let mut query = params.query(list.scope, &visit.reader)?;
+    if !list.kind.is_empty() {
+        list.kind.clone_into(&mut query.kind);
+    }
+    let requests = visit.site.control.requests(visit.actor(), &query).await?;
+    let shell = visit.shell(list.title, list.at);
+    let everybody = list.scope != Scope::Mine;
+    ok(&RequestsPage { shell, reader: &visit.reader, list, requests, params, everybody, mine: false })
 }

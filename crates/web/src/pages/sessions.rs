@@ -1,19 +1,21 @@
-//! Sessions, live ones first, their transcripts, and the replay of what their terminals showed.
+//! Sessions, live ones first, their transcripts, what their terminals showed and show, and asking to watch them (R71, R74).
 
 use super::{Notice, Page, Shell, Visit, ok, page, see};
 use crate::api::session_id;
-use crate::api::sessions::{recording, terminal_number};
+use crate::api::sessions::{CastParams, terminal_number, told};
 use crate::assets::address;
 use crate::draw::{Run, lines};
 use crate::fault::status_of;
 use crate::headers::Plays;
 use crate::reader::{Reader, span};
 use askama::Template;
+use axum::Form;
 use axum::extract::{Path, Query};
 use axum::http::StatusCode;
-use axum::response::IntoResponse;
 use countersign_control::view::{Extent, RecordingView, SessionView, TranscriptLine};
-use countersign_journal::{Language, SessionId, Timestamp};
+use countersign_control::{Fault, Watching};
+use countersign_core::Refusal;
+use countersign_journal::{Language, Seconds, SessionId, Timestamp, Window};
 use serde::Deserialize;
 
 #[derive(Template)]
@@ -83,10 +85,87 @@ impl TranscriptPage<'_> {
     }
 }
 
+#[derive(Template)]
+#[template(path = "watch.html")]
+struct WatchPage<'p> {
+    shell: Shell,
+    reader: &'p Reader,
+    session: SessionId,
+    watching: Watching,
+    form: WatchForm,
+    /// What is wrong with the reason.
+    wrong: Option<String>,
+}
+
+impl WatchPage<'_> {
+    fn lengths(&self) -> &'static [(Seconds, &'static str)] {
+        &LENGTHS
+    }
+}
+
+/// For how long watching may be asked, in minutes.
+const LENGTHS: [(Seconds, &str); 5] =
+    [(30, "30 minutes"), (60, "1 hour"), (240, "4 hours"), (1_440, "1 day"), (10_080, "7 days")];
+
+/// What was typed, kept when it must be typed better.
+#[derive(Deserialize)]
+pub(crate) struct WatchForm {
+    #[serde(default)]
+    reason: String,
+    minutes: Seconds,
+}
+
+impl Default for WatchForm {
+    fn default() -> WatchForm {
+        WatchForm { reason: String::new(), minutes: 60 }
+    }
+}
+
+/// `POST /sessions/{id}/watch`
+pub(crate) async fn ask_to_watch(visit: Visit, Path(id): Path<String>, Form(form): Form<WatchForm>) -> Page {
+    let session = session_id(&id)?;
+    let minutes = form.minutes.min(LENGTHS.iter().map(|(most, _)| *most).max().unwrap_or_default());
+    let window = Window::new(visit.reader.now, visit.reader.now.plus(minutes * 60)).ok_or(Refusal::NoPeriod);
+    let asked = match window {
+        Ok(window) => visit.site.control.ask_to_watch(visit.actor(), session, window, &form.reason).await,
+        Err(refusal) => Err(refusal.into()),
+    };
+    match asked {
+        Ok(request) => see(&format!("/requests/{}?done=asked&on={}", request.0, request.0)),
+        Err(fault @ Fault::NotFound) => Err(fault.into()),
+        Err(fault @ (Fault::Refused(Refusal::ReasonTooShort { .. }) | Fault::Input(_))) => {
+            let wrong = Some(crate::fault::sentence(&fault.to_string()));
+            not_yet(&visit, session, form, wrong, StatusCode::UNPROCESSABLE_ENTITY, None).await
+        }
+        Err(fault) => not_yet(&visit, session, form, None, status_of(&fault).0, Some(Notice::bad(&fault))).await,
+    }
+}
+
+/// What stands where a session cannot be watched yet: how to ask for it, or what was asked.
+async fn not_yet(
+    visit: &Visit,
+    session: SessionId,
+    form: WatchForm,
+    wrong: Option<String>,
+    status: StatusCode,
+    notice: Option<Notice>,
+) -> Page {
+    let watching = visit.site.control.watching(visit.actor(), session).await?;
+    let mut shell = visit.shell(format!("Watch {session}"), "sessions").saying(notice);
+    // Nobody's typing is disturbed; who waits sees it open by itself.
+    shell.refresh = shell.refresh.filter(|_| watching != Watching::ToAsk);
+    page(status, &WatchPage { shell, reader: &visit.reader, session, watching, form, wrong })
+}
+
 /// `GET /sessions/{id}/transcript`
 pub(crate) async fn transcript(visit: Visit, Path(id): Path<String>) -> Page {
     let session = session_id(&id)?;
-    let entries = visit.site.control.transcript(visit.actor(), session).await?;
+    let entries = match visit.site.control.transcript(visit.actor(), session).await {
+        Err(Fault::Refused(Refusal::WatchNeedsRequest(_))) => {
+            return not_yet(&visit, session, WatchForm::default(), None, StatusCode::OK, None).await;
+        }
+        told => told?,
+    };
     let mut shell = visit.shell(format!("Transcript of {session}"), "sessions");
     // Reading it is an event of its own; it is not read again by itself.
     shell.refresh = None;
@@ -99,15 +178,21 @@ struct ReplayPage<'p> {
     shell: Shell,
     reader: &'p Reader,
     recording: RecordingView,
+    /// Whether it is shown as it goes on, and not replayed so far.
+    live: bool,
     css: &'static str,
     js: &'static str,
 }
 
+/// Whether more may follow.
+fn goes_on(recording: &RecordingView) -> bool {
+    let ended = matches!(recording.extent, Extent::Shown { over: true, .. } | Extent::Damaged);
+    recording.session.closed_at.is_none() && !ended
+}
+
 impl ReplayPage<'_> {
-    /// Whether more may follow.
     fn goes_on(&self) -> bool {
-        let over = matches!(self.recording.extent, Extent::Shown { over: true, .. });
-        self.recording.session.closed_at.is_none() && !over
+        goes_on(&self.recording)
     }
 
     fn length(&self, from: &Timestamp, until: &Timestamp) -> String {
@@ -115,22 +200,43 @@ impl ReplayPage<'_> {
     }
 }
 
+#[derive(Deserialize)]
+pub(crate) struct ReplayParams {
+    /// Set to replay what was shown so far while it goes on.
+    #[serde(default)]
+    so_far: String,
+}
+
 /// `GET /sessions/{id}/terminals/{number}`: the page only. What was shown is fetched by it from
 /// [`cast`], and that is what stands in the audit.
-pub(crate) async fn replay(visit: Visit, Path((id, number)): Path<(String, String)>) -> Page {
+pub(crate) async fn replay(
+    visit: Visit,
+    Path((id, number)): Path<(String, String)>,
+    Query(params): Query<ReplayParams>,
+) -> Page {
     let (session, number) = (session_id(&id)?, terminal_number(&number)?);
-    let recording = visit.site.control.recording(visit.actor(), session, number).await?;
-    let mut shell = visit.shell(format!("Replay of command {number} in {session}"), "sessions");
+    let recording = match visit.site.control.recording(visit.actor(), session, number).await {
+        Err(Fault::Refused(Refusal::WatchNeedsRequest(_))) => {
+            return see(&format!("/sessions/{}/transcript", session.0));
+        }
+        found => found?,
+    };
+    let live = goes_on(&recording) && params.so_far.is_empty();
+    let word = if live { "Live" } else { "Replay" };
+    let mut shell = visit.shell(format!("{word}: command {number} in {session}"), "sessions");
     // It would begin again.
     shell.refresh = None;
     let (css, js) = (address("player.css"), address("player.js"));
-    let mut page = ok(&ReplayPage { shell, reader: &visit.reader, recording, css, js })?;
+    let mut page = ok(&ReplayPage { shell, reader: &visit.reader, recording, live, css, js })?;
     page.extensions_mut().insert(Plays);
     Ok(page)
 }
 
 /// `GET /sessions/{id}/terminals/{number}/cast`
-pub(crate) async fn cast(visit: Visit, Path((id, number)): Path<(String, String)>) -> Page {
-    let (session, number) = (session_id(&id)?, terminal_number(&number)?);
-    Ok(recording(visit.site.control.cast(visit.actor(), session, number).await?).into_response())
+pub(crate) async fn cast(
+    visit: Visit,
+    Path((id, number)): Path<(String, String)>,
+    Query(params): Query<CastParams>,
+) -> Page {
+    Ok(told(&visit.site, &visit.signed, &id, &number, &params).await?)
 }

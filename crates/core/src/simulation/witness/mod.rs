@@ -3,6 +3,7 @@
 
 mod plan;
 mod special;
+mod watch;
 
 use super::naive;
 use crate::invariant::Broken;
@@ -119,6 +120,7 @@ impl Witness {
         match event {
             Event::PolicyApplied { .. } | Event::DirectoryApplied { .. } => self.applied(now, event)?,
             Event::Noted(Note::PasswordSet { person }) => self.set_password(*person),
+            Event::Noted(Note::TranscriptRead { .. }) => self.watched(directory, now, event)?,
             Event::Noted(_) => {}
             Event::RequestMade(made) => self.made(directory, now, made)?,
             Event::LevelStarted { .. } => self.started(directory, now, event)?,
@@ -168,9 +170,8 @@ impl Witness {
         let outcome = made.ruling.outcome;
         ensure(outcome != Outcome::Deny, 1, || format!("request {id} is denied and was made"))?;
         let fleets = directory.device_groups.iter().filter(|(_, g)| g.devices.contains(&made.target.device));
-        ensure(fleets.map(|(id, _)| id).eq(&made.target.device_groups), 1, || {
-            format!("request {id} is ruled as if its device were in other groups than it is now")
-        })?;
+        let today = fleets.map(|(id, _)| id).eq(&made.target.device_groups) || matches!(made.act, Act::Watch(_));
+        ensure(today, 1, || format!("request {id} is ruled as if its device were in other groups than it is now"))?;
         let levels = made.tracks.iter().all(|t| !t.levels.is_empty());
         ensure(levels && made.tracks.is_empty() == (outcome != Outcome::Approve), 2, || {
             format!("request {id} asks nobody although its outcome is {outcome:?}")
@@ -191,6 +192,7 @@ impl Witness {
                 let expected = naive::administer_outcome(&self.policy, directory, person);
                 ensure(Some(outcome) == expected, 1, || format!("change {id} is ruled {outcome:?}, not {expected:?}"))?;
             }
+            Act::Watch(watch) => self.watch_asked(directory, made, watch)?,
         }
         let tracks = made.tracks.iter().map(|_| SeenTrack::default()).collect();
         let seen = Seen {
@@ -519,6 +521,7 @@ impl Witness {
                     Outcome::Approve
                 }
                 Act::Connect => naive::connect_outcome(&self.policy, directory, person, &made.target),
+                Act::Watch(_) => naive::watch_outcome(&self.policy),
                 Act::Run(run) => {
                     let person = countersign_journal::PersonFacts { groups, ..made.person.clone() };
                     let target = naive::target_now(directory, &made.target);

@@ -239,10 +239,10 @@ impl Witness {
             ensure(!rules.iter().any(refuses), 9, || format!("{id} is an emergency that one rule does not allow"))?;
         }
         let lately = self.requests.values().any(|r| {
-            let connects = |act: &Act| *act == Act::Connect;
+            let kind = |act: &Act| std::mem::discriminant(act);
             let same = r.made.person.id == seen.made.person.id
                 && r.made.target.account == seen.made.target.account
-                && connects(&r.made.act) == connects(&seen.made.act);
+                && kind(&r.made.act) == kind(&seen.made.act);
             let within = |at: Timestamp| now.0 - at.0 < DAY;
             let ended = r.status == Status::Disapproved || (r.status == Status::Revoked && r.opened_early);
             let stopped = r.emergency.as_ref().is_some_and(|e| e.stopped && within(e.opens_at));

@@ -1,0 +1,53 @@
+//! Watching sessions: where the parameter says so, nobody looks at one but under a grant for it, asked for with a reason and
+//! decided by the approvers of the module.
+
+use crate::ledger::{Ledger, Wrong, ensure};
+use crate::usage::{Stage, same_target};
+use countersign_journal::{
+    Act, Authority, GrantId, Module, Outcome, PersonId, RequestMade, SessionId, Timestamp, Watch,
+};
+
+impl Ledger {
+    pub(crate) fn watch_asked(&self, made: &RequestMade, watch: &Watch) -> Result<(), Wrong> {
+        let (id, session) = (made.request, watch.session);
+        let opened = self.opener(session)?;
+        ensure(opened.person.id == watch.whose && same_target(&opened.target, &made.target), || {
+            format!("`{id}` asks to watch `{session}` as somebody else's or on another target")
+        })?;
+        let demanded = if self.in_force.watch_approval() { Outcome::Approve } else { Outcome::Allow };
+        ensure(made.ruling.outcome == demanded, || {
+            format!("`{id}` asks to watch and what is in force demands otherwise than it says")
+        })?;
+        let mut levels = made.tracks.iter().flat_map(|t| &t.levels);
+        let theirs = levels.all(|l| l.authority == Authority::Approvers(Module::PamCore));
+        ensure(theirs, || format!("watching by `{id}` is decided by others than the approvers of the module"))?;
+        ensure(demanded != Outcome::Approve || made.reason.is_some(), || format!("`{id}` has no reason"))
+    }
+
+    pub(crate) fn watched(
+        &mut self,
+        at: Timestamp,
+        session: SessionId,
+        by: PersonId,
+        under: Option<GrantId>,
+    ) -> Result<(), Wrong> {
+        self.opener(session)?;
+        let demanded = self.in_force.watch_approval();
+        ensure(demanded || under.is_none(), || format!("`{by}` watches `{session}` under a grant nothing demands"))?;
+        let Some(grant) = under else {
+            return ensure(!demanded, || format!("`{by}` watches `{session}` and nobody approved it"));
+        };
+        let made = self.covered(at, grant)?;
+        let same = matches!(&made.act, Act::Watch(watch) if watch.session == session) && made.person.id == by;
+        ensure(same, || format!("`{by}` watches `{session}` under `{grant}`, which is for something else"))?;
+        self.grant_mut(grant)?.stage = Stage::InUse;
+        Ok(())
+    }
+
+    /// The request that a session was opened under.
+    fn opener(&self, session: SessionId) -> Result<&RequestMade, Wrong> {
+        let opened =
+            self.sessions.get(&session).ok_or_else(|| format!("`{session}` is watched and was never opened"))?;
+        Ok(&self.request(self.grant(opened.grant)?.request)?.made)
+    }
+}
