@@ -20,11 +20,11 @@ if (live && stage) follow(live.dataset['follow'] ?? '', stage);
 function follow(address: string, stage: HTMLElement): void {
   stage.replaceChildren();
   const words: Record<End, string> = {
-    over: 'No more follows: what ran has ended, or you may not watch it any more. Load the page again to replay it.',
-    lost: 'The connection was lost, or you were signed out. Load the page again to go on.',
+    over: 'No more follows: what ran has ended, you were signed out, or you may not watch it any more.',
+    lost: 'The connection was lost. Load the page again to go on.',
   };
   const over = (end: End): void => {
-    const state = document.querySelector('#live-state > div');
+    const state = document.querySelector('#live-state span');
     if (state) state.textContent = words[end];
   };
   create(following(address, over) as Source, stage, {

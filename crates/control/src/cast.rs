@@ -9,8 +9,11 @@ use serde_json::json;
 /// The size of a terminal of which none was told, as of a shell that reads a script.
 const SIZE: (u16, u16) = (80, 24);
 
+/// Lines are told together up to about so many bytes.
+const LINES_BYTES: usize = 64 << 10;
+
 /// The lines of one recording, read as they are wanted. There are none behind the last until more was shown.
-pub struct Cast {
+pub(crate) struct Cast {
     reading: Reading,
     statement: u64,
     /// When the last line was.
@@ -53,6 +56,18 @@ impl Cast {
             }));
         }
         Ok(None)
+    }
+
+    /// The next lines, each with its end, as far as they are there; nothing when none is.
+    pub(crate) fn lines(&mut self) -> Result<String, Fault> {
+        let mut lines = String::new();
+        while lines.len() < LINES_BYTES
+            && let Some(line) = self.next()
+        {
+            lines.push_str(&line?);
+            lines.push('\n');
+        }
+        Ok(lines)
     }
 
     /// Whether no more can follow.

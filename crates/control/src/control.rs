@@ -10,6 +10,7 @@ use crate::store::{Row, Store};
 use crate::turns::Turns;
 use crate::unseen::seen_chars;
 use crate::vault::{self, Purpose, RootKey, Vault};
+use crate::watch::Watchers;
 use crate::writer::{Command, Published, QUEUE_MAX, Writer};
 use countersign_core::validate::REASON_CHARS_MAX;
 use countersign_core::{Answer, Input, Roster, State};
@@ -55,6 +56,7 @@ pub(crate) struct Inner {
     pub(crate) vault: Arc<Vault>,
     pub(crate) published: Arc<Published>,
     pub(crate) live: Arc<Live>,
+    pub(crate) watchers: Arc<Watchers>,
     inbox: mpsc::Sender<Command>,
     changes: broadcast::Sender<()>,
     pub(crate) settled: watch::Sender<u64>,
@@ -117,6 +119,7 @@ impl Control {
             vault,
             published,
             live,
+            watchers: Arc::default(),
             inbox,
             changes,
             settled,

@@ -45,7 +45,6 @@ mod words;
 mod writer;
 
 pub use ask::{Actor, Reservation};
-pub use cast::Cast;
 pub use clock::Clock;
 pub use contact::{Link, LinkView};
 pub use control::{Control, Settings};
@@ -66,4 +65,4 @@ pub use tickets::Tickets;
 pub use token::{CA_FILE, Scram};
 pub use turns::{Turn, Turns};
 pub use vault::RootKey;
-pub use watch::{Following, Watching};
+pub use watch::{Viewing, Watching};

@@ -6,9 +6,12 @@ use crate::cast::Cast;
 use crate::control::Control;
 use crate::dice;
 use crate::fault::Fault;
-use countersign_core::{Answer, Ask, AskAct, Case, GrantKind, Input, Refusal, right_to_watch};
-use countersign_journal::{Act, PersonId, RequestId, SessionId, Watch, Window};
+use countersign_core::{Answer, Ask, AskAct, Case, Input, Refusal, may_watch, right_to_watch};
+use countersign_journal::{GrantId, PersonId, RequestId, SessionId, Watch, Window};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::{broadcast, watch};
+use tokio::task::JoinHandle;
 
 /// How somebody stands to watching one session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,7 +39,11 @@ impl Control {
         reason: &str,
     ) -> Result<RequestId, Fault> {
         let case = self.case_of_session(session).await?.ok_or(Fault::NotFound)?;
-        let (watch, target) = (watched(&case, session), Box::new(case.request.target));
+        let watch = watch_of(&case, session);
+        if !may_watch(&self.directory(), actor.person, watch.whose) {
+            return Err(Fault::NotFound);
+        }
+        let target = Box::new(case.request.target);
         let (committed, reason_chars, rows) = self.reason_of(reason)?;
         let written = self.marks_in([reason])?;
         let act = AskAct::Watch { watch, target, window };
@@ -47,64 +54,55 @@ impl Control {
         }
     }
 
-    /// How the actor stands to watching a session.
-    ///
-    /// # Errors
-    /// `NotFound` when there is none or the actor may not watch it at all.
-    pub async fn watching(&self, actor: &Actor, session: SessionId) -> Result<Watching, Fault> {
-        let watch = watched(&self.case_of_session(session).await?.ok_or(Fault::NotFound)?, session);
-        let state = self.state();
-        match right_to_watch(&state, &self.directory(), self.now(), watch, actor.person) {
-            Ok(_) => return Ok(Watching::Open),
-            Err(Refusal::WatchNeedsRequest(_)) => {}
-            Err(_) => return Err(Fault::NotFound),
-        }
-        let kind = GrantKind::Watch { session };
-        let coming = state.unended().find(|g| g.person == actor.person && g.kind == kind);
-        let asked = || state.waiting().find(|r| r.person.id == actor.person && r.act == Act::Watch(watch));
-        Ok(match coming {
-            Some(grant) => Watching::Coming(grant.request, grant.terms.window),
-            None => asked().map_or(Watching::ToAsk, |r| Watching::Asked(r.id)),
-        })
+    /// The right by which an actor may watch a session now, before anything of it is told.
+    pub(crate) fn right(&self, actor: &Actor, watch: Watch) -> Result<Option<GrantId>, Fault> {
+        let right = right_to_watch(&self.state(), &self.directory(), self.now(), watch, actor.person);
+        right.map_err(|refusal| unseen(refusal.into()))
     }
 
-    /// What a session belongs to, once the actor may watch it and it is in the audit that they do.
-    pub(crate) async fn watch(&self, actor: &Actor, session: SessionId) -> Result<Case, Fault> {
+    /// Has it in the audit that an actor watches a session. What they are told is told behind this.
+    pub(crate) async fn watched(&self, actor: &Actor, watch: Watch) -> Result<(), Fault> {
+        self.submit(Input::Watch { watch, by: actor.person }, Vec::new()).await.map_err(unseen).map(|_| ())
+    }
+
+    /// What one command of a session showed in its terminal, as an asciicast: what there is, or also what follows. Under the
+    /// same terms as the transcript, now and as long as it goes.
+    ///
+    /// # Errors
+    /// As of [`transcript`](Self::transcript); `NotFound` when the command has no recording; busy when so many are being
+    /// watched.
+    pub async fn cast(&self, actor: &Actor, session: SessionId, number: u64, follow: bool) -> Result<Viewing, Fault> {
+        let (changes, grown) = (self.changes(), self.0.live.grown(session).filter(|_| follow));
         let case = self.case_of_session(session).await?.ok_or(Fault::NotFound)?;
-        let input = Input::Watch { watch: watched(&case, session), by: actor.person };
-        self.submit(input, Vec::new()).await.map_err(unseen)?;
-        Ok(case)
+        let watch = watch_of(&case, session);
+        let under = self.right(actor, watch)?;
+        let place = self.0.watchers.place(actor.person).ok_or(Fault::Busy)?;
+        let cast = self.cast_of(case, session, number).await?;
+        self.watched(actor, watch).await?;
+        let (control, by) = (self.clone(), actor.person);
+        Ok(Viewing { control, by, watch, under, cast: Some(cast), reading: None, grown, changes, _place: place })
     }
 }
 
-/// A recording that is watched while it goes on: what was shown so far, then what is shown, as soon as it is recorded.
-pub struct Following {
+/// A recording that somebody watches: what was shown so far and, where they follow it, what is shown as soon as it is recorded.
+pub struct Viewing {
     control: Control,
     by: PersonId,
     watch: Watch,
-    cast: Cast,
-    /// Word that it has grown; none once the session is over.
+    /// The right that stands in the audit; by another one it is another viewing.
+    under: Option<GrantId>,
+    /// None while it is read from, aside.
+    cast: Option<Cast>,
+    reading: Option<JoinHandle<(Cast, Result<String, Fault>)>>,
+    /// Word that it has grown; none where nothing is waited for.
     grown: Option<watch::Receiver<()>>,
     changes: broadcast::Receiver<()>,
+    _place: Place,
 }
 
-impl Control {
-    /// The recording of one command, to be watched live; under the same terms as the transcript, now and as long as it goes.
-    ///
-    /// # Errors
-    /// As of [`cast`](Self::cast).
-    pub async fn follow(&self, actor: &Actor, session: SessionId, number: u64) -> Result<Following, Fault> {
-        let (changes, grown) = (self.changes(), self.0.live.grown(session));
-        let cast = self.cast(actor, session, number).await?;
-        let case = self.case_of_session(session).await?.ok_or(Fault::NotFound)?;
-        let (control, by, watch) = (self.clone(), actor.person, watched(&case, session));
-        Ok(Following { control, by, watch, cast, grown, changes })
-    }
-}
-
-impl Following {
-    /// The next line of the asciicast, when there is one; nothing once no more can follow, or it may not be watched any
-    /// more.
+impl Viewing {
+    /// The next lines of the asciicast, when there are some; nothing once no more can follow, or it may not be watched any
+    /// more. Whoever waits may stop waiting, and lines stay where they are.
     pub async fn next(&mut self) -> Option<Result<String, Fault>> {
         loop {
             if !self.may_go_on() {
@@ -113,10 +111,12 @@ impl Following {
             if let Some(grown) = &mut self.grown {
                 grown.mark_unchanged();
             }
-            if let Some(line) = self.cast.next() {
-                return Some(line);
+            match self.read().await {
+                Ok(lines) if lines.is_empty() => {}
+                told => return Some(told),
             }
-            let grown = self.grown.as_mut().filter(|_| !self.cast.is_over())?;
+            let over = self.cast.as_ref().is_none_or(Cast::is_over);
+            let grown = self.grown.as_mut().filter(|_| !over)?;
             tokio::select! {
                 more = grown.changed() => if more.is_err() {
                     // The session is over: what it still said is read, and nothing is waited for.
@@ -127,14 +127,71 @@ impl Following {
         }
     }
 
+    /// Reads on; files and decryption keep nobody else waiting.
+    async fn read(&mut self) -> Result<String, Fault> {
+        if let Some(mut cast) = self.cast.take() {
+            self.reading = Some(tokio::task::spawn_blocking(move || {
+                let lines = cast.lines();
+                (cast, lines)
+            }));
+        }
+        let Some(reading) = &mut self.reading else { return Ok(String::new()) };
+        let read = reading.await;
+        self.reading = None;
+        let (cast, lines) = read.map_err(Fault::trouble)?;
+        self.cast = Some(cast);
+        lines
+    }
+
     fn may_go_on(&self) -> bool {
         let (state, directory) = (self.control.state(), self.control.directory());
-        right_to_watch(&state, &directory, self.control.now(), self.watch, self.by).is_ok()
+        right_to_watch(&state, &directory, self.control.now(), self.watch, self.by) == Ok(self.under)
+    }
+}
+
+/// How many recordings each person watches now.
+#[derive(Debug, Default)]
+pub(crate) struct Watchers(Mutex<HashMap<PersonId, usize>>);
+
+/// Recordings one person may watch at a time, and all together.
+const OWN_MAX: usize = 16;
+const ALL_MAX: usize = 256;
+
+/// A place to watch from, given up by dropping it.
+struct Place {
+    watchers: Arc<Watchers>,
+    person: PersonId,
+}
+
+impl Watchers {
+    fn place(self: &Arc<Watchers>, person: PersonId) -> Option<Place> {
+        let mut all = self.all();
+        let (together, own) = (all.values().sum::<usize>(), all.get(&person).copied().unwrap_or_default());
+        if together >= ALL_MAX || own >= OWN_MAX {
+            return None;
+        }
+        all.insert(person, own + 1);
+        Some(Place { watchers: self.clone(), person })
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<PersonId, usize>> {
+        self.0.lock().expect("no holder of this lock panics")
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut all = self.watchers.all();
+        let left = all.get(&self.person).map_or(0, |own| own.saturating_sub(1));
+        match left {
+            0 => all.remove(&self.person),
+            left => all.insert(self.person, left),
+        };
     }
 }
 
 /// The session of a case, as a thing to be watched. It is its requester's.
-pub(crate) fn watched(case: &Case, session: SessionId) -> Watch {
+pub(crate) fn watch_of(case: &Case, session: SessionId) -> Watch {
     Watch { session, whose: case.request.person.id }
 }
 

@@ -98,14 +98,7 @@ pub(crate) fn say(event: &Event, asker: Option<PersonId>, directory: &Directory)
             };
             (sentence, Some(*request), None)
         }
-        Event::Voted { request, level, approver, verdict, behalf, authority, .. } => {
-            let said = if *verdict == Verdict::Approve { "approved" } else { "rejected" };
-            let behalf = behalf.map(|p| format!(" for {}", who(&p))).unwrap_or_default();
-            // They decide nothing else (R73).
-            let watching = if matches!(authority, Authority::Approvers(_)) { ", to watch a session" } else { "" };
-            let at = level + 1;
-            (format!("{}{behalf} {said} {request} on level {at}{watching}", who(approver)), Some(*request), None)
-        }
+        Event::Voted { request, .. } => (voted(event, directory), Some(*request), None),
         Event::Retracted { request, level, by, .. } => (
             format!("{} took back the approval of {request}, level {} is open again", who(by), level + 1),
             Some(*request),
@@ -162,6 +155,17 @@ fn grant_of(event: &Event) -> Option<GrantId> {
         | Event::PlanRan { grant, .. } => Some(*grant),
         _ => None,
     }
+}
+
+/// Who decided what, and which way.
+fn voted(event: &Event, directory: &Directory) -> String {
+    let Event::Voted { request, level, approver, verdict, behalf, authority, .. } = event else { return String::new() };
+    let who = |person: &PersonId| name(directory, *person);
+    let said = if *verdict == Verdict::Approve { "approved" } else { "rejected" };
+    let behalf = behalf.map(|p| format!(" for {}", who(&p))).unwrap_or_default();
+    // They decide nothing else (R73).
+    let watching = if matches!(authority, Authority::Approvers(_)) { ", to watch a session" } else { "" };
+    format!("{}{behalf} {said} {request} on level {}{watching}", who(approver), level + 1)
 }
 
 /// The special paths: escalation, emergency, delegation, edits.

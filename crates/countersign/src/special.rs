@@ -1,4 +1,4 @@
-//! Commands of the special paths: edits, escalation by hand, emergencies, lent rights to decide. Each is one call of the
+//! Commands of the special paths: edits, escalation by hand, emergencies, lent rights to decide, watching. Each is one call of the
 //! API; two look at the request first, for what the person need not know.
 
 use crate::client::Load;
@@ -81,6 +81,11 @@ pub(crate) fn emergency(number: u64, reason: &str) -> Result<Value, Failure> {
 /// Stops an emergency that has not opened yet.
 pub(crate) fn stop(number: u64, comment: &str) -> Result<Value, Failure> {
     post(&format!("/requests/{number}/stop"), Load::Json(json!({ "reason": comment })))
+}
+
+/// Asks to watch a session.
+pub(crate) fn watch(session: u64, reason: &str, minutes: u64) -> Result<Value, Failure> {
+    post(&format!("/sessions/{session}/watch"), Load::Json(json!({ "reason": reason, "minutes": minutes })))
 }
 
 /// Lends the right to decide.

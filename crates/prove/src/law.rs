@@ -88,6 +88,9 @@ fn watched(before: &Node, session: SessionId, by: PersonId, under: Option<&Grant
     let granted = under.ok_or_else(|| format!("1: {by} watches {session} and nobody approved it"))?;
     let same = granted.kind == GrantKind::Watch { session } && granted.person == by;
     ensure(same, || format!("6: {by} watches {session} by an approval for something else"))?;
+    let request = before.state.requests.get(&granted.request);
+    let decided = request.is_some_and(|r| r.tracks.iter().any(|t| !t.votes.is_empty()));
+    ensure(decided, || format!("1: {by} watches {session} by what nobody approved"))?;
     let window = granted.terms.window;
     let live = !granted.has_ended() && window.start <= after.now && after.now < window.end;
     ensure(live, || format!("1: {by} watches {session} outside what was approved"))

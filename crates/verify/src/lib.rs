@@ -5,7 +5,7 @@
 //! grant in it preceded by the decisions it needs (DESIGN §5, §10)? The fold here was written beside the engine's and
 //! shares nothing with it but the vocabulary of the journal; it replays meaning and trusts nothing.
 //!
-//! This room must not know: policy, directory, core, stores, clocks, or where the export came from.
+//! This room must not know: rules, directory, core, stores, clocks, or where the export came from.
 //!
 //! # What it does not check
 //! - Whether a ruling follows from the policy in force: outcome, conditions and levels are taken from the request as

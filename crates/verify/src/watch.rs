@@ -4,7 +4,7 @@
 use crate::ledger::{Ledger, Wrong, ensure};
 use crate::usage::{Stage, same_target};
 use countersign_journal::{
-    Act, Authority, GrantId, Module, Outcome, PersonId, RequestMade, SessionId, Timestamp, Watch,
+    Act, Authority, GrantId, Level, Module, Outcome, PersonId, RequestMade, SessionId, Timestamp, Watch,
 };
 
 impl Ledger {
@@ -18,9 +18,12 @@ impl Ledger {
         ensure(made.ruling.outcome == demanded, || {
             format!("`{id}` asks to watch and what is in force demands otherwise than it says")
         })?;
-        let mut levels = made.tracks.iter().flat_map(|t| &t.levels);
-        let theirs = levels.all(|l| l.authority == Authority::Approvers(Module::PamCore));
+        let plain = Level::of(Authority::Approvers(Module::PamCore));
+        let theirs = made.tracks.iter().flat_map(|t| &t.levels).all(|l| *l == plain);
         ensure(theirs, || format!("watching by `{id}` is decided by others than the approvers of the module"))?;
+        ensure(made.automatic.is_none() && made.ruling.emergency.is_none(), || {
+            format!("watching by `{id}` approves itself, or is an emergency")
+        })?;
         ensure(demanded != Outcome::Approve || made.reason.is_some(), || format!("`{id}` has no reason"))
     }
 
@@ -40,6 +43,9 @@ impl Ledger {
         let made = self.covered(at, grant)?;
         let same = matches!(&made.act, Act::Watch(watch) if watch.session == session) && made.person.id == by;
         ensure(same, || format!("`{by}` watches `{session}` under `{grant}`, which is for something else"))?;
+        ensure(made.ruling.outcome == Outcome::Approve, || {
+            format!("`{by}` watches under `{grant}`, which nobody approved")
+        })?;
         self.grant_mut(grant)?.stage = Stage::InUse;
         Ok(())
     }

@@ -136,6 +136,7 @@ fn page_routes() -> Vec<Route> {
         GET "/sessions" SignedIn => sessions::list;
         POST "/sessions/{id}/terminate" TerminateSessions => sessions::terminate;
         GET "/sessions/{id}/transcript" SignedIn => sessions::transcript;
+        GET "/sessions/{id}/watch" SignedIn => sessions::watch;
         POST "/sessions/{id}/watch" SignedIn => sessions::ask_to_watch;
         GET "/sessions/{id}/terminals/{number}" SignedIn => sessions::replay;
         GET "/sessions/{id}/terminals/{number}/cast" SignedIn => sessions::cast;

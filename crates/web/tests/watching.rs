@@ -137,13 +137,16 @@ async fn r71_nobody_watches_without_an_approved_request() {
             let answer = scene.get(path, who).await;
             has_not(&answer, "a secret");
             if path.ends_with("transcript") {
-                has(&answer, "Watching a session must be approved here");
+                assert_eq!(answer.location(), "/sessions/1/watch", "{who}");
             } else {
                 assert_eq!(answer.status, StatusCode::CONFLICT, "{who} {path}");
             }
         }
         let page = scene.get("/sessions/1/terminals/1", who).await;
-        assert_eq!(page.location(), "/sessions/1/transcript", "{who}");
+        assert_eq!(page.location(), "/sessions/1/watch", "{who}");
+        let page = scene.get("/sessions/1/watch", who).await;
+        has(&page, "Watching a session must be approved here");
+        has_not(&page, "a secret");
         for path in ["/sessions/1/transcript", "/sessions/1/terminals/1", "/sessions/1/terminals/1?follow=true"] {
             let answer = scene.api(Method::GET, path, who, "").await;
             assert_eq!(answer.status, StatusCode::CONFLICT, "{who} {path}: {}", answer.text);
@@ -168,7 +171,7 @@ async fn r71_r72_a_viewing_is_asked_for_approved_and_listed() {
     assert_eq!(silent.status, StatusCode::UNPROCESSABLE_ENTITY);
     has(&silent, "Give a reason.");
     let number = asked(&scene, "audrey").await;
-    has(&scene.get("/sessions/1/transcript", "audrey").await, "You asked to watch it");
+    has(&scene.get("/sessions/1/watch", "audrey").await, "You asked to watch it");
     let inbox = scene.get("/approvals", "bob").await;
     for words in ["watch session 1 on report@prod-db", "to see what went wrong", "Alice Ahrens", "as often as wanted"] {
         has(&inbox, words);
@@ -181,6 +184,7 @@ async fn r71_r72_a_viewing_is_asked_for_approved_and_listed() {
     let approved = decide(&scene, &number, "bob", "approve").await;
     assert!(approved.location().contains("done=approved"), "{}", approved.text);
     has(&scene.get(&format!("/requests/{number}"), "audrey").await, "href=\"/sessions/1/transcript\">");
+    has(&scene.get("/sessions/1/watch", "audrey").await, "You may watch it now");
     has(&scene.get("/sessions/1/transcript", "audrey").await, "Transcript of session 1");
     has(&scene.get("/sessions/1/terminals/1/cast", "audrey").await, "a secret was shown");
     has_not(&scene.get("/sessions/1/terminals/1/cast", "root").await, "a secret");
@@ -246,6 +250,52 @@ async fn r74_a_live_view_goes_on_until_it_may_not() {
     recorded(&mut gate, &[shown("the last")]).await;
     gate.close(SessionEnd::ClientLeft).await.expect("closed");
     assert!(live.rest().await.contains("the last"), "what was shown last is not lost");
+}
+
+/// R71: what is being sent stops too when it may not be watched any more, live or not.
+#[tokio::test]
+async fn r71_a_recording_that_is_being_sent_ends_with_the_right_to_it() {
+    let (scene, mut gate) = guarded().await;
+    let much = "x".repeat(60_000);
+    recorded(&mut gate, &[shown(&much), shown(&much), shown(&much), shown("the very end")]).await;
+    let number = asked(&scene, "root").await;
+    decide(&scene, &number, "bob", "approve").await;
+    let mut sent = open(&scene, "/sessions/1/terminals/1/cast", "root").await;
+    sent.until("a secret was shown").await;
+    scene.post(&format!("/requests/{number}/revoke"), "bob", "reason=enough").await;
+    assert!(!sent.rest().await.contains("the very end"), "it was taken away");
+}
+
+/// Whoever watches so many at once is told to come again, and may once others are given up.
+#[tokio::test]
+async fn so_many_are_watched_at_once_and_no_more() {
+    let (scene, _gate) = guarded().await;
+    let number = asked(&scene, "root").await;
+    decide(&scene, &number, "bob", "approve").await;
+    let path = "/sessions/1/terminals/1/cast?follow=true";
+    let mut views = Vec::new();
+    for _ in 0..16 {
+        views.push(open(&scene, path, "root").await);
+    }
+    assert_eq!(scene.get(path, "root").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    views.pop();
+    open(&scene, path, "root").await;
+}
+
+/// R75: an approver who leaves is left out where they approve, and who is the only one is not.
+#[tokio::test]
+async fn r75_an_approver_who_leaves_is_left_out() {
+    let (scene, _gate) = guarded().await;
+    let approved_by = |who: &str| format!("timeouts=30m&watch_approval=yes&approvers={who}");
+    let planned = scene.fill("/parameters", "root", &approved_by("bob+audrey")).await;
+    scene.put_in_force(&planned.text).await;
+    let planned = scene.fill("/people", "root", "known=audrey&do=remove").await;
+    has(&planned, "- person audrey");
+    has(&planned, "~ parameters");
+    let planned = scene.fill("/parameters", "root", &approved_by("audrey")).await;
+    scene.put_in_force(&planned.text).await;
+    let last = scene.fill("/people", "root", "known=audrey&do=remove").await;
+    has(&last, "Module PAM Core is approved by <code>audrey</code> and nobody else");
 }
 
 /// R74: whoever was signed out watches nothing any more.

@@ -303,6 +303,12 @@ fn leave_out(file: &mut File, handle: &str) -> Result<(), Fault> {
         gone(&mut group.managers);
     }
     file.roles.iter_mut().for_each(|r| gone(&mut r.people));
+    for (module, approvers) in &mut file.parameters.approvers {
+        if file.parameters.watch_approval && *approvers == [handle] {
+            return Err(only_one(&format!("module {} is approved by", module.name()), handle));
+        }
+        gone(approvers);
+    }
     for account in &mut file.accounts {
         gone(&mut account.owners);
         gone(&mut account.managers);

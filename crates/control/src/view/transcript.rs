@@ -1,17 +1,18 @@
 //! Transcripts and the recordings of terminals, for those who may read them; that they did is in the audit.
 
+use super::eye::Eye;
 use super::list::session_view;
 use super::values::{in_one_line, values};
-use super::{Extent, RecordingView, TranscriptLine};
+use super::{Extent, RecordingView, SessionView, TranscriptLine};
 use crate::ask::Actor;
 use crate::cast::Cast;
 use crate::control::Control;
 use crate::fault::Fault;
 use crate::transcript::{Reading, Record, Recorded};
-use crate::watch::Watching;
+use crate::watch::{Watching, watch_of};
 use countersign_core::digest::UnitPart;
-use countersign_core::{Case, Refusal, Session};
-use countersign_journal::{Language, SessionId};
+use countersign_core::{Case, GrantKind, Refusal, Session, right_to_watch};
+use countersign_journal::{Act, Language, SessionId, Watch};
 use std::collections::BTreeSet;
 
 impl Control {
@@ -21,34 +22,40 @@ impl Control {
     /// `NotFound` when there is none or the actor may not watch it; a refusal where that must be approved first; trouble
     /// when it is not what the journal says.
     pub async fn transcript(&self, actor: &Actor, session: SessionId) -> Result<Vec<TranscriptLine>, Fault> {
-        let case = self.watch(actor, session).await?;
-        let language = case.request.target.language();
-        self.whole(of(&case, session)?)?;
-        let mut shown = BTreeSet::new();
-        let mut reading = Reading::begin(self, session)?;
-        let mut lines = Vec::new();
-        while let Some(chunk) = reading.next()? {
-            for Record { at, statement, what } in chunk {
-                if let Recorded::Shown(_) = what {
-                    shown.insert(statement);
-                }
-                lines.extend(line(what, language).map(|line| TranscriptLine { at, statement, ..line }));
-            }
-        }
-        for line in lines.iter_mut().filter(|l| !l.text.is_empty()) {
-            line.recorded = shown.contains(&line.statement);
-        }
+        let case = self.case_of_session(session).await?.ok_or(Fault::NotFound)?;
+        let watch = watch_of(&case, session);
+        self.right(actor, watch)?;
+        let control = self.clone();
+        let lines = aside(move || {
+            control.whole(of(&case, session)?)?;
+            lines(Reading::begin(&control, session)?, case.request.target.language())
+        });
+        let lines = lines.await?;
+        self.watched(actor, watch).await?;
         Ok(lines)
     }
 
-    /// What one command of a session showed in its terminal, as an asciicast; under the same terms as the transcript.
+    /// The recording of one command, once it is known that it is there and whole.
+    pub(crate) async fn cast_of(&self, case: Case, session: SessionId, number: u64) -> Result<Cast, Fault> {
+        let control = self.clone();
+        let cast = aside(move || {
+            control.whole(of(&case, session)?)?;
+            Cast::begin(Reading::begin(&control, session)?, number)
+        });
+        cast.await?.ok_or(Fault::NotFound)
+    }
+
+    /// A session that the actor may watch, and how they stand to that.
     ///
     /// # Errors
-    /// As [`transcript`](Self::transcript); `NotFound` when the command has no recording.
-    pub async fn cast(&self, actor: &Actor, session: SessionId, statement: u64) -> Result<Cast, Fault> {
-        let case = self.watch(actor, session).await?;
-        self.whole(of(&case, session)?)?;
-        Cast::begin(Reading::begin(self, session)?, statement)?.ok_or(Fault::NotFound)
+    /// `NotFound` when there is none or the actor may not watch it at all.
+    pub async fn watching(&self, actor: &Actor, session: SessionId) -> Result<(SessionView, Watching), Fault> {
+        let case = self.case_of_session(session).await?.ok_or(Fault::NotFound)?;
+        let (state, directory) = (self.state(), self.directory());
+        let eye = self.eye(&state, &directory, actor);
+        let stands = watching(&eye, watch_of(&case, session))?;
+        let grant = case.grant.as_ref().ok_or(Fault::NotFound)?;
+        Ok((session_view(&eye, of(&case, session)?, grant), stands))
     }
 
     /// Which recording that is and how long it goes, for who may watch it now. What was shown is told by
@@ -57,32 +64,70 @@ impl Control {
     /// # Errors
     /// As of [`transcript`](Self::transcript); one that is damaged is told as that.
     pub async fn recording(&self, actor: &Actor, session: SessionId, number: u64) -> Result<RecordingView, Fault> {
-        match self.watching(actor, session).await? {
-            Watching::Open => {}
-            _ => return Err(Refusal::WatchNeedsRequest(session).into()),
+        let (view, stands) = self.watching(actor, session).await?;
+        if stands != Watching::Open {
+            return Err(Refusal::WatchNeedsRequest(session).into());
         }
-        let case = self.case_of_session(session).await?.ok_or(Fault::NotFound)?;
-        let found = of(&case, session)?;
-        let extent =
-            match self.whole(found).and_then(|()| Reading::begin(self, session)).and_then(|r| extent(r, number)) {
-                Ok(extent) => extent.ok_or(Fault::NotFound)?,
-                Err(Fault::NotFound) if found.transcript.is_none() => return Err(Fault::NotFound),
-                Err(_) => Extent::Damaged,
-            };
-        let (state, directory) = (self.state(), self.directory());
-        let grant = case.grant.as_ref().ok_or(Fault::NotFound)?;
-        let session = session_view(&self.eye(&state, &directory, actor), found, grant);
-        Ok(RecordingView { session, number, extent })
+        let (control, case) = (self.clone(), self.case_of_session(session).await?.ok_or(Fault::NotFound)?);
+        let found = move || {
+            let found = of(&case, session)?;
+            let whole = control.whole(found).and_then(|()| Reading::begin(&control, session));
+            match whole.and_then(|reading| extent(reading, number)) {
+                Ok(extent) => extent.ok_or(Fault::NotFound),
+                Err(Fault::NotFound) if found.transcript.is_none() => Err(Fault::NotFound),
+                Err(_) => Ok(Extent::Damaged),
+            }
+        };
+        let extent = aside(found).await?;
+        Ok(RecordingView { session: view, number, extent })
     }
 
-    /// Whether a transcript is the one the journal names.
+    /// Whether a transcript is the one the journal names, which names it once the session is over.
     fn whole(&self, session: &Session) -> Result<(), Fault> {
+        let Some(root) = session.transcript else { return Ok(()) };
         let (read, _) = Reading::begin(self, session.id)?.count()?;
-        match session.transcript.is_some_and(|root| root != read) {
-            true => Err(Fault::trouble(format!("the transcript of {} is not the one the journal names", session.id))),
-            false => Ok(()),
+        match root == read {
+            true => Ok(()),
+            false => Err(Fault::trouble(format!("the transcript of {} is not the one the journal names", session.id))),
         }
     }
+}
+
+/// Does what reads files whole, and keeps nobody else waiting.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
+    tokio::task::spawn_blocking(work).await.map_err(Fault::trouble)?
+}
+
+fn lines(mut reading: Reading, language: Language) -> Result<Vec<TranscriptLine>, Fault> {
+    let (mut recorded, mut lines) = (BTreeSet::new(), Vec::new());
+    while let Some(chunk) = reading.next()? {
+        for Record { at, statement, what } in chunk {
+            if let Recorded::Shown(_) | Recorded::Terminal { .. } = what {
+                recorded.insert(statement);
+            }
+            lines.extend(line(what, language).map(|line| TranscriptLine { at, statement, ..line }));
+        }
+    }
+    for line in lines.iter_mut().filter(|l| !l.text.is_empty()) {
+        line.recorded = recorded.contains(&line.statement);
+    }
+    Ok(lines)
+}
+
+/// How an actor stands to watching a session.
+fn watching(eye: &Eye<'_>, watch: Watch) -> Result<Watching, Fault> {
+    let (state, person) = (eye.state, eye.actor.person);
+    match right_to_watch(state, eye.directory, eye.now, watch, person) {
+        Ok(_) => return Ok(Watching::Open),
+        Err(Refusal::WatchNeedsRequest(_)) => {}
+        Err(_) => return Err(Fault::NotFound),
+    }
+    let kind = GrantKind::Watch { session: watch.session };
+    let own = state.unended().filter(|g| g.person == person && g.kind == kind && g.terms.window.start > eye.now);
+    let coming = own.min_by_key(|g| g.terms.window.start);
+    let asked = || state.waiting().find(|r| r.person.id == person && r.act == Act::Watch(watch));
+    let later = || coming.map_or(Watching::ToAsk, |g| Watching::Coming(g.request, g.terms.window));
+    Ok(asked().map_or_else(later, |r| Watching::Asked(r.id)))
 }
 
 fn of(case: &Case, session: SessionId) -> Result<&Session, Fault> {

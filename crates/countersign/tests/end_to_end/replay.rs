@@ -152,5 +152,5 @@ fn r71_r74_a_shell_is_watched_live_once_approved_and_ended() {
     assert_eq!(asked.code, 0, "{}", asked.stderr);
     let number = web.world.get("bob", "/requests?scope=for_me")[0]["id"].as_u64().expect("it waits for bob");
     web.world.approve("bob", number);
-    has(&play(&web, "alice", &[&open, "1"]).stdout, "hello-42");
+    has(&play(&web, "alice", &[&open, "1"]).stdout, "tick-2");
 }

@@ -125,6 +125,22 @@ fn r71_forged_requests_to_watch() {
             made.tracks[0].levels = vec![persons(&[BOB], 1)];
         }),
     );
+    check("approved by itself", day, "approves itself", on(|made| made.automatic = Some([BOB].into())));
+    check(
+        "as an emergency",
+        day,
+        "approves itself",
+        on(|made| made.ruling.emergency = Some(Emergency { countdown_s: 0 })),
+    );
+    check(
+        "escalating to others",
+        day,
+        "decided by others",
+        on(|made| {
+            let action = TimeoutAction::EscalateToMembers(GroupId(9));
+            made.tracks[0].levels[0].timeout = Some(Timeout { after_s: 60, action });
+        }),
+    );
     check(
         "of a session to come",
         day,
@@ -142,4 +158,35 @@ fn r71_forged_requests_to_watch() {
             made.tracks = Vec::new();
         }),
     );
+}
+
+/// What needed nobody when it was asked for allows nothing once it has to be approved.
+#[test]
+fn r71_what_was_allowed_before_is_no_approval() {
+    let (asked, level) = (window(100, 200), Level::of(Authority::Administrators));
+    let parameters = Parameters { watch_approval: true, ..Parameters::default() };
+    let demanded = Policy { parameters, ..Policy::default() };
+    let mut day = Story::default();
+    day.at(0).tell(installed()).tell(policy(1));
+    day.tell(made(connect(1, 1, window(0, 1000), vec![]))).tell(approved(1, 1, window(0, 1000)));
+    day.at(50).tell(opened(1, 1, true));
+    let mut free = watch(2, 1, DAVE, asked);
+    (free.ruling.outcome, free.tracks) = (Outcome::Allow, Vec::new());
+    day.at(100).tell(made(free)).tell(approved(2, 2, asked));
+    let change = Change {
+        digest: Change::digest_of(Digest::ZERO, &demanded),
+        text: Commitment::new(&[1; 32], b"a file"),
+        policy_version: 1,
+        directory_version: 0,
+    };
+    let proposed = connect(3, 0, asked, vec![vec![level.clone()]]);
+    day.tell(made(RequestMade { act: Act::Administer(change), ..proposed })).tell(started(3, [0; 3], &[BOB]));
+    day.tell(voted(3, [0; 3], BOB, Approve, &level, asked)).tell(approved(3, 3, asked));
+    let (by, under) = (Some(ALICE), Some(GrantId(3)));
+    day.tell(Event::PolicyApplied { version: 2, policy: demanded, by, under }).tell(ended(3, GrantEnd::UsedUp));
+    day.tell(watched(1, DAVE, Some(2)));
+    let fault = verify(day.export().0.as_slice(), None).expect_err("not approved").to_string();
+    assert!(fault.contains("which nobody approved"), "{fault}");
+    day.lines.pop();
+    verify(day.export().0.as_slice(), None).unwrap_or_else(|fault| panic!("{fault}"));
 }

@@ -13,7 +13,6 @@ use axum::response::{IntoResponse, Response};
 use countersign_control::Fault;
 use countersign_control::view::{RequestView, SessionView, TranscriptLine};
 use countersign_journal::Seconds;
-use futures_util::{StreamExt, stream};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -97,15 +96,8 @@ pub(crate) async fn told(
     params: &CastParams,
 ) -> Result<Response, Fault> {
     let (session, number) = (session_id(id)?, terminal_number(number)?);
-    let lines = match params.follow {
-        true => {
-            let following = site.control.follow(&signed.actor, session, number).await?;
-            let credential = signed.credential.clone();
-            follow::lines(site.control.clone(), credential, following).boxed()
-        }
-        false => stream::iter(site.control.cast(&signed.actor, session, number).await?).boxed(),
-    };
-    let lines = lines.map(|line| line.map(|line| line + "\n"));
+    let viewing = site.control.cast(&signed.actor, session, number, params.follow).await?;
+    let lines = follow::lines(site.control.clone(), signed.credential.clone(), viewing);
     Ok(([(CONTENT_TYPE, "application/x-asciicast")], axum::body::Body::from_stream(lines)).into_response())
 }
 

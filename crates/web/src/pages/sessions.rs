@@ -90,7 +90,7 @@ impl TranscriptPage<'_> {
 struct WatchPage<'p> {
     shell: Shell,
     reader: &'p Reader,
-    session: SessionId,
+    session: SessionView,
     watching: Watching,
     form: WatchForm,
     /// What is wrong with the reason.
@@ -98,6 +98,11 @@ struct WatchPage<'p> {
 }
 
 impl WatchPage<'_> {
+    /// Who waits for an answer asks no second time; who may watch later may need it sooner.
+    fn may_ask(&self) -> bool {
+        matches!(self.watching, Watching::ToAsk | Watching::Coming(..))
+    }
+
     fn lengths(&self) -> &'static [(Seconds, &'static str)] {
         &LENGTHS
     }
@@ -121,6 +126,11 @@ impl Default for WatchForm {
     }
 }
 
+/// `GET /sessions/{id}/watch`: how to ask for it, or what was asked. Nothing of the session is told here.
+pub(crate) async fn watch(visit: Visit, Path(id): Path<String>) -> Page {
+    show_watch(&visit, session_id(&id)?, WatchForm::default(), None, StatusCode::OK, None).await
+}
+
 /// `POST /sessions/{id}/watch`
 pub(crate) async fn ask_to_watch(visit: Visit, Path(id): Path<String>, Form(form): Form<WatchForm>) -> Page {
     let session = session_id(&id)?;
@@ -135,14 +145,13 @@ pub(crate) async fn ask_to_watch(visit: Visit, Path(id): Path<String>, Form(form
         Err(fault @ Fault::NotFound) => Err(fault.into()),
         Err(fault @ (Fault::Refused(Refusal::ReasonTooShort { .. }) | Fault::Input(_))) => {
             let wrong = Some(crate::fault::sentence(&fault.to_string()));
-            not_yet(&visit, session, form, wrong, StatusCode::UNPROCESSABLE_ENTITY, None).await
+            show_watch(&visit, session, form, wrong, StatusCode::UNPROCESSABLE_ENTITY, None).await
         }
-        Err(fault) => not_yet(&visit, session, form, None, status_of(&fault).0, Some(Notice::bad(&fault))).await,
+        Err(fault) => show_watch(&visit, session, form, None, status_of(&fault).0, Some(Notice::bad(&fault))).await,
     }
 }
 
-/// What stands where a session cannot be watched yet: how to ask for it, or what was asked.
-async fn not_yet(
+async fn show_watch(
     visit: &Visit,
     session: SessionId,
     form: WatchForm,
@@ -150,10 +159,10 @@ async fn not_yet(
     status: StatusCode,
     notice: Option<Notice>,
 ) -> Page {
-    let watching = visit.site.control.watching(visit.actor(), session).await?;
-    let mut shell = visit.shell(format!("Watch {session}"), "sessions").saying(notice);
-    // Nobody's typing is disturbed; who waits sees it open by itself.
-    shell.refresh = shell.refresh.filter(|_| watching != Watching::ToAsk);
+    let (session, watching) = visit.site.control.watching(visit.actor(), session).await?;
+    let mut shell = visit.shell(format!("Watch {}", session.id), "sessions").saying(notice);
+    // Nobody's typing is disturbed; who only waits sees it open by itself.
+    shell.refresh = shell.refresh.filter(|_| matches!(watching, Watching::Asked(_)));
     page(status, &WatchPage { shell, reader: &visit.reader, session, watching, form, wrong })
 }
 
@@ -162,7 +171,7 @@ pub(crate) async fn transcript(visit: Visit, Path(id): Path<String>) -> Page {
     let session = session_id(&id)?;
     let entries = match visit.site.control.transcript(visit.actor(), session).await {
         Err(Fault::Refused(Refusal::WatchNeedsRequest(_))) => {
-            return not_yet(&visit, session, WatchForm::default(), None, StatusCode::OK, None).await;
+            return see(&format!("/sessions/{}/watch", session.0));
         }
         told => told?,
     };
@@ -217,7 +226,7 @@ pub(crate) async fn replay(
     let (session, number) = (session_id(&id)?, terminal_number(&number)?);
     let recording = match visit.site.control.recording(visit.actor(), session, number).await {
         Err(Fault::Refused(Refusal::WatchNeedsRequest(_))) => {
-            return see(&format!("/sessions/{}/transcript", session.0));
+            return see(&format!("/sessions/{}/watch", session.0));
         }
         found => found?,
     };

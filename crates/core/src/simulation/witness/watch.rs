@@ -37,6 +37,8 @@ impl Witness {
         grant.opened = true;
         let seen = known(self.requests.get(&grant.request), "the request watched under")?;
         let same = matches!(&seen.made.act, Act::Watch(watch) if watch.session == *session);
+        let approved = seen.made.ruling.outcome == Outcome::Approve;
+        ensure(approved, 1, || format!("{by} watches under {id}, which nobody approved"))?;
         ensure(same && seen.made.person.id == *by, 6, || format!("{by} watches {session} under another's {id}"))?;
         ensure(seen.status == Status::Approved, 7, || format!("{by} watches under {id}, which is {:?}", seen.status))
     }
