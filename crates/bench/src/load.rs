@@ -24,6 +24,17 @@ pub struct Sample {
     pub cpu: Option<f64>,
 }
 
+/// What a load is called in tables and keys, with its rate and what it costs a gateway.
+#[derive(Clone, Debug)]
+pub struct Kind {
+    /// Its name.
+    pub name: String,
+    /// The unit of its rate.
+    pub rate: &'static str,
+    /// The unit of its CPU.
+    pub cpu: &'static str,
+}
+
 /// One kind of load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Load {
@@ -60,13 +71,14 @@ impl Load {
         }
     }
 
-    /// Names of rate and CPU in keys.
-    pub fn units(self) -> (&'static str, &'static str) {
-        match self {
+    /// That, with the names of rate and CPU.
+    pub fn kind(self) -> Kind {
+        let (rate, cpu) = match self {
             Self::Select { .. } => ("tps", "cpu_us_per_txn"),
             Self::Connect { .. } => ("per_s", "cpu_us_per_connect"),
             Self::CopyOut { .. } => ("mb_per_s", "cpu_s_per_gb"),
-        }
+        };
+        Kind { name: self.name(), rate, cpu }
     }
 
     /// Runs it unmeasured, so that the first way does not pay for a cold target; for COPY every byte is counted.

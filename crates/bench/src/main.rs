@@ -1,5 +1,6 @@
-//! `make bench`: the same loads direct, through PgBouncer and through Countersign, interleaved in one run. Prints a
-//! table, writes `target/bench.json`, and judges nothing: the machine decides too much.
+//! `make bench`: the same loads direct, through PgBouncer and through Countersign, and over SSH direct, over a jump host and
+//! through Countersign, interleaved in one run. Prints tables, writes `target/bench.json` and `target/bench-ssh.json`, and
+//! judges nothing: the machine decides too much.
 
 mod cut;
 mod decisions;
@@ -8,6 +9,7 @@ mod load;
 mod process;
 mod report;
 mod rulings;
+mod ssh;
 mod stage;
 
 use std::fs;
@@ -32,15 +34,18 @@ const LOADS: [Load; 7] = [
 ];
 
 fn main() -> ExitCode {
-    let only_scale = match std::env::args().skip(1).collect::<Vec<_>>().as_slice() {
-        [] => false,
-        [word] if word == "--scale" => true,
+    let done = match std::env::args().skip(1).collect::<Vec<_>>().as_slice() {
+        [] => run().and_then(|()| ssh()),
+        [word] if word == "--scale" => scale(),
+        [word] if word == "--ssh" => ssh(),
         _ => {
-            eprintln!("countersign-bench: the only argument is `--scale`, which leaves the gateway out");
+            eprintln!(
+                "countersign-bench: one argument: `--scale`, which leaves the gateway out, or `--ssh`, for that alone"
+            );
             return ExitCode::from(2);
         }
     };
-    match if only_scale { scale() } else { run() } {
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("countersign-bench: {error}");
@@ -51,7 +56,7 @@ fn main() -> ExitCode {
 
 /// What depends on the size of an organisation and its history only.
 fn scale() -> Result<(), HarnessError> {
-    let mut report = Report::new(&[], &[]);
+    let mut report = Report::new([], &[]);
     report.put("fsync_before_per_s", process::durable_appends_per_second(&stage::target_folder())?);
     engine(&mut report)?;
     println!("{}", report.table());
@@ -74,7 +79,7 @@ fn run() -> Result<(), HarnessError> {
     eprintln!("load average before: {}; starting the components", process::load_average());
     let mut stage = Stage::set_up(&program)?;
     let ways = stage.ways()?;
-    let mut report = Report::new(&LOADS, &ways.iter().map(|way| way.name).collect::<Vec<_>>());
+    let mut report = Report::new(LOADS.map(Load::kind), &ways.iter().map(|way| way.name).collect::<Vec<_>>());
     report.put("fsync_before_per_s", process::durable_appends_per_second(&stage::target_folder())?);
     interleaved(&ways, &mut report)?;
     revokes(&stage, &mut report)?;
@@ -82,8 +87,21 @@ fn run() -> Result<(), HarnessError> {
     engine(&mut report)?;
     report.put("fsync_after_per_s", process::durable_appends_per_second(&stage::target_folder())?);
     report.put("run_s", started.elapsed().as_secs_f64());
+    shown(&report, "bench.json")
+}
+
+fn ssh() -> Result<(), HarnessError> {
+    let program = countersign::build()?;
+    let started = Instant::now();
+    eprintln!("load average before: {}; starting what SSH needs", process::load_average());
+    let mut report = ssh::measure(&program)?;
+    report.put("run_s", started.elapsed().as_secs_f64());
+    shown(&report, "bench-ssh.json")
+}
+
+fn shown(report: &Report, file: &str) -> Result<(), HarnessError> {
     println!("{}", report.table());
-    let path = stage::target_folder().join("bench.json");
+    let path = stage::target_folder().join(file);
     let text = format!("{:#}\n", report.json());
     fs::write(&path, text)
         .map_err(|source| HarnessError::System { what: format!("write `{}`", path.display()), source })

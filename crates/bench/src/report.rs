@@ -4,21 +4,21 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::load::{Load, Sample};
+use crate::load::{Kind, Sample};
 
 /// Everything measured so far.
 #[derive(Default)]
 pub struct Report {
     samples: BTreeMap<(usize, usize), Vec<Sample>>,
-    loads: Vec<Load>,
+    loads: Vec<Kind>,
     ways: Vec<&'static str>,
     single: Vec<(String, f64)>,
 }
 
 impl Report {
     /// A report on these loads over these ways; the first is what the others are compared with.
-    pub fn new(loads: &[Load], ways: &[&'static str]) -> Self {
-        Self { loads: loads.to_vec(), ways: ways.to_vec(), ..Self::default() }
+    pub fn new(loads: impl IntoIterator<Item = Kind>, ways: &[&'static str]) -> Self {
+        Self { loads: loads.into_iter().collect(), ways: ways.to_vec(), ..Self::default() }
     }
 
     /// Adds a run.
@@ -45,8 +45,8 @@ impl Report {
     pub fn table(&self) -> String {
         let mut lines = vec![self.header()];
         for (load, kind) in self.loads.iter().enumerate() {
-            let (rate, cpu) = kind.units();
-            lines.push(self.row(&format!("{} {rate}", kind.name()), |way| {
+            let Kind { name, rate, cpu } = kind;
+            lines.push(self.row(&format!("{name} {rate}"), |way| {
                 let (value, ratio) = (self.rate(load, way)?, self.ratio(load, way)?);
                 Some(if way == 0 { shown(value) } else { format!("{} x{ratio:.2}", shown(value)) })
             }));
@@ -65,9 +65,9 @@ impl Report {
             }
         };
         for (load, kind) in self.loads.iter().enumerate() {
-            let (rate, cpu) = kind.units();
-            for (way, name) in self.ways.iter().enumerate() {
-                let prefix = format!("{}_{name}", kind.name());
+            let Kind { name, rate, cpu } = kind;
+            for (way, to) in self.ways.iter().enumerate() {
+                let prefix = format!("{name}_{to}");
                 put(format!("{prefix}_{rate}"), self.rate(load, way));
                 put(format!("{prefix}_{cpu}"), self.cpu(load, way));
                 if way > 0 {
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn medians_and_ratios() {
-        let mut report = Report::new(&[Load::Connect { clients: 4 }], &["direct", "other"]);
+        let mut report = Report::new([crate::load::Load::Connect { clients: 4 }.kind()], &["direct", "other"]);
         for (way, rate) in [(0, 100.0), (1, 40.0), (1, 60.0), (0, 300.0)] {
             report.add(0, way, Sample { rate, cpu: (way == 1).then_some(rate / 10.0) });
         }

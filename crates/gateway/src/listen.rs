@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 /// Connections that have not proved who they are yet, at a time. Each holds less than 64 KiB.
 const UNPROVED_MAX: usize = 256;
-/// How long a connection may take to prove who it is.
-pub(crate) const PROOF_WAIT: Duration = Duration::from_secs(30);
+/// How long a connection may take to prove who it is, however it spends that time.
+const PROOF_WAIT: Duration = Duration::from_secs(30);
 /// How long sessions have to end when the server stops.
 const STOP_WAIT: Duration = Duration::from_secs(8);
 /// How long to wait before accepting again when the system has no file handles left.
@@ -36,24 +37,33 @@ pub struct Accepted {
 }
 
 /// A place among connections that have not proved who they are; dropping it gives it up.
-pub(crate) struct Place(Arc<Notify>);
+pub(crate) struct Place {
+    newer: Arc<Notify>,
+    until: Instant,
+}
 
 impl Place {
-    /// Resolves when the place was lost to a newer connection.
+    /// Resolves when the place was lost, to a newer connection or because its time is over.
     pub(crate) async fn lost(&self) {
-        self.0.notified().await;
+        tokio::select! {
+            () = self.newer.notified() => {}
+            () = tokio::time::sleep_until(self.until) => {}
+        }
     }
 }
 
 /// A port that is taken, and serves nobody yet.
-pub struct Bound(TcpListener);
+pub struct Bound {
+    listener: TcpListener,
+    proof_wait: Duration,
+}
 
 /// Takes a port; port 0 takes a free one.
 ///
 /// # Errors
 /// When the port cannot be taken.
 pub async fn bind(listen: SocketAddr) -> std::io::Result<Bound> {
-    TcpListener::bind(listen).await.map(Bound)
+    Ok(Bound { listener: TcpListener::bind(listen).await?, proof_wait: PROOF_WAIT })
 }
 
 impl Bound {
@@ -62,7 +72,13 @@ impl Bound {
     /// # Errors
     /// When the system does not say.
     pub fn local_addr(&self) -> std::io::Result<SocketAddr> {
-        self.0.local_addr()
+        self.listener.local_addr()
+    }
+
+    /// With less time to prove who one is than the usual thirty seconds.
+    #[must_use]
+    pub fn proved_within(self, proof_wait: Duration) -> Bound {
+        Bound { proof_wait, ..self }
     }
 
     /// Serves until `shutdown`, then cuts what is left and waits for it to end.
@@ -74,9 +90,9 @@ impl Bound {
             tokio::select! {
                 () = &mut shutdown => break,
                 Some(_) = sessions.join_next(), if !sessions.is_empty() => {}
-                accepted = self.0.accept() => match accepted {
+                accepted = self.listener.accept() => match accepted {
                     Ok((tcp, peer)) if tcp.set_nodelay(true).is_ok() => {
-                        let accepted = Accepted { tcp, from: peer.ip().to_string(), place: unproved.enter() };
+                        let accepted = Accepted { tcp, from: peer.ip().to_string(), place: unproved.enter(self.proof_wait) };
                         sessions.spawn(protocol.clone().live(control.clone(), accepted));
                     }
                     Ok(_) => {}
@@ -101,7 +117,7 @@ impl Bound {
 struct Unproved(VecDeque<Arc<Notify>>);
 
 impl Unproved {
-    fn enter(&mut self) -> Place {
+    fn enter(&mut self, wait: Duration) -> Place {
         if self.0.len() >= UNPROVED_MAX {
             self.0.retain(|place| Arc::strong_count(place) > 1);
         }
@@ -110,8 +126,8 @@ impl Unproved {
         {
             oldest.notify_one();
         }
-        let place = Arc::new(Notify::new());
-        self.0.push_back(place.clone());
-        Place(place)
+        let newer = Arc::new(Notify::new());
+        self.0.push_back(newer.clone());
+        Place { newer, until: Instant::now() + wait }
     }
 }

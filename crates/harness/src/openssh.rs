@@ -107,6 +107,17 @@ impl OpenSsh {
         fs::read_to_string(self.folder.path().join("user_key")).map_err(HarnessError::system("read a key"))
     }
 
+    /// The real `ssh` straight to it, with that key; what it needs is written into a folder of the server's.
+    ///
+    /// # Errors
+    /// [`HarnessError::System`] when it cannot be written.
+    pub fn ssh(&self) -> Result<Ssh, HarnessError> {
+        let known = format!("[127.0.0.1]:{} {}", self.port, self.host_key()?);
+        let key = SshKey { path: self.folder.path().join("user_key") };
+        let ssh = Ssh::new(&self.folder.path().join("client"), self.port, &self.user, "", &known)?;
+        Ok(ssh.with_keys(&[&key]))
+    }
+
     /// Its public host key, as in `known_hosts`.
     ///
     /// # Errors
@@ -291,9 +302,18 @@ impl Ssh {
     /// # Errors
     /// As [`Ssh::run`].
     pub fn sftp(&self, lines: &str) -> Result<Ran, HarnessError> {
+        run(&mut self.sftp_command()?, lines, RUN_WITHIN)
+    }
+
+    /// The `sftp` command that takes lines.
+    ///
+    /// # Errors
+    /// [`HarnessError::Missing`] without its package.
+    pub fn sftp_command(&self) -> Result<Command, HarnessError> {
         let mut sftp = self.prepared("sftp")?;
         // Lines that nobody types would else keep it from asking for the password.
-        run(sftp.args(["-o", "BatchMode=no", "-b", "-", "127.0.0.1"]), lines, RUN_WITHIN)
+        sftp.args(["-o", "BatchMode=no", "-b", "-", "127.0.0.1"]);
+        Ok(sftp)
     }
 
     /// Runs `scp` with these arguments, in which `there:` is the server.
@@ -330,39 +350,97 @@ impl Ssh {
         ssh.spawn().map_err(HarnessError::system("run `ssh`"))
     }
 
+    /// The same over another, as with `ssh -J`.
+    ///
+    /// # Errors
+    /// As [`Ssh::settings_file`].
+    pub fn over(&self, jump: &Self) -> Result<Self, HarnessError> {
+        let by = format!("ProxyCommand=ssh -F {} -W %h:%p there", jump.settings_file()?.display());
+        Ok(Self { options: vec!["-o".to_owned(), by], ..self.clone() })
+    }
+
     /// The `ssh` command up to what it runs.
-    fn command(&self) -> Result<Command, HarnessError> {
+    ///
+    /// # Errors
+    /// [`HarnessError::Missing`] without its package.
+    pub fn command(&self) -> Result<Command, HarnessError> {
         let mut ssh = self.prepared("ssh")?;
-        ssh.args(&self.options).arg("127.0.0.1");
+        ssh.arg("127.0.0.1");
         Ok(ssh)
+    }
+
+    /// Another program that connects by itself, or by `ssh -F` with [`Ssh::settings_file`]; it finds an empty home.
+    ///
+    /// # Errors
+    /// [`HarnessError::Missing`] without its package.
+    pub fn program(&self, name: &str, package: &'static str) -> Result<Command, HarnessError> {
+        let mut program = Command::new(program::find(name, package)?);
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        program.env_clear().env("PATH", path).env("LC_ALL", "C.UTF-8").env("HOME", &self.folder);
+        program.env("SSH_ASKPASS", self.folder.join("ask")).env("SSH_ASKPASS_REQUIRE", "force");
+        program.env("COUNTERSIGN_PASSWORD", self.password_file());
+        Ok(program)
+    }
+
+    /// Writes all of this down as `ssh` reads it from a file, for programs that start it; the host is called `there`.
+    ///
+    /// # Errors
+    /// [`HarnessError::System`] when it cannot be written.
+    pub fn settings_file(&self) -> Result<PathBuf, HarnessError> {
+        let keys = self.keys.iter().map(|key| format!("IdentityFile={}", key.display()));
+        let lines: Vec<String> = self.settings().into_iter().chain(keys).collect();
+        let file = self.folder.join(format!("settings-{}", self.methods));
+        let text = format!("Host there\nHostName=127.0.0.1\n{}\n", lines.join("\n"));
+        fs::write(&file, text).map_err(HarnessError::system("write settings of `ssh`"))?;
+        Ok(file)
+    }
+
+    /// The port it connects to.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its user name.
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// A file with its password and nothing else.
+    pub fn password_file(&self) -> PathBuf {
+        self.folder.join("password")
+    }
+
+    /// A file with the host key it expects.
+    pub fn known_hosts_file(&self) -> PathBuf {
+        self.folder.join("known_hosts")
     }
 
     /// A program of OpenSSH up to where it connects.
     fn prepared(&self, name: &str) -> Result<Command, HarnessError> {
-        let mut ssh = Command::new(program::find(name, CLIENT_PACKAGE)?);
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        ssh.env_clear().env("PATH", path).env("LC_ALL", "C.UTF-8");
-        ssh.env("SSH_ASKPASS", self.folder.join("ask")).env("SSH_ASKPASS_REQUIRE", "force");
-        ssh.env("COUNTERSIGN_PASSWORD", self.folder.join("password"));
+        let mut ssh = self.program(name, CLIENT_PACKAGE)?;
         ssh.args(["-F", "none"]);
-        let known = self.folder.join("known_hosts").display().to_string();
-        for option in [
-            &format!("Port={}", self.port),
-            &format!("User={}", self.user),
-            "StrictHostKeyChecking=yes",
-            &format!("UserKnownHostsFile={known}"),
-            "GlobalKnownHostsFile=none",
-            "NumberOfPasswordPrompts=1",
-            &format!("PreferredAuthentications={}", self.methods),
-            "IdentitiesOnly=yes",
-            "LogLevel=ERROR",
-        ] {
-            ssh.args(["-o", option]);
+        for option in self.settings() {
+            ssh.args(["-o", &option]);
         }
         for key in &self.keys {
             ssh.arg("-i").arg(key);
         }
+        ssh.args(&self.options);
         Ok(ssh)
+    }
+
+    fn settings(&self) -> Vec<String> {
+        vec![
+            format!("Port={}", self.port),
+            format!("User={}", self.user),
+            "StrictHostKeyChecking=yes".to_owned(),
+            format!("UserKnownHostsFile={}", self.known_hosts_file().display()),
+            "GlobalKnownHostsFile=none".to_owned(),
+            "NumberOfPasswordPrompts=1".to_owned(),
+            format!("PreferredAuthentications={}", self.methods),
+            "IdentitiesOnly=yes".to_owned(),
+            "LogLevel=ERROR".to_owned(),
+        ]
     }
 }
 

@@ -7,7 +7,9 @@ use countersign_core::{Device, Endpoint};
 use russh::client::{self, Handle};
 use russh::keys::ssh_key::PublicKey;
 use russh::keys::{Algorithm, HashAlg, PrivateKeyWithHashAlg, PublicKeyOrCertificate, decode_secret_key};
-use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Disconnect, Preferred, Pty, Sig};
+use russh::{
+    Channel, ChannelMsg, ChannelOpenFailure, ChannelReadHalf, ChannelWriteHalf, Disconnect, Preferred, Pty, Sig,
+};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpStream;
@@ -27,6 +29,10 @@ const END_ALL: &str = "me=$$; server=$PPID; \
             kill -KILL -- \"-$leader\"; fi; done 2>/dev/null";
 /// The same once it is told to; nothing where it is left instead.
 const END_ALL_LATER: &str = "read -r now || exit 0; ";
+
+/// How often a channel is asked for. OpenSSH counts one that is closed until it has looked through all it had been sent, and so
+/// refuses one that was asked for right behind the closing; nothing runs meanwhile, and there is room once it has refused.
+const OPENS_MAX: u32 = 10;
 
 /// As whom to sign in.
 pub struct Login<'a> {
@@ -185,7 +191,7 @@ impl Connection {
     /// When the target does not run it.
     pub async fn start(&self, start: Start<'_>) -> Result<Running, TargetFault> {
         let sent = async {
-            let channel = self.handle.channel_open_session().await?;
+            let channel = self.channel().await?;
             if let Some(Terminal { kind, size, modes }) = start.terminal {
                 let (columns, rows) = (u32::from(size.columns), u32::from(size.rows));
                 channel.request_pty(true, kind, columns, rows, 0, 0, modes).await?;
@@ -208,11 +214,23 @@ impl Connection {
     /// When the target gives no channel; that it has no such subsystem is the first thing that it says.
     pub async fn subsystem(&self, name: &str) -> Result<Running, TargetFault> {
         let sent = async {
-            let channel = self.handle.channel_open_session().await?;
+            let channel = self.channel().await?;
             channel.request_subsystem(true, name).await?;
             Ok(channel)
         };
         self.begun(sent).await
+    }
+
+    async fn channel(&self) -> Result<Channel<client::Msg>, russh::Error> {
+        let mut tries = 1;
+        loop {
+            match self.handle.channel_open_session().await {
+                Err(russh::Error::ChannelOpenFailure(ChannelOpenFailure::ConnectFailed)) if tries < OPENS_MAX => {
+                    tries += 1;
+                }
+                opened => return opened,
+            }
+        }
     }
 
     async fn begun(

@@ -27,7 +27,7 @@ impl Web {
     }
 
     /// Somebody's key that is registered.
-    fn registered(&self, person: &str, name: &str, kind: &[&str]) -> SshKey {
+    pub fn registered(&self, person: &str, name: &str, kind: &[&str]) -> SshKey {
         self.world.api(person);
         let key = self.key(name, kind);
         self.register(person, &key);
@@ -35,7 +35,7 @@ impl Web {
     }
 
     /// An ssh as a person that brings keys and no token.
-    fn with_keys(&self, person: &str, keys: &[&SshKey]) -> Ssh {
+    pub fn with_keys(&self, person: &str, keys: &[&SshKey]) -> Ssh {
         self.ssh(person).with_keys(keys)
     }
 

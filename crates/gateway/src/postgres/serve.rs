@@ -5,7 +5,7 @@ use super::enter::{Entered, enter};
 use super::front::{self, Front, Opening, fatal};
 use super::message::put;
 use super::relay::Relay;
-use crate::listen::{Accepted, PROOF_WAIT, Place, Protocol};
+use crate::listen::{Accepted, Place, Protocol};
 use bytes::BytesMut;
 use countersign_control::{Control, Gate};
 use countersign_journal::SessionEnd;
@@ -45,22 +45,23 @@ struct Connection {
 
 impl Connection {
     async fn live(self, tcp: TcpStream, place: Place) {
-        let proof = tokio::time::timeout(PROOF_WAIT, front::open(tcp, self.tls.clone(), &self.control));
         let opened = tokio::select! {
-            opened = proof => opened,
-            () = place.lost() => return,
+            opened = front::open(tcp, self.tls.clone(), &self.control) => opened,
+            () = place.lost() => {
+                tracing::debug!("a connection from {} did not prove who it is in time", self.from);
+                return;
+            }
         };
         drop(place);
         match opened {
-            Ok(Ok(Opening::Proved(front))) => {
+            Ok(Opening::Proved(front)) => {
                 if let Err(e) = self.session(*front).await {
                     tracing::debug!("a connection from {} broke: {e}", self.from);
                 }
             }
-            Ok(Ok(Opening::Cancel(process, secret))) => self.cancels.cancel(process, &secret),
-            Ok(Ok(Opening::Nobody)) => {}
-            Ok(Err(e)) => tracing::debug!("a connection from {} was not understood: {e}", self.from),
-            Err(_) => tracing::debug!("a connection from {} did not prove who it is in time", self.from),
+            Ok(Opening::Cancel(process, secret)) => self.cancels.cancel(process, &secret),
+            Ok(Opening::Nobody) => {}
+            Err(e) => tracing::debug!("a connection from {} was not understood: {e}", self.from),
         }
     }
 

@@ -18,6 +18,11 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 const AHEAD_BYTES_MAX: usize = 64 << 10;
 /// What may wait for a client to take it; the target is read no further until it took some.
 const ANSWERS_BYTES_MAX: usize = 4 << 20;
+/// What is taken of a client while earlier requests wait for the target; and how much where answers wait for the client. A
+/// connection reads and writes by turns: were nothing more read, no answer would be written, and neither side would go on.
+/// Some clients ask for a whole file before they take anything, in 45 bytes for each 32 KiB.
+const WAITING_BYTES_MAX: usize = 2 << 20;
+const BEFORE_ANSWERS_BYTES_MAX: usize = 8 << 20;
 /// The version a client must speak at least: whoever speaks a later one speaks ours too.
 const VERSION_MIN: u32 = wire::VERSION;
 
@@ -41,6 +46,8 @@ struct Front {
 struct Asking<'f> {
     hear: &'f mut Hear,
     frames: &'f mut Frames,
+    /// What came last, while earlier requests waited.
+    last: Option<Next>,
 }
 
 /// What comes from the target.
@@ -98,7 +105,7 @@ impl Client for Front {
 
     /// Resolves when the client left, or sends more than anybody does before it is answered. What it sends is kept.
     async fn gone(&mut self) -> Gone {
-        let mut asking = Asking { hear: &mut self.talk.hear, frames: &mut self.frames };
+        let mut asking = Asking { hear: &mut self.talk.hear, frames: &mut self.frames, last: None };
         while asking.frames.bytes() <= AHEAD_BYTES_MAX {
             match asking.next().await {
                 Next::Bytes => {}
@@ -133,7 +140,7 @@ async fn pass_on(
     answering: &mut Answering,
 ) -> Result<(), String> {
     let Talk { hear, tell } = &mut front.talk;
-    let mut asking = Asking { hear, frames: &mut front.frames };
+    let mut asking = Asking { hear, frames: &mut front.frames, last: None };
     let greeted = tokio::select! {
         greeted = greet(opened, &mut asking, told, answering) => greeted?,
         () = opened.cut() => None,
@@ -146,6 +153,7 @@ async fn pass_on(
         told,
         table: Mutex::new(Table::new(home)),
         fewer: Notify::new(),
+        more: Notify::new(),
         room: Semaphore::new(ANSWERS_BYTES_MAX),
         waiting,
     };
@@ -189,6 +197,9 @@ fn overlong(_: Overlong) -> String {
 
 impl Asking<'_> {
     async fn next(&mut self) -> Next {
+        if let Some(last) = self.last.take() {
+            return last;
+        }
         loop {
             match self.hear.next().await {
                 Heard::Typed(bytes) => {
@@ -251,6 +262,8 @@ struct Transfer<'t> {
     table: Mutex<Table>,
     /// Told when fewer requests wait for answers.
     fewer: Notify,
+    /// Told when more answers wait for the client.
+    more: Notify,
     /// Bytes that may still wait for the client, and those that do.
     room: Semaphore,
     waiting: mpsc::UnboundedSender<Word>,
@@ -264,7 +277,7 @@ impl Transfer<'_> {
     /// From the client to the target, until the client leaves.
     async fn ask(&self, asking: &mut Asking<'_>) -> Result<(), String> {
         loop {
-            let places = self.places().await;
+            let places = self.meanwhile(asking, self.places()).await;
             let mut batch = Vec::new();
             let mut over = None;
             while batch.len() < places && over.is_none() {
@@ -275,7 +288,7 @@ impl Transfer<'_> {
                 }
             }
             if !batch.is_empty() {
-                self.pass(&batch).await?;
+                self.meanwhile(asking, self.pass(&batch)).await?;
             }
             match over {
                 Some(why) => return Err(why),
@@ -286,6 +299,25 @@ impl Transfer<'_> {
                 Next::Bytes => {}
                 Next::Enough => self.told.no_more().await,
                 Next::Left => return Ok(()),
+            }
+        }
+    }
+
+    /// Takes what the client sends while something waits, as far as there is room for it.
+    async fn meanwhile<T>(&self, asking: &mut Asking<'_>, waits: impl Future<Output = T>) -> T {
+        let mut waits = std::pin::pin!(waits);
+        loop {
+            let answers_wait = self.room.available_permits() < ANSWERS_BYTES_MAX;
+            let most = if answers_wait { BEFORE_ANSWERS_BYTES_MAX } else { WAITING_BYTES_MAX };
+            let takes = asking.last.is_none() && asking.frames.bytes() < most;
+            tokio::select! {
+                biased;
+                done = &mut waits => return done,
+                next = asking.next(), if takes => match next {
+                    Next::Bytes => {}
+                    last => asking.last = Some(last),
+                },
+                () = self.more.notified(), if !takes => {}
             }
         }
     }
@@ -396,6 +428,7 @@ impl Transfer<'_> {
         self.room.acquire_many(word.room()).await.expect("never closed").forget();
         // Nobody writes any more only where the channel is at its end.
         let _ = self.waiting.send(word);
+        self.more.notify_one();
     }
 
     /// Writes what waits for the client, until it takes no more.
