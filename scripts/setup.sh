@@ -3,7 +3,7 @@
 #
 #   scripts/setup.sh build   what compiling needs (fast)
 #   scripts/setup.sh core    that, and PostgreSQL, OpenSSH and the mail server
-#   scripts/setup.sh full    that, and PgBouncer, Chromium, npm packages, cargo-nextest (the default)
+#   scripts/setup.sh full    that, and PgBouncer, Chromium, the SSH clients people use, npm packages, cargo-nextest (the default)
 #
 # Runs as root or with sudo. Starts no service and creates no database cluster: tests start their own.
 set -euo pipefail
@@ -126,7 +126,8 @@ stage_core() {
 stage_full() {
   stage_build
   # One apt call: apt's own start costs more than most of these packages.
-  install_packages postgresql-15 postgresql-client openssh-client openssh-server procps python3-aiosmtpd pgbouncer chromium
+  install_packages postgresql-15 postgresql-client openssh-client openssh-server procps python3-aiosmtpd pgbouncer chromium \
+    lftp rsync git ansible-core python3-paramiko python3-asyncssh putty-tools ssh-audit
   install_npm_packages web
   install_npm_packages tests/browser
   install_nextest

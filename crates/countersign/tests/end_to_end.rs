@@ -34,6 +34,8 @@ mod sftp_raw;
 mod special;
 #[path = "end_to_end/ssh.rs"]
 mod ssh;
+#[path = "end_to_end/ssh_odd.rs"]
+mod ssh_odd;
 #[path = "end_to_end/table.rs"]
 mod table;
 #[path = "end_to_end/terminal.rs"]

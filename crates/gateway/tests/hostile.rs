@@ -3,6 +3,8 @@
 
 mod support;
 
+use countersign_gateway::bind;
+use countersign_gateway::ssh::Ssh;
 use std::time::{Duration, Instant};
 use support::{Raw, World, bind_to, execute, message, parse, query, sync};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -10,6 +12,8 @@ use tokio::net::TcpStream;
 
 /// Half-open connections held at a time: more than the gateway keeps.
 const HALF_OPEN: usize = 300;
+/// How long one has to prove who one is, where that is measured.
+const PROOF_WAIT: Duration = Duration::from_millis(500);
 
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
 
@@ -284,4 +288,33 @@ async fn texts_on_their_way_are_confirmed_before_there_are_too_many() {
     }
     assert_eq!(alice.next().await.0, b'1', "without a Sync or a Flush of the client's");
     world.others_live().await;
+}
+
+/// R52: whoever says a little at a time has no longer to prove who they are than somebody who says nothing.
+#[tokio::test]
+async fn r52_a_byte_at_a_time_buys_no_time() {
+    let world = World::start().await;
+    let bound = bind(([127, 0, 0, 1], 0).into()).await.expect("bound").proved_within(PROOF_WAIT);
+    let at = bound.local_addr().expect("an address");
+    let ssh = Ssh::new(&world.control).expect("a key");
+    tokio::spawn(bound.serve(ssh, world.control.clone(), std::future::pending()));
+    let mut tcp = TcpStream::connect(at).await.expect("accepted");
+    let (mut read, mut write) = tcp.split();
+    let says = async {
+        // Slower than would end the line in time, which is at most 255 bytes long (RFC 4253, 4.2).
+        for byte in b"SSH-2.0-a-client-that-takes-its-time-to-say-who-it-is-and-what-it-is-for" {
+            if write.write_all(&[*byte]).await.is_err() {
+                break;
+            }
+            tokio::time::sleep(PROOF_WAIT / 10).await;
+        }
+        false
+    };
+    let mut said = Vec::new();
+    let is_sent_away = tokio::select! {
+        // A reset is an end as well.
+        _ = read.read_to_end(&mut said) => true,
+        late = says => late,
+    };
+    assert!(is_sent_away && said.starts_with(b"SSH-2.0-"));
 }

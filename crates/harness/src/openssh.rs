@@ -272,7 +272,7 @@ impl Ssh {
     pub fn spawn(&self, command: &str) -> Result<SshSession, HarnessError> {
         let mut ssh = self.command()?;
         ssh.arg(command).stdin(Stdio::null());
-        SshSession::start(ssh)
+        SshSession::start(&mut ssh)
     }
 
     /// Starts one command whose input is [`SshSession::send`]'s.
@@ -282,7 +282,7 @@ impl Ssh {
     pub fn piped(&self, command: &str) -> Result<SshSession, HarnessError> {
         let mut ssh = self.command()?;
         ssh.arg(command).stdin(Stdio::piped());
-        SshSession::start(ssh)
+        SshSession::start(&mut ssh)
     }
 
     /// Starts a command, or a shell where it is empty, in a terminal whose keys are [`SshSession::send`]'s.
@@ -294,7 +294,7 @@ impl Ssh {
         let options = ["-t", "-t"].map(str::to_owned);
         let mut ssh = Self { options: [&options[..], &self.options].concat(), ..self.clone() }.command()?;
         ssh.args(Some(command).filter(|c| !c.is_empty())).env("TERM", "xterm-256color").stdin(Stdio::piped());
-        SshSession::start(ssh)
+        SshSession::start(&mut ssh)
     }
 
     /// Runs lines of `sftp`, which ends at the first that fails but for those that begin with `-`.
@@ -331,7 +331,7 @@ impl Ssh {
     pub fn spawn_scp(&self, arguments: &[&str]) -> Result<SshSession, HarnessError> {
         let mut scp = self.scp_command(arguments)?;
         scp.stdin(Stdio::null());
-        SshSession::start(scp)
+        SshSession::start(&mut scp)
     }
 
     fn scp_command(&self, arguments: &[&str]) -> Result<Command, HarnessError> {
@@ -455,7 +455,11 @@ pub struct SshSession {
 }
 
 impl SshSession {
-    fn start(mut ssh: Command) -> Result<Self, HarnessError> {
+    /// Starts `ssh`, or what is made of [`Ssh::program`], and reads what it says.
+    ///
+    /// # Errors
+    /// As [`Ssh::spawn`].
+    pub fn start(ssh: &mut Command) -> Result<Self, HarnessError> {
         let child = ssh.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut child = child.map_err(HarnessError::system("run `ssh`"))?;
         Ok(Self {
