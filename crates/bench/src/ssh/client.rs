@@ -14,6 +14,8 @@ use crate::report::Report;
 /// Keys typed on each way; the first ones warm up.
 const KEYS: usize = 420;
 const WARM_UP: usize = 20;
+/// How often somebody types who is about to be cut: what they see last is as much too early at most.
+const TYPES_EVERY: Duration = Duration::from_millis(25);
 /// How long one step may take.
 const WITHIN: Duration = Duration::from_secs(60);
 
@@ -92,12 +94,22 @@ impl Session {
         }
     }
 
-    /// Waits until it is told that it is over.
-    pub async fn over(&mut self) {
+    /// Types on until it is told that it is over; when it last saw what it typed, and when it was told.
+    pub async fn types_to_the_end(&mut self) -> (Instant, Instant) {
+        let mut seen = Instant::now();
         loop {
-            match self.channel.wait().await {
-                None | Some(ChannelMsg::Close | ChannelMsg::Eof | ChannelMsg::ExtendedData { .. }) => return,
-                Some(_) => {}
+            tokio::select! {
+                said = self.channel.wait() => match said {
+                    Some(ChannelMsg::Data { .. }) => seen = Instant::now(),
+                    None | Some(ChannelMsg::Close | ChannelMsg::Eof | ChannelMsg::ExtendedData { .. }) => {
+                        return (seen, Instant::now());
+                    }
+                    Some(_) => {}
+                },
+                () = tokio::time::sleep(TYPES_EVERY) => {
+                    // One that is over needs no key.
+                    let _ = self.channel.data_bytes(b"k".as_slice()).await;
+                }
             }
         }
     }
