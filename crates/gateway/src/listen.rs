@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
-use tokio::time::Instant;
 
 /// Connections that have not proved who they are yet, at a time. Each holds less than 64 KiB.
 const UNPROVED_MAX: usize = 256;
@@ -39,16 +38,14 @@ pub struct Accepted {
 /// A place among connections that have not proved who they are; dropping it gives it up.
 pub(crate) struct Place {
     newer: Arc<Notify>,
-    until: Instant,
+    wait: Duration,
 }
 
 impl Place {
-    /// Resolves when the place was lost, to a newer connection or because its time is over.
+    /// Resolves when the place was lost, to a newer connection or because its time is over, which begins with this wait.
     pub(crate) async fn lost(&self) {
-        tokio::select! {
-            () = self.newer.notified() => {}
-            () = tokio::time::sleep_until(self.until) => {}
-        }
+        // Either end is one.
+        let _ = tokio::time::timeout(self.wait, self.newer.notified()).await;
     }
 }
 
@@ -128,6 +125,6 @@ impl Unproved {
         }
         let newer = Arc::new(Notify::new());
         self.0.push_back(newer.clone());
-        Place { newer, until: Instant::now() + wait }
+        Place { newer, wait }
     }
 }
