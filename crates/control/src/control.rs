@@ -6,6 +6,7 @@ use crate::fault::Fault;
 use crate::fold::fold;
 use crate::live::Live;
 use crate::marks::Mark;
+use crate::spool::{self, Taken};
 use crate::store::{Row, Store};
 use crate::turns::Turns;
 use crate::unseen::seen_chars;
@@ -60,6 +61,8 @@ pub(crate) struct Inner {
     inbox: mpsc::Sender<Command>,
     changes: broadcast::Sender<()>,
     pub(crate) settled: watch::Sender<u64>,
+    /// What uploads that wait for approval take.
+    pub(crate) spooled: Arc<Taken>,
     /// Held while what was approved is put in force.
     pub(crate) applying: tokio::sync::Mutex<()>,
     pub(crate) sign_in_gate: tokio::sync::Mutex<()>,
@@ -94,6 +97,7 @@ impl Control {
         let seal = serde_json::from_str(&seal).map_err(Fault::trouble)?;
         let vault = Arc::new(Vault::unseal(root, &seal)?);
         let alone = alone(&settings.data)?;
+        spool::begin(&settings.data)?;
         let store = Store::open(&settings.data).await?;
         let (published, over) = fold(&store).await?;
         let published = Arc::new(published);
@@ -123,6 +127,7 @@ impl Control {
             inbox,
             changes,
             settled,
+            spooled: Arc::default(),
             applying: tokio::sync::Mutex::new(()),
             sign_in_gate: tokio::sync::Mutex::new(()),
             hashing: Turns::new(HASHING_AT_ONCE, HASHING_WAITING_MAX),

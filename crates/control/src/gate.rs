@@ -9,6 +9,7 @@ use crate::control::Control;
 use crate::dice;
 use crate::fault::Fault;
 use crate::live::Cut;
+use crate::spool::Spool;
 pub use crate::transcript::Recorded;
 use crate::transcript::Recorder;
 use crate::vault::Purpose;
@@ -404,6 +405,14 @@ impl Gate {
         least.unwrap_or(TRANSACTION_HOLD_S)
     }
 
+    /// Keeps what is uploaded until it is approved.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    pub fn spool(&self) -> Result<Spool, Fault> {
+        self.control.spool()
+    }
+
     /// Adds a line to the transcript; it is handed over with the next bytes.
     pub fn record(&mut self, statement: u64, what: Recorded) {
         self.recorder.add(statement, what);
@@ -594,6 +603,16 @@ fn uncovered(why: &'static str) -> String {
 }
 
 impl Hold {
+    /// What whoever waits is told.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let who = match self.deciders.as_slice() {
+            [] => "nobody can decide it now".to_owned(),
+            some => format!("{} can decide", some.join(", ")),
+        };
+        format!("held for approval as {}; {who}: {}", self.request, self.address)
+    }
+
     /// Waits until the request is settled. Dropping the wait loses nothing.
     pub async fn settled(&mut self) -> Settled {
         loop {

@@ -291,9 +291,27 @@ pub(crate) fn kinds(facts: &ActionFacts) -> String {
     }
 }
 
+/// Operations on files, as the gateway names them to the rules.
+const FILES: [(&str, &str); 10] = [
+    ("sftp-read", "read a file"),
+    ("sftp-write", "write a file"),
+    ("sftp-rename", "rename a file"),
+    ("sftp-remove", "remove a file"),
+    ("sftp-mkdir", "make a folder"),
+    ("sftp-rmdir", "remove a folder"),
+    ("sftp-setstat", "set attributes"),
+    ("sftp-link", "make a link"),
+    ("sftp-list", "list a folder"),
+    ("sftp-stat", "look at a path"),
+];
+
 /// What a command does, without its asker: `run mkdir on root@web-01`.
 pub(crate) fn command(facts: &ActionFacts, target: &str) -> String {
     let named: Vec<String> = kind_words(facts).into_iter().filter(|kind| kind != LOGIN_SHELL).collect();
+    let file = |name: &String| FILES.iter().find(|(program, _)| program == name).map(|(_, words)| *words);
+    if let Some(words @ [_, ..]) = named.iter().map(file).collect::<Option<Vec<_>>>().as_deref() {
+        return format!("{} on {target}", words.join(" and "));
+    }
     match (facts.is_typed(), named.is_empty()) {
         (true, true) => format!("open a shell on {target}"),
         (true, false) => format!("run {} in a terminal on {target}", named.join(", ")),

@@ -28,6 +28,8 @@ mod replay;
 mod rule;
 #[path = "end_to_end/sftp.rs"]
 mod sftp;
+#[path = "end_to_end/sftp_held.rs"]
+mod sftp_held;
 #[path = "end_to_end/sftp_raw.rs"]
 mod sftp_raw;
 #[path = "end_to_end/special.rs"]

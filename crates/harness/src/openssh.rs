@@ -316,6 +316,19 @@ impl Ssh {
         Ok(sftp)
     }
 
+    /// Starts `sftp` with these lines, as [`Ssh::sftp`].
+    ///
+    /// # Errors
+    /// As [`Ssh::spawn`].
+    pub fn spawn_sftp(&self, lines: &str) -> Result<SshSession, HarnessError> {
+        let mut sftp = self.prepared("sftp")?;
+        sftp.args(["-o", "BatchMode=no", "-b", "-", "127.0.0.1"]).stdin(Stdio::piped());
+        let mut session = SshSession::start(&mut sftp)?;
+        session.send(lines)?;
+        session.child.stdin = None;
+        Ok(session)
+    }
+
     /// Runs `scp` with these arguments, in which `there:` is the server.
     ///
     /// # Errors

@@ -8,7 +8,11 @@ pub(crate) const OPEN: u8 = 3;
 pub(crate) const CLOSE: u8 = 4;
 pub(crate) const READ: u8 = 5;
 pub(crate) const WRITE: u8 = 6;
+pub(crate) const FSTAT: u8 = 8;
+pub(crate) const FSETSTAT: u8 = 10;
+pub(crate) const REMOVE: u8 = 13;
 pub(crate) const STAT: u8 = 17;
+pub(crate) const RENAME: u8 = 18;
 pub(crate) const EXTENDED: u8 = 200;
 pub(crate) const STATUS: u32 = 101;
 

@@ -37,9 +37,29 @@ pub(super) struct Operation {
 impl Operation {
     /// Whether a path of it goes up from where nobody knows what is above.
     pub(super) fn climbs(&self) -> bool {
-        let mut paths = self.facts.commands.iter().flat_map(|c| c.reads.iter().chain(&c.writes));
-        paths.any(|path| goes_up(path))
+        self.paths().any(|path| goes_up(path))
     }
+
+    /// Whether it shows this path as it is.
+    pub(super) fn names(&self, path: &str) -> bool {
+        self.paths().any(|asked| {
+            asked == path || asked.strip_suffix(ITSELF) == Some(&format!("{}/", path.trim_end_matches('/')))
+        })
+    }
+
+    pub(super) fn paths(&self) -> impl Iterator<Item = &String> {
+        self.facts.commands.iter().flat_map(|c| c.reads.iter().chain(&c.writes))
+    }
+}
+
+/// Whether a change of one of these paths may change what is at the other: they are the same, one is in the other, or nobody
+/// here knows where it leads.
+pub(super) fn meet(one: &str, other: &str) -> bool {
+    let is_plain = |path: &str| path.starts_with('/') && !goes_up(path);
+    let within = |inner: &str, outer: &str| {
+        inner.strip_prefix(outer.trim_end_matches('/')).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    !is_plain(one) || !is_plain(other) || within(one, other) || within(other, one)
 }
 
 /// Where relative paths begin: what the server calls `.`, in parts; none where it did not say.
@@ -130,14 +150,14 @@ fn text(path: &[u8]) -> Result<&str, &'static str> {
 /// Why nobody can be asked.
 pub(super) fn operation(asks: &Asks<'_>, home: &Home) -> Result<Option<Operation>, &'static str> {
     Ok(Some(match asks {
-        Asks::Open { path, flags } => opened(*flags, &home.named(text(path)?)),
+        Asks::Open { path, flags, .. } => opened(*flags, &home.named(text(path)?)),
         Asks::OpenFolder { path } => reading(LIST, Some(&home.listed(text(path)?))),
         Asks::Stat { path } => reading(STAT, Some(&home.told(text(path)?))),
         Asks::Expand { path } => reading(STAT, Some(&expanded(text(path)?, home))),
         Asks::Who => reading(STAT, None),
         Asks::Set { path, attributes } => set(&home.named(text(path)?).asked, attributes),
         Asks::Remove { path } => writing(REMOVE, &[home.named(text(path)?)]),
-        Asks::MakeFolder { path } => writing(MAKE_FOLDER, &[home.named(text(path)?)]),
+        Asks::MakeFolder { path, .. } => writing(MAKE_FOLDER, &[home.named(text(path)?)]),
         Asks::RemoveFolder { path } => writing(REMOVE_FOLDER, &[home.named(text(path)?)]),
         Asks::Rename { from, to } => writing(RENAME, &[home.named(text(from)?), home.named(text(to)?)]),
         // Both name one file from then on: whoever may not write one of them may not have the other.
@@ -147,6 +167,7 @@ pub(super) fn operation(asks: &Asks<'_>, home: &Home) -> Result<Option<Operation
         | Asks::Read { .. }
         | Asks::Write { .. }
         | Asks::ReadFolder { .. }
+        | Asks::State { .. }
         | Asks::Look { .. }
         | Asks::SetOpen { .. }
         | Asks::Copy { .. }
@@ -157,21 +178,20 @@ pub(super) fn operation(asks: &Asks<'_>, home: &Home) -> Result<Option<Operation
 /// Attributes of a path, which is plain or as it was written.
 pub(super) fn set(path: &str, attributes: &Attributes) -> Operation {
     let mut whole = writing(SET, &[Named { shown: path.to_owned(), asked: path.to_owned() }]);
-    let Attributes { size, owner, mode, times } = attributes;
-    let mut say = |words: String| whole.text.push_str(&words);
-    if let Some(size) = size {
-        say(format!(" size={size}"));
-    }
-    if let Some((user, group)) = owner {
-        say(format!(" owner={user}:{group}"));
-    }
-    if let Some(mode) = mode {
-        say(format!(" mode={:04o}", mode & 0o7777));
-    }
-    if let Some((read, changed)) = times {
-        say(format!(" times={read}:{changed}"));
-    }
+    whole.text.push_str(&words(attributes));
     whole
+}
+
+/// Attributes in words, each behind a blank.
+pub(super) fn words(attributes: &Attributes) -> String {
+    let Attributes { size, owner, mode, times } = attributes;
+    let said = [
+        size.map(|size| format!(" size={size}")),
+        owner.map(|(user, group)| format!(" owner={user}:{group}")),
+        mode.map(|mode| format!(" mode={:04o}", mode & 0o7777)),
+        times.map(|(read, changed)| format!(" times={read}:{changed}")),
+    ];
+    said.into_iter().flatten().collect()
 }
 
 /// Whether a file that is opened so may be read. One that may not be written is.

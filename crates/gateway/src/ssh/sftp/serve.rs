@@ -1,7 +1,9 @@
 //! The life of one channel of SFTP: both directions at once, so that nobody waits for an answer to ask the next question.
 
 use super::facts::{Home, Operation};
+use super::held::{Ended, Together, Waits};
 use super::table::{Step, Table};
+use super::upload::Upload;
 use super::wire::{self, Code, Frames, Overlong};
 use crate::enter::{Asked, Client, Gone};
 use crate::ssh::command::REFUSED;
@@ -11,8 +13,9 @@ use bytes::{Bytes, BytesMut};
 use countersign_control::{Cleared, Gate, Judgement, Recorded};
 use countersign_core::digest::UnitPart;
 use countersign_target::ssh::{Running, Said, Says, Told};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
-use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
 
 /// What a client may send before its session is open.
 const AHEAD_BYTES_MAX: usize = 64 << 10;
@@ -26,7 +29,6 @@ const BEFORE_ANSWERS_BYTES_MAX: usize = 8 << 20;
 /// The version a client must speak at least: whoever speaks a later one speaks ours too.
 const VERSION_MIN: u32 = wire::VERSION;
 
-const HELD: &str = "somebody would have to approve this, and an operation on files cannot wait for that yet";
 const TARGET_LEFT: &str = "the target takes no more";
 const GARBLED: &str = "what the target sends is not SFTP";
 
@@ -65,7 +67,7 @@ enum Next {
 }
 
 /// What is written to the client.
-enum Word {
+pub(super) enum Word {
     /// Packets.
     Answers(Bytes),
     /// A line of ours: many clients show none of the words in an answer.
@@ -75,7 +77,10 @@ enum Word {
 /// What becomes of a packet of the client.
 enum Verdict<'p> {
     Go(Cleared<'p>),
-    No(Vec<u8>, Option<String>),
+    /// It is answered here, now or once somebody decided.
+    Here(Option<Vec<u8>>, Option<String>),
+    /// It goes to an upload that is not on the target yet.
+    Upload(u32, u64),
     End(&'static str),
 }
 
@@ -147,23 +152,33 @@ async fn pass_on(
     };
     let Some((home, greeting)) = greeted else { return Ok(()) };
     let (waiting, mut to_write) = mpsc::unbounded_channel();
+    let (held, to_hold) = mpsc::unbounded_channel();
     let transfer = Transfer {
         session,
         opened,
         told,
+        turn: tokio::sync::Mutex::new(()),
         table: Mutex::new(Table::new(home)),
         fewer: Notify::new(),
         more: Notify::new(),
         room: Semaphore::new(ANSWERS_BYTES_MAX),
         waiting,
+        uploads: Mutex::default(),
+        held,
+        awaited: Mutex::default(),
+        stage: watch::Sender::new(Stage::Open),
     };
+    let mut together = Together::new(&transfer, to_hold);
     transfer.tell(Word::Answers(greeting.into())).await;
     let passed = tokio::select! {
         passed = transfer.ask(&mut asking) => passed,
         passed = transfer.hear(answering) => passed,
         () = transfer.write(&mut to_write, tell) => Ok(()),
+        why = together.go_on() => Err(why),
         () = opened.cut() => Ok(()),
     };
+    transfer.stage.send_replace(Stage::Over);
+    together.end().await;
     transfer.left_open().await;
     passed
 }
@@ -254,24 +269,92 @@ impl Answering {
     }
 }
 
+/// How far a channel is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Stage {
+    Open,
+    /// Its client asks no more, and does not wait for anybody's verdict: the requests stay.
+    Leaving,
+    Over,
+}
+
 /// What both directions share.
-struct Transfer<'t> {
+pub(super) struct Transfer<'t> {
     session: &'t Session,
-    opened: &'t Opened,
+    pub(super) opened: &'t Opened,
     told: &'t Told,
+    /// Held by whoever sends to the target: two at once would mix their packets.
+    turn: tokio::sync::Mutex<()>,
     table: Mutex<Table>,
     /// Told when fewer requests wait for answers.
-    fewer: Notify,
+    pub(super) fewer: Notify,
     /// Told when more answers wait for the client.
     more: Notify,
     /// Bytes that may still wait for the client, and those that do.
     room: Semaphore,
     waiting: mpsc::UnboundedSender<Word>,
+    /// What is being uploaded and is not on the target, by its number in the transcript.
+    uploads: Mutex<HashMap<u64, Upload>>,
+    /// What is to wait for approval.
+    held: mpsc::UnboundedSender<Waits>,
+    /// Who waits here for the answers to which requests.
+    awaited: Mutex<HashMap<u32, mpsc::UnboundedSender<Bytes>>>,
+    /// How far the channel is.
+    stage: watch::Sender<Stage>,
 }
 
 impl Transfer<'_> {
-    fn table(&self) -> MutexGuard<'_, Table> {
+    pub(super) fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().expect("nobody panics with the table")
+    }
+
+    pub(super) fn uploads(&self) -> MutexGuard<'_, HashMap<u64, Upload>> {
+        self.uploads.lock().expect("nobody panics with the uploads")
+    }
+
+    fn awaited(&self) -> MutexGuard<'_, HashMap<u32, mpsc::UnboundedSender<Bytes>>> {
+        self.awaited.lock().expect("nobody panics with them")
+    }
+
+    /// Has something wait for approval.
+    pub(super) fn waits(&self, waits: Waits) {
+        // Nobody takes it any more only where the channel is at its end.
+        let _ = self.held.send(waits);
+    }
+
+    /// What will be answered to a request.
+    pub(super) fn awaits(&self, id: u32) -> mpsc::UnboundedReceiver<Bytes> {
+        let (answered, answers) = mpsc::unbounded_channel();
+        self.awaited().insert(id, answered);
+        self.table().await_answer(id);
+        answers
+    }
+
+    /// The number of a request of our own, and who waits for its answer.
+    pub(super) fn own_id(&self, answered: &mpsc::UnboundedSender<Bytes>) -> u32 {
+        let id = self.table().own();
+        self.awaited().insert(id, answered.clone());
+        id
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        *self.stage.borrow() == Stage::Over
+    }
+
+    /// Resolves when the channel is so far.
+    pub(super) async fn reaches(&self, stage: Stage) {
+        let mut now = self.stage.subscribe();
+        // The sender is ours.
+        let _ = now.wait_for(|now| *now >= stage).await;
+    }
+
+    /// Sends packets to the target, unless the session is cut; waits while it takes no more.
+    pub(super) async fn send(&self, packets: Bytes) -> Result<(), Ended> {
+        let _turn = self.turn.lock().await;
+        if self.opened.is_cut() {
+            return Err(Ended::Over);
+        }
+        if self.told.input(packets).await { Ok(()) } else { Err(Ended::Trouble(TARGET_LEFT.to_owned())) }
     }
 
     /// From the client to the target, until the client leaves.
@@ -297,7 +380,14 @@ impl Transfer<'_> {
             }
             match asking.next().await {
                 Next::Bytes => {}
-                Next::Enough => self.told.no_more().await,
+                Next::Enough => {
+                    self.stage.send_replace(Stage::Leaving);
+                    // The target ends when it is told, and what was approved is still being done there.
+                    tokio::select! {
+                        () = self.none_waits() => self.told.no_more().await,
+                        _ = asking.next() => return Ok(()),
+                    }
+                }
                 Next::Left => return Ok(()),
             }
         }
@@ -322,6 +412,17 @@ impl Transfer<'_> {
         }
     }
 
+    /// Waits until nothing waits for approval, or is being done since it was approved.
+    async fn none_waits(&self) {
+        loop {
+            let fewer = self.fewer.notified();
+            if !self.table().pursues() {
+                return;
+            }
+            fewer.await;
+        }
+    }
+
     /// How many requests may be sent on their way; waits until it is one.
     async fn places(&self) -> usize {
         loop {
@@ -337,14 +438,16 @@ impl Transfer<'_> {
     /// Judges packets that came together, and sends on what may go once the transcript has it.
     async fn pass(&self, batch: &[Bytes]) -> Result<(), String> {
         let mut gate = self.opened.gate.lock().await;
-        let (mut go, mut no, mut said, mut end) = (BytesMut::new(), Vec::new(), Vec::new(), None);
+        let (mut go, mut here, mut said, mut end) = (BytesMut::new(), Vec::new(), Vec::new(), None);
+        let mut uploads = Vec::new();
         for packet in batch {
             match self.judged(&mut gate, packet).await? {
                 Verdict::Go(cleared) => go.extend_from_slice(cleared.bytes()),
-                Verdict::No(answer, words) => {
-                    no.extend(answer);
+                Verdict::Here(answer, words) => {
+                    here.extend(answer.unwrap_or_default());
                     said.extend(words);
                 }
+                Verdict::Upload(id, number) => uploads.push((id, number, packet)),
                 Verdict::End(why) => {
                     end = Some(why);
                     break;
@@ -354,21 +457,27 @@ impl Transfer<'_> {
         gate.hand_over().await.map_err(|fault| fault.to_string())?;
         // The target may take its time, and its answers need the gate.
         drop(gate);
+        for (id, number, packet) in uploads {
+            let (answer, words) = self.upload(id, number, packet).await;
+            here.extend(answer.unwrap_or_default());
+            said.extend(words);
+        }
         for words in said {
             self.tell(Word::Words(words)).await;
         }
-        self.tell(Word::Answers(no.into())).await;
-        if !go.is_empty() && !self.told.input(go.freeze()).await {
+        self.tell(Word::Answers(here.into())).await;
+        if !go.is_empty() && self.send(go.freeze()).await.is_err() {
             return Err(TARGET_LEFT.to_owned());
         }
         end.map_or(Ok(()), |why| Err(why.to_owned()))
     }
 
-    async fn judged<'p>(&self, gate: &mut Gate, packet: &'p [u8]) -> Result<Verdict<'p>, String> {
+    async fn judged<'p>(&self, gate: &mut Gate, packet: &'p Bytes) -> Result<Verdict<'p>, String> {
         let step = self.table().asked(packet);
         let (id, operation, opens) = match step {
             Step::Pass => return Ok(Verdict::Go(gate.framing(packet))),
-            Step::Refuse { id, code, why } => return Ok(Verdict::No(wire::status(id, code, why), None)),
+            Step::Upload { id, number } => return Ok(Verdict::Upload(id, number)),
+            Step::Refuse { id, code, why } => return Ok(Verdict::Here(Some(wire::status(id, code, why)), None)),
             Step::End(why) => return Ok(Verdict::End(why)),
             Step::Judge { id, operation, opens } => (id, operation, opens),
         };
@@ -379,12 +488,15 @@ impl Transfer<'_> {
                 return Ok(Verdict::Go(gate.clear(pass, number, Recorded::Allowed(part), packet)));
             }
             Judgement::Refuse(why) => why,
-            Judgement::Hold => HELD.to_owned(),
+            Judgement::Hold => match self.hold(gate, (id, number), (&operation, opens), packet) {
+                Ok(answer) => return Ok(Verdict::Here(answer, None)),
+                Err(why) => why,
+            },
         };
         let why = explained(&operation, why);
         gate.refused(number, vec![part], &why).await.map_err(|fault| fault.to_string())?;
         let said = format!("{}: {why}", operation.text);
-        Ok(Verdict::No(wire::status(id, Code::PermissionDenied, &why), Some(said)))
+        Ok(Verdict::Here(Some(wire::status(id, Code::PermissionDenied, &why)), Some(said)))
     }
 
     /// From the target to the client, until the target ends.
@@ -392,8 +504,13 @@ impl Transfer<'_> {
         while answering.next().await? {
             let (mut answers, mut outcomes) = (BytesMut::new(), Vec::new());
             while let Some(packet) = answering.frames.next().map_err(|_| GARBLED)? {
-                outcomes.extend(self.table().answered(&packet).map_err(|_| GARBLED)?);
-                answers.extend_from_slice(&packet);
+                let (ours, outcome) = self.table().answered(&packet).map_err(|_| GARBLED)?;
+                outcomes.extend(outcome);
+                match ours {
+                    None => answers.extend_from_slice(&packet),
+                    // Nobody waits any more only where the channel is at its end.
+                    Some(id) => drop(self.awaited().remove(&id).map(|who| who.send(packet))),
+                }
             }
             self.fewer.notify_one();
             self.note(outcomes).await?;
@@ -424,7 +541,7 @@ impl Transfer<'_> {
     }
 
     /// Has something written to the client in its turn: two that write at once would mix their packets.
-    async fn tell(&self, word: Word) {
+    pub(super) async fn tell(&self, word: Word) {
         self.room.acquire_many(word.room()).await.expect("never closed").forget();
         // Nobody writes any more only where the channel is at its end.
         let _ = self.waiting.send(word);

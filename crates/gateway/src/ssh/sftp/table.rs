@@ -5,12 +5,15 @@ use super::facts::{self, Home, Operation, operation};
 use super::wire::{Answer, Asks, Code, Unread, answer, request};
 use aws_lc_rs::digest::{Context, SHA256};
 use data_encoding::HEXLOWER;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Files and folders that are open at a time.
 pub(super) const HANDLES_MAX: usize = 512;
 /// Requests that wait for their answers; a client that asks more is read no further until there are fewer.
 pub(super) const ASKED_MAX: usize = 1024;
+
+/// Operations that wait for approval at a time, uploads that are still being sent included.
+pub(super) const HELD_MAX: usize = 64;
 
 /// What is to be done with a packet of the client.
 #[derive(Debug)]
@@ -19,6 +22,8 @@ pub(super) enum Step {
     Pass,
     /// The rules are asked; if they let it through it was [`Table::begun`].
     Judge { id: u32, operation: Operation, opens: Option<Kind> },
+    /// It goes to an upload that is not on the target yet.
+    Upload { id: u32, number: u64 },
     /// No, whatever the rules say.
     Refuse { id: u32, code: Code, why: &'static str },
     /// There is nobody to say no to.
@@ -29,6 +34,10 @@ pub(super) enum Step {
 /// Numbers are those of the transcript.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Waiting {
+    /// It was not sent yet: somebody must approve it.
+    Held,
+    /// We asked, for an upload that was approved.
+    Ours,
     Nothing,
     Changed(u64),
     Opened(u64),
@@ -41,7 +50,12 @@ enum Waiting {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Kind {
     Folder,
-    File { reads: bool, writes: bool },
+    File {
+        reads: bool,
+        writes: bool,
+    },
+    /// What is written is kept here until it is approved.
+    Upload,
 }
 
 /// What is open.
@@ -66,9 +80,18 @@ struct Passed {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct NoAnswer;
 
+/// What the transcript says became of which number.
+type Outcome = (u64, String);
+
 pub(super) struct Table {
     home: Home,
     asked: HashMap<u32, Waiting>,
+    /// Requests whose answers somebody here waits for.
+    awaited: HashSet<u32>,
+    /// Paths of what waits for approval, or is being done since it was approved.
+    held: HashMap<u64, Vec<String>>,
+    /// The last number of a request of ours; they go down from the highest, clients begin with the lowest.
+    last_own: u32,
     handles: HashMap<Vec<u8>, u64>,
     /// By number in the transcript, closed ones until their closing is answered; those that are being opened have no handle.
     open: HashMap<u64, Open>,
@@ -76,7 +99,8 @@ pub(super) struct Table {
 
 impl Table {
     pub(super) fn new(home: Home) -> Table {
-        Table { home, asked: HashMap::new(), handles: HashMap::new(), open: HashMap::new() }
+        let (asked, awaited, held) = (HashMap::new(), HashSet::new(), HashMap::new());
+        Table { home, asked, awaited, held, last_own: u32::MAX, handles: HashMap::new(), open: HashMap::new() }
     }
 
     /// How many requests may still be sent on their way.
@@ -99,13 +123,45 @@ impl Table {
         let id = request.id;
         let refuse = |code, why| Step::Refuse { id, code, why };
         if self.asked.contains_key(&id) {
-            return refuse(Code::BadMessage, "another request of this number waits for its answer");
+            return refuse(Code::BadMessage, SAME_NUMBER);
         }
-        match operation(&request.asks, &self.home) {
+        if let Some(number) = self.upload(&request.asks) {
+            return Step::Upload { id, number };
+        }
+        let step = match operation(&request.asks, &self.home) {
             Err(why) => refuse(Code::PermissionDenied, why),
             Ok(Some(operation)) => self.judged(id, &request.asks, operation),
             Ok(None) => self.by_handle(id, request.asks).unwrap_or_else(|(code, why)| refuse(code, why)),
+        };
+        match step {
+            Step::Judge { operation, .. } if self.is_held(&operation) => refuse(Code::Failure, IN_USE),
+            step => step,
         }
+    }
+
+    /// The upload that a request is about.
+    fn upload(&self, asks: &Asks<'_>) -> Option<u64> {
+        if self.held.is_empty() {
+            return None;
+        }
+        let (Asks::Close { handle }
+        | Asks::Read { handle, .. }
+        | Asks::Write { handle, .. }
+        | Asks::State { handle }
+        | Asks::Look { handle }
+        | Asks::SetOpen { handle, .. }
+        | Asks::Copy { to: handle, .. }) = asks
+        else {
+            return None;
+        };
+        let number = *self.handles.get(*handle)?;
+        self.open.get(&number).is_some_and(|open| open.kind == Kind::Upload).then_some(number)
+    }
+
+    /// Whether it would change what somebody is asked to approve: what waits is not overtaken.
+    fn is_held(&self, operation: &Operation) -> bool {
+        let held = || self.held.values().flatten();
+        operation.changes && operation.paths().any(|path| held().any(|other| facts::meet(path, other)))
     }
 
     fn judged(&self, id: u32, asks: &Asks<'_>, operation: Operation) -> Step {
@@ -136,9 +192,9 @@ impl Table {
             }
             Asks::ReadFolder { handle } => match self.found(handle)?.1.kind {
                 Kind::Folder => Waiting::Nothing,
-                Kind::File { .. } => return Err((Code::Failure, "this is no folder")),
+                Kind::File { .. } | Kind::Upload => return Err((Code::Failure, "this is no folder")),
             },
-            Asks::Look { handle } => {
+            Asks::State { handle } | Asks::Look { handle } => {
                 self.found(handle)?;
                 Waiting::Nothing
             }
@@ -176,6 +232,76 @@ impl Table {
         }
     }
 
+    /// Has a request wait for approval, and its paths with it; whether it may.
+    pub(super) fn hold(&mut self, id: u32, operation: &Operation, number: u64) -> bool {
+        let may = self.holds(operation, number);
+        if may {
+            self.asked.insert(id, Waiting::Held);
+        }
+        may
+    }
+
+    /// Opens an upload that is not on the target; its handle, or nothing where too much waits.
+    pub(super) fn spool(&mut self, operation: &Operation, number: u64) -> Option<Vec<u8>> {
+        let handle = format!("countersign {number}").into_bytes();
+        if self.handles.contains_key(&handle) || !self.holds(operation, number) {
+            return None;
+        }
+        self.handles.insert(handle.clone(), number);
+        let (kind, path) = (Kind::Upload, operation.path.clone());
+        self.open.insert(number, Open { kind, path, read: Passed::new(), written: Passed::new() });
+        Some(handle)
+    }
+
+    fn holds(&mut self, operation: &Operation, number: u64) -> bool {
+        let may = self.held.len() < HELD_MAX;
+        if may {
+            self.held.insert(number, operation.paths().cloned().collect());
+        }
+        may
+    }
+
+    /// An upload is whole, and its closing waits for approval; not where another request has that number.
+    pub(super) fn close_upload(&mut self, id: u32, number: u64) -> bool {
+        let may = !self.asked.contains_key(&id);
+        if may {
+            self.handles.retain(|_, open| *open != number);
+            self.open.remove(&number);
+            self.asked.insert(id, Waiting::Held);
+        }
+        may
+    }
+
+    /// What waited is over.
+    pub(super) fn let_go(&mut self, id: u32, number: u64) {
+        self.held.remove(&number);
+        if let Some(Waiting::Held) = self.asked.get(&id) {
+            self.asked.remove(&id);
+        }
+    }
+
+    /// Whether something waits for approval, or is being done since it was approved.
+    pub(super) fn pursues(&self) -> bool {
+        self.held.len() > self.open.values().filter(|open| open.kind == Kind::Upload).count()
+    }
+
+    /// Somebody here waits for the answer to this request.
+    pub(super) fn await_answer(&mut self, id: u32) {
+        self.awaited.insert(id);
+    }
+
+    /// A number for a request of ours, which is on its way.
+    pub(super) fn own(&mut self) -> u32 {
+        while self.asked.contains_key(&self.last_own) {
+            self.last_own = self.last_own.wrapping_sub(1);
+        }
+        let id = self.last_own;
+        self.last_own = id.wrapping_sub(1);
+        self.asked.insert(id, Waiting::Ours);
+        self.awaited.insert(id);
+        id
+    }
+
     /// A request that the rules let through is on its way, under this number of the transcript.
     pub(super) fn begun(&mut self, id: u32, operation: &Operation, opens: Option<Kind>, number: u64) {
         let then = match opens {
@@ -190,11 +316,19 @@ impl Table {
         self.asked.insert(id, then);
     }
 
-    /// Takes note of an answer; what the transcript says of it, and of which number.
-    pub(super) fn answered(&mut self, packet: &[u8]) -> Result<Option<(u64, String)>, NoAnswer> {
+    /// Takes note of an answer; what the transcript says of it and of which number, and its own number where somebody here waits
+    /// for it in place of the client.
+    pub(super) fn answered(&mut self, packet: &[u8]) -> Result<(Option<u32>, Option<Outcome>), NoAnswer> {
         let (id, answer) = answer(packet).ok_or(NoAnswer)?;
         let waiting = self.asked.remove(&id).ok_or(NoAnswer)?;
+        let ours = (!self.awaited.is_empty() && self.awaited.remove(&id)).then_some(id);
+        Ok((ours, self.outcome(waiting, answer)?))
+    }
+
+    fn outcome(&mut self, waiting: Waiting, answer: Answer<'_>) -> Result<Option<(u64, String)>, NoAnswer> {
         Ok(match (waiting, answer) {
+            // It was never sent.
+            (Waiting::Held, _) => return Err(NoAnswer),
             (Waiting::Opened(number), Answer::Handle(handle)) => {
                 // One that is open already stands for nothing two ways.
                 if self.handles.insert(handle.to_vec(), number).is_some() {
@@ -245,9 +379,13 @@ impl Table {
     }
 }
 
+pub(super) const SAME_NUMBER: &str = "another request of this number waits for its answer";
+/// Why what waits is not overtaken.
+const IN_USE: &str = "something on this path waits for approval in this channel; wait until it is decided";
 const UNKNOWN: (Code, &str) = (Code::Failure, "no such handle is open");
 
-fn failed(code: u32) -> String {
+/// A status of the target's in words.
+pub(super) fn failed(code: u32) -> String {
     let words = match code {
         1 => "end of file",
         2 => "no such file",
@@ -261,7 +399,11 @@ fn failed(code: u32) -> String {
 impl Open {
     /// What went through; nothing where nothing could be.
     fn summary(&self) -> Option<String> {
-        let Kind::File { writes, .. } = self.kind else { return None };
+        let writes = match self.kind {
+            Kind::Folder => return None,
+            Kind::File { writes, .. } => writes,
+            Kind::Upload => return Some("nothing of it was sent to the target".to_owned()),
+        };
         let read = (self.read.bytes > 0).then(|| {
             let whole = if self.read.ended { "" } else { "the first " };
             self.read.told("read", whole)

@@ -4,6 +4,12 @@
 //! A packet is understood as a whole or not at all: what stands behind the last field is no packet we know, so that nobody
 //! reads more in it than we did.
 
+mod written;
+
+pub(super) use written::{
+    attributes, close, handle, init, numbered, real_path, set_open, state, status, status_of, write,
+};
+
 use bytes::{Buf, Bytes, BytesMut};
 
 /// The only version that is spoken.
@@ -24,9 +30,9 @@ pub(super) enum Code {
     Unsupported = 8,
 }
 
+/// Kinds of packets.
 const INIT: u8 = 1;
 const VERSION_TYPE: u8 = 2;
-const REALPATH: u8 = 16;
 const STATUS: u8 = 101;
 const NAME: u8 = 104;
 
@@ -34,10 +40,19 @@ const NAME: u8 = 104;
 pub(super) mod flags {
     pub(in crate::ssh::sftp) const READ: u32 = 1;
     pub(in crate::ssh::sftp) const WRITE: u32 = 2;
+    pub(in crate::ssh::sftp) const APPEND: u32 = 4;
     /// Append, create, truncate: none of them leaves what is there as it is.
     pub(in crate::ssh::sftp) const CHANGE: u32 = 4 | 8 | 16;
     /// All there are; the last says that nothing may be there yet.
     pub(super) const ALL: u32 = READ | WRITE | CHANGE | 32;
+    /// Each in its word.
+    const WORDS: [&str; 6] = ["read", "write", "append", "create", "truncate", "exclusive"];
+
+    /// Flags in words.
+    pub(in crate::ssh::sftp) fn words(flags: u32) -> String {
+        let set = (0..).zip(WORDS).filter(|(bit, _)| flags & (1 << bit) != 0);
+        set.map(|(_, word)| word).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// Extensions that are understood; servers are not heard saying that they have others.
@@ -53,6 +68,12 @@ const EXTENSIONS: [&[u8]; 11] = [
     b"copy-data",
     b"home-directory",
     b"users-groups-by-id@openssh.com",
+];
+
+/// What requests are called, from the third kind on.
+const NAMES: [&str; 18] = [
+    "OPEN", "CLOSE", "READ", "WRITE", "LSTAT", "FSTAT", "SETSTAT", "FSETSTAT", "OPENDIR", "READDIR", "REMOVE", "MKDIR",
+    "RMDIR", "REALPATH", "STAT", "RENAME", "READLINK", "SYMLINK",
 ];
 
 /// A packet that is longer than any may be, or empty.
@@ -97,6 +118,7 @@ pub(super) enum Asks<'p> {
     Open {
         path: &'p [u8],
         flags: u32,
+        attributes: Attributes,
     },
     OpenFolder {
         path: &'p [u8],
@@ -116,7 +138,11 @@ pub(super) enum Asks<'p> {
     ReadFolder {
         handle: &'p [u8],
     },
-    /// What changes nothing: size and times, free space, that what was written reaches the disk.
+    /// Size, owner, mode and times.
+    State {
+        handle: &'p [u8],
+    },
+    /// What else changes nothing: free space, that what was written reaches the disk.
     Look {
         handle: &'p [u8],
     },
@@ -137,6 +163,7 @@ pub(super) enum Asks<'p> {
     },
     MakeFolder {
         path: &'p [u8],
+        attributes: Attributes,
     },
     RemoveFolder {
         path: &'p [u8],
@@ -284,8 +311,7 @@ fn plain<'p>(kind: u8, fields: &mut Fields<'p>) -> Option<Asks<'p>> {
     Some(match kind {
         3 => {
             let flags = fields.int().filter(|flags| flags & !flags::ALL == 0)?;
-            fields.attributes()?;
-            Asks::Open { path, flags }
+            Asks::Open { path, flags, attributes: fields.attributes()? }
         }
         4 => Asks::Close { handle },
         5 => {
@@ -295,16 +321,13 @@ fn plain<'p>(kind: u8, fields: &mut Fields<'p>) -> Option<Asks<'p>> {
         }
         6 => Asks::Write { handle, offset: fields.long()?, data: fields.text()? },
         7 | 16 | 17 | 19 => Asks::Stat { path },
-        8 => Asks::Look { handle },
+        8 => Asks::State { handle },
         9 => Asks::Set { path, attributes: fields.attributes()? },
         10 => Asks::SetOpen { handle, attributes: fields.attributes()? },
         11 => Asks::OpenFolder { path },
         12 => Asks::ReadFolder { handle },
         13 => Asks::Remove { path },
-        14 => {
-            fields.attributes()?;
-            Asks::MakeFolder { path }
-        }
+        14 => Asks::MakeFolder { path, attributes: fields.attributes()? },
         15 => Asks::RemoveFolder { path },
         18 => Asks::Rename { from: path, to: fields.text()? },
         20 => Asks::SymbolicLink { one: path, other: fields.text()? },
@@ -356,6 +379,17 @@ pub(super) fn answer(packet: &[u8]) -> Option<(u32, Answer<'_>)> {
     Some((id, answer))
 }
 
+/// What a request is called (draft-ietf-secsh-filexfer-02, 3), and all of it but its number: what is asked, byte for byte.
+pub(super) fn asked(packet: &[u8]) -> (String, Vec<u8>) {
+    let kind = packet.get(4).copied().unwrap_or_default();
+    let fields = packet.get(9..).unwrap_or_default();
+    let name = match NAMES.get(usize::from(kind).wrapping_sub(3)) {
+        Some(name) => format!("SSH_FXP_{name}"),
+        None => String::from_utf8_lossy(Fields(fields).text().unwrap_or_default()).into_owned(),
+    };
+    (name, [&[kind], fields].concat())
+}
+
 /// The version a client begins with; nothing where it begins otherwise.
 pub(super) fn begun(packet: &[u8]) -> Option<u32> {
     let mut fields = inside(packet);
@@ -372,11 +406,11 @@ pub(super) fn greeting(packet: &[u8]) -> Option<Vec<u8>> {
     while !fields.0.is_empty() {
         let (name, value) = (fields.text()?, fields.text()?);
         if EXTENSIONS.contains(&name) {
-            put(&mut known, name);
-            put(&mut known, value);
+            written::put(&mut known, name);
+            written::put(&mut known, value);
         }
     }
-    Some(packed(VERSION_TYPE, &known))
+    Some(written::packed(VERSION_TYPE, &known))
 }
 
 /// The first name a server answers with.
@@ -387,42 +421,6 @@ pub(super) fn first_name(packet: &[u8]) -> Option<&[u8]> {
         return None;
     }
     fields.text()
-}
-
-/// The first packet of a client.
-pub(super) fn init() -> Vec<u8> {
-    packed(INIT, &VERSION.to_be_bytes())
-}
-
-/// Asks which path it really is.
-pub(super) fn real_path(path: &[u8]) -> Vec<u8> {
-    let mut fields = 0_u32.to_be_bytes().to_vec();
-    put(&mut fields, path);
-    packed(REALPATH, &fields)
-}
-
-/// An answer of ours.
-pub(super) fn status(id: u32, code: Code, words: &str) -> Vec<u8> {
-    let mut fields = id.to_be_bytes().to_vec();
-    fields.extend_from_slice(&(code as u32).to_be_bytes());
-    put(&mut fields, words.as_bytes());
-    put(&mut fields, b"en");
-    packed(STATUS, &fields)
-}
-
-fn packed(kind: u8, fields: &[u8]) -> Vec<u8> {
-    let mut inside = vec![kind];
-    inside.extend_from_slice(fields);
-    let mut packet = Vec::with_capacity(4 + inside.len());
-    put(&mut packet, &inside);
-    packet
-}
-
-/// Bytes with their length before them. Whatever is written here is far shorter than a packet may be.
-fn put(packet: &mut Vec<u8>, bytes: &[u8]) {
-    let length = u32::try_from(bytes.len()).expect("shorter than a packet");
-    packet.extend_from_slice(&length.to_be_bytes());
-    packet.extend_from_slice(bytes);
 }
 
 #[cfg(test)]

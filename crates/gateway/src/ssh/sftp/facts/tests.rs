@@ -58,7 +58,7 @@ fn r62_opening_is_reading_or_writing() {
         (1 | 16, "sftp-read sftp-write"),
         (2 | 8 | 32, "sftp-write"),
     ] {
-        let operation = asked(&Asks::Open { path: b"/x", flags });
+        let operation = asked(&Asks::Open { path: b"/x", flags, attributes: Attributes::default() });
         assert_eq!(operation.text, format!("{programs} /x"), "{flags}");
         let found: Vec<&str> = operation.facts.commands.iter().filter_map(CommandFacts::name).collect();
         assert_eq!(found.join(" "), programs);
@@ -88,7 +88,7 @@ fn r62_every_operation_has_a_program_and_its_paths() {
             &["/home/app/x"],
         ),
         (Asks::Remove { path: b"/a b" }, "sftp-remove \"/a b\"", &[], &["/a b"]),
-        (Asks::MakeFolder { path: b"/a" }, "sftp-mkdir /a", &[], &["/a"]),
+        (Asks::MakeFolder { path: b"/a", attributes: none }, "sftp-mkdir /a", &[], &["/a"]),
         (Asks::RemoveFolder { path: b"/a" }, "sftp-rmdir /a", &[], &["/a"]),
         (Asks::Rename { from: b"/a", to: b"/b" }, "sftp-rename /a /b", &[], &["/a", "/b"]),
         (Asks::HardLink { from: b"/a", to: b"/b" }, "sftp-link /a /b", &[], &["/a", "/b"]),

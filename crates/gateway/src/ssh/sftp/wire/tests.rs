@@ -1,3 +1,4 @@
+use super::written::{packed, put};
 use super::*;
 
 /// A packet of these parts behind its type.
@@ -53,6 +54,36 @@ fn every_request_is_read_whole_or_not_at_all() {
         }
         assert_eq!(request(&[&whole[..], &[0]].concat()), Err(Unread::Broken { id: 7 }), "{whole:?}");
     }
+}
+
+/// What is asked is told apart by every byte but the number; attributes are written as they came.
+#[test]
+fn what_is_asked_is_all_but_its_number() {
+    for (nth, whole) in requests().iter().enumerate() {
+        let (name, what) = asked(whole);
+        assert!(
+            !name.is_empty() && (name.starts_with("SSH_FXP_") || name.contains('-') || name.contains('@')),
+            "{name}"
+        );
+        assert_eq!(asked(&numbered(whole, 99)).1, what);
+        assert_eq!(request(&numbered(whole, 99)).map(|request| request.id), Ok(99));
+        for at in (4..whole.len()).filter(|at| !(5..9).contains(at)) {
+            let mut other = whole.clone();
+            other[at] ^= 1;
+            assert_ne!(asked(&other).1, what, "{nth} {at}");
+        }
+    }
+    assert_eq!(asked(&packet(18, &[&ID])).0, "SSH_FXP_RENAME");
+    let all = [&[0, 0, 0, 15][..], &[0, 0, 0, 0, 0, 0, 0, 9], &[0, 0, 0, 1], &[0, 0, 0, 2], &[0, 0, 1, 164]].concat();
+    let all = [&all[..], &[0, 0, 0, 3], &[0, 0, 0, 4]].concat();
+    for (flags, length) in [(0, 4), (1, 12), (15, 32)] {
+        let set = [&[0, 0, 0, flags], &all[4..length]].concat();
+        let packet = packet(10, &[&ID, &text(b"h"), &set]);
+        let Ok(Request { asks: Asks::SetOpen { attributes: read, .. }, .. }) = request(&packet) else { panic!("read") };
+        assert_eq!((attributes(&read), set_open(7, b"h", &read)), (set, packet));
+    }
+    assert_eq!(write(7, b"h", 1, b"x"), packet(6, &[&ID, &text(b"h"), &[0, 0, 0, 0, 0, 0, 0, 1], &text(b"x")]));
+    assert_eq!(close(7, b"h"), packet(4, &[&ID, &text(b"h")]));
 }
 
 #[test]
