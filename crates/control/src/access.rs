@@ -4,11 +4,11 @@
 use crate::ask::{Actor, Reservation};
 use crate::control::Control;
 use crate::fault::Fault;
-use crate::view::{AccessView, Explanation, LevelView, Preview, ReasonView};
+use crate::view::{AccessView, Explanation, LevelView, PersonView, Preview, ReasonView};
 use countersign_core::ruling::Reason;
 use countersign_core::{
-    About, Asked, DIRECT_ACCESS_S, GrantStage, Input, Permission, Refusal, Roster, Rulebook, Ruling, State, Status,
-    approvers, rule,
+    About, Asked, DIRECT_ACCESS_S, GrantStage, Input, Permission, Protocol, Refusal, Roster, Rulebook, Ruling, State,
+    Status, approvers, rule,
 };
 use countersign_journal::{AccountId, Act, ActionFacts, Conditions, Outcome, PersonId, RequestId, TargetFacts, Window};
 use std::collections::BTreeSet;
@@ -17,13 +17,28 @@ impl Control {
     /// Every target the rules let the actor reach or ask for.
     #[must_use]
     pub fn my_access(&self, actor: &Actor) -> Vec<AccessView> {
+        self.access_of(actor.person)
+    }
+
+    /// Who somebody is who signed in over SSH, and every account there that the rules let them reach or ask for; nothing when
+    /// they are disabled meanwhile.
+    #[must_use]
+    pub fn access_over_ssh(&self, person: PersonId) -> Option<(PersonView, Vec<AccessView>)> {
+        let directory = self.directory();
+        directory.enabled(person)?;
+        let mut list = self.access_of(person);
+        list.retain(|access| self.protocol_of(access.account) == Some(Protocol::Ssh));
+        Some((crate::view::person_view(&directory, person), list))
+    }
+
+    fn access_of(&self, person: PersonId) -> Vec<AccessView> {
         let (directory, state) = (self.directory(), self.state());
-        let Some(person) = directory.person_facts(actor.person) else { return Vec::new() };
+        let Some(who) = directory.person_facts(person) else { return Vec::new() };
         let targets = directory.accounts.keys().filter_map(|a| directory.target_facts(*a, None));
         let mut list: Vec<AccessView> = targets
             .filter_map(|target| {
-                let ruling = rule(&state.policy, &person, &target, Asked::Connect);
-                (ruling.outcome != Outcome::Deny).then(|| self.access(&state, actor.person, &target, &ruling))
+                let ruling = rule(&state.policy, &who, &target, Asked::Connect);
+                (ruling.outcome != Outcome::Deny).then(|| self.access(&state, person, &target, &ruling))
             })
             .collect();
         list.sort_by(|a, b| a.target.cmp(&b.target));

@@ -4,10 +4,11 @@
 use crate::ask::Actor;
 use crate::control::Control;
 use crate::fault::Fault;
+use crate::ssh::Proven;
 use crate::store::{Row, StoredKey};
 use crate::view::KeyView;
-use countersign_core::{Protocol, Refusal};
-use countersign_journal::{AccountId, Note, PersonId, is_invisible};
+use countersign_core::Refusal;
+use countersign_journal::{Note, is_invisible};
 use secrecy::SecretString;
 use ssh_key::public::{KeyData, RsaPublicKey};
 use ssh_key::{HashAlg, PublicKey};
@@ -126,22 +127,22 @@ impl Control {
         self.note(note, vec![Row::KeyRemoved { person, number }]).await
     }
 
-    /// Whom the key with this fingerprint may sign in under a user name, and for which account, once they prove that they have
-    /// it; nobody where it is not theirs, they are disabled, or there is no such account as far as they may know.
+    /// Whom the key with this fingerprint may sign in under a user name, once they prove that they have it; nobody where it is
+    /// not theirs, they are disabled, or there is no such account as far as they may know.
     ///
     /// # Errors
     /// Trouble only.
-    pub async fn key_owner(&self, user: &str, fingerprint: &str) -> Result<Option<(PersonId, AccountId)>, Fault> {
-        let Some((person, account)) = self.person_and_account(user, Protocol::Ssh) else { return Ok(None) };
-        let theirs = self.0.store.key(fingerprint).await?.is_some_and(|key| key.person == person);
-        Ok((theirs && self.knows(person, account)).then_some((person, account)))
+    pub async fn key_owner(&self, user: &str, fingerprint: &str) -> Result<Option<Proven>, Fault> {
+        let Some(named) = self.named_over_ssh(user) else { return Ok(None) };
+        let theirs = self.0.store.key(fingerprint).await?.is_some_and(|key| key.person == named.person);
+        Ok(theirs.then_some(named))
     }
 
     /// The same once they proved it: from then on the key was used.
     ///
     /// # Errors
     /// Trouble only.
-    pub async fn key_proved(&self, user: &str, fingerprint: &str) -> Result<Option<(PersonId, AccountId)>, Fault> {
+    pub async fn key_proved(&self, user: &str, fingerprint: &str) -> Result<Option<Proven>, Fault> {
         let owner = self.key_owner(user, fingerprint).await?;
         if owner.is_some() {
             let used = Row::KeyUsed { fingerprint: fingerprint.to_owned(), at: self.now() };

@@ -26,6 +26,15 @@ pub const INVITATION_S: Seconds = 3 * 24 * 3600;
 /// Longest handle, in characters.
 const HANDLE_CHARS_MAX: usize = 100;
 
+/// Whether a password alone proves somebody who has no second factor.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Alone {
+    /// It does; whoever has one is asked for its code.
+    Does,
+    /// It never does, and nobody learns why.
+    Never,
+}
+
 /// A session just opened.
 #[derive(Debug)]
 pub struct NewSession {
@@ -56,6 +65,36 @@ impl Control {
         code: Option<&str>,
         from: &str,
     ) -> Result<NewSession, Fault> {
+        let (_gate, login) = self.proves(handle, password, code, from, Alone::Does).await?;
+        let (person, second_factor) = (login.person, login.totp.is_some());
+        let cookie = dice::token()?;
+        let expires_at = self.now().plus(SESSION_S);
+        let rows = vec![
+            Row::Login(login),
+            Row::WebSession {
+                token: hashed(&cookie),
+                person,
+                expires_at,
+                second_factor_at: second_factor.then(|| self.now()),
+            },
+        ];
+        self.note(Note::SignedIn { person, from: from.to_owned(), second_factor }, rows).await?;
+        Ok(NewSession { cookie: cookie.into(), expires_at })
+    }
+
+    /// Whom a password and a code prove: their login as it is to be stored then, with the code used and all failures forgotten.
+    /// No sign-in comes between while the gate is held.
+    ///
+    /// # Errors
+    /// A refusal that does not tell a guesser which part was wrong, and counts; or trouble.
+    pub(crate) async fn proves(
+        &self,
+        handle: &str,
+        password: SecretString,
+        code: Option<&str>,
+        from: &str,
+        alone: Alone,
+    ) -> Result<(MutexGuard<'_, ()>, Login), Fault> {
         let handle = handle.trim().to_lowercase();
         let known = self.person_by_handle(&handle);
         let login = match known {
@@ -64,7 +103,7 @@ impl Control {
         };
         let right = self.password_matches(login.as_ref().and_then(|l| l.password.clone()), password).await?;
         // One sign-in at a time from here on, so that failures are counted and a code is used once.
-        let _gate = self.0.sign_in_gate.lock().await;
+        let gate = self.0.sign_in_gate.lock().await;
         let login = match known {
             Some(person) => self.0.store.login(person).await?,
             None => None,
@@ -78,34 +117,16 @@ impl Control {
             return Err(SignInRefusal::Locked.into());
         }
         let code = code.map(str::trim).filter(|c| !c.is_empty());
-        let step = match (right, &login.totp, code) {
-            (true, Some(_), None) => return Err(SignInRefusal::CodeNeeded.into()),
-            (true, Some(_), Some(code)) => self.code_step(&login, code)?,
-            (true, None, _) => Some(login.totp_step),
-            (false, ..) => None,
+        let step = match (right, &login.totp, code, alone) {
+            (true, Some(_), None, Alone::Does) => return Err(SignInRefusal::CodeNeeded.into()),
+            (true, Some(_), Some(code), _) => self.code_step(&login, code)?,
+            (true, None, _, Alone::Does) => Some(login.totp_step),
+            _ => None,
         };
         match step {
-            Some(step) => self.signed_in(login, step, from).await,
+            Some(totp_step) => Ok((gate, Login { totp_step, failures: 0, locked_until: Timestamp(0), ..login })),
             None => Err(self.sign_in_failed(login, handle, from).await),
         }
-    }
-
-    async fn signed_in(&self, login: Login, totp_step: i64, from: &str) -> Result<NewSession, Fault> {
-        let person = login.person;
-        let second_factor = login.totp.is_some();
-        let cookie = dice::token()?;
-        let expires_at = self.now().plus(SESSION_S);
-        let rows = vec![
-            Row::Login(Login { totp_step, failures: 0, locked_until: Timestamp(0), ..login }),
-            Row::WebSession {
-                token: hashed(&cookie),
-                person,
-                expires_at,
-                second_factor_at: second_factor.then(|| self.now()),
-            },
-        ];
-        self.note(Note::SignedIn { person, from: from.to_owned(), second_factor }, rows).await?;
-        Ok(NewSession { cookie: cookie.into(), expires_at })
     }
 
     /// Counts a failure, and says what it led to.

@@ -5,6 +5,7 @@ use crate::ask::Actor;
 use crate::control::Control;
 use crate::dice;
 use crate::fault::Fault;
+use crate::ssh::Proven;
 use crate::store::{Row, StoredToken};
 use crate::vault::{Answer, Call};
 use crate::view::TokenView;
@@ -64,12 +65,15 @@ impl Control {
     fn client(&self, user: &str, target: &TargetFacts) -> (String, Option<String>) {
         match self.protocol_of(target.account) {
             Some(Protocol::Ssh) => {
-                let Some((host, port)) = &self.0.settings.ssh_address else {
+                let Some(command) = self.ssh_command(user) else {
                     return ("(this server takes no SSH connections)".to_owned(), None);
                 };
-                let known = if *port == 22 { host.clone() } else { format!("[{host}]:{port}") };
-                let known = self.0.ssh_host_key.get().map(|key| format!("{known} {key}"));
-                (format!("ssh -p {port} {user}@{host}"), known)
+                let known = self.0.settings.ssh_address.as_ref().zip(self.0.ssh_host_key.get());
+                let known = known.map(|((host, port), key)| match port {
+                    22 => format!("{host} {key}"),
+                    port => format!("[{host}]:{port} {key}"),
+                });
+                (command, known)
             }
             Some(Protocol::Postgresql) | None => {
                 let (host, port) = &self.0.settings.postgres_address;
@@ -78,6 +82,13 @@ impl Control {
                 (format!("psql \"{login} sslmode=verify-full sslrootcert={CA_FILE}\""), None)
             }
         }
+    }
+
+    /// The command by which this user name connects; nothing where this server takes no SSH connections.
+    #[must_use]
+    pub fn ssh_command(&self, user: &str) -> Option<String> {
+        let (host, port) = self.0.settings.ssh_address.as_ref()?;
+        Some(format!("ssh -p {port} {user}@{host}"))
     }
 
     /// The seed of the key by which SSH clients know us. Only the gateway asks for it.
@@ -97,15 +108,19 @@ impl Control {
         let _ = self.0.ssh_host_key.set(public);
     }
 
-    /// Whom a token proves that was given as a password, and for which account; nobody where it is not right.
+    /// Whom a token proves that was given as a password, for the account it is for; nobody where it is not right.
     ///
     /// # Errors
     /// Trouble only.
-    pub async fn token_owner(&self, user: &str, token: &SecretString) -> Result<Option<(PersonId, AccountId)>, Fault> {
+    pub async fn token_owner(&self, user: &str, token: &SecretString) -> Result<Option<Proven>, Fault> {
         let known = self.scram(user, Protocol::Ssh).await?;
         let (stored_key, _) = verifier(token.expose_secret().as_bytes(), &known.salt);
         let right = constant_time::verify_slices_are_equal(&stored_key, &known.stored_key).is_ok();
-        Ok(known.proves.filter(|_| right))
+        let (person, account) = match known.proves {
+            Some(proved) if right => proved,
+            _ => return Ok(None),
+        };
+        Ok(Some(Proven { person, account: Some(account) }))
     }
 
     /// The SCRAM verifier for a user name as a client of this protocol gave it.

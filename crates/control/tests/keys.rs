@@ -1,10 +1,13 @@
-//! People's SSH keys: who registers them, what they open, and when they end.
+//! Signing in over SSH: people's keys, who registers them, what they open, and when they end; and passwords, which never do
+//! alone.
 
-use countersign_control::{Actor, Clock, Control, Fault, KeyRefusal, RootKey, Settings, SignInRefusal, install};
+use countersign_control::view::AuditQuery;
+use countersign_control::{
+    Actor, Clock, Control, Fault, KeyRefusal, Proven, RootKey, Settings, SignInRefusal, install,
+};
 use countersign_core::Refusal;
-use countersign_journal::{AccountId, PersonId};
 use data_encoding::{BASE32_NOPAD, BASE64};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 
 const PASSWORD: &str = "correct horse battery";
@@ -62,6 +65,26 @@ impl Scene {
         self.control.actor(session.cookie.expose_secret()).await.expect("an actor")
     }
 
+    /// Sets a second factor; the secret of its authenticator.
+    async fn use_second_factor(&self, actor: &Actor) -> SecretString {
+        let setup = self.control.begin_second_factor(actor, PASSWORD.into()).await.expect("begun");
+        let code = self.code(&setup.secret);
+        self.control.finish_second_factor(actor, &code).await.expect("confirmed");
+        setup.secret
+    }
+
+    /// What an authenticator shows now.
+    fn code(&self, secret: &SecretString) -> String {
+        let secret = BASE32_NOPAD.decode(secret.expose_secret().as_bytes()).expect("base32");
+        let totp = totp_rs::Builder::new().with_secret(secret).build().expect("a secret");
+        totp.generate(u64::try_from(self.control.now().0 / 1_000_000).expect("after 1970")).to_string()
+    }
+
+    /// Whom a password and a code prove.
+    async fn types(&self, user: &str, password: &str, code: &str) -> Option<Proven> {
+        self.control.password_proved(user, password.into(), code, "192.0.2.1").await.expect("no trouble")
+    }
+
     async fn add(&self, actor: &Actor, n: u8) -> Result<(), Fault> {
         self.control.add_key(actor, PASSWORD.into(), "laptop", &key(n)).await
     }
@@ -71,7 +94,7 @@ impl Scene {
     }
 
     /// Whom a key proves under a user name.
-    async fn proves(&self, user: &str, fingerprint: &str) -> Option<(PersonId, AccountId)> {
+    async fn proves(&self, user: &str, fingerprint: &str) -> Option<Proven> {
         let offered = self.control.key_owner(user, fingerprint).await.expect("no trouble");
         let proved = self.control.key_proved(user, fingerprint).await.expect("no trouble");
         assert_eq!(offered, proved);
@@ -99,11 +122,24 @@ async fn r52_a_key_proves_its_person_and_nobody_else() {
     let (hers, his) = (scene.fingerprints(&alice).await.remove(0), scene.fingerprints(&bob).await.remove(0));
     let account = scene.control.account_by_label("root@web-01").expect("an account");
     for user in ["alice+root@web-01", "ALICE+web-01", "alice%root@web-01"] {
-        assert_eq!(scene.proves(user, &hers).await, Some((alice.person, account)), "{user}");
+        let proved = Proven { person: alice.person, account: Some(account) };
+        assert_eq!(scene.proves(user, &hers).await, Some(proved), "{user}");
         assert_eq!(scene.proves(user, &his).await, None, "{user}");
     }
+    let herself = Proven { person: alice.person, account: None };
+    assert_eq!(scene.proves("Alice", &hers).await, Some(herself), "who names no account");
+    assert_eq!(scene.proves("alice", &his).await, None);
     // No rule speaks of the second server; the third is a database; the others are none.
-    for user in ["alice+root@web-02", "alice+app@db", "alice+root@web-03", "root@web-01", "nobody+root@web-01", ""] {
+    for user in [
+        "alice+root@web-02",
+        "alice+app@db",
+        "alice+root@web-03",
+        "root@web-01",
+        "nobody+root@web-01",
+        "nobody",
+        "alice+",
+        "",
+    ] {
         assert_eq!(scene.proves(user, &hers).await, None, "{user}");
     }
     assert_eq!(scene.proves("alice+root@web-01", "SHA256:nothing").await, None);
@@ -166,11 +202,7 @@ async fn a_key_is_registered_with_the_password_and_a_fresh_second_factor() {
     let locked = with(PASSWORD).await;
     assert!(matches!(locked, Err(Fault::SignIn(SignInRefusal::Locked))), "a guesser is stopped: {locked:?}");
     scene.clock.advance(Duration::from_secs(901));
-    let setup = scene.control.begin_second_factor(&alice, PASSWORD.into()).await.expect("begun");
-    let secret = BASE32_NOPAD.decode(setup.secret.expose_secret().as_bytes()).expect("base32");
-    let totp = totp_rs::Builder::new().with_secret(secret).build().expect("a secret");
-    let code = totp.generate(u64::try_from(scene.control.now().0 / 1_000_000).expect("after 1970")).to_string();
-    scene.control.finish_second_factor(&alice, &code).await.expect("confirmed");
+    scene.use_second_factor(&alice).await;
     let confirmed = |at| Actor { has_second_factor: true, second_factor_at: at, ..alice.clone() };
     for stale in [confirmed(None), confirmed(Some(scene.control.now()))] {
         scene.clock.advance(Duration::from_secs(301));
@@ -203,4 +235,39 @@ async fn keys_end_with_a_link_and_rest_while_their_person_is_disabled() {
     assert!(scene.proves(user, &hers).await.is_some());
     scene.accept(&scene.control.invite(&ada, "alice").await.expect("invited")).await;
     assert_eq!(scene.proves(user, &hers).await, None);
+}
+
+/// A password never does alone, and a code counts once; what is wrong is not told, and counts as on the page.
+#[tokio::test]
+async fn r52_a_password_needs_a_code_and_a_code_counts_once() {
+    let scene = Scene::start().await;
+    let (ada, alice) = (scene.actor("ada").await, scene.actor("alice").await);
+    let account = scene.control.account_by_label("root@web-01");
+    let herself = |account| Some(Proven { person: alice.person, account });
+    for code in ["", "000000"] {
+        assert_eq!(scene.types("alice", PASSWORD, code).await, None, "she has no second factor");
+    }
+    let secret = scene.use_second_factor(&alice).await;
+    scene.clock.advance(Duration::from_secs(60));
+    assert_eq!(scene.types("alice", PASSWORD, "").await, None, "no code");
+    let code = scene.code(&secret);
+    assert_eq!(scene.types("alice", WRONG, &code).await, None);
+    assert_eq!(scene.types("nobody", PASSWORD, &code).await, None);
+    assert_eq!(scene.types("bob", PASSWORD, &code).await, None, "another's code");
+    scene.clock.advance(Duration::from_secs(60));
+    let code = scene.code(&secret);
+    assert_eq!(scene.types("ALICE+root@web-01", PASSWORD, &code).await, herself(account));
+    assert_eq!(scene.types("alice", PASSWORD, &code).await, None, "the same code again");
+    let audit = scene.control.audit(&ada, &AuditQuery { limit: 500, ..AuditQuery::default() }).await.expect("readable");
+    let said = |what: &str| audit.iter().filter(|line| line.sentence.contains(what)).count();
+    assert_eq!(said("alice signed in from 192.0.2.1 over SSH with a second factor"), 1);
+    assert_eq!(said("sign-in as `nobody` from 192.0.2.1 over SSH failed"), 1);
+    // The code that was used again counted as the first failure.
+    for _ in 0..4 {
+        assert_eq!(scene.types("alice", WRONG, "000000").await, None);
+    }
+    scene.clock.advance(Duration::from_secs(60));
+    assert_eq!(scene.types("alice", PASSWORD, &scene.code(&secret)).await, None, "what is right waits, too");
+    scene.clock.advance(Duration::from_secs(901));
+    assert_eq!(scene.types("alice", PASSWORD, &scene.code(&secret)).await, herself(None));
 }

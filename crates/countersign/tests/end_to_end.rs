@@ -38,6 +38,8 @@ mod special;
 mod ssh;
 #[path = "end_to_end/ssh_odd.rs"]
 mod ssh_odd;
+#[path = "end_to_end/ssh_sign_in.rs"]
+mod ssh_sign_in;
 #[path = "end_to_end/table.rs"]
 mod table;
 #[path = "end_to_end/terminal.rs"]

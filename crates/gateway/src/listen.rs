@@ -12,8 +12,9 @@ use tokio::sync::Notify;
 
 /// Connections that have not proved who they are yet, at a time. Each holds less than 64 KiB.
 const UNPROVED_MAX: usize = 256;
-/// How long a connection may take to prove who it is, however it spends that time.
-const PROOF_WAIT: Duration = Duration::from_secs(30);
+/// How long a connection may take to prove who it is, however it spends that time: people may have
+/// to look for their second factor, for which OpenSSH gives as long (`LoginGraceTime`).
+const PROOF_WAIT: Duration = Duration::from_secs(120);
 /// How long sessions have to end when the server stops.
 const STOP_WAIT: Duration = Duration::from_secs(8);
 /// How long to wait before accepting again when the system has no file handles left.

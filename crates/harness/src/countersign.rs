@@ -3,7 +3,7 @@
 
 mod api;
 
-pub use api::{Answer, Api};
+pub use api::{Answer, Api, authenticator_code};
 
 use std::collections::BTreeMap;
 use std::env;

@@ -29,6 +29,9 @@ const KEY_WITHIN: Duration = Duration::from_secs(30);
 const START_WITHIN: Duration = Duration::from_secs(60);
 /// What most keys are.
 const ED25519: [&str; 2] = ["-t", "ed25519"];
+/// What answers for whoever would type: the code of a second factor where that is asked for, else the password.
+const ASK: &str = "#!/bin/sh\ncase \"$1\" in\n*Code*) exec cat \"$COUNTERSIGN_PASSWORD.code\";;\nesac\n\
+                   exec cat \"$COUNTERSIGN_PASSWORD\"\n";
 /// How long [`Ssh::run`] may take.
 const RUN_WITHIN: Duration = Duration::from_secs(60);
 
@@ -173,8 +176,16 @@ impl SshKey {
     /// # Errors
     /// As [`SshKey::new`].
     pub fn certify(&self, by: &Self, name: &str) -> Result<(), HarnessError> {
+        self.certify_with(by, &["-n", name])
+    }
+
+    /// The same with what `ssh-keygen` is told of it: `["-n", "alice", "-z", "42"]`.
+    ///
+    /// # Errors
+    /// As [`SshKey::new`].
+    pub fn certify_with(&self, by: &Self, further: &[&str]) -> Result<(), HarnessError> {
         let mut sign = Command::new(program::find("ssh-keygen", CLIENT_PACKAGE)?);
-        sign.args(["-q", "-I", "test", "-n", name, "-s"]).arg(&by.path).arg(self.public_path());
+        sign.args(["-q", "-I", "test"]).args(further).arg("-s").arg(&by.path).arg(self.public_path());
         run(&mut sign, "", KEY_WITHIN)?.output("ssh-keygen").map(drop)
     }
 }
@@ -213,7 +224,7 @@ impl Ssh {
         fs::create_dir_all(folder)
             .and_then(|()| fs::write(folder.join("known_hosts"), format!("{known_host}\n")))
             .and_then(|()| fs::write(folder.join("password"), password))
-            .and_then(|()| fs::write(folder.join("ask"), "#!/bin/sh\nexec cat \"$COUNTERSIGN_PASSWORD\"\n"))
+            .and_then(|()| fs::write(folder.join("ask"), ASK))
             .and_then(|()| fs::set_permissions(folder.join("ask"), fs::Permissions::from_mode(0o700)))
             .map_err(made)?;
         let (user, folder) = (user.to_owned(), folder.to_owned());
@@ -263,6 +274,16 @@ impl Ssh {
         let known = fs::read_to_string(self.folder.join("known_hosts"));
         let known = known.map_err(HarnessError::system("read known_hosts"))?;
         Self::new(&folder, self.port, &self.user, password, known.trim_end())
+    }
+
+    /// The same with this password and code typed where they are asked for, in a folder of its own.
+    ///
+    /// # Errors
+    /// As [`Ssh::new`].
+    pub fn typing(&self, password: &str, code: &str) -> Result<Self, HarnessError> {
+        let other = self.with_password(password)?;
+        fs::write(other.folder.join("password.code"), code).map_err(HarnessError::system("prepare `ssh`"))?;
+        Ok(Self { methods: "keyboard-interactive", ..other })
     }
 
     /// Starts one command, and reads what it says.

@@ -12,11 +12,11 @@ use russh::{SendError, Signer};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-const ED25519: [&str; 2] = ["-t", "ed25519"];
-const RSA: [&str; 4] = ["-t", "rsa", "-b", "3072"];
+pub const ED25519: [&str; 2] = ["-t", "ed25519"];
+pub const RSA: [&str; 4] = ["-t", "rsa", "-b", "3072"];
 
 impl Web {
-    fn key(&self, name: &str, kind: &[&str]) -> SshKey {
+    pub fn key(&self, name: &str, kind: &[&str]) -> SshKey {
         SshKey::new(self.path(name), kind).unwrap_or_else(|error| panic!("{error}"))
     }
 
@@ -43,23 +43,23 @@ impl Web {
         self.world.server.cli(person, words).expect("it runs")
     }
 
-    fn user(&self, person: &str) -> String {
+    pub fn user(&self, person: &str) -> String {
         format!("{person}+{}@web-01", self.sshd.user())
     }
 }
 
-fn tries(ssh: &Ssh) -> Ran {
+pub fn tries(ssh: &Ssh) -> Ran {
     ssh.run("echo ran", "").expect("ssh runs")
 }
 
 /// What a client that is refused hears, behind its own name.
-fn refused(ssh: &Ssh) -> String {
+pub fn refused(ssh: &Ssh) -> String {
     let ran = tries(ssh);
     assert_eq!((ran.stdout.as_str(), ran.code), ("", 255), "{}", ran.stderr);
     ran.stderr.rsplit("127.0.0.1: ").next().unwrap_or_default().trim().to_owned()
 }
 
-fn gets_in(ssh: &Ssh) {
+pub fn gets_in(ssh: &Ssh) {
     let ran = tries(ssh);
     assert_eq!((ran.stdout.as_str(), ran.code), ("ran\n", 0), "{}", ran.stderr);
 }
@@ -96,11 +96,11 @@ fn r52_no_other_key_opens_and_none_is_told_from_another() {
     std::fs::remove_file(public_only.path()).expect("it was there");
     let alice = |key: &SshKey| web.with_keys("alice", &[key]);
     let never = refused(&alice(&unknown));
-    assert_eq!(never, "Permission denied (publickey,password).");
+    assert_eq!(never, "Permission denied (publickey,keyboard-interactive,password).");
     assert_eq!(refused(&alice(&others)), never, "another person's");
     let public_half = web.ssh("alice").with_keys(&[&public_only]);
     has(&refused(&public_half), "Permission denied");
-    for user in [web.user("nobody"), "alice+root@web-99".to_owned(), "alice".to_owned(), web.user("mia")] {
+    for user in [web.user("nobody"), "alice+root@web-99".to_owned(), "bob".to_owned(), web.user("mia")] {
         assert_eq!(refused(&alice(&own).with_user(&user)), never, "{user}");
     }
     // A certificate, of whichever key, counts for nothing.
@@ -126,7 +126,7 @@ fn r52_no_other_key_opens_and_none_is_told_from_another() {
 
 impl Web {
     /// Puts the same in force without one of the developers, who is disabled by that.
-    fn disable(&self, handle: &str) {
+    pub fn disable(&self, handle: &str) {
         let person = |handle: &str| format!("[[person]]\nhandle = \"{handle}\"\nemail = \"{handle}@shop.example\"\n");
         let file = self.world.file(&[&self.device(), FREE]).replace(&person(handle), "");
         let other = if handle == "alice" { "bob" } else { "alice" };
@@ -207,11 +207,15 @@ impl client::Handler for Client {
 }
 
 pub async fn connected(web: &Web) -> Handle<Client> {
-    let at = ("127.0.0.1", web.world.server.ssh_port());
-    client::connect(Arc::default(), at, Client).await.expect("connected")
+    connected_as(web, Client).await
 }
 
-fn loaded(key: &SshKey) -> PrivateKey {
+pub async fn connected_as<H: client::Handler<Error = russh::Error> + Send + 'static>(web: &Web, who: H) -> Handle<H> {
+    let at = ("127.0.0.1", web.world.server.ssh_port());
+    client::connect(Arc::default(), at, who).await.expect("connected")
+}
+
+pub fn loaded(key: &SshKey) -> PrivateKey {
     load_secret_key(key.path(), None).expect("a key")
 }
 

@@ -71,7 +71,7 @@ impl Web {
     }
 }
 
-fn device(sshd: &OpenSsh, host_key: &str) -> String {
+pub fn device(sshd: &OpenSsh, host_key: &str) -> String {
     let (port, user, key) = (sshd.port(), sshd.user(), sshd.user_key().expect("a key"));
     format!(
         "[[device]]\nname = \"web-01\"\nprotocol = \"ssh\"\nhost = \"127.0.0.1\"\nport = {port}\n\

@@ -14,8 +14,6 @@ use countersign_core::digest::UnitPart;
 use countersign_inspect::shell;
 use countersign_journal::{ActionFacts, LOGIN_SHELL, RunOutcome};
 use countersign_target::ssh::{Size, Start, Terminal};
-use russh::Channel;
-use russh::server::Msg;
 use std::sync::Arc;
 use tokio::sync::{MutexGuard, SemaphorePermit};
 
@@ -29,7 +27,7 @@ pub(super) fn refuse(talk: Talk, why: &'static str) {
 
 /// What a client asks to run.
 pub(super) struct Wanted {
-    pub(super) channel: Channel<Msg>,
+    pub(super) talk: Talk,
     /// The command; none is the login shell.
     pub(super) line: Option<Vec<u8>>,
     pub(super) terminal: Option<Terminal>,
@@ -61,8 +59,7 @@ struct Right<'o> {
 impl Command {
     /// A command, and the channel it came in.
     pub(super) fn new(session: Arc<Session>, number: u64, wanted: Wanted) -> (Command, Talk) {
-        let Wanted { channel, line, terminal } = wanted;
-        let talk = Talk::new(channel, terminal.is_some());
+        let Wanted { talk, line, terminal } = wanted;
         let (shell, line) = (line.is_none(), line.unwrap_or_else(|| LOGIN_SHELL.into()));
         let of_line = (!shell).then(|| shell::facts(&String::from_utf8_lossy(&line)));
         let typed = (shell || terminal.is_some()).then(shell::typed);

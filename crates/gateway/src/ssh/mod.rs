@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! client ── serve (keys, sign-in, which requests there are) ── one session, many channels ── target
-//!                                                               │ each command: inspect → gate
+//!             └ no target named: menu ──────────────────────┘   │ each command: inspect → gate
 //!                                                               └ held until a verdict; then sent once
 //! ```
 //!
@@ -13,6 +13,7 @@
 
 mod command;
 mod line;
+mod menu;
 mod serve;
 mod session;
 mod sftp;

@@ -1,16 +1,17 @@
 //! The life of one connection: keys, sign-in, and which requests there are.
 
 use super::command::Wanted;
+use super::menu;
 use super::session::Session;
-use super::talk::size;
+use super::talk::{Talk, size};
 use crate::listen::{Accepted, Place, Protocol};
-use countersign_control::{Control, Fault};
-use countersign_journal::{AccountId, PersonId};
+use bytes::Bytes;
+use countersign_control::{Control, Fault, Proven};
 use countersign_target::ssh::Terminal;
 use russh::keys::ssh_key::private::Ed25519Keypair;
 use russh::keys::{Algorithm, Certificate, EcdsaCurve, HashAlg, PrivateKey, PublicKey};
 use russh::server::{
-    self, Auth, ChannelOpenHandle, Config, Handler, Msg, PublicKeyOffer, RunningSession, VerifiedPublicKey,
+    self, Auth, ChannelOpenHandle, Config, Handler, Msg, PublicKeyOffer, Response, RunningSession, VerifiedPublicKey,
 };
 use russh::{
     Channel, ChannelId, ChannelOpenFailure, MethodKind, MethodSet, Preferred, Pty, Sig, SshId, cipher, kex, mac,
@@ -52,8 +53,17 @@ const SIGNATURES: &[Algorithm] = &[
     Algorithm::Rsa { hash: Some(HashAlg::Sha512) },
     Algorithm::Rsa { hash: Some(HashAlg::Sha256) },
 ];
-/// Proofs of a connection, by token or by a signature.
+/// Proofs of a connection by a token, or by password and code. Each signature was offered before.
 const PROOFS_MAX: usize = 3;
+/// What everybody is asked who types, whether there is such a person or not, each with whether it may be seen while it is typed.
+const PROMPTS: [(Cow<'static, str>, bool); 2] = [
+    (Cow::Borrowed("Password, or access token: "), false),
+    (Cow::Borrowed("Code of your second factor (none with a token): "), true),
+];
+/// What there is for whoever has no key that does.
+const KEYLESS: &[MethodKind] = &[MethodKind::KeyboardInteractive, MethodKind::Password];
+/// Longest answer to one of them, in bytes.
+const ANSWER_BYTES_MAX: usize = 1_024;
 /// Keys that a client may offer before it proves one, as many as OpenSSH takes.
 const OFFERS_MAX: usize = 6;
 /// All that may be refused: clients begin by asking what there is (RFC 4252 §5.2).
@@ -86,7 +96,7 @@ impl Ssh {
         control.known_to_ssh_by(key.public_key().to_openssh().map_err(Fault::trouble)?);
         Ok(Ssh(Arc::new(Config {
             server_id: SshId::Standard("SSH-2.0-Countersign".into()),
-            methods: MethodSet::from([MethodKind::PublicKey, MethodKind::Password].as_slice()),
+            methods: MethodSet::from([&[MethodKind::PublicKey], KEYLESS].concat().as_slice()),
             keys: vec![key],
             max_auth_attempts: REFUSED_MAX,
             auth_rejection_time: REFUSED_AFTER,
@@ -105,12 +115,22 @@ impl Protocol for Ssh {
         let Accepted { tcp, from, place } = accepted;
         let Ok((tcp, _open)) = held_open(tcp) else { return };
         let (events, mut asked) = mpsc::channel(CHANNELS_MAX);
-        let client = Client { control: control.clone(), events, channels: HashMap::new(), offers: 0, proofs: 0 };
-        let Some((running, person, account)) = proved(self.0, tcp, client, &mut asked, place).await else {
+        let (control_too, from_too) = (control.clone(), from.clone());
+        let client =
+            Client { control: control_too, from: from_too, events, channels: HashMap::new(), offers: 0, proofs: 0 };
+        let Some((mut running, Proven { person, account })) = proved(self.0, tcp, client, &mut asked, place).await
+        else {
             tracing::debug!("a connection from {from} did not prove who it is in time");
             return;
         };
-        Session::new(control, person, account, from).serve(running, asked).await;
+        let (account, first) = match account {
+            Some(account) => (account, None),
+            None => match menu::picked(&control, person, &mut running, &mut asked).await {
+                Some((account, first)) => (account, Some(first)),
+                None => return,
+            },
+        };
+        Session::new(control, person, account, from).serve(running, asked, first).await;
     }
 }
 
@@ -137,11 +157,11 @@ async fn proved(
     client: Client,
     asked: &mut mpsc::Receiver<Event>,
     place: Place,
-) -> Option<(RunningSession<Client>, PersonId, AccountId)> {
+) -> Option<(RunningSession<Client>, Proven)> {
     let proof = async {
         let running = server::run_stream(config, tcp, client).await.ok()?;
         match asked.recv().await? {
-            Event::Proved(person, account) => Some((running, person, account)),
+            Event::Proved(proven) => Some((running, proven)),
             Event::Run(_) | Event::Files(_) => None,
         }
     };
@@ -153,8 +173,8 @@ async fn proved(
 
 /// What a client did.
 pub(super) enum Event {
-    /// It proved who uses it, and for which account.
-    Proved(PersonId, AccountId),
+    /// It proved who uses it.
+    Proved(Proven),
     /// It asks to run a command or shell.
     Run(Wanted),
     /// It asks for SFTP.
@@ -173,6 +193,8 @@ struct Idle {
 /// One client, as `russh` calls us.
 pub(super) struct Client {
     control: Control,
+    /// Where it comes from.
+    from: String,
     events: mpsc::Sender<Event>,
     /// Channels in which nothing runs yet.
     channels: HashMap<ChannelId, Idle>,
@@ -194,6 +216,27 @@ impl Handler for Client {
         }
     }
 
+    /// A password and a code, asked for in one round. Each round that is begun is a proof.
+    async fn auth_keyboard_interactive<'a>(
+        &'a mut self,
+        user: &str,
+        _: &str,
+        answers: Option<Response<'a>>,
+    ) -> Result<Auth, russh::Error> {
+        let Some(answers) = answers else {
+            self.one_more_proof()?;
+            return Ok(Auth::Partial { name: "".into(), instructions: "".into(), prompts: PROMPTS.to_vec().into() });
+        };
+        let typed: Vec<Bytes> = answers.take(PROMPTS.len() + 1).collect();
+        let [password, code] = typed.as_slice() else { return Ok(Auth::reject()) };
+        let (Some(password), Some(code)) = (readable(password), readable(code)) else { return Ok(Auth::reject()) };
+        let owner = self.control.password_proved(user, SecretString::from(password), code, &self.from).await;
+        match looked_up(owner)? {
+            Some(owner) => self.let_in(owner).await,
+            None => Ok(Auth::reject()),
+        }
+    }
+
     /// Says whether signing with the key would do, so that clients with several find theirs. It proves nothing.
     async fn auth_publickey_offered(&mut self, user: &str, offer: PublicKeyOffer<'_>) -> Result<Auth, russh::Error> {
         self.offers += 1;
@@ -206,15 +249,11 @@ impl Handler for Client {
 
     /// The signature is right: everything is asked again, as if nothing had been said of the offer.
     async fn auth_publickey(&mut self, user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, russh::Error> {
-        self.one_more_proof()?;
         if !SIGNATURES.contains(key.algorithm) {
             return Ok(self.no_key());
         }
         let owner = self.control.key_proved(user, &fingerprint(key.public_key)).await;
-        match looked_up(owner)? {
-            Some(owner) => self.let_in(owner).await,
-            None => Ok(self.no_key()),
-        }
+        self.let_in_by_key(owner).await
     }
 
     /// Nobody signs certificates for people here yet: what one says of its key counts for nothing.
@@ -351,14 +390,17 @@ impl Handler for Client {
     }
 }
 
-type Owner = (PersonId, AccountId);
-
 /// What a proof is worth; trouble ends the connection.
-fn looked_up(owner: Result<Option<Owner>, Fault>) -> Result<Option<Owner>, russh::Error> {
+fn looked_up(owner: Result<Option<Proven>, Fault>) -> Result<Option<Proven>, russh::Error> {
     owner.map_err(|fault| {
-        tracing::error!("a token or key could not be looked up: {fault}");
+        tracing::error!("a token, password or key could not be looked up: {fault}");
         russh::Error::Disconnect
     })
+}
+
+/// What was typed, if anybody could have.
+fn readable(answer: &[u8]) -> Option<&str> {
+    std::str::from_utf8(answer).ok().filter(|answer| answer.len() <= ANSWER_BYTES_MAX)
 }
 
 fn fingerprint(key: &PublicKey) -> String {
@@ -377,12 +419,19 @@ impl Client {
             return session.channel_failure(id);
         };
         session.channel_success(id)?;
-        self.tell(Event::Run(Wanted { channel, line, terminal })).await
+        self.tell(Event::Run(Wanted { talk: Talk::new(channel, terminal.is_some()), line, terminal })).await
     }
 
-    async fn let_in(&self, (person, account): Owner) -> Result<Auth, russh::Error> {
-        self.tell(Event::Proved(person, account)).await?;
+    async fn let_in(&self, owner: Proven) -> Result<Auth, russh::Error> {
+        self.tell(Event::Proved(owner)).await?;
         Ok(Auth::Accept)
+    }
+
+    async fn let_in_by_key(&self, owner: Result<Option<Proven>, Fault>) -> Result<Auth, russh::Error> {
+        match looked_up(owner)? {
+            Some(owner) => self.let_in(owner).await,
+            None => Ok(self.no_key()),
+        }
     }
 
     /// Counts a proof before it is looked at; one too many ends the connection.
@@ -391,10 +440,10 @@ impl Client {
         if self.proofs > PROOFS_MAX { Err(russh::Error::Disconnect) } else { Ok(()) }
     }
 
-    /// This key does not do. After so many no other is looked at; there is still the token.
+    /// This key does not do. After so many no other is looked at; there is still what can be typed.
     fn no_key(&self) -> Auth {
-        let token_only = || MethodSet::from([MethodKind::Password].as_slice());
-        Auth::Reject { proceed_with_methods: (self.offers >= OFFERS_MAX).then(token_only), partial_success: false }
+        let keyless = || MethodSet::from(KEYLESS);
+        Auth::Reject { proceed_with_methods: (self.offers >= OFFERS_MAX).then(keyless), partial_success: false }
     }
 
     /// Something came for a channel in which nothing runs: some requests may, and no input. What comes is kept for whoever runs

@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 const END_WAIT: Duration = Duration::from_secs(10);
 /// How long a connection that proved who uses it may stay without asking for anything: as long as its token could have opened a
 /// session.
-const UNUSED_WAIT: Duration = Duration::from_secs(900);
+pub(super) const UNUSED_WAIT: Duration = Duration::from_secs(900);
 /// How long a client has to take the last words.
 const GOODBYE_WAIT: Duration = Duration::from_secs(2);
 /// Commands that run at a time; more wait. OpenSSH takes ten channels of a connection (`MaxSessions`), of which one is kept for
@@ -73,9 +73,17 @@ impl Session {
         Arc::new(Session { control, person, account, from, opened, begun, commands, places })
     }
 
-    /// Runs what the client asks for until it leaves or the session is cut.
-    pub(super) async fn serve(self: Arc<Session>, running: RunningSession<Client>, mut asked: mpsc::Receiver<Event>) {
+    /// Runs what the client asks for, and `first` before it, until it leaves or the session is cut.
+    pub(super) async fn serve(
+        self: Arc<Session>,
+        running: RunningSession<Client>,
+        mut asked: mpsc::Receiver<Event>,
+        first: Option<Wanted>,
+    ) {
         let mut commands = JoinSet::new();
+        if let Some(wanted) = first {
+            self.begin(wanted, &mut commands);
+        }
         let handle = running.handle();
         let mut running = std::pin::pin!(running);
         let mut unused = std::pin::pin!(tokio::time::sleep(UNUSED_WAIT));
@@ -86,20 +94,15 @@ impl Session {
                 () = &mut unused, if self.opened.get().is_none() && commands.is_empty() => break SessionEnd::ClientLeft,
                 Some(_) = commands.join_next(), if !commands.is_empty() => {}
                 event = asked.recv() => match event {
-                    Some(Event::Run(Wanted { channel, terminal, .. })) if commands.len() >= COMMANDS_MAX => {
-                        refuse(Talk::new(channel, terminal.is_some()), TOO_MANY);
-                    }
+                    Some(Event::Run(wanted)) if commands.len() >= COMMANDS_MAX => refuse(wanted.talk, TOO_MANY),
                     Some(Event::Files(channel)) if commands.len() >= COMMANDS_MAX => {
                         refuse(Talk::new(channel, false), TOO_MANY);
                     }
-                    Some(Event::Run(wanted)) => {
-                        let (command, talk) = Command::new(self.clone(), self.number(), wanted);
-                        commands.spawn(command.live(talk));
-                    }
+                    Some(Event::Run(wanted)) => self.begin(wanted, &mut commands),
                     Some(Event::Files(channel)) => {
                         commands.spawn(Files::new(self.clone(), Talk::new(channel, false)).live());
                     }
-                    Some(Event::Proved(..)) | None => break SessionEnd::ClientLeft,
+                    Some(Event::Proved(_)) | None => break SessionEnd::ClientLeft,
                 },
             }
         };
@@ -134,6 +137,11 @@ impl Session {
                 let _ = tokio::time::timeout(GOODBYE_WAIT, goodbye).await;
             }
         }
+    }
+
+    fn begin(self: &Arc<Session>, wanted: Wanted, commands: &mut JoinSet<()>) {
+        let (command, talk) = Command::new(self.clone(), self.number(), wanted);
+        commands.spawn(command.live(talk));
     }
 
     /// The next number in the transcript.

@@ -15,7 +15,7 @@ use std::time::Duration;
 const EARLY_BYTES_MAX: usize = 64 << 10;
 const EARLY_MAX: usize = 64;
 /// How long a client has to take the last word.
-const LAST_WORD_WAIT: Duration = Duration::from_secs(10);
+pub(super) const LAST_WORD_WAIT: Duration = Duration::from_secs(10);
 /// What stands before an answer.
 const PROMPT: &str = "> ";
 /// Longest side of a terminal.
