@@ -164,7 +164,7 @@ fn named(name: &str) -> Result<String, KeyRefusal> {
 }
 
 /// A key as it is pasted: its algorithm and itself; what stands behind is a comment.
-fn read(text: &str) -> Result<PublicKey, KeyRefusal> {
+pub(crate) fn read(text: &str) -> Result<PublicKey, KeyRefusal> {
     if text.len() > TEXT_BYTES_MAX {
         return Err(KeyRefusal::Length);
     }
@@ -180,9 +180,14 @@ fn read(text: &str) -> Result<PublicKey, KeyRefusal> {
         return Err(KeyRefusal::Certificate);
     }
     let key = PublicKey::from_openssh(&format!("{kind} {data}")).map_err(|_| KeyRefusal::Unread)?;
-    match key.key_data() {
-        KeyData::Ed25519(_) | KeyData::Ecdsa(_) | KeyData::SkEd25519(_) | KeyData::SkEcdsaSha2NistP256(_) => Ok(key),
-        KeyData::Rsa(rsa) => rsa_fits(rsa).map(|()| key),
+    fits(key.key_data()).map(|()| key)
+}
+
+/// Whether a key is of a kind that is taken.
+pub(crate) fn fits(key: &KeyData) -> Result<(), KeyRefusal> {
+    match key {
+        KeyData::Ed25519(_) | KeyData::Ecdsa(_) | KeyData::SkEd25519(_) | KeyData::SkEcdsaSha2NistP256(_) => Ok(()),
+        KeyData::Rsa(rsa) => rsa_fits(rsa),
         _ => Err(KeyRefusal::Kind),
     }
 }

@@ -13,6 +13,7 @@ pub mod ask;
 mod calendar;
 mod cases;
 mod cast;
+mod certificate;
 pub mod clock;
 mod contact;
 mod control;

@@ -58,4 +58,11 @@ impl Control {
         self.note(Note::SignedIn { person, from, second_factor: true }, vec![Row::Login(login)]).await?;
         Ok(self.named_over_ssh(user).filter(|named| named.person == person))
     }
+
+    /// What clients are told before they sign in.
+    #[must_use]
+    pub fn ssh_banner(&self) -> Option<String> {
+        let banner = &self.state().policy.parameters.ssh_banner;
+        (!banner.is_empty()).then(|| banner.lines().map(|line| format!("{line}\r\n")).collect())
+    }
 }

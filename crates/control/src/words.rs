@@ -54,6 +54,7 @@ fn note_kind(note: &Note) -> &'static str {
         Note::SecondFactorSet { .. } => "second_factor_set",
         Note::KeyAdded { .. } => "key_added",
         Note::KeyRemoved { .. } => "key_removed",
+        Note::CertificateUsed { .. } => "certificate_used",
         Note::TokenIssued { .. } => "token_issued",
         Note::SecretStored { .. } => "secret_stored",
         Note::ConnectRefused { .. } => "connect_refused",
@@ -226,6 +227,10 @@ fn say_note(note: &Note, directory: &Directory) -> Said {
         }
         Note::KeyRemoved { person, fingerprint } => {
             (format!("{} removed the SSH key {fingerprint}", who(person)), None, None)
+        }
+        Note::CertificateUsed { person, from, authority, serial, key_id } => {
+            let what = format!("by the certificate `{key_id}`, serial {serial}, of {authority}");
+            (format!("{} signed in from {from} over SSH {what}", who(person)), None, None)
         }
         Note::TokenIssued { person, target } => {
             (format!("{} got an access token for {target}", who(person)), None, None)

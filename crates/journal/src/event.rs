@@ -385,4 +385,7 @@ pub enum Note {
     KeyAdded { person: PersonId, fingerprint: String },
     /// A person took one back.
     KeyRemoved { person: PersonId, fingerprint: String },
+    /// A person signed in by a certificate of their key: the fingerprint of the authority that signed it, and what it says of
+    /// itself.
+    CertificateUsed { person: PersonId, from: String, authority: String, serial: u64, key_id: String },
 }

@@ -445,12 +445,19 @@ pub struct Parameters {
     /// `session.video.approval` (R71): whether a session is watched only once approvers of the module PAM Core said yes.
     #[serde(default, skip_serializing_if = "is_default")]
     pub watch_approval: bool,
+    /// `ssh.user.ca`: the keys whose certificates sign people in over SSH, each as OpenSSH writes it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub ssh_user_ca: Vec<String>,
+    /// `ssh.banner`: what SSH clients are told before they sign in.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub ssh_banner: String,
 }
 
 impl Default for Parameters {
     /// 30 minutes, 2 hours, 24 hours; and watching needs no approval.
     fn default() -> Parameters {
-        Parameters { timeout_periods_s: [30 * 60, 2 * 3600, 24 * 3600].into(), watch_approval: false }
+        let timeout_periods_s = [30 * 60, 2 * 3600, 24 * 3600].into();
+        Parameters { timeout_periods_s, watch_approval: false, ssh_user_ca: Vec::new(), ssh_banner: String::new() }
     }
 }
 

@@ -83,6 +83,7 @@ fn noted(note: &Note) -> Vec<PersonId> {
         | Note::SecondFactorSet { person }
         | Note::KeyAdded { person, .. }
         | Note::KeyRemoved { person, .. }
+        | Note::CertificateUsed { person, .. }
         | Note::TokenIssued { person, .. } => vec![*person],
         Note::TranscriptRead { by, .. } => vec![*by],
         _ => Vec::new(),

@@ -76,6 +76,10 @@ pub(super) struct ParametersEntry {
     pub(super) timeout_periods: Option<Vec<String>>,
     #[serde(default, rename = "session.video.approval", skip_serializing_if = "is_default")]
     pub(super) watch_approval: bool,
+    #[serde(default, rename = "ssh.user.ca", skip_serializing_if = "is_default")]
+    pub(super) ssh_user_ca: Vec<String>,
+    #[serde(default, rename = "ssh.banner", skip_serializing_if = "is_default")]
+    pub(super) ssh_banner: String,
     /// By module.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) approvers: BTreeMap<Module, Vec<String>>,

@@ -18,6 +18,8 @@ pub(super) fn render(directory: &Directory, policy: &Policy) -> String {
         parameters: ParametersEntry {
             timeout_periods: (policy.parameters.timeout_periods_s != Parameters::default().timeout_periods_s)
                 .then(|| policy.parameters.timeout_periods_s.iter().map(|s| times::said(*s)).collect()),
+            ssh_user_ca: policy.parameters.ssh_user_ca.clone(),
+            ssh_banner: policy.parameters.ssh_banner.clone(),
             watch_approval: policy.parameters.watch_approval,
             approvers: directory.approvers.iter().map(|(module, named)| (*module, names.people(named))).collect(),
         },

@@ -1,9 +1,13 @@
 //! Periods and hours as people write them in the file: `30m`, `Mon-Fri 09:00-17:00`.
 
 use super::file::{AutomaticEntry, HoursEntry, ParametersEntry};
+use crate::certificate;
 use crate::fault::Fault;
-use countersign_journal::{Automatic, Hours, Opening, Parameters, Seconds, Weekday};
+use countersign_journal::{Automatic, Hours, Opening, Parameters, Seconds, Weekday, is_invisible};
 use std::collections::BTreeSet;
+
+/// Longest text before sign-in, in characters.
+const BANNER_CHARS_MAX: usize = 2_000;
 
 /// The system parameters, or their defaults.
 pub(super) fn parameters(entry: &ParametersEntry) -> Result<Parameters, Fault> {
@@ -12,7 +16,21 @@ pub(super) fn parameters(entry: &ParametersEntry) -> Result<Parameters, Fault> {
     if let Some(list) = &entry.timeout_periods {
         parameters.timeout_periods_s = list.iter().map(|p| period(p, what)).collect::<Result<_, _>>()?;
     }
+    parameters.ssh_user_ca = certificate::authorities(&entry.ssh_user_ca)
+        .map_err(|wrong| Fault::Input(format!("parameter `ssh.user.ca`: {wrong}")))?;
+    parameters.ssh_banner = banner(&entry.ssh_banner)?;
     Ok(parameters)
+}
+
+/// Lines that a terminal shows as they are.
+fn banner(text: &str) -> Result<String, Fault> {
+    let text = text.trim_end();
+    let shown = |c: char| c == '\n' || !(c.is_control() || is_invisible(c));
+    if text.chars().count() > BANNER_CHARS_MAX || !text.chars().all(shown) {
+        let wrong = format!("it has at most {BANNER_CHARS_MAX} characters, all of them visible or ends of lines");
+        return Err(Fault::Input(format!("parameter `ssh.banner`: {wrong}")));
+    }
+    Ok(text.to_owned())
 }
 
 /// `45s`, `30m`, `2h` or `1d` in seconds.

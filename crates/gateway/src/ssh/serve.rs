@@ -243,8 +243,10 @@ impl Handler for Client {
         if self.offers > OFFERS_MAX || !SIGNATURES.contains(offer.algorithm) {
             return Ok(self.no_key());
         }
+        // Of a certificate only the key is told here: where any may do, what the client has is asked by its signature.
+        let may_be_certified = self.control.takes_certificates();
         let owner = self.control.key_owner(user, &fingerprint(offer.public_key)).await;
-        Ok(if looked_up(owner)?.is_some() { Auth::Accept } else { self.no_key() })
+        Ok(if looked_up(owner)?.is_some() || may_be_certified { Auth::Accept } else { self.no_key() })
     }
 
     /// The signature is right: everything is asked again, as if nothing had been said of the offer.
@@ -256,9 +258,14 @@ impl Handler for Client {
         self.let_in_by_key(owner).await
     }
 
-    /// Nobody signs certificates for people here yet: what one says of its key counts for nothing.
-    async fn auth_openssh_certificate(&mut self, _: &str, _: &Certificate) -> Result<Auth, russh::Error> {
-        Ok(self.no_key())
+    /// The signature by the key of a certificate is right, and its authority's, whoever that is.
+    async fn auth_openssh_certificate(&mut self, user: &str, shown: &Certificate) -> Result<Auth, russh::Error> {
+        let owner = self.control.certificate_proved(user, shown, &self.from).await;
+        self.let_in_by_key(owner).await
+    }
+
+    async fn authentication_banner(&mut self) -> Result<Option<String>, russh::Error> {
+        Ok(self.control.ssh_banner())
     }
 
     async fn channel_open_session(
