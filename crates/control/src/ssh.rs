@@ -30,9 +30,8 @@ impl Control {
         Some(Proven { person, account: None })
     }
 
-    /// Whom a password and the code of a second factor prove, both asked of everybody at once: whoever has no second factor is
-    /// proved by nothing, and all that is wrong is one refusal. It counts as a sign-in, and as a failed one, as on the page. An
-    /// access token, which is for one account, needs no code.
+    /// Whom a password and the code of a second factor prove, both asked of everybody: whoever has no second factor is proved by
+    /// nothing, and all that is wrong is one refusal. It counts as a sign-in, and as a failed one, as on the page.
     ///
     /// # Errors
     /// Trouble only.
@@ -43,10 +42,6 @@ impl Control {
         code: &str,
         from: &str,
     ) -> Result<Option<Proven>, Fault> {
-        let owner = self.token_owner(user, &password).await?;
-        if owner.is_some() {
-            return Ok(owner);
-        }
         let handle = user.split(['+', '%']).next().unwrap_or_default();
         let from = format!("{from} over SSH");
         let (_gate, login) = match self.proves(handle, password, Some(code), &from, Alone::Never).await {

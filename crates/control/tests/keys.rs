@@ -8,6 +8,8 @@ use countersign_control::{
 use countersign_core::Refusal;
 use data_encoding::{BASE32_NOPAD, BASE64};
 use secrecy::{ExposeSecret, SecretString};
+use ssh_key::private::Ed25519Keypair;
+use ssh_key::{PrivateKey, certificate};
 use std::time::Duration;
 
 const PASSWORD: &str = "correct horse battery";
@@ -270,4 +272,53 @@ async fn r52_a_password_needs_a_code_and_a_code_counts_once() {
     assert_eq!(scene.types("alice", PASSWORD, &scene.code(&secret)).await, None, "what is right waits, too");
     scene.clock.advance(Duration::from_secs(901));
     assert_eq!(scene.types("alice", PASSWORD, &scene.code(&secret)).await, herself(None));
+    let disabled = POLICY.replace("{ handle = \"alice\" }, ", "").replace("\"alice\", ", "");
+    scene.control.propose(&ada, &disabled, "", None).await.expect("applied");
+    scene.clock.advance(Duration::from_secs(60));
+    assert_eq!(scene.types("alice", PASSWORD, &scene.code(&secret)).await, None, "disabled");
+}
+
+/// What an authority says counts for somebody who is enabled, as long as it is listed, and the audit has it on one line.
+#[tokio::test]
+async fn r52_a_certificate_counts_while_its_authority_is_listed_and_its_person_enabled() {
+    let scene = Scene::start().await;
+    let (ada, alice) = (scene.actor("ada").await, scene.actor("alice").await);
+    let pair = |n: u8| PrivateKey::from(Ed25519Keypair::from_seed(&[n; 32]));
+    let now = u64::try_from(scene.control.now().0 / 1_000_000).expect("after 1970");
+    let data = pair(9).public_key().key_data().clone();
+    let mut builder = certificate::Builder::new(vec![7; 16], data, now - 60, now + 3_600).expect("times");
+    builder.valid_principal("alice").expect("a name").serial(4711).expect("once");
+    builder.key_id(format!("laptop\n\u{202e}{}", "x".repeat(200))).expect("once");
+    let shown = builder.sign(&pair(1)).expect("signed");
+    let proves =
+        async |user: &str| scene.control.certificate_proved(user, &shown, "192.0.2.1").await.expect("no trouble");
+    assert!(!scene.control.takes_certificates());
+    assert_eq!(proves("alice").await, None);
+    let listed =
+        format!("parameters = {{ \"ssh.user.ca\" = [\"{}\"] }}\n", pair(1).public_key().to_openssh().expect("a line"));
+    scene.control.propose(&ada, &(listed.clone() + POLICY), "", None).await.expect("applied");
+    assert!(scene.control.takes_certificates());
+    assert_eq!(proves("Alice").await, Some(Proven { person: alice.person, account: None }));
+    let account = scene.control.account_by_label("root@web-01");
+    assert_eq!(proves("alice+root@web-01").await, Some(Proven { person: alice.person, account }));
+    for user in ["bob", "nobody", "alice+root@web-02", "alice+root@web-09"] {
+        assert_eq!(proves(user).await, None, "{user}");
+    }
+    let audit = scene.control.audit(&ada, &AuditQuery { limit: 500, ..AuditQuery::default() }).await.expect("readable");
+    let said: Vec<&str> = audit.iter().map(|l| l.sentence.as_str()).filter(|s| s.contains("certificate")).collect();
+    let name = format!("laptopU+000AU+202E{}…", "x".repeat(92));
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(
+        said[0].contains(&format!(
+            "alice signed in from 192.0.2.1 over SSH by the certificate `{name}`, serial 4711, of SHA256:"
+        )),
+        "{said:?}"
+    );
+    let disabled = POLICY.replace("{ handle = \"alice\" }, ", "").replace("\"alice\", ", "");
+    scene.control.propose(&ada, &(listed.clone() + &disabled), "", None).await.expect("applied");
+    assert_eq!(proves("alice").await, None, "disabled");
+    scene.control.propose(&ada, &(listed + POLICY), "", None).await.expect("applied");
+    assert!(proves("alice").await.is_some());
+    scene.clock.advance(Duration::from_secs(3_600));
+    assert_eq!(proves("alice").await, None, "over");
 }

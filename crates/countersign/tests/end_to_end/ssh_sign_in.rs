@@ -1,12 +1,12 @@
 //! Who signs in over SSH by what they type, and what they find who name no target: the real `ssh`, and, for what it does not do
 //! by itself, a client of our own.
 
-use crate::keys::{self, connected, gets_in};
+use crate::keys::{self, Client, connected, gets_in};
 use crate::ssh::{ASKED, FREE, Web, device};
 use crate::world::{SOON, eventually, has, number};
 use countersign_harness::countersign::authenticator_code;
 use countersign_harness::{OpenSsh, Ssh, SshSession};
-use russh::client::KeyboardInteractiveAuthResponse as Answer;
+use russh::client::{Handle, KeyboardInteractiveAuthResponse as Answer};
 use serde_json::{Value, json};
 
 const REFUSED: &str = "Permission denied (publickey,keyboard-interactive,password).";
@@ -64,7 +64,10 @@ fn r52_a_password_and_a_code_that_are_typed_sign_in() {
 
     let bob = web.ssh("bob");
     let token = web.world.done("bob", "/tokens", &json!({ "target": "web-01" }));
-    gets_in(&bob.typing(token["token"].as_str().unwrap_or_default(), "").expect("written"));
+    // The token is all that is asked of whoever has one.
+    let mut bob = bob.with_password(token["token"].as_str().unwrap_or_default()).expect("written");
+    bob.methods = "keyboard-interactive";
+    gets_in(&bob);
 }
 
 /// R52: what is asked and what is answered say nothing of who there is; a connection has three tries.
@@ -73,35 +76,43 @@ async fn r52_whoever_types_is_asked_the_same_whoever_they_are() {
     let web = Web::new(&[FREE]);
     web.world.api("alice");
     web.second_factor("alice");
-    let asked = async |user: &str| {
+    let (none, two, long) = ([], ["a", "b"], ["x".repeat(2_000)]);
+    let long = [long[0].as_str()];
+    let users = ["alice", "bob", "nobody", "alice+root@web-99"].map(|user| (user, &["wrong"][..], &["000000"][..], 2));
+    let odd = [(&none[..], 1), (&two, 1), (&long, 1)].map(|(first, asked)| ("alice", first, &none[..], asked));
+    let odd_codes = [&none[..], &two, &long].map(|code| ("alice", &["wrong"][..], code, 2));
+    for (user, password, code, questions) in users.into_iter().chain(odd).chain(odd_codes) {
         let mut client = connected(&web).await;
-        let first = client.authenticate_keyboard_interactive_start(user, None).await.expect("an answer");
-        let Answer::InfoRequest { prompts, .. } = first else { panic!("{first:?}") };
-        let prompts: Vec<(String, bool)> = prompts.into_iter().map(|p| (p.prompt, p.echo)).collect();
-        (client, prompts)
-    };
-    let typed = |answers: &[&str]| answers.iter().map(|answer| (*answer).to_owned()).collect::<Vec<_>>();
-    let (_, expected) = asked("alice").await;
-    assert_eq!(expected.iter().map(|(_, echo)| *echo).collect::<Vec<_>>(), [false, true]);
-    let long = "x".repeat(2_000);
-    let wrong: &[&str] = &["wrong", "000000"];
-    let users = ["alice", "bob", "nobody", "alice+root@web-99"].map(|user| (user, wrong));
-    let (one, three, none, long) = (["wrong"], ["a", "b", "c"], [], [long.as_str(), "000000"]);
-    let answers = [&one[..], &three, &none, &long].map(|answers| ("alice", answers));
-    for (user, answers) in users.into_iter().chain(answers) {
-        let (mut client, prompts) = asked(user).await;
-        assert_eq!(prompts, expected, "{user}");
-        let answer = client.authenticate_keyboard_interactive_respond(typed(answers)).await.expect("an answer");
+        let mut answer = begun(&mut client, user).await.expect("an answer");
+        let mut asked = Vec::new();
+        for typed in [password, code] {
+            let Answer::InfoRequest { prompts, .. } = &answer else { break };
+            asked.extend(prompts.iter().map(|p| (p.prompt.clone(), p.echo)));
+            answer = typing(&mut client, typed).await.expect("an answer");
+        }
+        let all = [("Access token or password: ", false), ("Code of your second factor: ", true)];
+        let all = all.map(|(question, echo)| (question.to_owned(), echo));
+        assert_eq!(asked, all[..questions], "{user}: {password:?}, {code:?}");
         let Answer::Failure { remaining_methods, partial_success: false } = &answer else { panic!("{answer:?}") };
-        assert_eq!(remaining_methods.len(), 3, "{user}: {answers:?}");
+        assert_eq!(remaining_methods.len(), 3, "{user}: {password:?}, {code:?}");
     }
-    let (mut client, _) = asked("nobody").await;
-    for tries in 2..=4 {
-        let answer = client.authenticate_keyboard_interactive_respond(typed(wrong)).await;
-        assert!(matches!(answer, Ok(Answer::Failure { .. })), "{answer:?}");
-        let again = client.authenticate_keyboard_interactive_start("nobody", None).await;
+    let mut client = connected(&web).await;
+    for tries in 1..=4 {
+        let again = begun(&mut client, "nobody").await;
         assert_eq!(again.is_ok(), tries <= 3, "{tries}: {again:?}");
+        for typed in ["wrong", "000000"] {
+            let _ = typing(&mut client, &[typed]).await;
+        }
     }
+}
+
+async fn begun(client: &mut Handle<Client>, user: &str) -> Result<Answer, russh::Error> {
+    client.authenticate_keyboard_interactive_start(user, None).await
+}
+
+async fn typing(client: &mut Handle<Client>, answers: &[&str]) -> Result<Answer, russh::Error> {
+    let answers = answers.iter().map(|answer| (*answer).to_owned()).collect();
+    client.authenticate_keyboard_interactive_respond(answers).await
 }
 
 /// Three servers, of which developers reach one and ask for another.

@@ -5,7 +5,6 @@ use super::menu;
 use super::session::Session;
 use super::talk::{Talk, size};
 use crate::listen::{Accepted, Place, Protocol};
-use bytes::Bytes;
 use countersign_control::{Control, Fault, Proven};
 use countersign_target::ssh::Terminal;
 use russh::keys::ssh_key::private::Ed25519Keypair;
@@ -55,11 +54,9 @@ const SIGNATURES: &[Algorithm] = &[
 ];
 /// Proofs of a connection by a token, or by password and code. Each signature was offered before.
 const PROOFS_MAX: usize = 3;
-/// What everybody is asked who types, whether there is such a person or not, each with whether it may be seen while it is typed.
-const PROMPTS: [(Cow<'static, str>, bool); 2] = [
-    (Cow::Borrowed("Password, or access token: "), false),
-    (Cow::Borrowed("Code of your second factor (none with a token): "), true),
-];
+/// What everybody is asked who types, whether there is such a person or not. Only a token that is right needs no code.
+const PASSWORD: Prompt = ("Access token or password: ", false);
+const CODE: Prompt = ("Code of your second factor: ", true);
 /// What there is for whoever has no key that does.
 const KEYLESS: &[MethodKind] = &[MethodKind::KeyboardInteractive, MethodKind::Password];
 /// Longest answer to one of them, in bytes.
@@ -116,8 +113,9 @@ impl Protocol for Ssh {
         let Ok((tcp, _open)) = held_open(tcp) else { return };
         let (events, mut asked) = mpsc::channel(CHANNELS_MAX);
         let (control_too, from_too) = (control.clone(), from.clone());
+        let channels = HashMap::new();
         let client =
-            Client { control: control_too, from: from_too, events, channels: HashMap::new(), offers: 0, proofs: 0 };
+            Client { control: control_too, from: from_too, events, channels, offers: 0, proofs: 0, typed: None };
         let Some((mut running, Proven { person, account })) = proved(self.0, tcp, client, &mut asked, place).await
         else {
             tracing::debug!("a connection from {from} did not prove who it is in time");
@@ -202,6 +200,8 @@ pub(super) struct Client {
     offers: usize,
     /// Proofs it gave.
     proofs: usize,
+    /// What was typed where a password is asked for, while the code is.
+    typed: Option<SecretString>,
 }
 
 impl Handler for Client {
@@ -216,21 +216,30 @@ impl Handler for Client {
         }
     }
 
-    /// A password and a code, asked for in one round. Each round that is begun is a proof.
+    /// A token, or a password and behind it a code. Each that is begun is a proof.
     async fn auth_keyboard_interactive<'a>(
         &'a mut self,
         user: &str,
         _: &str,
         answers: Option<Response<'a>>,
     ) -> Result<Auth, russh::Error> {
+        let first = self.typed.take();
         let Some(answers) = answers else {
             self.one_more_proof()?;
-            return Ok(Auth::Partial { name: "".into(), instructions: "".into(), prompts: PROMPTS.to_vec().into() });
+            return Ok(asking(PASSWORD));
         };
-        let typed: Vec<Bytes> = answers.take(PROMPTS.len() + 1).collect();
-        let [password, code] = typed.as_slice() else { return Ok(Auth::reject()) };
-        let (Some(password), Some(code)) = (readable(password), readable(code)) else { return Ok(Auth::reject()) };
-        let owner = self.control.password_proved(user, SecretString::from(password), code, &self.from).await;
+        let Some(answer) = only(answers) else { return Ok(Auth::reject()) };
+        let Some(password) = first else {
+            let owner = self.control.token_owner(user, &answer).await;
+            return match looked_up(owner)? {
+                Some(owner) => self.let_in(owner).await,
+                None => {
+                    self.typed = Some(answer);
+                    Ok(asking(CODE))
+                }
+            };
+        };
+        let owner = self.control.password_proved(user, password, answer.expose_secret(), &self.from).await;
         match looked_up(owner)? {
             Some(owner) => self.let_in(owner).await,
             None => Ok(Auth::reject()),
@@ -405,9 +414,18 @@ fn looked_up(owner: Result<Option<Proven>, Fault>) -> Result<Option<Proven>, rus
     })
 }
 
-/// What was typed, if anybody could have.
-fn readable(answer: &[u8]) -> Option<&str> {
-    std::str::from_utf8(answer).ok().filter(|answer| answer.len() <= ANSWER_BYTES_MAX)
+/// A question, and whether its answer may be seen while it is typed.
+type Prompt = (&'static str, bool);
+
+fn asking((question, seen): Prompt) -> Auth {
+    Auth::Partial { name: "".into(), instructions: "".into(), prompts: vec![(question.into(), seen)].into() }
+}
+
+/// The one answer to one question, if anybody could have typed it.
+fn only(mut answers: Response<'_>) -> Option<SecretString> {
+    let (answer, more) = (answers.next()?, answers.next());
+    let answer = std::str::from_utf8(&answer).ok().filter(|answer| answer.len() <= ANSWER_BYTES_MAX)?;
+    more.is_none().then(|| answer.into())
 }
 
 fn fingerprint(key: &PublicKey) -> String {
