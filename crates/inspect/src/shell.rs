@@ -4,15 +4,18 @@
 //! yash, or busybox. So what is read here is not the language of one of them but what all of them read alike; whatever
 //! one could read in another way is a doubt, in words for an approver. [`word`] cuts words and says which are literal,
 //! [`grammar`] reads what stands between them, [`programs`] is the table of programs that run others, and [`run`]
-//! follows those whose inner command can be read. Targets whose login shell is of another family (fish, csh, those of
+//! follows those whose inner command can be read, and [`context`] what says where all of it runs. Targets whose login shell is of another family (fish, csh, those of
 //! Windows and of network devices) are for the gateway to refuse.
 //!
 //! Two things are left to whoever asks. A program's name stands for what the target finds under it: an alias or function
 //! made in a start-up file, or another `PATH`, is the target's state. And a relative path depends on the directory.
 //!
-//! Text is read once from left to right without going back, by functions that nest no deeper than [`DEPTH_MAX`], so
+//! Text is read from left to right without going back (but where it begins with what may be its context: then twice), by functions that nest no deeper than [`DEPTH_MAX`], so
 //! that time grows with its length and the stack is bounded. Nothing read is kept: a line may hold secrets.
 
+mod alone;
+mod complete;
+mod context;
 mod grammar;
 mod later;
 mod programs;
@@ -20,6 +23,8 @@ mod run;
 mod word;
 
 pub use crate::reason::{DOUBTS_MAX, QUOTE_CHARS_MAX};
+pub use alone::{Written, alone, wants_terminal};
+pub use complete::is_complete;
 
 use crate::reason;
 use countersign_journal::{ActionFacts, CommandFacts, LOGIN_SHELL, Language};
@@ -45,8 +50,11 @@ pub fn facts(line: &str) -> ActionFacts {
     if let Some(c) = line.chars().find(|c| c.is_control() && !['\n', '\t'].contains(c)) {
         return opaque(format!("holds the control character U+{:04X}", u32::from(c)));
     }
-    let mut reader = Reader::new(line, 0);
-    reader.whole();
+    let reader = context::read(line).unwrap_or_else(|| {
+        let mut reader = Reader::new(line, 0);
+        reader.whole();
+        reader
+    });
     ActionFacts {
         language: Language::Shell,
         commands: reader.commands,

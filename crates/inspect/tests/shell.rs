@@ -315,6 +315,52 @@ fn r63_what_shells_fill_in_or_read_differently_is_unknown() {
     }
 }
 
+/// Where a text runs, and with which variables, is no command; what runs there may read and write there.
+#[test]
+fn r62_what_says_where_a_text_runs_is_its_context() {
+    certain("cd -- /srv/app && ls", "ls </srv/app");
+    certain("cd /srv/app && ls", "ls </srv/app");
+    certain("cd -- '/srv/a b' && { ls\n}", "ls </srv/a b");
+    certain("cd /srv && ls | wc && id", "ls </srv ; wc </srv ; id </srv");
+    certain("cd /srv && cat a/b c > out < in", "cat a/b c </srv </srv/in >/srv/out");
+    certain("cd /srv && { ls; rm x; } >> log", "ls </srv ; rm x </srv ; ∅ </srv >/srv/log");
+    certain("cd -- ./app && ls > out", "ls <./app >./app/out");
+    certain("cd / && tee out", "tee out </ >/out");
+    certain("export TZ='UTC' && date", "TZ= date");
+    certain("cd /srv && export TZ='UTC' LANG=C && { date; ls\n}", "LANG= TZ= date </srv ; LANG= TZ= ls </srv");
+    // Where something may run elsewhere, going there is a command like any other, and so is one that goes on.
+    certain("cd /etc && true || cat shadow", "cd /etc ; true ; cat shadow");
+    certain("cd /etc && true; cat shadow", "cd /etc ; true ; cat shadow");
+    certain("cd /etc && true & cat shadow", "cd /etc ; true ; cat shadow");
+    certain("cd /etc\ncat shadow", "cd /etc ; cat shadow");
+    certain("(cd /etc && cat shadow)", "cd /etc ; cat shadow");
+    certain("cd /srv && cd /etc && cat < shadow", "cd /etc </srv ; cat </srv <shadow");
+    certain("cd /srv && { cat < x; sh -c 'cd /etc'\n}", "cat </srv <x ; sh -c \"cd /etc\" </srv ; cd /etc </srv");
+    seen("cd /etc &&", "belongs", "cd /etc");
+    seen("cd /etc && A=b", "variable `A`", "A= ∅ </etc");
+    seen("cd - && ls", "`cd`", "cd - ; ls");
+    seen("cd -P /etc && ls", "`cd`", "cd -P /etc ; ls");
+    seen("cd $X && ls", "`$X`", "cd … ; ls");
+    seen("cd /proc/1 && ls", "may be meant", "ls </proc/1");
+    seen("cd / && cat < proc/1/root/x", "may be meant", "cat </ </proc/1/root/x");
+    seen("cd /usr/local/bin && cat > tree", "may be meant", "cat </usr/local/bin >/usr/local/bin/tree");
+    seen("cd /srv && find . -execdir cat x \\; > y", "fills in", "find . -execdir cat x \";\" </srv >y ; cat x </srv");
+    seen("cd /srv && { eval x; cat < y\n}", "changes the shell", "eval x </srv ; cat </srv <y");
+    for (line, why) in [
+        ("export PATH='/x' && ls", "sets `PATH`"),
+        ("export LD_PRELOAD=/x && ls", "sets `LD_PRELOAD`"),
+        ("export IFS=x && ls", "sets `IFS`"),
+        ("export LC_ALL=ja_JP.SJIS && ls", "sets `LC_ALL`"),
+        ("export A && ls", "changes the shell"),
+        ("export -f x && ls", "changes the shell"),
+        ("export TZ=$X && date", "`$X`"),
+        ("export TZ=UTC && rm *", "names of files"),
+        ("export TZ=UTC; date", "changes the shell"),
+    ] {
+        unknown(line, why);
+    }
+}
+
 #[test]
 fn r63_hidden_and_look_alike_characters_are_unknown() {
     let rows = [

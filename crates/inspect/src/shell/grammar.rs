@@ -113,7 +113,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn pipeline(&mut self) -> Read<()> {
+    pub(super) fn pipeline(&mut self) -> Read<()> {
         if self.rest.starts_with("! ") || self.rest.starts_with("!\t") {
             self.take(1);
             self.blanks();

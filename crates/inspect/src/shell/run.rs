@@ -12,6 +12,11 @@ use countersign_journal::CommandFacts;
 const HARMLESS: &[&str] =
     &["COLUMNS", "DEBIAN_FRONTEND", "LANG", "LANGUAGE", "LC_ALL", "LINES", "NO_COLOR", "TERM", "TZ"];
 
+/// Whether a variable is one of those.
+pub(super) fn is_harmless(name: &str) -> bool {
+    HARMLESS.contains(&name)
+}
+
 /// Arguments, of which some may be filled in on the target.
 type Words = [Option<String>];
 
@@ -22,7 +27,7 @@ fn literal(word: &Option<String>) -> &str {
 impl Reader<'_> {
     /// Notes `command`, and what it runs in turn.
     pub(super) fn runs(&mut self, mut command: CommandFacts) -> Read<()> {
-        for name in command.assignments.iter().filter(|name| !HARMLESS.contains(&name.as_str())) {
+        for name in command.assignments.iter().filter(|name| !is_harmless(name)) {
             self.doubt(format!("sets {}, which may change what a program does", quoted(name)));
         }
         let named = command.program.as_deref().map(|program| self.is_name(program));
@@ -39,11 +44,16 @@ impl Reader<'_> {
         }
         // The words of what a wrapper runs are those of a command of their own.
         let wraps = matches!(how, Some(How::Wrapper(..)));
-        if let Some(word) = later::named(&command, !wraps) {
-            self.doubt(format!("names {}, by which other files or later commands may be meant", quoted(word)));
-        }
+        self.named_later(&command, !wraps);
         self.push(command)?;
         how.map_or(Ok(()), |how| self.deeper(|reader| reader.runs_in_turn(&name, &words, how)))
+    }
+
+    /// Notes that a word of the command, with or without its arguments, may mean more than it says.
+    pub(super) fn named_later(&mut self, command: &CommandFacts, arguments: bool) {
+        if let Some(word) = later::named(command, arguments) {
+            self.doubt(format!("names {}, by which other files or later commands may be meant", quoted(word)));
+        }
     }
 
     /// Whether `program` names one program to every shell; if not, a doubt says why.
