@@ -19,8 +19,9 @@ use countersign_core::{
     Answer, Ask, AskAct, Asked, Device, GrantKind, Input, Planned, Protocol, Refusal, Status, covered,
 };
 use countersign_journal::{
-    AccountId, ActMatch, ActionFacts, Attempt, ChangePlan, DeviceGroupId, GrantId, Note, Outcome, PersonFacts,
-    PersonId, Policy, RequestId, RunOutcome, Seconds, SessionEnd, SessionId, StepOrder, TargetFacts, canonical,
+    AccountId, ActMatch, ActionFacts, Attempt, ChangePlan, CommandFacts, DeviceGroupId, GrantId, Language, Note,
+    Outcome, PersonFacts, PersonId, Policy, RequestId, RunOutcome, Seconds, SessionEnd, SessionId, StepOrder,
+    TargetFacts, canonical,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -284,6 +285,12 @@ impl Gate {
         self.session
     }
 
+    /// Where, as people read it: `root@web-01`.
+    #[must_use]
+    pub fn target_label(&self) -> String {
+        self.target.label()
+    }
+
     /// Tells when to cut.
     #[must_use]
     pub fn cut(&self) -> Cut {
@@ -364,6 +371,22 @@ impl Gate {
                 Judgement::Refuse(format!("refused by {}{why}; an administrator can change the rule", rules.join(", ")))
             }
         }
+    }
+
+    /// Programs that rules name and let run whatever their words, for whoever types.
+    pub fn lets_run(&mut self) -> Vec<String> {
+        self.compile();
+        let matched = self.compiled.policy.rules.iter().filter_map(|rule| match &rule.acts {
+            ActMatch::Command(wanted) => Some(wanted),
+            _ => None,
+        });
+        let named: BTreeSet<String> = matched.flat_map(|m| m.free.iter().chain(&m.programs)).cloned().collect();
+        let passes = |program: &String| {
+            let command = CommandFacts { program: Some(program.clone()), ..Default::default() };
+            let facts = ActionFacts { language: Language::Shell, commands: vec![command], ..Default::default() };
+            matches!(self.judge(&facts), Judgement::Pass(_))
+        };
+        named.into_iter().filter(passes).collect()
     }
 
     /// Rulings end at the next change of policy or membership.

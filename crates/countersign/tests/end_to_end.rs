@@ -16,6 +16,8 @@ mod contact;
 mod decide;
 #[path = "end_to_end/end.rs"]
 mod end;
+#[path = "end_to_end/gated.rs"]
+mod gated;
 #[path = "end_to_end/hold.rs"]
 mod hold;
 #[path = "end_to_end/keys.rs"]

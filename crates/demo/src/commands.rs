@@ -49,16 +49,26 @@ impl Play<'_> {
     }
 
     fn shell(&mut self, ssh: &Ssh) -> Result<(), DemoError> {
-        self.tell.step("A shell may run anything: it needs an approval of its own, and what it shows is recorded");
+        self.tell.step(
+            "In a shell each line is judged; a free one may run anything, needs an approval of its own and is recorded",
+        );
         self.tell.types("alice", &format!("ssh {SERVER}"));
         let mut shell = ssh.terminal("")?;
+        self.tell.shows(&shell.stderr.wait_for("each line is judged", SOON)?);
+        shell.send("echo in a gated shell\r")?;
+        shell.stdout.wait_for("in a gated shell", SOON)?;
+        self.tell.types("alice", "bash -l");
+        shell.send("bash -l\r")?;
         let request = self.held()?;
         self.tell.shows(&shell.stderr.wait_for("held for approval", SOON)?);
         let ran = self.cli("dora", &["approve", &request.to_string(), "--comment", "I watch"])?;
         self.tell.check("approved", ran.code == 0, &ran.stderr)?;
         shell.send("echo in a shell on $(uname -n)\n")?;
         shell.stdout.wait_for("in a shell on", SOON)?;
-        shell.send("exit\n")?;
+        shell.send("exit 7\n")?;
+        let prompt = wait_until(SOON, || shell.stdout.so_far().contains("[7] ").then_some(()));
+        self.tell.check("the gated shell is back", prompt.is_some(), &shell.stdout.so_far())?;
+        shell.send("exit 0\r")?;
         let ran = shell.finish(SOON)?;
         self.tell.check("she had her shell", ran.code == 0, &(ran.stdout + &ran.stderr))
     }

@@ -2,7 +2,7 @@
 //! itself, PgBouncer or a gateway.
 
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -217,7 +217,10 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Seen {
+    /// The lines.
     text: String,
+    /// The line that has not ended yet.
+    begun: Vec<u8>,
     ended: bool,
 }
 
@@ -227,26 +230,31 @@ impl LineReader {
         let shared = Arc::new(Shared::default());
         let writer = Arc::clone(&shared);
         std::thread::spawn(move || {
-            let mut stream = BufReader::new(stream);
-            let mut line = Vec::new();
-            while stream.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
-                let mut seen = writer.lock();
-                if seen.text.len() + line.len() <= OUTPUT_BYTES_MAX {
-                    seen.text.push_str(&String::from_utf8_lossy(&line));
-                }
-                drop(seen);
+            let mut stream = stream;
+            let mut bytes = [0; 8 << 10];
+            while let Ok(read @ 1..) = stream.read(&mut bytes) {
+                writer.lock().takes(&bytes[..read]);
                 writer.changed.notify_all();
-                line.clear();
             }
-            writer.lock().ended = true;
+            let mut seen = writer.lock();
+            let begun = seen.begun.len();
+            seen.ends(begun);
+            seen.ended = true;
+            drop(seen);
             writer.changed.notify_all();
         });
         Self { shared }
     }
 
-    /// Everything read so far.
+    /// Every line read so far.
     pub fn text(&self) -> String {
         self.shared.lock().text.clone()
+    }
+
+    /// Everything read so far, also of a line that has not ended: a prompt, say.
+    pub fn so_far(&self) -> String {
+        let seen = self.shared.lock();
+        seen.text.clone() + &String::from_utf8_lossy(&seen.begun)
     }
 
     /// The first line that contains `text`, waiting for it at most `within`.
@@ -282,6 +290,27 @@ impl LineReader {
             }
             let waited = self.shared.changed.wait_timeout(seen, left);
             seen = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+impl Seen {
+    fn takes(&mut self, bytes: &[u8]) {
+        let before = self.begun.len();
+        self.begun.extend_from_slice(bytes);
+        if let Some(last) = bytes.iter().rposition(|byte| *byte == b'\n') {
+            self.ends(before + last + 1);
+        }
+    }
+
+    /// So many bytes are whole lines.
+    fn ends(&mut self, bytes: usize) {
+        let rest = self.begun.split_off(bytes);
+        let lines = std::mem::replace(&mut self.begun, rest);
+        for line in lines.split_inclusive(|byte| *byte == b'\n') {
+            if self.text.len() + line.len() <= OUTPUT_BYTES_MAX {
+                self.text.push_str(&String::from_utf8_lossy(line));
+            }
         }
     }
 }

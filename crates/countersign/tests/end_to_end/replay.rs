@@ -93,7 +93,7 @@ fn r70_a_recording_is_replayed_with_its_marks() {
     let web = Web::new(&[FREE, FOLDERS, DBA]);
     web.world.api("bob");
     let ssh = web.ssh("alice").shared();
-    let mut shell = ssh.terminal("").expect("ssh starts");
+    let mut shell = ssh.terminal("bash -l").expect("ssh starts");
     web.world.approve("dora", web.world.held_number("dora"));
     shell.stderr.wait_for("is approved", SOON).expect("told");
     shell

@@ -92,11 +92,11 @@ fn r52_a_command_has_its_input_where_a_shell_could_run() {
 #[test]
 fn r60_r63_a_shell_is_held_as_something_that_may_run_anything() {
     let web = Web::new(&[FREE, FOLDERS, DBA]);
-    let mut alice = web.ssh("alice").terminal("").expect("ssh starts");
+    let mut alice = web.ssh("alice").terminal("bash -l").expect("ssh starts");
     let held = web.world.held("dora");
     let request = number(&held["id"]);
-    assert_eq!(held["statement"]["texts"][0], "login-shell");
-    assert_eq!(held["statement"]["kinds"], json!(["login-shell"]));
+    assert_eq!(held["statement"]["texts"][0], "bash -l");
+    assert_eq!(held["statement"]["kinds"], json!(["bash", "login-shell"]));
     alice.send("echo typed-too-early\n").expect("typed");
     web.world.approve("dora", request);
     alice.stderr.wait_for("is approved", SOON).expect("told");
@@ -221,7 +221,7 @@ async fn r3_a_window_that_changes_is_no_answer() {
 #[test]
 fn r63_a_new_rule_that_denies_ends_an_approved_shell() {
     let web = Web::new(&[FREE, FOLDERS, DBA]);
-    let mut alice = web.ssh("alice").terminal("").expect("ssh starts");
+    let mut alice = web.ssh("alice").terminal("bash -l").expect("ssh starts");
     web.world.approve("dora", web.world.held_number("dora"));
     alice.stderr.wait_for("is approved", SOON).expect("told");
     alice.send(HELLO).expect("typed");

@@ -5,15 +5,16 @@
 //! them as something that may run anything ([`shell::typed`]), and what they approve is all of it. Any other command has no
 //! input, unless the rules would let a shell run as well.
 
+use super::gated::{FreeShell, Gated};
 use super::session::{Opened, Session};
 use super::stream::{Ended, Stream, Typing};
 use super::talk::Talk;
 use crate::enter::Gone;
-use countersign_control::{Gate, Hold, Judgement, Pass, Recorded, Release, Settled, Unit};
+use countersign_control::{Gate, Hold, Judgement, Pass, Permit, Recorded, Release, Settled, Unit};
 use countersign_core::digest::UnitPart;
 use countersign_inspect::shell;
 use countersign_journal::{ActionFacts, LOGIN_SHELL, RunOutcome};
-use countersign_target::ssh::{Size, Start, Terminal};
+use countersign_target::ssh::{Connection, Size, Start, Terminal};
 use std::sync::Arc;
 use tokio::sync::{MutexGuard, SemaphorePermit};
 
@@ -41,8 +42,19 @@ pub(super) struct Command {
     /// Whether it is the login shell.
     shell: bool,
     terminal: Option<Terminal>,
+    /// The gated shell that it is a line of.
+    within: Option<Within>,
     unit: Unit,
     facts: ActionFacts,
+}
+
+/// The gated shell a line is of.
+#[derive(Clone)]
+pub(super) struct Within {
+    /// Its number in the transcript, which has all that its terminal shows.
+    pub(super) number: u64,
+    /// Its own connection to the target.
+    pub(super) target: Arc<Connection>,
 }
 
 /// The right to send a command, what the transcript says of it, and whose use it is. The gate is locked with it, so that
@@ -60,6 +72,22 @@ impl Command {
     /// A command, and the channel it came in.
     pub(super) fn new(session: Arc<Session>, number: u64, wanted: Wanted) -> (Command, Talk) {
         let Wanted { talk, line, terminal } = wanted;
+        (Command::of(session, number, line, terminal, None), talk)
+    }
+
+    /// A text of a gated shell, which has no input, unless it is a program for that shell's terminal.
+    pub(super) fn line(session: Arc<Session>, text: String, terminal: Option<Terminal>, within: Within) -> Command {
+        let number = session.number();
+        Command::of(session, number, Some(text.into_bytes()), terminal, Some(within))
+    }
+
+    fn of(
+        session: Arc<Session>,
+        number: u64,
+        line: Option<Vec<u8>>,
+        terminal: Option<Terminal>,
+        within: Option<Within>,
+    ) -> Command {
         let (shell, line) = (line.is_none(), line.unwrap_or_else(|| LOGIN_SHELL.into()));
         let of_line = (!shell).then(|| shell::facts(&String::from_utf8_lossy(&line)));
         let typed = (shell || terminal.is_some()).then(shell::typed);
@@ -70,26 +98,44 @@ impl Command {
         let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         let unit = Unit { parts: vec![UnitPart::alone(&line)], settings, objects: Vec::new() };
         let facts = ActionFacts::joined(of_line.into_iter().chain(typed));
-        (Command { session, number, shell, terminal, unit, facts }, talk)
+        Command { session, number, shell, terminal, within, unit, facts }
     }
 
     pub(super) async fn live(self, mut talk: Talk) {
-        let (said, status) = match self.run(&mut talk).await {
+        let ran = match self.gated(&mut talk).await {
+            Ok(Some(gated)) => gated.run(&mut talk).await,
+            Ok(None) => self.run(&mut talk).await,
+            Err(why) => Err(why),
+        };
+        let (said, status) = match ran {
             Ok(status) => (None, status),
             Err(why) => (Some(why), REFUSED),
         };
         talk.end(said.as_deref(), status).await;
     }
 
+    /// The gated shell that somebody at a terminal gets who asks for a shell, where the rules do not just let one run.
+    async fn gated(&self, talk: &mut Talk) -> Result<Option<Gated>, String> {
+        let (true, Some(terminal)) = (self.shell, &self.terminal) else { return Ok(None) };
+        let opened = self.session.opened(talk).await?;
+        let judged = opened.gate.lock().await.judge(&self.facts);
+        let free = match judged {
+            Judgement::Pass(_) => return Ok(None),
+            Judgement::Hold => FreeShell::Held,
+            Judgement::Refuse(_) => FreeShell::Refused,
+        };
+        Ok(Some(Gated::new(self.session.clone(), self.number, terminal.clone(), free)))
+    }
+
     /// Brings the command to its end; or says why it never ran.
-    async fn run(&self, talk: &mut Talk) -> Result<u32, String> {
+    pub(super) async fn run(&self, talk: &mut Talk) -> Result<u32, String> {
         if std::str::from_utf8(&self.unit.parts[0].sql).is_err() {
             return Err("the command is not UTF-8 text; nobody could be shown it as it is".to_owned());
         }
         let opened = self.session.opened(talk).await?;
         let Right { place: _place, mut gate, pass, recorded, release, typing } = self.right(opened, talk).await?;
         let cleared = gate.clear(pass, self.number, recorded, &self.unit.parts[0].sql);
-        if let Some(Size { columns, rows }) = self.terminal.as_ref().map(|t| t.size) {
+        if let (Some(Size { columns, rows }), None) = (self.terminal.as_ref().map(|t| t.size), &self.within) {
             gate.record(self.number, Recorded::Terminal { columns, rows });
         }
         let command = (!self.shell).then_some(cleared.bytes());
@@ -99,13 +145,12 @@ impl Command {
         drop(gate);
         let sent = match recorded {
             Ok(()) if opened.is_cut() => Err("the session is over".to_owned()),
-            Ok(()) => opened.target.start(start).await.map_err(|fault| fault.to_string()),
+            Ok(()) => self.target(opened).start(start).await.map_err(|fault| fault.to_string()),
             Err(fault) => Err(fault.to_string()),
         };
         match sent {
             Ok(running) => {
-                let (shown, terminal) = (self.has_input(), self.terminal.is_some());
-                let stream = Stream { opened, number: self.number, shown, terminal, typing };
+                let stream = self.stream(opened, typing);
                 let Ended { outcome, status, why } = stream.follow(running, talk).await;
                 self.ran(opened, release, outcome).await;
                 if opened.is_cut() {
@@ -120,11 +165,27 @@ impl Command {
         }
     }
 
+    fn stream<'s>(&'s self, opened: &'s Opened, typing: Option<Typing>) -> Stream<'s> {
+        let shown = match &self.within {
+            Some(within) => Some(within.number),
+            None => self.has_input().then_some(self.number),
+        };
+        let (terminal, gated) = (self.terminal.is_some(), self.within.is_some());
+        Stream { opened, target: self.target(opened), number: self.number, shown, terminal, gated, typing }
+    }
+
+    /// Where it runs.
+    fn target<'t>(&'t self, opened: &'t Opened) -> &'t Connection {
+        self.within.as_ref().map_or(&opened.target, |within| within.target.as_ref())
+    }
+
     /// The input of a command that the rules let run: what is typed into a shell or terminal was judged with it; for any
     /// other it is judged here.
     fn typing(&self, gate: &mut Gate) -> Option<Typing> {
         let judged = if self.has_input() {
             self.facts.clone()
+        } else if self.within.is_some() {
+            return None;
         } else {
             Some(shell::typed()).filter(|typed| matches!(gate.judge(typed), Judgement::Pass(_)))?
         };
@@ -157,13 +218,28 @@ impl Command {
         }
     }
 
-    async fn held<'o>(&'o self, opened: &'o Opened, mut hold: Hold, talk: &mut Talk) -> Result<Right<'o>, String> {
+    async fn held<'o>(&'o self, opened: &'o Opened, hold: Hold, talk: &mut Talk) -> Result<Right<'o>, String> {
         let who = match hold.deciders.as_slice() {
             [] => "nobody can decide it now".to_owned(),
             some => format!("{} can decide", some.join(", ")),
         };
         let (request, page) = (hold.request, hold.address.clone());
-        talk.tell.say(&format!("held for approval as {request}; {who}: {page}")).await;
+        let permit = self.verdict(opened, hold, talk, &format!("held for approval as {request}; {who}: {page}")).await;
+        // What was typed before anybody knew, goes nowhere.
+        talk.hear.forget_keys().await;
+        let permit = permit?;
+        talk.tell.say(&format!("{request} is approved")).await;
+        let (recorded, place) = (permit.recorded(&self.unit.parts), self.session.place().await);
+        let mut gate = opened.gate.lock().await;
+        let (pass, release) = gate.spend(permit, &self.unit).await.map_err(|fault| fault.to_string())?;
+        let typing = self.has_input().then(|| Typing::new(self.facts.clone(), &gate, true, self.terminal.is_some()));
+        Ok(Right { place, gate, pass, recorded, release: Some(release), typing })
+    }
+
+    /// Waits for the verdict, and tells what it waits for.
+    async fn verdict(&self, opened: &Opened, mut hold: Hold, talk: &mut Talk, words: &str) -> Result<Permit, String> {
+        let request = hold.request;
+        talk.tell.say(words).await;
         let settled = tokio::select! {
             settled = hold.settled() => settled,
             () = opened.cut() => return Err(opened.gate.lock().await.end_words().await),
@@ -173,17 +249,10 @@ impl Command {
                 Gone::GaveUp => Err(hold.withdraw().await.map_or_else(|fault| fault.to_string(), |()| format!("{request} is withdrawn"))),
             },
         };
-        let permit = match settled {
-            Settled::Approved(permit) => permit,
-            Settled::Refused(why) => return Err(why),
-        };
-        talk.hear.forget_keys().await;
-        talk.tell.say(&format!("{request} is approved")).await;
-        let (recorded, place) = (permit.recorded(&self.unit.parts), self.session.place().await);
-        let mut gate = opened.gate.lock().await;
-        let (pass, release) = gate.spend(permit, &self.unit).await.map_err(|fault| fault.to_string())?;
-        let typing = self.has_input().then(|| Typing::new(self.facts.clone(), &gate, true, self.terminal.is_some()));
-        Ok(Right { place, gate, pass, recorded, release: Some(release), typing })
+        match settled {
+            Settled::Approved(permit) => Ok(permit),
+            Settled::Refused(why) => Err(why),
+        }
     }
 
     async fn ran(&self, opened: &Opened, release: Option<Release>, outcome: RunOutcome) {

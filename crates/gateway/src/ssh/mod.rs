@@ -8,10 +8,12 @@
 //!
 //! Every channel runs one command or the login shell (RFC 4254, 6.5). A command is the bytes of its request, read by the login
 //! shell of the target, as they were judged and approved. A shell and a terminal take what is typed: they run where the rules
-//! let anything run, or where people approved just that, and are recorded. Or a channel speaks SFTP, where each operation is
+//! let anything run, or where people approved just that, and are recorded; where they do not, whoever asks for a shell at a terminal
+//! gets one of which each line is a command ([`gated`]). Or a channel speaks SFTP, where each operation is
 //! judged ([`sftp`]). Everything else a client may ask for (other subsystems, environment, forwarding, agents) is refused.
 
 mod command;
+mod gated;
 mod line;
 mod menu;
 mod serve;

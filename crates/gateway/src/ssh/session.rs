@@ -50,12 +50,49 @@ pub(super) struct Session {
 pub(super) struct Opened {
     pub(super) gate: Mutex<Gate>,
     pub(super) target: Connection,
+    /// Those of gated shells, each of which has one to itself.
+    others: std::sync::Mutex<Vec<Arc<Connection>>>,
     cut: Cut,
 }
 
 impl Opened {
     pub(super) fn is_cut(&self) -> bool {
         self.cut.borrow().is_some()
+    }
+
+    /// Its connections besides the first.
+    fn others(&self) -> Vec<Arc<Connection>> {
+        self.others.lock().map(|others| others.clone()).unwrap_or_default()
+    }
+
+    async fn keeps_an_end(&self) -> bool {
+        let mut keeps = self.target.keeps_an_end().await;
+        for other in self.others() {
+            keeps |= other.keeps_an_end().await;
+        }
+        keeps
+    }
+
+    /// Ends what runs on the target.
+    async fn end_all(&self) {
+        let mut ended = vec![self.target.end_all().await];
+        for other in self.others() {
+            ended.push(other.end_all().await);
+        }
+        for fault in ended.into_iter().filter_map(Result::err) {
+            tracing::error!("commands of a session that is over may go on: {fault}");
+        }
+    }
+
+    /// Closes a connection of its own, unless something may still have to be ended there.
+    pub(super) async fn give_up(&self, own: &Arc<Connection>) {
+        if own.keeps_an_end().await {
+            return;
+        }
+        if let Ok(mut others) = self.others.lock() {
+            others.retain(|other| !Arc::ptr_eq(other, own));
+        }
+        own.close().await;
     }
 
     /// Resolves when the session is cut.
@@ -108,7 +145,7 @@ impl Session {
         };
         while commands.try_join_next().is_some() {}
         let may_go_on = match self.opened.get() {
-            Some(Opened { target, .. }) => !commands.is_empty() || target.keeps_an_end().await,
+            Some(opened) => !commands.is_empty() || opened.keeps_an_end().await,
             None => false,
         };
         if may_go_on {
@@ -150,10 +187,8 @@ impl Session {
     }
 
     async fn end_all(&self) {
-        if let Some(Opened { target, .. }) = self.opened.get()
-            && let Err(fault) = target.end_all().await
-        {
-            tracing::error!("commands of a session that is over may go on: {fault}");
+        if let Some(opened) = self.opened.get() {
+            opened.end_all().await;
         }
     }
 
@@ -185,8 +220,11 @@ impl Session {
     async fn open(&self, talk: &mut impl enter::Client) -> Result<Opened, String> {
         let way = Way { person: self.person, account: self.account, database: None, from: &self.from };
         let gate = way.enter(&self.control, None, talk).await.map_err(|fault| fault.to_string())?;
-        match self.reach(&gate).await {
-            Ok(target) => Ok(Opened { cut: gate.cut(), gate: Mutex::new(gate), target }),
+        match reach(&gate).await {
+            Ok(target) => {
+                let (cut, others) = (gate.cut(), std::sync::Mutex::default());
+                Ok(Opened { cut, gate: Mutex::new(gate), target, others })
+            }
             Err(why) => {
                 tracing::warn!("{}: {why}", gate.session());
                 end(gate, SessionEnd::TargetLeft).await;
@@ -195,19 +233,41 @@ impl Session {
         }
     }
 
-    async fn reach(&self, gate: &Gate) -> Result<Connection, String> {
-        let login = gate.target_login().await.map_err(|fault| fault.to_string())?;
-        let asked = Login { device: &login.device, user: &login.login, secret: &login.password };
-        connect(&asked).await.map_err(|fault| fault.to_string())
+    /// Another connection to the target, for a gated shell alone.
+    ///
+    /// # Errors
+    /// Why there is none, in words.
+    pub(super) async fn another(&self, opened: &Opened) -> Result<Arc<Connection>, String> {
+        let own = Arc::new(reach(&*opened.gate.lock().await).await?);
+        if let Ok(mut others) = opened.others.lock() {
+            others.push(own.clone());
+        }
+        Ok(own)
+    }
+
+    /// The gate, once the session is open.
+    pub(super) fn gate(&self) -> Option<&Mutex<Gate>> {
+        self.opened.get().map(|opened| &opened.gate)
     }
 
     async fn close(self, why: SessionEnd) {
-        if let Some(Opened { gate, target, cut }) = self.opened.into_inner() {
+        if let Some(opened) = self.opened.into_inner() {
+            let others = opened.others();
+            let Opened { gate, target, cut, .. } = opened;
             let why = cut.borrow().unwrap_or(why);
             target.close().await;
+            for other in others {
+                other.close().await;
+            }
             end(gate.into_inner(), why).await;
         }
     }
+}
+
+async fn reach(gate: &Gate) -> Result<Connection, String> {
+    let login = gate.target_login().await.map_err(|fault| fault.to_string())?;
+    let asked = Login { device: &login.device, user: &login.login, secret: &login.password };
+    connect(&asked).await.map_err(|fault| fault.to_string())
 }
 
 async fn end(gate: Gate, why: SessionEnd) {

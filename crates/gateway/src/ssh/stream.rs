@@ -1,26 +1,33 @@
 //! What goes between a client and what runs for it: output, and input where it takes any. The transcript has all of it first.
 
+use super::line::INTERRUPT;
 use super::session::Opened;
 use super::talk::{Hear, Heard, Talk, Tell};
 use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
 use countersign_control::{Gate, Judgement, Recorded};
 use countersign_journal::{ActionFacts, RunOutcome};
-use countersign_target::ssh::{Running, Said, Says, Told};
+use countersign_target::ssh::{Connection, Running, Said, Says, Told};
 
 /// What a command exits with of which nobody knows how it ended, as clients of SSH have it.
 const LOST: u32 = 255;
+/// What a line that was interrupted exits with, as a shell has it.
+const INTERRUPTED: u32 = 130;
 /// How much of the input of a command without a terminal is kept, in bytes.
 const KEPT_MAX: u64 = 1 << 20;
 
 /// What runs, with what becomes of its output and input.
 pub(super) struct Stream<'s> {
     pub(super) opened: &'s Opened,
+    /// Where it runs.
+    pub(super) target: &'s Connection,
     /// Its number in the transcript.
     pub(super) number: u64,
-    /// Whether its output is recorded.
-    pub(super) shown: bool,
+    /// Under which number its output is recorded, if it is.
+    pub(super) shown: Option<u64>,
     pub(super) terminal: bool,
+    /// Whether it is a line of a gated shell: alone in its connection, and shown in that shell's terminal.
+    pub(super) gated: bool,
     /// What is typed, where it takes anything.
     pub(super) typing: Option<Typing>,
 }
@@ -101,6 +108,14 @@ impl Stream<'_> {
             Over::Ended => {}
             Over::Cut => self.killed(&mut says, &told, &mut so_far).await,
             Over::Left => self.left(&mut says, &told, &mut so_far).await,
+            Over::Interrupted => {
+                tokio::select! {
+                    () = self.stopped(&mut says, &told, &mut so_far) => {}
+                    _ = talk.hear.gone() => {}
+                    () = self.opened.cut() => {}
+                }
+                so_far.status = INTERRUPTED;
+            }
             Over::Refused(why) => {
                 self.left(&mut says, &told, &mut so_far).await;
                 so_far.why = Some(why);
@@ -129,13 +144,16 @@ impl Stream<'_> {
                 Ok(Said::Closed) => return Over::Ended,
                 Err(fault) => return Over::Broken(fault.to_string()),
             };
-            if self.shown {
+            let bytes = if self.gated && !self.terminal { with_returns(&bytes) } else { bytes };
+            if let Some(number) = self.shown {
                 let mut gate = self.opened.gate.lock().await;
-                let recorded = gate.shown(self.number, &bytes);
+                let recorded = gate.shown(number, &bytes);
                 if let Err(fault) = recorded.and(gate.hand_over().await) {
                     return Over::Refused(fault.to_string());
                 }
             }
+            // In a gated shell the error output is ours alone.
+            let error = error && !self.gated;
             let passed = if error { tell.error(bytes, self.opened).await } else { tell.out(bytes, self.opened).await };
             if !passed {
                 return if self.opened.is_cut() { Over::Cut } else { Over::Left };
@@ -158,6 +176,16 @@ impl Stream<'_> {
                     // One that takes no more is about to say that it ended.
                     let _ = told.input(cleared).await;
                 }
+                (Heard::Typed(bytes), None) if self.gated => match bytes.iter().position(|b| *b == INTERRUPT) {
+                    Some(at) => {
+                        hear.forget_keys().await;
+                        hear.put_back(&bytes[at + 1..]);
+                        return Over::Interrupted;
+                    }
+                    None => hear.keep(Heard::Typed(bytes)),
+                },
+                (Heard::NoMore, None) if self.gated => hear.keep(Heard::NoMore),
+                (Heard::Resized(size), None) if self.gated => hear.keep(Heard::Resized(size)),
                 (Heard::Typed(_), None) if !warned => {
                     warned = true;
                     tell.say("what you send is not passed on: a command has no input here").await;
@@ -165,8 +193,12 @@ impl Stream<'_> {
                 (Heard::NoMore, Some(_)) => told.no_more().await,
                 (Heard::Resized(size), Some(_)) => {
                     let (columns, rows) = (size.columns, size.rows);
-                    self.opened.gate.lock().await.record(self.number, Recorded::Terminal { columns, rows });
+                    let number = self.shown.unwrap_or(self.number);
+                    self.opened.gate.lock().await.record(number, Recorded::Terminal { columns, rows });
                     told.resized(size).await;
+                    if self.gated {
+                        hear.keep(Heard::Resized(size));
+                    }
                 }
                 (Heard::Left, _) => return Over::Left,
                 (Heard::Typed(_) | Heard::NoMore | Heard::Resized(_), None) => {}
@@ -176,17 +208,31 @@ impl Stream<'_> {
 
     /// Ends it where it runs on without its client.
     async fn left(&self, says: &mut Says, told: &Told, so_far: &mut Ended) {
-        if self.terminal {
+        if self.gated {
+            self.stopped(says, told, so_far).await;
+        } else if self.terminal {
             self.hung_up(says, told, so_far).await;
         } else {
             self.killed(says, told, so_far).await;
         }
     }
 
+    /// Ends a line of a gated shell, and all that runs in its connection, which is that line.
+    async fn stopped(&self, says: &mut Says, told: &Told, so_far: &mut Ended) {
+        if so_far.outcome != RunOutcome::Unknown {
+            // It ended; what it left in the background keeps its channel open.
+            return told.hang_up().await;
+        }
+        let (ended, ()) = tokio::join!(self.target.end_all(), so_far.wait(says));
+        if let Err(fault) = ended {
+            tracing::error!("a line of a gated shell could not be stopped: {fault}");
+        }
+    }
+
     /// Leaves it without knowing what becomes of it; whatever goes on is ended with the session.
     async fn hung_up(&self, says: &mut Says, told: &Told, so_far: &mut Ended) {
         let leaves = async {
-            match self.opened.target.keep_an_end().await {
+            match self.target.keep_an_end().await {
                 Ok(()) => told.hang_up().await,
                 Err(fault) => {
                     tracing::error!("a channel is kept until its session ends: {fault}");
@@ -215,6 +261,15 @@ impl Stream<'_> {
     }
 }
 
+/// Output of what has no terminal, as one shows it.
+fn with_returns(bytes: &[u8]) -> Bytes {
+    bytes
+        .iter()
+        .flat_map(|byte| if *byte == b'\n' { b"\r\n".as_slice() } else { std::slice::from_ref(byte) })
+        .copied()
+        .collect()
+}
+
 /// Why nothing more goes between the two.
 enum Over {
     /// It ended.
@@ -223,6 +278,8 @@ enum Over {
     Cut,
     /// The client left.
     Left,
+    /// Whoever types in a gated shell stopped it.
+    Interrupted,
     /// It may not go on; the sentence says why.
     Refused(String),
     /// The target does not run it as it was asked; nobody knows what it does instead.

@@ -1,7 +1,7 @@
 //! A client's channel: what it says, and what is said to it.
 
 use super::line::{self, Line};
-use super::session::Opened;
+use super::session::{Opened, Session};
 use crate::enter::{Asked, Client, Gone};
 use bytes::Bytes;
 use countersign_inspect::show::is_invisible;
@@ -9,11 +9,15 @@ use countersign_target::ssh::Size;
 use russh::server::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// How much input is kept of a client that waits, in bytes and in pieces.
 const EARLY_BYTES_MAX: usize = 64 << 10;
 const EARLY_MAX: usize = 64;
+/// The same of one that types while a line runs.
+const AHEAD_MAX: usize = 1_024;
 /// How long a client has to take the last word.
 pub(super) const LAST_WORD_WAIT: Duration = Duration::from_secs(10);
 /// What stands before an answer.
@@ -38,12 +42,28 @@ pub(super) struct Hear {
     early_bytes: usize,
     /// The size its terminal got meanwhile.
     resized: Option<Size>,
+    /// What came while a line of a gated shell ran: keys for its next prompt.
+    ahead: VecDeque<Heard>,
+    ahead_bytes: usize,
+    /// Whether it left.
+    left: bool,
 }
 
 /// What is said to the client.
 pub(super) struct Tell {
     write: ChannelWriteHalf<Msg>,
     terminal: bool,
+    /// What a gated shell shows in its terminal, and records.
+    screen: Option<Screen>,
+}
+
+/// A terminal in which all is ours to draw and is recorded.
+struct Screen {
+    session: Arc<Session>,
+    /// Its number in the transcript.
+    number: u64,
+    /// Whether the cursor stands behind something in its line.
+    within_line: AtomicBool,
 }
 
 /// One thing the client says.
@@ -63,8 +83,17 @@ impl Talk {
     pub(super) fn new(channel: Channel<Msg>, terminal: bool) -> Talk {
         let (read, write) = channel.split();
         Talk {
-            hear: Hear { read, terminal, early: VecDeque::new(), early_bytes: 0, resized: None },
-            tell: Tell { write, terminal },
+            hear: Hear {
+                read,
+                terminal,
+                early: VecDeque::new(),
+                early_bytes: 0,
+                resized: None,
+                ahead: VecDeque::new(),
+                ahead_bytes: 0,
+                left: false,
+            },
+            tell: Tell { write, terminal, screen: None },
         }
     }
 
@@ -129,7 +158,13 @@ impl Hear {
     }
 
     async fn fresh(&mut self) -> Heard {
-        loop {
+        let heard = self.next_message().await;
+        self.left |= matches!(heard, Heard::Left);
+        heard
+    }
+
+    async fn next_message(&mut self) -> Heard {
+        while !self.left {
             return match self.read.wait().await {
                 Some(ChannelMsg::Data { data }) if !data.is_empty() => Heard::Typed(data),
                 Some(ChannelMsg::Eof) => Heard::NoMore,
@@ -140,6 +175,37 @@ impl Hear {
                 // What it may ask for is answered where it asks.
                 Some(_) => continue,
             };
+        }
+        Heard::Left
+    }
+
+    /// Gives back what was not taken; it comes next.
+    pub(super) fn put_back(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.early.push_front(Heard::Typed(Bytes::copy_from_slice(bytes)));
+        }
+    }
+
+    /// Keeps what comes while a line runs, up to a limit.
+    pub(super) fn keep(&mut self, heard: Heard) {
+        match &heard {
+            Heard::Typed(bytes) => {
+                self.ahead_bytes += bytes.len();
+                if self.ahead_bytes > EARLY_BYTES_MAX || self.ahead.len() >= AHEAD_MAX {
+                    return;
+                }
+            }
+            // The last of each is enough.
+            other => self.ahead.retain(|kept| std::mem::discriminant(kept) != std::mem::discriminant(other)),
+        }
+        self.ahead.push_back(heard);
+    }
+
+    /// What was kept comes next.
+    pub(super) fn recall(&mut self) {
+        self.ahead_bytes = 0;
+        while let Some(heard) = self.ahead.pop_back() {
+            self.early.push_front(heard);
         }
     }
 
@@ -170,12 +236,23 @@ impl Hear {
 
     /// Keys that were typed in a terminal before anybody let them go anywhere go nowhere.
     pub(super) async fn forget_keys(&mut self) {
-        while self.terminal {
+        if !self.terminal {
+            return;
+        }
+        let is_key = |heard: &Heard| matches!(heard, Heard::Typed(_));
+        self.early.retain(|heard| !is_key(heard));
+        self.ahead.retain(|heard| !is_key(heard));
+        loop {
             tokio::select! {
                 biased;
-                said = self.fresh() => if let Heard::Left = said {
-                    self.early.push_back(Heard::Left);
-                    return;
+                said = self.fresh() => match said {
+                    Heard::Typed(_) => {}
+                    Heard::Resized(size) => self.resized = Some(size),
+                    Heard::NoMore => self.early.push_back(Heard::NoMore),
+                    Heard::Left => {
+                        self.early.push_back(Heard::Left);
+                        return;
+                    }
                 },
                 () = std::future::ready(()) => return,
             }
@@ -189,8 +266,53 @@ impl Tell {
         // A terminal in raw mode goes to the start of a line only when told.
         let end = if self.terminal { "\r\n" } else { "\n" };
         let line = format!("countersign: {}{end}", words.replace(is_invisible, " "));
+        let begins = if self.is_within_line() { "\r\n" } else { "" };
+        let line = Bytes::from(format!("{begins}{line}"));
+        if let Some(Err(why)) = self.record(&line).await {
+            tracing::error!("what a person was told is not in the transcript: {why}");
+        }
         // A client that left is noticed by whoever reads.
-        let _ = self.write.extended_data_bytes(1, Bytes::from(line)).await;
+        let _ = self.write.extended_data_bytes(1, line).await;
+    }
+
+    /// From now on this is the terminal of a gated shell, which is recorded under this number.
+    pub(super) fn records(&mut self, session: Arc<Session>, number: u64) {
+        self.screen = Some(Screen { session, number, within_line: AtomicBool::new(false) });
+    }
+
+    /// Whether something stands before the cursor in its line.
+    pub(super) fn is_within_line(&self) -> bool {
+        self.screen.as_ref().is_some_and(|screen| screen.within_line.load(Ordering::Relaxed))
+    }
+
+    /// Draws in the terminal of a gated shell, once the transcript has it.
+    ///
+    /// # Errors
+    /// When it cannot be recorded.
+    pub(super) async fn draw(&self, drawn: String) -> Result<(), String> {
+        if drawn.is_empty() {
+            return Ok(());
+        }
+        let drawn = Bytes::from(drawn);
+        self.record(&drawn).await.unwrap_or(Ok(()))?;
+        let _ = self.write.data_bytes(drawn).await;
+        Ok(())
+    }
+
+    /// Notes that this is shown in the terminal of a gated shell.
+    async fn record(&self, shown: &[u8]) -> Option<Result<(), String>> {
+        let screen = self.screen.as_ref()?;
+        self.shows(shown);
+        let mut gate = screen.session.gate()?.lock().await;
+        let recorded = gate.shown(screen.number, shown);
+        Some(recorded.and(gate.hand_over().await).map_err(|fault| fault.to_string()))
+    }
+
+    /// Minds where the cursor is.
+    fn shows(&self, bytes: &[u8]) {
+        if let (Some(screen), Some(last)) = (&self.screen, bytes.last()) {
+            screen.within_line.store(*last != b'\n', Ordering::Relaxed);
+        }
     }
 
     /// What somebody typed, or may type behind.
@@ -205,6 +327,7 @@ impl Tell {
 
     /// Passes output on; whether it could be.
     pub(super) async fn out(&self, bytes: Bytes, opened: &Opened) -> bool {
+        self.shows(&bytes);
         tokio::select! {
             sent = self.write.data_bytes(bytes) => sent.is_ok(),
             () = opened.cut() => false,
