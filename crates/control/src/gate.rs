@@ -286,7 +286,6 @@ impl Gate {
     }
 
     /// Where, as people read it: `root@web-01`.
-    #[must_use]
     pub fn target_label(&self) -> String {
         self.target.label()
     }
