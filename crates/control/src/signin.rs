@@ -101,13 +101,16 @@ impl Control {
             Some(person) => self.0.store.login(person).await?,
             None => None,
         };
-        let right = self.password_matches(login.as_ref().and_then(|l| l.password.clone()), password).await?;
+        let checked = login.and_then(|l| l.password);
+        let right = self.password_matches(checked.clone(), password).await?;
         // One sign-in at a time from here on, so that failures are counted and a code is used once.
         let gate = self.0.sign_in_gate.lock().await;
         let login = match known {
             Some(person) => self.0.store.login(person).await?,
             None => None,
         };
+        // A password that was replaced meanwhile proves nothing any more.
+        let right = right && login.as_ref().is_some_and(|l| l.password == checked);
         let Some(login) = login else {
             let handle = handle.chars().take(HANDLE_CHARS_MAX).collect();
             self.note(Note::SignInFailed { handle, from: from.to_owned() }, Vec::new()).await?;

@@ -20,6 +20,8 @@ use zeroize::{Zeroize, Zeroizing};
 const SPOOL_BYTES_MAX: u64 = 1 << 30;
 /// Most bytes of all spools.
 const SPOOLS_BYTES_MAX: u64 = 4 << 30;
+/// Most spools at a time: each has an open file, and a chunk in memory.
+const SPOOLS_MAX: u64 = 256;
 /// Bytes that are sealed as one.
 const CHUNK_BYTES: usize = 256 << 10;
 /// What sealing adds to them.
@@ -27,7 +29,10 @@ const TAG_BYTES: usize = 16;
 
 /// What all spools have taken of what they may.
 #[derive(Default)]
-pub(crate) struct Taken(AtomicU64);
+pub(crate) struct Taken {
+    bytes: AtomicU64,
+    spools: AtomicU64,
+}
 
 /// What is being uploaded.
 pub struct Spool {
@@ -71,17 +76,27 @@ struct Mine {
 
 impl Drop for Mine {
     fn drop(&mut self) {
-        self.taken.0.fetch_sub(self.bytes.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.taken.bytes.fetch_sub(self.bytes.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.taken.spools.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl Mine {
+    /// One more spool, if there may be.
+    fn begin(taken: Arc<Taken>, (most, most_of_all): (u64, u64)) -> Result<Mine, Fault> {
+        let more = |spools: u64| Some(spools + 1).filter(|spools| *spools <= SPOOLS_MAX);
+        taken.spools.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).map_err(|_| {
+            Fault::Input(format!("{SPOOLS_MAX} files wait for approval in all sessions; try again later"))
+        })?;
+        Ok(Mine { taken, bytes: AtomicU64::new(0), most, most_of_all })
+    }
+
     fn take(&self, bytes: u64) -> Result<(), Fault> {
         if self.bytes.load(Ordering::Relaxed) + bytes > self.most {
             return Err(too_large(self.most));
         }
         let more = |all: u64| all.checked_add(bytes).filter(|all| *all <= self.most_of_all);
-        self.taken.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).map_err(|_| {
+        self.taken.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).map_err(|_| {
             let most = self.most_of_all >> 30;
             Fault::Input(format!("what waits for approval in all sessions is {most} GiB at most; try again later"))
         })?;
@@ -117,7 +132,8 @@ impl Control {
 }
 
 impl Spool {
-    fn begin(data: &Path, taken: Arc<Taken>, (most, most_of_all): (u64, u64)) -> Result<Spool, Fault> {
+    fn begin(data: &Path, taken: Arc<Taken>, most: (u64, u64)) -> Result<Spool, Fault> {
+        let taken = Mine::begin(taken, most)?;
         let path = folder(data).join(dice::token()?);
         let mut options = File::options();
         let file = options.create_new(true).read(true).write(true).mode(0o600).open(&path).and_then(|file| {
@@ -127,7 +143,6 @@ impl Spool {
         let file = file.map_err(|e| Fault::trouble(format!("`{}`: {e}", path.display())))?;
         let key = Zeroizing::new(dice::bytes::<32>()?);
         let key = UnboundKey::new(&AES_256_GCM, key.as_ref()).map_err(|_| Fault::trouble("a key could not be made"))?;
-        let taken = Mine { taken, bytes: AtomicU64::new(0), most, most_of_all };
         let sealed = Arc::new(Sealed { file, key: LessSafeKey::new(key), taken });
         Ok(Spool { sealed, waiting: Zeroizing::default(), chunks: 0, digest: Context::new(&SHA256) })
     }

@@ -9,6 +9,9 @@ use countersign_core::Protocol;
 use countersign_journal::{AccountId, Note, PersonId};
 use secrecy::SecretString;
 
+/// Longest name that is noted of somebody who is refused, in characters.
+const TARGET_CHARS_MAX: usize = 200;
+
 /// Who somebody is, and where they want to go.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Proven {
@@ -50,8 +53,18 @@ impl Control {
             Err(trouble) => return Err(trouble),
         };
         let person = login.person;
-        self.note(Note::SignedIn { person, from, second_factor: true }, vec![Row::Login(login)]).await?;
-        Ok(self.named_over_ssh(user).filter(|named| named.person == person))
+        let named = self.named_over_ssh(user).filter(|named| named.person == person);
+        let note = match named {
+            Some(_) => Note::SignedIn { person, from, second_factor: true },
+            None => {
+                let (who, target) = user.split_once(['+', '%']).unwrap_or((user, ""));
+                let why = "no rule speaks of it for them, or it is not there".to_owned();
+                let short = |text: &str| text.chars().take(TARGET_CHARS_MAX).collect();
+                Note::ConnectRefused { who: short(who), target: short(target), from, why }
+            }
+        };
+        self.note(note, vec![Row::Login(login)]).await?;
+        Ok(named)
     }
 
     /// What clients are told before they sign in.

@@ -12,9 +12,6 @@ use tokio::sync::Notify;
 
 /// Connections that have not proved who they are yet, at a time. Each holds less than 64 KiB.
 const UNPROVED_MAX: usize = 256;
-/// How long a connection may take to prove who it is, however it spends that time: people may have
-/// to look for their second factor, for which OpenSSH gives as long (`LoginGraceTime`).
-const PROOF_WAIT: Duration = Duration::from_secs(120);
 /// How long sessions have to end when the server stops.
 const STOP_WAIT: Duration = Duration::from_secs(8);
 /// How long to wait before accepting again when the system has no file handles left.
@@ -22,6 +19,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// What makes a connection's life: one for each protocol.
 pub trait Protocol: Clone + Send + 'static {
+    /// How long a connection may take to prove who it is, however it spends that time.
+    const PROOF_WAIT: Duration;
+
     /// The life of one connection, which may take long; `place` is given up with the proof.
     fn live(self, control: Control, accepted: Accepted) -> impl Future<Output = ()> + Send;
 }
@@ -53,7 +53,8 @@ impl Place {
 /// A port that is taken, and serves nobody yet.
 pub struct Bound {
     listener: TcpListener,
-    proof_wait: Duration,
+    /// Less time for it than the protocol gives.
+    proof_wait: Option<Duration>,
 }
 
 /// Takes a port; port 0 takes a free one.
@@ -61,7 +62,7 @@ pub struct Bound {
 /// # Errors
 /// When the port cannot be taken.
 pub async fn bind(listen: SocketAddr) -> std::io::Result<Bound> {
-    Ok(Bound { listener: TcpListener::bind(listen).await?, proof_wait: PROOF_WAIT })
+    Ok(Bound { listener: TcpListener::bind(listen).await?, proof_wait: None })
 }
 
 impl Bound {
@@ -73,14 +74,15 @@ impl Bound {
         self.listener.local_addr()
     }
 
-    /// With less time to prove who one is than the usual thirty seconds.
+    /// With less time to prove who one is than the protocol gives.
     #[must_use]
     pub fn proved_within(self, proof_wait: Duration) -> Bound {
-        Bound { proof_wait, ..self }
+        Bound { proof_wait: Some(proof_wait), ..self }
     }
 
     /// Serves until `shutdown`, then cuts what is left and waits for it to end.
-    pub async fn serve(self, protocol: impl Protocol, control: Control, shutdown: impl Future<Output = ()>) {
+    pub async fn serve<P: Protocol>(self, protocol: P, control: Control, shutdown: impl Future<Output = ()>) {
+        let wait = self.proof_wait.unwrap_or(P::PROOF_WAIT);
         let mut unproved = Unproved::default();
         let mut sessions = tokio::task::JoinSet::new();
         let mut shutdown = std::pin::pin!(shutdown);
@@ -90,7 +92,7 @@ impl Bound {
                 Some(_) = sessions.join_next(), if !sessions.is_empty() => {}
                 accepted = self.listener.accept() => match accepted {
                     Ok((tcp, peer)) if tcp.set_nodelay(true).is_ok() => {
-                        let accepted = Accepted { tcp, from: peer.ip().to_string(), place: unproved.enter(self.proof_wait) };
+                        let accepted = Accepted { tcp, from: peer.ip().to_string(), place: unproved.enter(wait) };
                         sessions.spawn(protocol.clone().live(control.clone(), accepted));
                     }
                     Ok(_) => {}

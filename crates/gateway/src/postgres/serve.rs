@@ -11,6 +11,7 @@ use countersign_control::{Control, Gate};
 use countersign_journal::SessionEnd;
 use countersign_target::postgres::{Connected, Login, connect};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
@@ -30,6 +31,9 @@ impl Postgres {
 }
 
 impl Protocol for Postgres {
+    /// Nobody types: who is asked for a token comes again with it.
+    const PROOF_WAIT: Duration = Duration::from_secs(30);
+
     async fn live(self, control: Control, accepted: Accepted) {
         let Accepted { tcp, from, place } = accepted;
         Connection { control, tls: self.tls, cancels: self.cancels, from }.live(tcp, place).await;

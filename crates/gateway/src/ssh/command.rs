@@ -219,15 +219,14 @@ impl Command {
     }
 
     async fn held<'o>(&'o self, opened: &'o Opened, hold: Hold, talk: &mut Talk) -> Result<Right<'o>, String> {
-        let who = match hold.deciders.as_slice() {
-            [] => "nobody can decide it now".to_owned(),
-            some => format!("{} can decide", some.join(", ")),
-        };
-        let (request, page) = (hold.request, hold.address.clone());
-        let permit = self.verdict(opened, hold, talk, &format!("held for approval as {request}; {who}: {page}")).await;
+        let (request, words) = (hold.request, hold.words());
+        let permit = self.verdict(opened, hold, talk, &words).await;
         // What was typed before anybody knew, goes nowhere.
-        talk.hear.forget_keys().await;
+        let gave_up = talk.hear.forget_keys().await;
         let permit = permit?;
+        if gave_up {
+            return Err(format!("{request} is approved, and was not run: Ctrl-C came first; send it again to run it"));
+        }
         talk.tell.say(&format!("{request} is approved")).await;
         let (recorded, place) = (permit.recorded(&self.unit.parts), self.session.place().await);
         let mut gate = opened.gate.lock().await;

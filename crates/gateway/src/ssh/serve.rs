@@ -108,6 +108,9 @@ impl Ssh {
 }
 
 impl Protocol for Ssh {
+    /// People may have to look for their second factor, for which OpenSSH gives as long (`LoginGraceTime`).
+    const PROOF_WAIT: Duration = Duration::from_secs(120);
+
     async fn live(self, control: Control, accepted: Accepted) {
         let Accepted { tcp, from, place } = accepted;
         let Ok((tcp, _open)) = held_open(tcp) else { return };
@@ -447,12 +450,13 @@ impl Client {
         self.tell(Event::Run(Wanted { talk: Talk::new(channel, terminal.is_some()), line, terminal })).await
     }
 
-    async fn let_in(&self, owner: Proven) -> Result<Auth, russh::Error> {
+    async fn let_in(&mut self, owner: Proven) -> Result<Auth, russh::Error> {
+        self.typed = None;
         self.tell(Event::Proved(owner)).await?;
         Ok(Auth::Accept)
     }
 
-    async fn let_in_by_key(&self, owner: Result<Option<Proven>, Fault>) -> Result<Auth, russh::Error> {
+    async fn let_in_by_key(&mut self, owner: Result<Option<Proven>, Fault>) -> Result<Auth, russh::Error> {
         match looked_up(owner)? {
             Some(owner) => self.let_in(owner).await,
             None => Ok(self.no_key()),

@@ -111,7 +111,10 @@ impl Stream<'_> {
             Over::Interrupted => {
                 tokio::select! {
                     () = self.stopped(&mut says, &told, &mut so_far) => {}
-                    _ = talk.hear.gone() => {}
+                    // Whoever does not wait for its end leaves it to the end of the session.
+                    _ = talk.hear.gone() => if let Err(fault) = self.target.keep_an_end().await {
+                        tracing::error!("a line of a gated shell may go on: {fault}");
+                    },
                     () = self.opened.cut() => {}
                 }
                 so_far.status = INTERRUPTED;

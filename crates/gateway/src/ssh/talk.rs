@@ -234,11 +234,13 @@ impl Hear {
         }
     }
 
-    /// Keys that were typed in a terminal before anybody let them go anywhere go nowhere.
-    pub(super) async fn forget_keys(&mut self) {
+    /// Keys that were typed in a terminal before anybody let them go anywhere go nowhere; whether Ctrl-C was among them.
+    pub(super) async fn forget_keys(&mut self) -> bool {
         if !self.terminal {
-            return;
+            return false;
         }
+        let gives_up = |heard: &Heard| matches!(heard, Heard::Typed(bytes) if bytes.contains(&line::INTERRUPT));
+        let mut gave_up = self.early.iter().chain(&self.ahead).any(gives_up);
         let is_key = |heard: &Heard| matches!(heard, Heard::Typed(_));
         self.early.retain(|heard| !is_key(heard));
         self.ahead.retain(|heard| !is_key(heard));
@@ -246,15 +248,15 @@ impl Hear {
             tokio::select! {
                 biased;
                 said = self.fresh() => match said {
-                    Heard::Typed(_) => {}
+                    said @ Heard::Typed(_) => gave_up |= gives_up(&said),
                     Heard::Resized(size) => self.resized = Some(size),
                     Heard::NoMore => self.early.push_back(Heard::NoMore),
                     Heard::Left => {
                         self.early.push_back(Heard::Left);
-                        return;
+                        return gave_up;
                     }
                 },
-                () = std::future::ready(()) => return,
+                () = std::future::ready(()) => return gave_up,
             }
         }
     }

@@ -8,9 +8,8 @@ use super::{Read, Reader};
 use crate::reason::quoted;
 use countersign_journal::CommandFacts;
 
-/// Variables of which only messages, sorting and times depend.
-const HARMLESS: &[&str] =
-    &["COLUMNS", "DEBIAN_FRONTEND", "LANG", "LANGUAGE", "LC_ALL", "LINES", "NO_COLOR", "TERM", "TZ"];
+/// Variables of which only messages, sorting and times depend. `COLUMNS` and `LINES` are none: zsh computes what they are set to.
+const HARMLESS: &[&str] = &["DEBIAN_FRONTEND", "LANG", "LANGUAGE", "LC_ALL", "NO_COLOR", "TERM", "TZ"];
 
 /// Whether a variable is one of those.
 pub(super) fn is_harmless(name: &str) -> bool {

@@ -231,8 +231,8 @@ pub(crate) async fn replay(
         found => found?,
     };
     let live = goes_on(&recording) && params.so_far.is_empty();
-    let word = if live { "Live" } else { "Replay" };
-    let mut shell = visit.shell(format!("{word}: command {number} in {session}"), "sessions");
+    let word = if live { "Live:" } else { "Replay of" };
+    let mut shell = visit.shell(format!("{word} command {number} in {session}"), "sessions");
     // It would begin again.
     shell.refresh = None;
     let (css, js) = (address("player.css"), address("player.js"));

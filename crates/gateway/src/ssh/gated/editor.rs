@@ -9,6 +9,8 @@ use std::collections::{BTreeSet, VecDeque};
 
 /// Longest text, in bytes.
 pub(super) const TEXT_BYTES_MAX: usize = 64 << 10;
+/// Bytes of keys taken at a time.
+const AT_ONCE: usize = 64;
 /// Texts that are kept, and their bytes.
 const HISTORY_MAX: usize = 500;
 const HISTORY_BYTES_MAX: usize = 1 << 20;
@@ -21,6 +23,8 @@ pub(super) struct Editor {
     text: String,
     /// Where the cursor is, in bytes.
     at: usize,
+    /// Whether something of it was not taken.
+    too_long: bool,
     history: VecDeque<String>,
     history_bytes: usize,
     /// Which text of the history is shown, and what was typed before.
@@ -42,6 +46,8 @@ pub(super) enum Happened {
     Sent(String),
     /// What was typed is dropped.
     Dropped,
+    /// It is, because not all of it was taken.
+    TooLong,
     /// Ctrl-D with nothing typed.
     Closed,
     /// These words may be meant.
@@ -56,6 +62,7 @@ impl Editor {
             keys: Keys::default(),
             text: String::new(),
             at: 0,
+            too_long: false,
             history: VecDeque::new(),
             history_bytes: 0,
             recalled: None,
@@ -72,17 +79,18 @@ impl Editor {
         self.prompt = prompt;
         self.drawn = Drawing::default();
         self.set(String::new());
+        self.too_long = false;
         self.recalled = None;
     }
 
     /// Takes bytes up to the first by which something happened; how many these were, and what.
     pub(super) fn typed(&mut self, bytes: &[u8]) -> (usize, Option<Happened>) {
-        for (index, byte) in bytes.iter().enumerate() {
+        for (index, byte) in bytes.iter().enumerate().take(AT_ONCE) {
             if let Some(happened) = self.keys.press(*byte).and_then(|key| self.press(key)) {
                 return (index + 1, Some(happened));
             }
         }
-        (bytes.len(), None)
+        (bytes.len().min(AT_ONCE), None)
     }
 
     /// What makes the terminal show the text as it is now.
@@ -153,6 +161,8 @@ impl Editor {
         if self.text.len() + text.len() <= TEXT_BYTES_MAX {
             self.text.insert_str(self.at, text);
             self.at += text.len();
+        } else {
+            self.too_long = true;
         }
     }
 
@@ -170,10 +180,13 @@ impl Editor {
 
     /// Sends the text, or goes on in another line of it.
     fn enter(&mut self) -> Option<Happened> {
-        if !is_complete(&self.text) && self.text.len() < TEXT_BYTES_MAX {
+        if !self.too_long && !is_complete(&self.text) {
             self.at = self.text.len();
             self.insert("\n");
             return None;
+        }
+        if self.too_long {
+            return Some(Happened::TooLong);
         }
         let text = std::mem::take(&mut self.text);
         self.at = 0;

@@ -45,6 +45,8 @@ enum Within {
     Control(String),
     /// Behind `ESC O`.
     Single,
+    /// In a report of the mouse, of which so many bytes are still to come.
+    Mouse(u8),
     /// In a string that a terminal answers with, up to its end (ECMA-48, 5.6).
     Text,
     /// Behind an escape in such a string.
@@ -70,7 +72,12 @@ impl Keys {
             Within::Nothing => {}
             Within::Escape => return self.escaped(byte),
             Within::Control(parameters) if byte >= b' ' => return self.control(parameters, byte),
+            Within::Single if byte == b'M' && !self.pasted => return Some(Key::Enter),
             Within::Single if byte >= b' ' => return self.function("", byte),
+            Within::Mouse(left) => {
+                self.within = if left > 1 { Within::Mouse(left - 1) } else { Within::Nothing };
+                return None;
+            }
             Within::Text if byte == 0x07 => return None,
             Within::Text | Within::TextEscape if byte == 0x1B => {
                 self.within = Within::TextEscape;
@@ -80,10 +87,8 @@ impl Keys {
                 self.within = Within::Text;
                 return None;
             }
-            Within::TextEscape if byte >= b' ' => {
-                self.within = if byte == b'\\' { Within::Nothing } else { Within::Text };
-                return None;
-            }
+            // An escape ends a string, whatever it begins.
+            Within::TextEscape if byte >= b' ' => return if byte == b'\\' { None } else { self.escaped(byte) },
             // A control character ends a sequence, and is one.
             _ => {}
         }
@@ -157,6 +162,7 @@ impl Keys {
         match (parameters.as_str(), byte) {
             ("200", b'~') => self.pasted = true,
             ("201", b'~') => self.pasted = false,
+            ("", b'M') => self.within = Within::Mouse(3),
             _ => return self.function(&parameters, byte),
         }
         None
@@ -178,7 +184,6 @@ impl Keys {
             ("", b'D') => Key::Left,
             ("", b'H') | ("1" | "7", b'~') => Key::Home,
             ("", b'F') | ("4" | "8", b'~') => Key::End,
-            ("", b'M') => Key::Enter,
             ("3", b'~') => Key::Delete,
             _ => return None,
         })
@@ -224,6 +229,15 @@ mod tests {
             _ => '·',
         };
         keys(bytes).into_iter().map(char).collect()
+    }
+
+    #[test]
+    fn r63_what_terminals_report_is_no_key() {
+        assert_eq!(text(b"a\x1B[M !!b\x1B[M#!!c\r"), "abc\u{23CE}", "clicks, as X10 told them");
+        assert_eq!(text(b"a\x1B[<0;3;4Mb"), "ab", "and as is told today");
+        assert_eq!(text(b"\x1BOM"), "\u{23CE}", "the key pad's");
+        let pasted = text(b"\x1B]52;c;\x1B[200~echo a\nrm b\n\x1B[201~");
+        assert_eq!(pasted, "echo a\nrm b\n", "what is pasted behind an answer that was cut off is pasted");
     }
 
     #[test]

@@ -15,8 +15,10 @@ use std::sync::Arc;
 /// What the transcript calls it.
 const NAME: &[u8] = b"gated-shell";
 /// What brings a terminal back from whatever a program left it in, in the line it is in: sequences that did not end, the
-/// alternate screen, colours and character sets, reports of the mouse. Then what is pasted comes in brackets (xterm, `ctlseqs`).
-const RESET: &str = "\x18\x1B\\\x1B[?1047l\x1B[!p\x1B[?7h\x1B[?1000;1002;1003;1004;1006;1015l\x1B[?25h\x1B[?2004h";
+/// alternate screen, colours and character sets, links, keys that are told otherwise, reports of the mouse. Then what is pasted
+/// comes in brackets (xterm, `ctlseqs`; kitty, keyboard protocol).
+const RESET: &str = "\x18\x1B\\\x1B]8;;\x1B\\\x1B[?1047l\x1B[!p\x1B[m\x1B(B\x0F\x1B[4l\x1B[?1l\x1B>\x1B[>4;0m\x1B[=0u\x1B[?7h\
+                     \x1B[?9;1000;1001;1002;1003;1004;1005;1006;1015;1016l\x1B[?25h\x1B[?2004h";
 /// What leaves the terminal as it was found.
 const LEAVE: &str = "\x1B[?2004l";
 const CLEAR: &str = "\x1B[H\x1B[2J";
@@ -79,7 +81,7 @@ impl Gated {
             Ok(status) => format!("exit status {status}"),
             Err(why) => why.clone(),
         };
-        let _ = talk.tell.draw(LEAVE.to_owned()).await;
+        let _ = talk.tell.draw(format!("{RESET}{LEAVE}")).await;
         let mut gate = opened.gate.lock().await;
         gate.record(self.number, Recorded::Outcome(outcome));
         if let Err(fault) = gate.hand_over().await {
@@ -151,6 +153,8 @@ impl Shell<'_> {
         }
         let command = Command::line(self.gated.session.clone(), text, terminal, self.within.clone());
         let ran = command.run(talk).await;
+        // What is said next is to be seen, whatever the terminal was left in.
+        talk.tell.draw(RESET.to_owned()).await?;
         if self.opened.is_cut() {
             return Err(self.opened.gate.lock().await.end_words().await);
         }
@@ -194,7 +198,11 @@ impl Shell<'_> {
         let (taken, happened) = self.editor.typed(bytes);
         talk.hear.put_back(&bytes[taken..]);
         match happened {
-            None => talk.tell.draw(self.editor.draw()).await?,
+            None => {
+                talk.tell.draw(self.editor.draw()).await?;
+                // Keys may come without end.
+                tokio::task::yield_now().await;
+            }
             Some(Happened::Sent(text)) => {
                 talk.tell.draw(self.editor.leave(&text)).await?;
                 return Ok(Some(Typed::Line(text)));
@@ -202,6 +210,11 @@ impl Shell<'_> {
             Some(Happened::Closed) => {
                 talk.tell.draw("exit\r\n".to_owned()).await?;
                 return Ok(Some(Typed::Closed));
+            }
+            Some(Happened::TooLong) => {
+                talk.tell.draw("\r\n".to_owned()).await?;
+                talk.tell.say("this is longer than 64 KiB, and was not sent").await;
+                self.prompts(talk).await?;
             }
             Some(Happened::Dropped) => {
                 talk.tell.draw("^C\r\n".to_owned()).await?;

@@ -172,13 +172,15 @@ impl<'t> Transfer<'t> {
                 upload::may_wait(flags)?;
                 let spool = gate.spool().map_err(|fault| fault.to_string())?;
                 let handle = self.table().spool(operation, number).ok_or(TOO_MANY)?;
-                self.uploads().insert(number, Upload::new(number, operation.clone(), packet.clone(), spool));
+                // A packet of its own: a part would keep all that came with it.
+                let packet = Bytes::copy_from_slice(packet);
+                self.uploads().insert(number, Upload::new(number, operation.clone(), packet, spool));
                 Ok(Some(wire::handle(id, &handle)))
             }
             Ok(Asks::SetOpen { .. }) => Err(BY_ITS_PATH.to_owned()),
             _ if !self.table().hold(id, operation, number) => Err(TOO_MANY.to_owned()),
             _ => {
-                let (operation, packet) = (operation.clone(), packet.clone());
+                let (operation, packet) = (operation.clone(), Bytes::copy_from_slice(packet));
                 self.waits(Waits::Operation { id, number, operation, opens, packet });
                 Ok(None)
             }

@@ -131,6 +131,7 @@ impl Table {
         let step = match operation(&request.asks, &self.home) {
             Err(why) => refuse(Code::PermissionDenied, why),
             Ok(Some(operation)) => self.judged(id, &request.asks, operation),
+            Ok(None) if self.writes_to_held(&request.asks) => refuse(Code::Failure, IN_USE),
             Ok(None) => self.by_handle(id, request.asks).unwrap_or_else(|(code, why)| refuse(code, why)),
         };
         match step {
@@ -162,6 +163,13 @@ impl Table {
     fn is_held(&self, operation: &Operation) -> bool {
         let held = || self.held.values().flatten();
         operation.changes && operation.paths().any(|path| held().any(|other| facts::meet(path, other)))
+    }
+
+    /// The same by a handle that was given out before.
+    fn writes_to_held(&self, asks: &Asks<'_>) -> bool {
+        let (Asks::Write { handle, .. } | Asks::Copy { to: handle, .. }) = asks else { return false };
+        let open = self.handles.get(*handle).and_then(|number| self.open.get(number));
+        open.is_some_and(|open| self.held.values().flatten().any(|other| facts::meet(&open.path, other)))
     }
 
     fn judged(&self, id: u32, asks: &Asks<'_>, operation: Operation) -> Step {

@@ -85,10 +85,15 @@ fn tab_completes_by_what_may_run_and_what_was_typed() {
 #[test]
 fn a_text_has_a_limit() {
     let mut editor = editor();
-    editor.typed("x".repeat(TEXT_BYTES_MAX + 10).as_bytes());
+    let much = "x".repeat(TEXT_BYTES_MAX + 10);
+    let mut rest = much.as_bytes();
+    while !rest.is_empty() {
+        rest = &rest[editor.typed(rest).0..];
+    }
     assert_eq!(editor.text.len(), TEXT_BYTES_MAX);
     editor.typed(b"\x01\x0B\x19\x19");
     assert_eq!(editor.text.len(), TEXT_BYTES_MAX);
+    assert_eq!(editor.typed(b"\r").1, Some(Happened::TooLong), "what was cut is not sent");
 }
 
 /// A terminal, as far as the editor needs one.
