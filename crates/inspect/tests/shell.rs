@@ -239,6 +239,7 @@ fn r63_what_shells_fill_in_or_read_differently_is_unknown() {
         ("PATH=/x", "variable `PATH`"),
         ("PATH=/x ls", "sets `PATH`"),
         ("LD_PRELOAD=/x ls", "sets `LD_PRELOAD`"),
+        ("COLUMNS='psvar[$(id)0]' ls", "sets `COLUMNS`"),
         ("echo 'ls() { rm a; }' > .bashrc", "may be meant"),
         ("cp x ~root/.profile", "filled in"),
         ("cp x /home/a/.zshenv", "may be meant"),
