@@ -380,8 +380,8 @@ mod tests {
         drop(one);
         two.add(&[0; 50]).await.expect("there is room again");
         let contents = two.whole().await.expect("whole");
-        assert_eq!(taken.0.load(Ordering::Relaxed), 100);
+        assert_eq!((taken.bytes.load(Ordering::Relaxed), taken.spools.load(Ordering::Relaxed)), (100, 1));
         drop(contents);
-        assert_eq!(taken.0.load(Ordering::Relaxed), 0);
+        assert_eq!((taken.bytes.load(Ordering::Relaxed), taken.spools.load(Ordering::Relaxed)), (0, 0));
     }
 }

@@ -177,7 +177,7 @@ fn r63_no_way_of_typing_gets_around_a_gated_shell() {
         (format!("ls &\u{0}& {rm}\r"), format!("ls && {rm}")),
         ("bash -l\r".to_owned(), "bash -l".to_owned()),
         ("vi x\r".to_owned(), "vi x".to_owned()),
-        (format!("export PATH=/tmp\rls\r"), "export PATH='/tmp' && { ls\n}".to_owned()),
+        ("export PATH=/tmp\rls\r".to_owned(), "export PATH='/tmp' && { ls\n}".to_owned()),
     ];
     for (keys, text) in ways {
         alice.gets("true\r", "~$ ");
