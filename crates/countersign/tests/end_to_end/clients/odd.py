@@ -8,19 +8,36 @@ import paramiko
 from paramiko.common import cMSG_CHANNEL_DATA, cMSG_CHANNEL_OPEN, cMSG_CHANNEL_REQUEST, cMSG_GLOBAL_REQUEST
 
 port, user, password, _, what, argument = sys.argv[1:]
+# Nothing more is taken once so many tries to send, of a tenth of a second each, came to nothing.
+TRIES = 20
+# So much is sent at most, in packets.
+MOST = 8_000
 
 
 class Sock:
-    """A socket from which nothing more is read once it is deaf."""
+    """A socket from which nothing more is read once it is deaf, and which says when nothing more is taken."""
 
     def __init__(self):
         self.inner = socket.create_connection(("127.0.0.1", int(port)))
-        self.deaf = threading.Event()
+        self.deaf = False
+        self.full = threading.Event()
+        self.tries = 0
 
     def recv(self, most):
-        while self.deaf.is_set():
-            time.sleep(1)
+        if self.deaf:
+            threading.Event().wait()
         return self.inner.recv(most)
+
+    def send(self, data):
+        try:
+            sent = self.inner.send(data)
+        except TimeoutError:
+            self.tries += 1
+            if self.tries == TRIES:
+                self.full.set()
+            raise
+        self.tries = 0
+        return sent
 
     def __getattr__(self, name):
         return getattr(self.inner, name)
@@ -89,22 +106,20 @@ elif what == "overflow":
     def more():
         transport._send_message(message(cMSG_CHANNEL_DATA, channel.remote_chanid, data))
         sent[0] += 1
+        if sent[0] == MOST:
+            sock.full.set()
 
     threading.Thread(target=goes_on, args=(more,), daemon=True).start()
-    last = -1
-    while sent[0] != last and sent[0] < 8_000:
-        last = sent[0]
-        time.sleep(2)
+    sock.full.wait()
     print("taken", sent[0] * len(data), flush=True)
-    while transport.is_active():
-        time.sleep(0.1)
+    transport.join()
 elif what in ("takes-nothing", "reads-nothing"):
     channel = signed_in()
     channel.get_pty()
     channel.invoke_shell()
     channel.send(f"sleep {argument} & yes\n")
     if what == "reads-nothing":
-        sock.deaf.set()
+        sock.deaf = True
     print("types", flush=True)
 
     def key():
