@@ -241,6 +241,12 @@ fn r35_ctrl_c_ends_a_line_of_a_gated_shell_and_nothing_else() {
     // What is left in the background keeps the prompt until it is stopped.
     alice.gets(&format!("sleep 5 & true\r{INTERRUPT}"), "[130] ");
     alice.gets("echo goes-on-still\r", "\ngoes-on-still\r");
+    alice.types(&format!("sleep {mark}\r"));
+    eventually("it runs", || runs(&mark).then_some(()));
+    drop(alice);
+    // A connection of OpenSSH that clients share may say that one of them is gone only once something else wakes it.
+    ssh.run("true", "").expect("ssh runs");
+    eventually("it does not outlive its client", || (!runs(&mark)).then_some(()));
     assert!(runs(&other), "what runs beside it goes on");
 }
 
