@@ -16,7 +16,7 @@ pub use crate::transcript::Recorded;
 use crate::transcript::Recorder;
 use crate::vault::Purpose;
 use countersign_core::digest::{AttemptParts, UnitPart, attempt};
-use countersign_core::ruling::{leaves_out, rule_among};
+use countersign_core::ruling::{Ruling, leaves_out, rule_among};
 use countersign_core::{Answer, Ask, AskAct, Asked, Device, Input, Planned, Protocol, Refusal, Status, covered};
 use countersign_journal::{
     AccountId, ActMatch, ActionFacts, Attempt, ChangePlan, CommandFacts, DeviceGroupId, GrantId, Language, Note,
@@ -45,6 +45,10 @@ pub struct Gate {
     cut: Cut,
     /// Whether a statement of the plan was taken back in this session.
     taken_back: bool,
+    /// How many units were refused in it.
+    refused: u32,
+    /// What those that were let through, or held, add up to.
+    risk: u64,
 }
 
 /// The statement rules that concern this person and target, as of one epoch of the policy.
@@ -55,6 +59,8 @@ struct Compiled {
     policy: Policy,
     leave_out: Vec<bool>,
     restricts: bool,
+    /// How many refused tries they bear less than.
+    interrupt_after: Option<u32>,
 }
 
 /// What the rules say of a unit.
@@ -68,9 +74,9 @@ pub enum Judgement {
     Refuse(String),
 }
 
-/// The right to send one unit.
+/// The right to send one unit, and the risk that it adds.
 #[derive(Debug)]
-pub struct Pass(());
+pub struct Pass(u32);
 
 /// Bytes that may be sent to the target.
 #[derive(Debug)]
@@ -260,6 +266,7 @@ impl Control {
             policy: Policy::default(),
             leave_out: Vec::new(),
             restricts: true,
+            interrupt_after: None,
         };
         let groups = target.device_groups.clone();
         Ok(Gate {
@@ -274,6 +281,8 @@ impl Control {
             recorder,
             cut,
             taken_back: false,
+            refused: 0,
+            risk: 0,
         })
     }
 }
@@ -338,7 +347,7 @@ impl Gate {
         if self.cut.borrow().is_some() {
             return Some(Judgement::Refuse("the session is over".into()));
         }
-        (!self.compiled.restricts).then_some(Judgement::Pass(Pass(())))
+        (!self.compiled.restricts).then_some(Judgement::Pass(Pass(0)))
     }
 
     /// Which generation of the rules judgements rest on now; another number means that earlier ones are void. A change of
@@ -355,20 +364,42 @@ impl Gate {
             return Judgement::Refuse("the session is over".into());
         }
         if !self.compiled.restricts {
-            return Judgement::Pass(Pass(()));
+            return Judgement::Pass(Pass(0));
         }
-        let policy = &self.compiled.policy;
-        let ruling = rule_among(policy, policy.rules.iter(), &self.person, Asked::Run(facts));
-        match ruling.outcome {
-            Outcome::Allow | Outcome::Justify => Judgement::Pass(Pass(())),
-            Outcome::Approve => Judgement::Hold,
-            Outcome::Deny => {
+        let ruling = self.ruling(facts);
+        match (ruling.outcome, ruling.risks_too_much(self.risk)) {
+            (Outcome::Allow | Outcome::Justify | Outcome::Approve, Some((risk, most))) => self.no(format!(
+                "it would bring the risk of this session to {risk}, of at most {most}; an administrator can change the rules"
+            )),
+            (Outcome::Allow | Outcome::Justify, None) => Judgement::Pass(Pass(ruling.conditions.risk)),
+            (Outcome::Approve, None) => Judgement::Hold,
+            (Outcome::Deny, _) => {
                 let denies = ruling.reasons.iter().filter(|r| r.outcome == Outcome::Deny);
                 let rules: Vec<String> = denies.map(|r| format!("`{}`", r.name)).collect();
                 let unknown: Vec<&str> = facts.unknown.iter().map(String::as_str).collect();
                 let why = if unknown.is_empty() { String::new() } else { format!(" ({})", unknown.join("; ")) };
-                Judgement::Refuse(format!("refused by {}{why}; an administrator can change the rule", rules.join(", ")))
+                self.no(format!("refused by {}{why}; an administrator can change the rule", rules.join(", ")))
             }
+        }
+    }
+
+    fn ruling(&self, facts: &ActionFacts) -> Ruling {
+        let policy = &self.compiled.policy;
+        rule_among(policy, policy.rules.iter(), &self.person, Asked::Run(facts))
+    }
+
+    /// A no, with what follows if it is tried.
+    fn no(&self, why: String) -> Judgement {
+        let try_ = self.refused.saturating_add(1);
+        let last = self.compiled.interrupt_after.is_some_and(|most| try_ >= most);
+        Judgement::Refuse(if last { format!("{why}. {}", interrupted(try_)) } else { why })
+    }
+
+    /// Counts the risk of a unit that is let through or held.
+    fn weigh(&mut self, statement: u64, risk: u32) {
+        if risk > 0 {
+            self.risk = self.risk.saturating_add(u64::from(risk));
+            self.recorder.add(statement, Recorded::Note(format!("risk {risk}, {} in this session so far", self.risk)));
         }
     }
 
@@ -410,13 +441,14 @@ impl Gate {
             Protocol::Ssh => matches!(acts, ActMatch::Command(_)),
         };
         let rules: Vec<_> = concerning.filter(|r| speaks(&r.acts)).cloned().collect();
-        let restricts = rules.iter().any(|r| r.outcome > Outcome::Justify);
+        let restricts = rules.iter().any(|r| r.outcome > Outcome::Justify || r.conditions.risk > 0);
+        let interrupt_after = rules.iter().filter_map(|r| r.conditions.interrupt_after).min();
         let workflows = state.policy.workflows.clone();
         let leave_out: Vec<_> = rules.iter().map(|r| leaves_out(r, &self.person)).collect();
         let changed = rules != self.compiled.policy.rules || leave_out != self.compiled.leave_out;
         let generation = self.compiled.generation + u64::from(changed);
         let policy = Policy { rules, workflows, ..Policy::default() };
-        self.compiled = Compiled { epoch, generation, policy, leave_out, restricts };
+        self.compiled = Compiled { epoch, generation, policy, leave_out, restricts, interrupt_after };
     }
 
     /// Longest hold inside an open transaction, in seconds.
@@ -450,8 +482,9 @@ impl Gate {
 
     /// Clears the bytes of a unit that may go. The transcript has them first.
     pub fn clear<'b>(&mut self, pass: Pass, statement: u64, what: Recorded, bytes: &'b [u8]) -> Cleared<'b> {
-        let Pass(()) = pass;
+        let Pass(risk) = pass;
         self.recorder.add(statement, what);
+        self.weigh(statement, risk);
         Cleared(bytes)
     }
 
@@ -496,7 +529,7 @@ impl Gate {
     /// # Errors
     /// A refusal, or trouble.
     pub async fn hold(&mut self, statement: u64, unit: &Unit, facts: ActionFacts) -> Result<Hold, Fault> {
-        let attempt = self.attempt(unit);
+        let (attempt, risk) = (self.attempt(unit), self.ruling(&facts).conditions.risk);
         let (text, row) = self.control.commit_text(&canonical::encode(unit))?;
         let settled = self.control.0.settled.subscribe();
         let act = AskAct::Run { session: self.session, attempt, text, facts };
@@ -507,6 +540,7 @@ impl Gate {
             return Err(Fault::trouble("the engine answered another question"));
         };
         self.recorder.add(statement, Recorded::Held(request, unit.parts.clone()));
+        self.weigh(statement, risk);
         self.recorder.hand_over().await?;
         Ok(Hold {
             person: self.person.id,
@@ -541,7 +575,7 @@ impl Gate {
                 _ => return Err(Fault::trouble("the engine answered another question")),
             },
         };
-        Ok((Pass(()), release))
+        Ok((Pass(0), release))
     }
 
     /// The right to send a unit as a statement of the plan that was approved with this session; why the plan does not
@@ -585,7 +619,7 @@ impl Gate {
         self.taken_back |= release.step.is_some();
     }
 
-    /// Notes in the journal that a unit was refused without a request.
+    /// Notes in the journal that a unit was refused without a request. As many as the rules bear end the session.
     ///
     /// # Errors
     /// Trouble only.
@@ -593,11 +627,20 @@ impl Gate {
         let (text, row) = self.control.commit_text(&canonical::encode(&parts))?;
         self.recorder.add(statement, Recorded::Refused(parts, why.to_owned()));
         let note = Note::StatementRefused { session: self.session, text: Some(text), why: why.to_owned() };
-        self.control.note(note, vec![row]).await
+        let noted = self.control.note(note, vec![row]).await;
+        self.refused = self.refused.saturating_add(1);
+        if self.compiled.interrupt_after.is_some_and(|most| self.refused >= most) {
+            self.recorder.add(statement, Recorded::Note(interrupted(self.refused)));
+            self.control.0.live.cut(self.session, SessionEnd::Interrupted);
+        }
+        noted
     }
 
     /// Why the grant ended, for the person who is cut: with the reason of a revoke.
     pub async fn end_words(&self) -> String {
+        if *self.cut.borrow() == Some(SessionEnd::Interrupted) {
+            return interrupted(self.refused);
+        }
         match self.control.case_of_grant(self.grant).await {
             Ok(Some(case)) if case.request.status == Status::Revoked => self.control.refusal_words(&case.request).await,
             _ => "your access ended".to_owned(),
@@ -617,6 +660,14 @@ impl Gate {
         };
         let input = Input::Close { session: self.session, why, transcript, records };
         self.control.submit(input, Vec::new()).await.map(|_| ())
+    }
+}
+
+/// What is said of a session that ends by so many refused tries.
+fn interrupted(tries: u32) -> String {
+    match tries {
+        1 => "What is refused ends the session".to_owned(),
+        tries => format!("{tries} tries were refused, which ends the session"),
     }
 }
 

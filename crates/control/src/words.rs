@@ -422,6 +422,7 @@ pub(crate) fn session_end(why: SessionEnd) -> &'static str {
         SessionEnd::GrantEnded => "the grant ended",
         SessionEnd::Terminated => "terminated",
         SessionEnd::ServerStopped => "the server stopped",
+        SessionEnd::Interrupted => "refused too often",
     }
 }
 

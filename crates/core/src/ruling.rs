@@ -110,6 +110,13 @@ impl Ruling {
         self.tracks.iter().all(|t| passed.clone().any(|levels| absorbs(levels, &t.levels)))
     }
 
+    /// What the risk of a session would come to with this unit, where that is more than the rules bear, and how much they do.
+    #[must_use]
+    pub fn risks_too_much(&self, so_far: u64) -> Option<(u64, u32)> {
+        let risk = so_far.saturating_add(u64::from(self.conditions.risk));
+        self.conditions.risk_max.filter(|most| risk > u64::from(*most)).map(|most| (risk, most))
+    }
+
     /// Whether a request made at `now`, for access from `start` on, is approved by itself (R6): every approve rule must
     /// say so for itself.
     #[must_use]
@@ -308,32 +315,33 @@ fn fits(pattern: &NamePattern, name: &Name) -> bool {
     same(&pattern.schema, name.schema.as_ref()) && same(&pattern.name, Some(&name.name))
 }
 
+/// The smaller of two limits, either of which may be none.
+fn fewest<N: Ord>(a: Option<N>, b: Option<N>) -> Option<N> {
+    a.into_iter().chain(b).min()
+}
+
 fn combined<'c>(all: impl Iterator<Item = &'c Conditions>) -> Conditions {
-    let least = |a: Option<u64>, b: Option<u64>| match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (one, other) => one.or(other),
-    };
     let shared = |a: Option<BTreeSet<String>>, b: &Option<BTreeSet<String>>| match (a, b) {
         (Some(a), Some(b)) => Some(a.intersection(b).cloned().collect()),
         (a, b) => a.or_else(|| b.clone()),
     };
     all.fold(Conditions::default(), |sum, c| Conditions {
-        duration_max_s: least(sum.duration_max_s, c.duration_max_s),
+        duration_max_s: fewest(sum.duration_max_s, c.duration_max_s),
         reason_chars_min: sum.reason_chars_min.max(c.reason_chars_min),
         exclusive: sum.exclusive || c.exclusive,
         recording: sum.recording.max(c.recording),
-        transaction_hold_max_s: least(sum.transaction_hold_max_s, c.transaction_hold_max_s),
+        transaction_hold_max_s: fewest(sum.transaction_hold_max_s, c.transaction_hold_max_s),
         same_session: sum.same_session || c.same_session,
         hours: &sum.hours | &c.hours,
-        ahead_max_s: least(sum.ahead_max_s, c.ahead_max_s),
+        ahead_max_s: fewest(sum.ahead_max_s, c.ahead_max_s),
         reasons: shared(sum.reasons, &c.reasons),
         ticket: sum.ticket || c.ticket,
         reset_after_use: sum.reset_after_use || c.reset_after_use,
-        sessions_max: match (sum.sessions_max, c.sessions_max) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (one, other) => one.or(other),
-        },
+        sessions_max: fewest(sum.sessions_max, c.sessions_max),
         evidence: sum.evidence.max(c.evidence),
+        interrupt_after: fewest(sum.interrupt_after, c.interrupt_after),
+        risk: sum.risk.saturating_add(c.risk),
+        risk_max: fewest(sum.risk_max, c.risk_max),
     })
 }
 
@@ -493,6 +501,22 @@ mod tests {
             outcome(vec![first, a_rule(2, ActMatch::Connect, Outcome::Justify)], Asked::Connect),
             Outcome::Justify
         );
+    }
+
+    /// Risks add up, and the least limits hold.
+    #[test]
+    fn r63_risks_of_rules_add_up_and_the_least_limits_hold() {
+        let with = |id, risk, risk_max, interrupt_after| Rule {
+            conditions: Conditions { risk, risk_max, interrupt_after, ..Conditions::default() },
+            ..Rule { id: RuleId(id), ..on_customers(Outcome::Allow) }
+        };
+        let rules = vec![with(1, 10, Some(50), None), with(2, 5, Some(20), Some(3)), with(3, 0, None, Some(2))];
+        let book = Policy { rules, ..Policy::default() }.into();
+        let of = |table| rule(&book, &person(), &target(), Asked::Run(&update("public", table)));
+        let (risky, other) = (of("customers"), of("orders"));
+        assert_eq!((risky.conditions.risk, risky.conditions.interrupt_after), (15, Some(2)));
+        assert_eq!([0, 5, 6].map(|so_far| risky.risks_too_much(so_far)), [None, None, Some((21, 20))]);
+        assert_eq!((other.conditions.risk, other.risks_too_much(u64::MAX)), (0, None));
     }
 
     #[test]

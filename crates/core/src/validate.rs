@@ -305,6 +305,9 @@ fn check_conditions(rule: &Rule) -> Result<(), String> {
     if rule.conditions.sessions_max == Some(0) {
         return Err("it allows 0 sessions; nothing could be opened".into());
     }
+    if rule.conditions.interrupt_after == Some(0) {
+        return Err("it ends a session after 0 refused tries; write 1 or more".into());
+    }
     match &rule.acts {
         ActMatch::Run(_) | ActMatch::Command(_) if rule.outcome == Outcome::Justify => return Err(
             "statements and commands are asked for under their connection's reason; use `justify` in a rule on `connect`"
@@ -370,10 +373,17 @@ fn speaks_of_its_act(acts: &ActMatch, c: &Conditions) -> Result<(), String> {
         ("ticket", c.ticket, !runs),
         ("transaction_hold_max_s", c.transaction_hold_max_s.is_some(), queries),
         ("same_session", c.same_session, runs),
+        ("interrupt_after", c.interrupt_after.is_some(), runs),
+        ("risk", c.risk > 0, runs),
+        ("risk_max", c.risk_max.is_some(), runs),
     ];
     let Some((name, ..)) = said.iter().find(|(_, is_said, means)| *is_said && !means) else { return Ok(()) };
-    let acts = if matches!(*name, "transaction_hold_max_s" | "same_session") { "query" } else { "connect" };
-    Err(format!("`{name}` means nothing for this act; remove it, or say it in a rule on `{acts}`"))
+    let acts = match *name {
+        "transaction_hold_max_s" | "same_session" => "`query`",
+        "interrupt_after" | "risk" | "risk_max" => "`query` or `run`",
+        _ => "`connect`",
+    };
+    Err(format!("`{name}` means nothing for this act; remove it, or say it in a rule on {acts}"))
 }
 
 fn check_hours(open: &Hours) -> Result<(), String> {

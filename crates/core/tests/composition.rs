@@ -47,6 +47,9 @@ fn some_rule(rng: &mut Rng, id: u64) -> Rule {
             reset_after_use: rng.bool(),
             sessions_max: rng.bool().then(|| rng.u32(1..9)),
             evidence: if rng.bool() { Evidence::SecondFactor } else { Evidence::SignedIn },
+            interrupt_after: rng.bool().then(|| rng.u32(1..9)),
+            risk: rng.u32(0..9),
+            risk_max: rng.bool().then(|| rng.u32(1..9)),
         },
         automatic: rng.bool().then(|| Automatic { hours: hours(rng), any_start: rng.bool() }),
         emergency: rng.bool().then(|| Emergency { countdown_s: rng.u64(0..9) }),
@@ -137,11 +140,14 @@ fn r7_every_rule_gets_what_it_demands() {
 
 fn as_strict(after: &Conditions, before: &Conditions) -> bool {
     let less = |a: Option<u64>, b: Option<u64>| b.is_none_or(|b| a.is_some_and(|a| a <= b));
-    let sessions = |c: &Conditions| c.sessions_max.map(u64::from);
+    let fewer = |of: fn(&Conditions) -> Option<u32>| less(of(after).map(u64::from), of(before).map(u64::from));
     less(after.duration_max_s, before.duration_max_s)
         && less(after.transaction_hold_max_s, before.transaction_hold_max_s)
         && less(after.ahead_max_s, before.ahead_max_s)
-        && less(sessions(after), sessions(before))
+        && fewer(|c| c.sessions_max)
+        && fewer(|c| c.interrupt_after)
+        && fewer(|c| c.risk_max)
+        && after.risk >= before.risk
         && after.reason_chars_min >= before.reason_chars_min
         && after.exclusive >= before.exclusive
         && after.recording >= before.recording

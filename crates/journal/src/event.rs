@@ -122,6 +122,8 @@ pub enum SessionEnd {
     Terminated,
     /// Countersign stopped or was killed.
     ServerStopped,
+    /// It was refused as often as its rules bear.
+    Interrupted,
 }
 
 /// How a grant ended.

@@ -210,6 +210,15 @@ pub struct Conditions {
     /// The weakest evidence that counts on any level.
     #[serde(default, skip_serializing_if = "is_default")]
     pub evidence: Evidence,
+    /// How many refused tries end a session.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub interrupt_after: Option<u32>,
+    /// How much one unit adds to the risk of its session.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub risk: u32,
+    /// Most risk a session may come to.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub risk_max: Option<u32>,
 }
 
 /// Approval without anybody, in recurring hours (R6).

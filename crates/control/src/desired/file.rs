@@ -275,6 +275,10 @@ pub(super) struct RuleEntry {
     pub(super) transaction_hold_max_s: Option<Seconds>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) same_session: bool,
+    pub(super) interrupt_after: Option<u32>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) risk: u32,
+    pub(super) risk_max: Option<u32>,
 }
 
 #[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq)]

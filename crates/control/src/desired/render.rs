@@ -248,6 +248,9 @@ impl Names<'_> {
             recording: conditions.recording,
             transaction_hold_max_s: conditions.transaction_hold_max_s,
             same_session: conditions.same_session,
+            interrupt_after: conditions.interrupt_after,
+            risk: conditions.risk,
+            risk_max: conditions.risk_max,
         }
     }
 }

@@ -276,6 +276,9 @@ fn entry(form: &mut Reading<'_>, known: &Known) -> RuleEntry {
         },
         transaction_hold_max_s: query.then(|| form.number("transaction_hold_max_s")).flatten(),
         same_session: form.set("same_session") && runs,
+        interrupt_after: runs.then(|| form.number("interrupt_after")).flatten(),
+        risk: runs.then(|| form.number("risk")).flatten().unwrap_or_default(),
+        risk_max: runs.then(|| form.number("risk_max")).flatten(),
     }
 }
 

@@ -213,5 +213,11 @@ fn condition_words(conditions: &Conditions) -> Vec<String> {
     say(conditions.reset_after_use.then(|| "the password is changed after use".to_owned()));
     say(conditions.transaction_hold_max_s.map(|s| format!("waits at most {} inside a transaction", span(s))));
     say(conditions.same_session.then(|| "only in the session it was asked in".to_owned()));
+    say(conditions.interrupt_after.map(|n| match n {
+        1 => "the first refused try ends the session".to_owned(),
+        n => format!("{n} refused tries end the session"),
+    }));
+    say((conditions.risk > 0).then(|| format!("adds {} to the session’s risk", conditions.risk)));
+    say(conditions.risk_max.map(|n| format!("refused where the session’s risk would pass {n}")));
     said
 }

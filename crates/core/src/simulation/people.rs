@@ -331,5 +331,9 @@ fn conditions(rng: &mut Rng) -> Conditions {
         reset_after_use: chance(rng, 20),
         sessions_max: chance(rng, 20).then_some(1),
         evidence: if chance(rng, 10) { Evidence::SecondFactor } else { Evidence::SignedIn },
+        // Gateways count these; no decision of the engine rests on them.
+        interrupt_after: None,
+        risk: 0,
+        risk_max: None,
     }
 }

@@ -9,6 +9,11 @@ use serde_json::{Value, json};
 /// Somebody of `dba` decides everything but these.
 const ALL_BUT: &str = "[[rule]]\nname = \"all-but\"\nact = \"run\"\noutcome = \"approve\"\ngroups = [\"developers\"]\n\
     free = [\"ls\", \"cat\", \"pwd\", \"printenv\", \"sleep\", \"echo\", \"true\"]\nworkflow = \"dba\"\nunknown = \"dba\"\n";
+/// Nobody turns the server off, and whoever tries three times is out; and so much and no more risk is borne.
+const WATCHFUL: &str = "[[rule]]\nname = \"no-shutdown\"\nact = \"run\"\noutcome = \"deny\"\ngroups = [\"developers\"]\n\
+    programs = [\"shutdown\"]\ninterrupt_after = 3\n\
+    [[rule]]\nname = \"risky\"\nact = \"run\"\noutcome = \"allow\"\nprograms = [\"sleep\"]\nrisk = 20\n\
+    [[rule]]\nname = \"most\"\nact = \"run\"\noutcome = \"allow\"\nrisk_max = 50\n";
 const INTERRUPT: &str = "\u{3}";
 const CLOSE: &str = "\u{4}";
 
@@ -283,4 +288,36 @@ fn r63_a_new_rule_speaks_of_the_next_line() {
     // A line has no input, even where a shell would be free by now.
     alice.gets("cat; echo end\r", "\nend\r");
     alice.leaves(0);
+}
+
+/// R63: what would bring a session beyond the risk that is borne is refused; and as many refused tries as a rule bears end it.
+#[test]
+fn r63_refused_tries_end_the_session_and_risk_is_added_up() {
+    let web = Web::new(&[FREE, WATCHFUL]);
+    let mut alice = Person::new(&web);
+    for _ in 0..2 {
+        alice.gets("sleep 0\r", "~$ ");
+    }
+    alice.gets("sleep 0\r", "[126] ");
+    has(&alice.ssh.stderr.text(), "it would bring the risk of this session to 60, of at most 50");
+    alice.gets("echo still here\r", "\nstill here\r");
+    alice.gets("shutdown now\r", "[126] ");
+    assert!(!alice.ssh.stderr.text().contains("ends the session"), "{}", alice.ssh.stderr.text());
+    alice.types("shutdown -r now\r");
+    let ran = alice.ssh.finish(SOON).expect("an end");
+    has(&ran.stderr, "refused by `no-shutdown`");
+    has(&ran.stderr, "3 tries were refused, which ends the session");
+
+    let session = eventually("the session is closed", || {
+        let session = web.world.get("ada", "/sessions")[0].clone();
+        (session["ended"] != "").then_some(session)
+    });
+    assert_eq!(session["ended"], "refused too often", "{session}");
+    let lines = web.world.get("ada", &format!("/sessions/{}/transcript", session["id"])).to_string();
+    has(&lines, "risk 20, 40 in this session so far");
+    assert!(!lines.contains("60 in this session so far"), "{lines}");
+    // The next session begins anew.
+    let mut again = Person::new(&web);
+    again.gets("sleep 0\r", "~$ ");
+    again.leaves(0);
 }

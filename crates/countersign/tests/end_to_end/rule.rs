@@ -98,3 +98,23 @@ fn r62_only_matching_statements_are_held() {
     has(&alice.say("SELECT 1\\; DELETE FROM customers").err, "send them one by one");
     assert_eq!(world.target("SELECT count(*) FROM customers WHERE city <> 'x'"), "3");
 }
+
+/// R63: of statements as of commands, as many refused tries as a rule bears end the session.
+#[test]
+fn r63_refused_statements_end_the_session() {
+    let deny = CUSTOMERS_HELD.replace("outcome = \"approve\"", "outcome = \"deny\"\ninterrupt_after = 2");
+    let world = World::new(&[CONNECT_ALLOWED, &deny, DBA]);
+    let mut alice = world.terminal("alice");
+    let refused = alice.say("DELETE FROM customers");
+    has(&refused.err, "refused by `customers`");
+    assert!(!refused.err.contains("ends the session"), "{}", refused.err);
+    assert_eq!(alice.say("SELECT 1").out, "1");
+    alice.try_begin("TRUNCATE customers");
+    alice.told("2 tries were refused, which ends the session");
+    let ended = crate::world::eventually("the session is closed", || {
+        let ended = world.get("ada", "/sessions")[0]["ended"].clone();
+        (ended != "").then_some(ended)
+    });
+    assert_eq!(ended, "refused too often");
+    assert_eq!(world.target("SELECT count(*) FROM customers"), "3");
+}

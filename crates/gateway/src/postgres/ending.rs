@@ -59,6 +59,7 @@ impl Relay {
                 let why = tokio::time::timeout(LAST_WORD_WAIT, self.gate.end_words()).await;
                 ("57P01", format!("{}; ask again on the page", why.unwrap_or_else(|_| "your access ended".into())))
             }
+            End::Cut(SessionEnd::Interrupted) => ("57P01", self.gate.end_words().await),
             End::Cut(SessionEnd::Terminated) => ("57P01", "an administrator terminated this session".to_owned()),
             End::Cut(_) => ("57P01", "Countersign is stopping".to_owned()),
         };
