@@ -103,7 +103,7 @@ impl Command {
 
     pub(super) async fn live(self, mut talk: Talk) {
         let ran = match self.gated(&mut talk).await {
-            Ok(Some(gated)) => gated.run(&mut talk).await,
+            Ok(Some(gated)) => Box::pin(gated.run(&mut talk)).await,
             Ok(None) => self.run(&mut talk).await,
             Err(why) => Err(why),
         };
@@ -133,7 +133,8 @@ impl Command {
             return Err("the command is not UTF-8 text; nobody could be shown it as it is".to_owned());
         }
         let opened = self.session.opened(talk).await?;
-        let Right { place: _place, mut gate, pass, recorded, release, typing } = self.right(opened, talk).await?;
+        let right = Box::pin(self.right(opened, talk)).await?;
+        let Right { place: _place, mut gate, pass, recorded, release, typing } = right;
         let cleared = gate.clear(pass, self.number, recorded, &self.unit.parts[0].sql);
         if let (Some(Size { columns, rows }), None) = (self.terminal.as_ref().map(|t| t.size), &self.within) {
             gate.record(self.number, Recorded::Terminal { columns, rows });

@@ -2,7 +2,7 @@
 //! and all that follows is as if they had named it; anything else is told how to name one, and runs nowhere.
 
 use super::command::Wanted;
-use super::serve::{Client, Event};
+use super::serve::{Client, Event, Events};
 use super::session::UNUSED_WAIT;
 use super::talk::Talk;
 use crate::enter::{Asked, Client as _};
@@ -11,7 +11,6 @@ use countersign_control::view::{AccessView, PersonView};
 use countersign_inspect::show;
 use countersign_journal::{AccountId, Outcome, PersonId};
 use russh::server::RunningSession;
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 /// Accounts shown at a time.
@@ -27,7 +26,7 @@ pub(super) async fn picked(
     control: &Control,
     person: PersonId,
     running: &mut RunningSession<Client>,
-    asked: &mut mpsc::Receiver<Event>,
+    asked: &mut Events,
 ) -> Option<(AccountId, Wanted)> {
     let menu = Menu { control: control.clone(), person };
     let mut picking = JoinSet::new();
@@ -40,7 +39,7 @@ pub(super) async fn picked(
                 Ok(Some(picked)) => return Some(picked),
                 _ => continue,
             },
-            event = asked.recv() => match event? {
+            event = asked.recv() => match *event? {
                 // A connection is one session: one menu at a time.
                 Event::Run(wanted) if wanted.line.is_none() && wanted.terminal.is_some() && picking.is_empty() => {
                     picking.spawn(menu.clone().pick(wanted));

@@ -74,8 +74,9 @@ const IDLE_MAX: usize = 64;
 /// Longest name of a kind of terminal, and most modes of one (RFC 4254, 8, has 57).
 const KIND_MAX: usize = 64;
 const MODES_MAX: usize = 128;
-/// A quiet client is asked whether it is still there this often, and given up after three times.
-const ALIVE_EVERY: Duration = Duration::from_secs(30);
+/// A quiet client is asked whether it is still there this often, and given up after three times. It also wakes a connection
+/// that OpenSSH clients share (`ControlMaster`; seen with 9.2), which else may keep from us that one of them is gone.
+const ALIVE_EVERY: Duration = Duration::from_secs(15);
 
 /// What every connection of SSH clients shares.
 #[derive(Clone)]
@@ -119,14 +120,16 @@ impl Protocol for Ssh {
         let channels = HashMap::new();
         let client =
             Client { control: control_too, from: from_too, events, channels, offers: 0, proofs: 0, typed: None };
-        let Some((mut running, Proven { person, account })) = proved(self.0, tcp, client, &mut asked, place).await
+        // What only the sign-in needs is on the heap, so that whoever is signed in does not keep room for it; so below.
+        let Some((mut running, Proven { person, account })) =
+            Box::pin(proved(self.0, tcp, client, &mut asked, place)).await
         else {
             tracing::debug!("a connection from {from} did not prove who it is in time");
             return;
         };
         let (account, first) = match account {
             Some(account) => (account, None),
-            None => match menu::picked(&control, person, &mut running, &mut asked).await {
+            None => match Box::pin(menu::picked(&control, person, &mut running, &mut asked)).await {
                 Some((account, first)) => (account, Some(first)),
                 None => return,
             },
@@ -156,12 +159,12 @@ async fn proved(
     config: Arc<Config>,
     tcp: TcpStream,
     client: Client,
-    asked: &mut mpsc::Receiver<Event>,
+    asked: &mut Events,
     place: Place,
 ) -> Option<(RunningSession<Client>, Proven)> {
     let proof = async {
         let running = server::run_stream(config, tcp, client).await.ok()?;
-        match asked.recv().await? {
+        match *asked.recv().await? {
             Event::Proved(proven) => Some((running, proven)),
             Event::Run(_) | Event::Files(_) => None,
         }
@@ -171,6 +174,9 @@ async fn proved(
         () = place.lost() => None,
     }
 }
+
+/// What clients did, in order. In boxes, since a queue keeps room for more than there ever are.
+pub(super) type Events = mpsc::Receiver<Box<Event>>;
 
 /// What a client did.
 pub(super) enum Event {
@@ -196,7 +202,7 @@ pub(super) struct Client {
     control: Control,
     /// Where it comes from.
     from: String,
-    events: mpsc::Sender<Event>,
+    events: mpsc::Sender<Box<Event>>,
     /// Channels in which nothing runs yet.
     channels: HashMap<ChannelId, Idle>,
     /// Keys it offered.
@@ -212,7 +218,7 @@ impl Handler for Client {
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, russh::Error> {
         self.one_more_proof()?;
-        let owner = self.control.token_owner(user, &SecretString::from(password)).await;
+        let owner = Box::pin(self.control.token_owner(user, &SecretString::from(password))).await;
         match looked_up(owner)? {
             Some(owner) => self.let_in(owner).await,
             None => Ok(Auth::reject()),
@@ -233,7 +239,7 @@ impl Handler for Client {
         };
         let Some(answer) = only(answers) else { return Ok(Auth::reject()) };
         let Some(password) = first else {
-            let owner = self.control.token_owner(user, &answer).await;
+            let owner = Box::pin(self.control.token_owner(user, &answer)).await;
             return match looked_up(owner)? {
                 Some(owner) => self.let_in(owner).await,
                 None => {
@@ -242,7 +248,7 @@ impl Handler for Client {
                 }
             };
         };
-        let owner = self.control.password_proved(user, password, answer.expose_secret(), &self.from).await;
+        let owner = Box::pin(self.control.password_proved(user, password, answer.expose_secret(), &self.from)).await;
         match looked_up(owner)? {
             Some(owner) => self.let_in(owner).await,
             None => Ok(Auth::reject()),
@@ -257,7 +263,7 @@ impl Handler for Client {
         }
         // Of a certificate only the key is told here: where any may do, what the client has is asked by its signature.
         let may_be_certified = self.control.takes_certificates();
-        let owner = self.control.key_owner(user, &fingerprint(offer.public_key)).await;
+        let owner = Box::pin(self.control.key_owner(user, &fingerprint(offer.public_key))).await;
         Ok(if looked_up(owner)?.is_some() || may_be_certified { Auth::Accept } else { self.no_key() })
     }
 
@@ -266,13 +272,13 @@ impl Handler for Client {
         if !SIGNATURES.contains(key.algorithm) {
             return Ok(self.no_key());
         }
-        let owner = self.control.key_proved(user, &fingerprint(key.public_key)).await;
+        let owner = Box::pin(self.control.key_proved(user, &fingerprint(key.public_key))).await;
         self.let_in_by_key(owner).await
     }
 
     /// The signature by the key of a certificate is right, and its authority's, whoever that is.
     async fn auth_openssh_certificate(&mut self, user: &str, shown: &Certificate) -> Result<Auth, russh::Error> {
-        let owner = self.control.certificate_proved(user, shown, &self.from).await;
+        let owner = Box::pin(self.control.certificate_proved(user, shown, &self.from)).await;
         self.let_in_by_key(owner).await
     }
 
@@ -485,6 +491,6 @@ impl Client {
 
     /// An event nobody hears of any more ends the connection.
     async fn tell(&self, event: Event) -> Result<(), russh::Error> {
-        self.events.send(event).await.map_err(|_| russh::Error::Disconnect)
+        self.events.send(Box::new(event)).await.map_err(|_| russh::Error::Disconnect)
     }
 }

@@ -2,7 +2,7 @@
 //! ends and its last command has.
 
 use super::command::{Command, Wanted, refuse};
-use super::serve::{Client, Event};
+use super::serve::{Client, Event, Events};
 use super::sftp::Files;
 use super::talk::Talk;
 use crate::enter::{self, Way};
@@ -14,7 +14,7 @@ use russh::server::RunningSession;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::{Mutex, Notify, OnceCell, Semaphore, SemaphorePermit, mpsc};
+use tokio::sync::{Mutex, Notify, OnceCell, Semaphore, SemaphorePermit};
 use tokio::task::JoinSet;
 
 /// How long commands have to end once their client left or the session was cut.
@@ -114,7 +114,7 @@ impl Session {
     pub(super) async fn serve(
         self: Arc<Session>,
         running: RunningSession<Client>,
-        mut asked: mpsc::Receiver<Event>,
+        mut asked: Events,
         first: Option<Wanted>,
     ) {
         let mut commands = JoinSet::new();
@@ -130,7 +130,7 @@ impl Session {
                 () = self.cut() => break SessionEnd::GrantEnded,
                 () = &mut unused, if self.opened.get().is_none() && commands.is_empty() => break SessionEnd::ClientLeft,
                 Some(_) = commands.join_next(), if !commands.is_empty() => {}
-                event = asked.recv() => match event {
+                event = asked.recv() => match event.map(|event| *event) {
                     Some(Event::Run(wanted)) if commands.len() >= COMMANDS_MAX => refuse(wanted.talk, TOO_MANY),
                     Some(Event::Files(channel)) if commands.len() >= COMMANDS_MAX => {
                         refuse(Talk::new(channel, false), TOO_MANY);
@@ -212,7 +212,8 @@ impl Session {
     /// # Errors
     /// In words for the person who waits.
     pub(super) async fn opened(&self, talk: &mut impl enter::Client) -> Result<&Opened, String> {
-        let opened = self.opened.get_or_try_init(|| self.open(talk)).await;
+        // What opening needs is needed once.
+        let opened = self.opened.get_or_try_init(|| Box::pin(self.open(talk))).await;
         self.begun.notify_one();
         opened
     }

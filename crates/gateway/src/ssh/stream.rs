@@ -82,7 +82,7 @@ impl Typing {
             gate.framing(bytes)
         };
         gate.hand_over().await.map_err(|fault| fault.to_string())?;
-        Ok(Bytes::copy_from_slice(cleared.bytes()))
+        Ok(bytes.slice_ref(cleared.bytes()))
     }
 
     /// What the transcript says of input that was not kept whole.
