@@ -118,3 +118,17 @@ fn r63_refused_statements_end_the_session() {
     assert_eq!(ended, "refused too often");
     assert_eq!(world.target("SELECT count(*) FROM customers"), "3");
 }
+
+/// R63: what is held counts too, whoever decides it.
+#[test]
+fn r63_what_is_asked_for_adds_to_the_risk() {
+    let risky = format!("{CUSTOMERS_HELD}risk = 20\nrisk_max = 30\n");
+    let world = World::new(&[CONNECT_ALLOWED, &risky, DBA]);
+    let mut alice = world.terminal("alice");
+    let update = "UPDATE customers SET changes = changes + 1 WHERE id = 1";
+    alice.begin(update);
+    world.reject("dora", world.held_number("dora"), "no");
+    has(&alice.end().err, "42501");
+    has(&alice.say(update).err, "it would bring the risk of this session to 40, of at most 30");
+    assert_eq!(world.changes(1), "0");
+}
