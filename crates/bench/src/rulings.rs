@@ -82,8 +82,13 @@ fn directory() -> Directory {
             server_name: format!("db-{n}.example.org"),
         }),
     };
-    let account =
-        |n: u64| Account { device: DeviceId(n), name: "app".to_owned(), owners: [].into(), managers: [].into() };
+    let account = |n: u64| Account {
+        device: DeviceId(n),
+        name: "app".to_owned(),
+        owners: [].into(),
+        managers: [].into(),
+        certificate: false,
+    };
     let set = |n: u64| DeviceGroup {
         name: format!("set {n}"),
         devices: (1..=DEVICES).filter(|d| d % DEVICE_GROUPS == n - 1).map(DeviceId).collect(),

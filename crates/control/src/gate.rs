@@ -6,6 +6,7 @@
 //! `PlanUsed`) before its pass exists.
 
 mod hold;
+mod login;
 
 use crate::control::Control;
 use crate::dice;
@@ -14,7 +15,6 @@ use crate::live::Cut;
 use crate::spool::Spool;
 pub use crate::transcript::Recorded;
 use crate::transcript::Recorder;
-use crate::vault::Purpose;
 use countersign_core::digest::{AttemptParts, UnitPart, attempt};
 use countersign_core::ruling::{Ruling, leaves_out, rule_among};
 use countersign_core::{Answer, Ask, AskAct, Asked, Device, Input, Planned, Protocol, Refusal, Status, covered};
@@ -23,7 +23,7 @@ use countersign_journal::{
     Outcome, PersonFacts, PersonId, Policy, RequestId, RunOutcome, Seconds, SessionEnd, SessionId, StepOrder,
     TargetFacts, canonical,
 };
-use secrecy::{ExposeSecret, SecretString};
+pub use login::{SshLogin, TargetLogin};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use tokio::sync::watch;
@@ -187,18 +187,6 @@ pub struct Missing {
     pub refusal: Refusal,
 }
 
-/// How to sign in to the target.
-pub struct TargetLogin {
-    /// Where.
-    pub device: Device,
-    /// As whom.
-    pub login: String,
-    /// With what.
-    pub password: SecretString,
-    /// In which database.
-    pub database: String,
-}
-
 impl Control {
     /// Opens a session under a live grant, or where the rules simply allow one. What its person can ask for is not refused
     /// yet: whoever does not wait for it says so with [`turned_away`](Self::turned_away).
@@ -303,30 +291,6 @@ impl Gate {
     #[must_use]
     pub fn cut(&self) -> Cut {
         self.cut.clone()
-    }
-
-    /// How to sign in to the target. The secret goes to the pinned target and nowhere else.
-    ///
-    /// # Errors
-    /// When no secret is stored for the account, or trouble.
-    pub async fn target_login(&self) -> Result<TargetLogin, Fault> {
-        let directory = self.control.directory();
-        let account = self.target.account;
-        let device = directory.devices.get(&self.target.device).cloned().ok_or(Fault::NotFound)?;
-        if device.pin() != self.target.pin {
-            return Err(Fault::trouble(format!("the pinned identity of `{}` changed", device.name)));
-        }
-        let missing = || {
-            Fault::Input(format!(
-                "no password is stored for `{}`; an administrator must store one",
-                self.target.label()
-            ))
-        };
-        let (version, sealed) = self.control.0.store.secret(account).await?.ok_or_else(missing)?;
-        let plain = self.control.unseal(Purpose::Secret, &account.to_string(), version, sealed)?;
-        let password = String::from_utf8(plain.expose_secret().to_vec()).map_err(|_| missing())?;
-        let (login, database) = (self.target.account_name.clone(), self.target.database.clone());
-        Ok(TargetLogin { device, login, password: password.into(), database })
     }
 
     /// Whether any rule could hold or refuse a statement here. Where none can, texts need not be understood.

@@ -10,6 +10,7 @@
 
 mod access;
 pub mod ask;
+mod authority;
 mod calendar;
 mod cases;
 mod cast;
@@ -55,7 +56,8 @@ pub use desired::{Part, Question, QuestionAct, Thing};
 pub use export::Export;
 pub use fault::{Fault, SignInRefusal, TicketRefusal};
 pub use gate::{
-    Cleared, Entry, Gate, Hold, Judgement, Missing, Pass, Permit, Recorded, Release, Settled, TargetLogin, Unit,
+    Cleared, Entry, Gate, Hold, Judgement, Missing, Pass, Permit, Recorded, Release, Settled, SshLogin, TargetLogin,
+    Unit,
 };
 pub use install::{Installed, install};
 pub use keys::KeyRefusal;

@@ -13,6 +13,9 @@ use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
 use aws_lc_rs::hmac::{self, HMAC_SHA256};
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use serde::{Deserialize, Serialize};
+use ssh_key::certificate::{Builder, Certificate};
+use ssh_key::private::Ed25519Keypair;
+use ssh_key::{PrivateKey, PublicKey};
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -27,6 +30,8 @@ const LINKS: &[u8] = b"countersign link v1";
 const WORDS: &[u8] = b"countersign word v1";
 /// What the key that SSH clients know us by is derived for.
 const HOST_KEY: &[u8] = b"countersign ssh host key v1";
+/// What the key is derived for by which our own authority signs certificates for SSH targets.
+const AUTHORITY: &[u8] = b"countersign ssh user authority v1";
 /// Bytes of a purpose key.
 const KEY_BYTES: usize = 32;
 
@@ -94,6 +99,13 @@ pub enum Call {
     },
     /// Tell what the key is made of that SSH clients know us by: the same for as long as the root key is.
     HostKey,
+    /// Tell the public key of the authority that SSH targets may trust.
+    Authority,
+    /// Have the authority sign a certificate. It signs nothing else, so that whoever asks has no use of its key but this.
+    Certify {
+        /// What the certificate says.
+        says: Box<Builder>,
+    },
 }
 
 /// What the vault answers.
@@ -109,6 +121,10 @@ pub enum Answer {
     Marks(Vec<Mark>),
     /// The seed of an Ed25519 key (RFC 8032), 32 bytes.
     Seed(SecretSlice<u8>),
+    /// A public key.
+    Public(Box<PublicKey>),
+    /// A certificate that the authority signed.
+    Certified(Box<Certificate>),
 }
 
 /// Where the root key comes from.
@@ -133,6 +149,7 @@ pub struct Vault {
     links: hmac::Key,
     words: hmac::Key,
     host_key: SecretSlice<u8>,
+    authority: PrivateKey,
 }
 
 impl std::fmt::Debug for Vault {
@@ -197,6 +214,7 @@ impl Vault {
             links: hmac::Key::new(HMAC_SHA256, derived(&root, LINKS)?.as_ref()),
             words: hmac::Key::new(HMAC_SHA256, derived(&root, WORDS)?.as_ref()),
             host_key: SecretSlice::from(derived(&root, HOST_KEY)?.to_vec()),
+            authority: PrivateKey::from(Ed25519Keypair::from_seed(&*derived(&root, AUTHORITY)?)),
         })
     }
 
@@ -220,6 +238,11 @@ impl Vault {
                 Ok(Answer::Marks(words.iter().map(mark).collect()))
             }
             Call::HostKey => Ok(Answer::Seed(self.host_key.clone())),
+            Call::Authority => Ok(Answer::Public(Box::new(self.authority.public_key().clone()))),
+            Call::Certify { says } => {
+                let certificate = says.sign(&self.authority).map_err(Fault::trouble)?;
+                Ok(Answer::Certified(Box::new(certificate)))
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 
 use crate::permission::{self, Permission, Role};
 use crate::planted::{self, Fault};
+use countersign_journal::canonical::is_default;
 use countersign_journal::{AccountId, Authority, DeviceGroupId, DeviceId, Digest, GroupId, Module, PersonId, RoleId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -192,6 +193,10 @@ pub struct Account {
     /// Who manages it for them.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub managers: BTreeSet<PersonId>,
+    /// Whether each connection signs in with a certificate that our own authority makes for it, of a key that lives as long as
+    /// the sign-in; else with the secret that is stored. SSH only.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub certificate: bool,
 }
 
 /// A role of one's own: a bundle of permissions, given to people and groups.

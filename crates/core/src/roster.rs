@@ -147,7 +147,13 @@ mod tests {
         let device = |endpoint| Device { name: "d".into(), host: "h".into(), port: 1, endpoint };
         let devices = [Endpoint::Postgresql(at), Endpoint::Ssh(SshEndpoint { host_key: String::new() })].map(device);
         let devices = (1..).map(DeviceId).zip(devices).collect();
-        let account = |n| Account { device: DeviceId(n), name: "a".into(), owners: [].into(), managers: [].into() };
+        let account = |n| Account {
+            device: DeviceId(n),
+            name: "a".into(),
+            owners: [].into(),
+            managers: [].into(),
+            certificate: false,
+        };
         let accounts = [1, 2].map(|n| (AccountId(n), account(n))).into();
         let roster = Roster::new(Directory { devices, accounts, ..Directory::default() });
         let asked = |n, named| roster.target_facts(AccountId(n), named).map(|t| (t.database.clone(), t.language()));

@@ -44,6 +44,7 @@ fn directory() -> Directory {
         name: "app".into(),
         owners: owners.iter().copied().collect(),
         managers: [].into(),
+        certificate: false,
     };
     Directory {
         people: [(ALICE, person("alice", Some(BOB))), (BOB, person("bob", None)), (CAROL, person("carol", None))]

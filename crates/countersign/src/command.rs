@@ -59,6 +59,7 @@ pub(crate) fn run(ask: &Ask, format: Format) -> Result<(), Failure> {
         }
         Ask::Policy { request, against: Some(before) } => (compared(*before, *request)?, show::compared),
         Ask::Versions => (get("/configuration/versions", &[])?, show::versions),
+        Ask::Authority => (get("/ssh/authority", &[])?, show::authority),
         Ask::SecondFactor(act) => (second_factor(act)?, show::second_factor),
         Ask::Keys { act } => (keys(act.as_ref())?, show::keys),
         Ask::Invite { handle } => {

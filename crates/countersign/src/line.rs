@@ -252,6 +252,8 @@ pub(crate) enum Ask {
     },
     /// List the versions that were put in force, by the requests that made them, the latest first.
     Versions,
+    /// The public key of the server's authority, for `TrustedUserCAKeys` of SSH servers.
+    Authority,
     /// Set a second factor, confirm the new one with a code of it, or make it fresh for what demands it.
     #[command(subcommand)]
     SecondFactor(SecondFactor),

@@ -3,7 +3,7 @@
 mod change;
 mod explain;
 
-pub(crate) use change::{applied, compared, file, in_force, planned, versions};
+pub(crate) use change::{applied, authority, compared, file, in_force, planned, versions};
 pub(crate) use explain::{combined, explanation};
 
 use comfy_table::{Table, presets};

@@ -53,7 +53,7 @@ impl OpenSsh {
         Self::start_with("")
     }
 
-    /// The same with further lines of configuration.
+    /// The same with further lines of configuration, in which `{folder}` is its folder.
     ///
     /// # Errors
     /// As [`OpenSsh::start`].
@@ -65,10 +65,14 @@ impl OpenSsh {
         make_key(&at("host_key"), &ED25519)?;
         make_key(&at("user_key"), &ED25519)?;
         fs::create_dir_all(at("home")).map_err(HarnessError::system("make a home"))?;
+        fs::write(at("authorities"), "").map_err(HarnessError::system("trust nobody yet"))?;
         let user = run(Command::new("id").arg("-un"), "", KEY_WITHIN)?.output("id")?.trim().to_owned();
         fs::copy(at("user_key.pub"), at("authorized_keys")).map_err(HarnessError::system("authorize a key"))?;
-        fs::write(at("sshd_config"), configuration(port, folder.path()) + further)
-            .map_err(HarnessError::system("configure sshd"))?;
+        fs::write(
+            at("sshd_config"),
+            configuration(port, folder.path()) + &further.replace("{folder}", &folder.path().display().to_string()),
+        )
+        .map_err(HarnessError::system("configure sshd"))?;
         if user == "root" {
             // What Debian's unit makes before it starts the daemon.
             fs::create_dir_all("/run/sshd").map_err(HarnessError::system("make /run/sshd"))?;
@@ -85,6 +89,27 @@ impl OpenSsh {
         })?;
         server.wait_ready(START_WITHIN, || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok())?;
         Ok(Self { server, folder, port, user })
+    }
+
+    /// Takes certificates of this authority from now on, and of no other.
+    ///
+    /// # Errors
+    /// [`HarnessError::System`] when it cannot be written.
+    pub fn trust(&self, authority: &str) -> Result<(), HarnessError> {
+        self.write("authorities", &format!("{authority}\n"))
+    }
+
+    /// Writes a file into its folder, such as one that its further configuration names.
+    ///
+    /// # Errors
+    /// [`HarnessError::System`] when it cannot be written.
+    pub fn write(&self, name: &str, text: &str) -> Result<(), HarnessError> {
+        fs::write(self.folder.path().join(name), text).map_err(HarnessError::system("write a file of sshd's"))
+    }
+
+    /// The end of what it wrote to its log.
+    pub fn log_tail(&self) -> String {
+        self.server.log_tail()
     }
 
     /// The port on 127.0.0.1.
@@ -196,7 +221,7 @@ fn configuration(port: u16, folder: &Path) -> String {
         "ListenAddress 127.0.0.1\nPort {port}\nHostKey {folder}/host_key\nPidFile {folder}/sshd.own-pid\n\
          AuthorizedKeysFile {folder}/authorized_keys\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n\
          PermitRootLogin prohibit-password\nPrintMotd no\nLogLevel VERBOSE\nSubsystem sftp internal-sftp\n\
-         SetEnv HOME={folder}/home\n"
+         SetEnv HOME={folder}/home\nTrustedUserCAKeys {folder}/authorities\n"
     )
 }
 

@@ -251,6 +251,7 @@ fn directory(rng: &mut Rng) -> Directory {
         name: format!("a{}", id.0),
         owners: some(rng, &PEOPLE, 2),
         managers: [].into(),
+        certificate: false,
     };
     Directory {
         people: PEOPLE.map(|id| (id, person(rng, id))).into(),

@@ -251,7 +251,13 @@ impl World {
                 server_name: "db".into(),
             }),
         };
-        let account = Account { device: DeviceId(1), name: "app".into(), owners: [].into(), managers: [].into() };
+        let account = Account {
+            device: DeviceId(1),
+            name: "app".into(),
+            owners: [].into(),
+            managers: [].into(),
+            certificate: false,
+        };
         let vera = Contact { name: "vera".into(), email: "vera@example.test".into(), enabled: true };
         // A second administrator only where changes are proposed: elsewhere nobody proposes any.
         let carol = if self.said.changes { Role::Administrator } else { Role::Member };

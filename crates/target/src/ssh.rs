@@ -6,7 +6,9 @@ use bytes::Bytes;
 use countersign_core::{Device, Endpoint};
 use russh::client::{self, Handle};
 use russh::keys::ssh_key::PublicKey;
-use russh::keys::{Algorithm, HashAlg, PrivateKeyWithHashAlg, PublicKeyOrCertificate, decode_secret_key};
+use russh::keys::{
+    Algorithm, Certificate, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKeyOrCertificate, decode_secret_key,
+};
 use russh::{
     Channel, ChannelMsg, ChannelOpenFailure, ChannelReadHalf, ChannelWriteHalf, Disconnect, Preferred, Pty, Sig, cipher,
 };
@@ -51,8 +53,31 @@ pub struct Login<'a> {
     pub device: &'a Device,
     /// As whom.
     pub user: &'a str,
-    /// With what: a password, or a private key as text.
-    pub secret: &'a SecretString,
+    /// With what.
+    pub proof: Proof,
+}
+
+/// What signs in.
+pub enum Proof {
+    /// A stored secret: a password, or a private key as text.
+    Secret(SecretString),
+    /// A certificate of the authority that the target is to trust.
+    Certificate(Certified),
+}
+
+/// A key with a certificate of it, for one sign-in: whoever holds it can sign in with it, so that it is never printed, and goes
+/// with the connection that it signed in.
+pub struct Certified {
+    key: Arc<PrivateKey>,
+    certificate: Certificate,
+}
+
+impl Certified {
+    /// A key, and the certificate that says whose it is.
+    #[must_use]
+    pub fn new(key: PrivateKey, certificate: Certificate) -> Certified {
+        Certified { key: Arc::new(key), certificate }
+    }
 }
 
 /// A public key as one line without a comment, the form in which keys are compared; nothing if it is none.
@@ -140,12 +165,20 @@ pub enum Said {
     Closed,
 }
 
-/// Connects and signs in. The secret is sent only once the host has proved the pinned key.
+/// Connects and signs in. Nothing that signs in is sent before the host has proved the pinned key.
 ///
 /// # Errors
 /// What the target did wrong, in words for the person who waits.
-pub async fn connect(login: &Login<'_>) -> Result<Connection, TargetFault> {
-    let device = login.device;
+pub async fn connect(login: Login<'_>) -> Result<Connection, TargetFault> {
+    let Login { device, user, proof } = login;
+    let refused = match &proof {
+        Proof::Secret(_) => "it does not take the stored password or key".to_owned(),
+        Proof::Certificate(_) => format!(
+            "it does not take the certificate for `{user}`; its sshd must trust this server's authority \
+             (`TrustedUserCAKeys`, with the line that `countersign authority` prints), let `{user}` be signed in by it \
+             (`AuthorizedPrincipalsFile`, if it has one), and its clock must be right"
+        ),
+    };
     let wrong = |why: &str| TargetFault::WrongIdentity { device: device.name.clone(), why: why.to_owned() };
     let Endpoint::Ssh(endpoint) = &device.endpoint else { return Err(wrong("it is no SSH server")) };
     let pinned = public_key(&endpoint.host_key).ok_or_else(|| wrong("its pinned key cannot be read"))?;
@@ -159,18 +192,16 @@ pub async fn connect(login: &Login<'_>) -> Result<Connection, TargetFault> {
             return Err(other.map_or_else(|| broken(device, fault), |key| wrong(&format!("it shows the key {key}"))));
         }
     };
-    match timeout(STEP_WAIT, sign_in(&mut handle, login)).await {
+    match timeout(STEP_WAIT, sign_in(&mut handle, user, proof)).await {
         Err(_) => Err(unreachable(device, "it did not answer in time")),
         Ok(Err(fault)) => Err(broken(device, fault)),
         Ok(Ok(true)) => {
             let ending = tokio::sync::Mutex::new(None);
             Ok(Connection { handle, device: device.clone(), ending })
         }
-        Ok(Ok(false)) => Err(TargetFault::LoginRefused {
-            device: device.name.clone(),
-            code: "SSH".to_owned(),
-            message: "it does not take the stored password or key".to_owned(),
-        }),
+        Ok(Ok(false)) => {
+            Err(TargetFault::LoginRefused { device: device.name.clone(), code: "SSH".to_owned(), message: refused })
+        }
     }
 }
 
@@ -183,15 +214,18 @@ async fn shake_hands(tcp: TcpStream, pinned: Pinned) -> Result<Handle<Pinned>, r
     client::connect_stream(Arc::new(config), tcp, pinned).await
 }
 
-async fn sign_in(handle: &mut Handle<Pinned>, login: &Login<'_>) -> Result<bool, russh::Error> {
-    let secret = login.secret.expose_secret();
-    let answer = if secret.starts_with(PRIVATE_KEY) {
-        let key = decode_secret_key(secret, None)?;
-        // Of an RSA key only; nothing is signed with SHA-1.
-        let hash = handle.best_supported_rsa_hash().await?.flatten().unwrap_or(HashAlg::Sha512);
-        handle.authenticate_publickey(login.user, PrivateKeyWithHashAlg::new(Arc::new(key), Some(hash))).await?
-    } else {
-        handle.authenticate_password(login.user, secret).await?
+async fn sign_in(handle: &mut Handle<Pinned>, user: &str, proof: Proof) -> Result<bool, russh::Error> {
+    let answer = match proof {
+        Proof::Certificate(Certified { key, certificate }) => {
+            handle.authenticate_openssh_cert(user, key, certificate).await?
+        }
+        Proof::Secret(secret) if secret.expose_secret().starts_with(PRIVATE_KEY) => {
+            let key = decode_secret_key(secret.expose_secret(), None)?;
+            // Of an RSA key only; nothing is signed with SHA-1.
+            let hash = handle.best_supported_rsa_hash().await?.flatten().unwrap_or(HashAlg::Sha512);
+            handle.authenticate_publickey(user, PrivateKeyWithHashAlg::new(Arc::new(key), Some(hash))).await?
+        }
+        Proof::Secret(secret) => handle.authenticate_password(user, secret.expose_secret()).await?,
     };
     Ok(answer.success())
 }

@@ -240,6 +240,7 @@ fn api_routes() -> Vec<Route> {
         GET "/api/v1/configuration/versions" ReadConfiguration => policy::versions;
         GET "/api/v1/configuration/versions/{id}" ReadConfiguration => policy::version;
         GET "/api/v1/configuration/compare" ReadConfiguration => policy::compare;
+        GET "/api/v1/ssh/authority" ReadConfiguration => policy::authority;
         GET "/api/v1/explain" SignedIn => policy::explain;
         POST "/api/v1/explain" ProposeChanges => policy::explain_with;
         GET "/api/v1/roles" SignedIn => policy::roles;

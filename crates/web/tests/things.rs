@@ -219,6 +219,24 @@ async fn r52_r62_an_ssh_server_and_its_commands_are_set_up_in_forms() {
     let again = scene.get("/devices/edit?name=web-01", "root").await.text;
     assert!(again.contains(key) && !again.contains("left over"), "{again}");
 
+    // Instead of a password it may sign in with certificates, which is switched on and off in its form.
+    let authority = scene.control.ssh_authority().expect("an authority");
+    let account = format!("/accounts/{}", scene.account("root@web-01").0);
+    let certified = || async { scene.get(&account, "root").await.text.contains("value=\"true\" checked") };
+    assert!(again.contains(&authority) && scene.get(&account, "root").await.text.contains(&authority), "{again}");
+    assert!(
+        !scene.get(&format!("/accounts/{}", scene.account("app@prod-db").0), "root").await.text.contains(&authority)
+    );
+    assert!(!certified().await && page.contains("No password stored"));
+    put_in_force(&scene, &account, &[("certificate", "true")], "~ account root@web-01").await;
+    let page = scene.get("/devices?text=web", "root").await.text;
+    assert!(certified().await && page.contains("Certificate") && !page.contains("No password stored"), "{page}");
+    put_in_force(&scene, &account, &[("owners", "bob")], "~ account root@web-01").await;
+    assert!(!certified().await, "what is not ticked is not so");
+    let certified = [("name", "deploy"), ("device", "web-01"), ("certificate", "true")];
+    put_in_force(&scene, "/accounts", &certified, "+ account deploy@web-01").await;
+    assert!(scene.get("/devices?text=web", "root").await.text.contains("Certificate"));
+
     let rule = [
         ("name", "removals"),
         ("act", "run"),

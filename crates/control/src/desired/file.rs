@@ -125,6 +125,8 @@ pub(super) struct AccountEntry {
     pub(super) name: String,
     #[serde(skip_serializing)]
     pub(super) password: Option<SecretString>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) certificate: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) owners: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

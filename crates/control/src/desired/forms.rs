@@ -10,7 +10,7 @@ use crate::view::{
     AccountView, Draft, LevelFields, LevelToday, ParametersView, Typed, WorkflowView, Wrongs, authority_words,
     person_view, times,
 };
-use countersign_core::{About, Permission, Roster, approvers};
+use countersign_core::{About, Permission, Protocol, Roster, approvers};
 use countersign_journal::{AccountId, Authority, Level, Module, NoticeScope, PersonId};
 
 impl Control {
@@ -101,12 +101,16 @@ impl Control {
     /// When the actor may not.
     pub fn accounts(&self, actor: &Actor) -> Result<Vec<AccountView>, Fault> {
         let file = self.file(actor, Permission::ReadConfiguration)?;
+        let over_ssh = file.devices.iter().filter(|d| d.protocol == Protocol::Ssh);
+        let ssh: Vec<&str> = over_ssh.map(|d| d.name.as_str()).collect();
         let view = |entry: &AccountEntry| {
             let label = format!("{}@{}", entry.name, entry.device);
             let approval = entry.approval.as_ref();
             let automatic = approval.and_then(|a| a.automatic.as_ref());
             Some(AccountView {
                 account: self.account_by_label(&label)?,
+                certificate: entry.certificate,
+                ssh: ssh.contains(&entry.device.as_str()),
                 owners: entry.owners.join(" "),
                 managers: entry.managers.join(" "),
                 levels: self.today(&super::account::set_up_name(&label)),
@@ -131,6 +135,7 @@ impl Control {
         let (levels, wrongs) = entries(&wanted.fields, &file);
         let known = file.accounts.iter_mut().find(|a| a.name == target.account_name && a.device == target.device_name);
         let entry = known.ok_or(Fault::NotFound)?;
+        entry.certificate = wanted.certificate;
         entry.owners = words(&wanted.owners);
         entry.managers = words(&wanted.managers);
         let open = lines(&wanted.automatic);

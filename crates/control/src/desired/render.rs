@@ -144,6 +144,7 @@ impl Names<'_> {
             device: self.device(account.device),
             name: account.name.clone(),
             password: None,
+            certificate: account.certificate,
             owners: self.people(&account.owners),
             managers: self.people(&account.managers),
             approval: set_up.map(|(rule, workflow)| ApprovalEntry {

@@ -268,7 +268,8 @@ fn resolve_accounts(
         let device = device_named(&entry.device, devices, &what)?;
         let (owners, managers) =
             (people_named(&entry.owners, people, &what)?, people_named(&entry.managers, people, &what)?);
-        let account = Account { device, name: entry.name.clone(), owners, managers };
+        let certificate = certified(entry, &devices[&device], &what)?;
+        let account = Account { device, name: entry.name.clone(), owners, managers, certificate };
         let same = |a: &Account| a.device == device && a.name == entry.name;
         if accounts.values().any(same) {
             return Err(twice("account", &format!("{}@{}", entry.name, entry.device)));
@@ -281,6 +282,20 @@ fn resolve_accounts(
         accounts.insert(id, account);
     }
     Ok((accounts, passwords))
+}
+
+/// Whether an account signs in with certificates: over SSH only, and then there is no secret to keep.
+fn certified(entry: &AccountEntry, device: &Device, what: &str) -> Result<bool, Fault> {
+    let wrong = |why: &str| Err(Fault::Input(format!("{what}: {why}")));
+    match (entry.certificate, device.protocol(), &entry.password) {
+        (true, Protocol::Postgresql, _) => {
+            wrong("`certificate` is for `protocol = \"ssh\"`; a database takes a password")
+        }
+        (true, Protocol::Ssh, Some(_)) => {
+            wrong("give `certificate` or `password`, not both: with a certificate there is no secret to store")
+        }
+        (certificate, ..) => Ok(certificate),
+    }
 }
 
 fn resolve_workflows(

@@ -290,7 +290,8 @@ fn account(form: &mut Reading<'_>, known: &Known) -> AccountEntry {
         form.wrong("name", format!("There is an account `{name}@{device}` already; choose another name."));
     }
     let (owners, managers) = (form.people("owners", known), form.people("managers", known));
-    AccountEntry { device, name, password: None, owners, managers, approval: None }
+    let certificate = form.set("certificate");
+    AccountEntry { device, name, password: None, certificate, owners, managers, approval: None }
 }
 
 /// Takes somebody out of the file, and out of every list that means the same without them.

@@ -104,6 +104,10 @@ pub struct AccountView {
     pub account: AccountId,
     /// `account@device`.
     pub label: String,
+    /// Whether it signs in with certificates instead of a stored secret.
+    pub certificate: bool,
+    /// Whether it is on an SSH server, where alone that can be.
+    pub ssh: bool,
     /// Who owns it, by handle.
     pub owners: String,
     /// Who manages it, by handle.

@@ -51,7 +51,9 @@ pub struct LoginView {
     pub name: String,
     /// What the reader may do with it; none where no rule lets them ask.
     pub access: Option<AccessView>,
-    /// Whether a secret is stored for it; only told to those who may read the configuration.
+    /// Whether it signs in with certificates instead of a stored secret.
+    pub certificate: bool,
+    /// Whether a secret is stored for it, where it needs one; only told to those who may read the configuration.
     pub has_secret: Option<bool>,
 }
 
@@ -99,7 +101,7 @@ impl Control {
         let mut devices = Vec::new();
         for (id, device) in &directory.devices {
             let mut view = device_view(&directory, *id, device, &access, reads);
-            for login in view.accounts.iter_mut().filter(|_| reads) {
+            for login in view.accounts.iter_mut().filter(|login| reads && !login.certificate) {
                 login.has_secret = Some(self.0.store.secret(login.account).await?.is_some());
             }
             if reads || !view.accounts.is_empty() {
@@ -127,7 +129,8 @@ fn device_view(directory: &Directory, id: DeviceId, device: &Device, access: &[A
     let login = |(account, login): (&AccountId, &countersign_core::Account)| {
         let mine = access.iter().find(|a| a.account == *account).cloned();
         let seen = reads || mine.is_some();
-        seen.then(|| LoginView { account: *account, name: login.name.clone(), access: mine, has_secret: None })
+        let (name, certificate) = (login.name.clone(), login.certificate);
+        seen.then(|| LoginView { account: *account, name, access: mine, certificate, has_secret: None })
     };
     let groups = directory.device_groups.values().filter(|g| reads && g.devices.contains(&id));
     DeviceView {

@@ -56,6 +56,7 @@ fn account(rng: &mut Rng, n: u64, devices: u64, persons: u64) -> Account {
         name: format!("login{n}"),
         owners: some(rng, (1..=persons).map(PersonId), 30),
         managers: some(rng, (1..=persons).map(PersonId), 30),
+        certificate: false,
     }
 }
 

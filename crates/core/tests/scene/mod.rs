@@ -81,6 +81,7 @@ impl Stage {
             name: "app".into(),
             owners: [person("carol")].into(),
             managers: [person("erin")].into(),
+            certificate: false,
         };
         let directory = Directory {
             people: PEOPLE.iter().map(|name| (person(name), someone(name))).collect(),

@@ -45,6 +45,11 @@ pub(crate) fn in_force(answer: &Value) -> String {
     policy_file::written(&text(answer, "base"), &file(answer))
 }
 
+/// The public key of the server's authority.
+pub(crate) fn authority(answer: &Value) -> String {
+    text(answer, "public_key")
+}
+
 /// What differs between two versions.
 pub(crate) fn compared(answer: &Value) -> String {
     let lines: Vec<String> = difference(answer, "").collect();

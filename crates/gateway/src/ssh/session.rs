@@ -6,7 +6,7 @@ use super::serve::{Client, Event, Events};
 use super::sftp::Files;
 use super::talk::Talk;
 use crate::enter::{self, Way};
-use countersign_control::{Control, Cut, Gate};
+use countersign_control::{Control, Cut, Gate, SshLogin};
 use countersign_journal::{AccountId, PersonId, SessionEnd};
 use countersign_target::ssh::{Connection, Login, connect};
 use russh::Disconnect;
@@ -220,8 +220,8 @@ impl Session {
 
     async fn open(&self, talk: &mut impl enter::Client) -> Result<Opened, String> {
         let way = Way { person: self.person, account: self.account, database: None, from: &self.from };
-        let gate = way.enter(&self.control, None, talk).await.map_err(|fault| fault.to_string())?;
-        match reach(&gate).await {
+        let mut gate = way.enter(&self.control, None, talk).await.map_err(|fault| fault.to_string())?;
+        match reach(&mut gate).await {
             Ok(target) => {
                 let (cut, others) = (gate.cut(), std::sync::Mutex::default());
                 Ok(Opened { cut, gate: Mutex::new(gate), target, others })
@@ -239,7 +239,7 @@ impl Session {
     /// # Errors
     /// Why there is none, in words.
     pub(super) async fn another(&self, opened: &Opened) -> Result<Arc<Connection>, String> {
-        let own = Arc::new(reach(&*opened.gate.lock().await).await?);
+        let own = Arc::new(reach(&mut *opened.gate.lock().await).await?);
         if let Ok(mut others) = opened.others.lock() {
             others.push(own.clone());
         }
@@ -265,10 +265,9 @@ impl Session {
     }
 }
 
-async fn reach(gate: &Gate) -> Result<Connection, String> {
-    let login = gate.target_login().await.map_err(|fault| fault.to_string())?;
-    let asked = Login { device: &login.device, user: &login.login, secret: &login.password };
-    connect(&asked).await.map_err(|fault| fault.to_string())
+async fn reach(gate: &mut Gate) -> Result<Connection, String> {
+    let SshLogin { device, login, proof } = gate.ssh_login().await.map_err(|fault| fault.to_string())?;
+    connect(Login { device: &device, user: &login, proof }).await.map_err(|fault| fault.to_string())
 }
 
 async fn end(gate: Gate, why: SessionEnd) {

@@ -64,6 +64,16 @@ pub(crate) async fn configuration(State(site): State<Site>, signed: Signed) -> A
     Ok(Json(site.control.configuration(&signed.actor).await?))
 }
 
+#[derive(Serialize)]
+pub(crate) struct Authority {
+    public_key: String,
+}
+
+/// `GET /ssh/authority`
+pub(crate) async fn authority(State(site): State<Site>, _: Signed) -> Answer<Authority> {
+    Ok(Json(Authority { public_key: site.control.ssh_authority()? }))
+}
+
 /// `GET /configuration/versions`
 pub(crate) async fn versions(State(site): State<Site>, signed: Signed) -> Answer<Vec<VersionView>> {
     Ok(Json(site.control.versions(&signed.actor).await?))

@@ -3,6 +3,7 @@
 
 use super::fields::{Again, MadeFrom, NAMELESS, Names, Wrong, base_of, proposed};
 use super::planned::sealed;
+use super::things::Authority;
 use super::{Page, Shell, Visit, ok, page};
 use crate::guard::escaped;
 use askama::Template;
@@ -71,6 +72,7 @@ struct AccountsPage {
 struct AccountPage {
     shell: Shell,
     account: AccountView,
+    authority: Authority,
     from: MadeFrom,
     fields: LevelForms,
 }
@@ -323,7 +325,8 @@ fn show_account(visit: &Visit, account: AccountView, base: &str, again: Again) -
     shell.refresh = None;
     let from = MadeFrom::of(visit, base, meanwhile, format!("/accounts/{}", account.account.0));
     let fields = forms(visit, account.fields.clone(), USUAL_LEVELS, wrongs)?;
-    page(status, &AccountPage { shell, account, from, fields })
+    let authority = Authority::of(visit)?;
+    page(status, &AccountPage { shell, account, authority, from, fields })
 }
 
 /// `POST /accounts/{account}`
@@ -332,6 +335,7 @@ pub(crate) async fn change_account(visit: Visit, Path(id): Path<String>, Form(fi
     let typed = sealed(&visit, &known.label, fields)?;
     let text = |field: &str| typed.text(field).to_owned();
     let wanted = AccountView {
+        certificate: typed.has("certificate", "true"),
         owners: text("owners"),
         managers: text("managers"),
         fields: levels(&typed),

@@ -60,6 +60,21 @@ impl DevicesPage {
     }
 }
 
+/// The authority that an SSH server trusts, for certificates to sign in with: what to put where.
+#[derive(Template)]
+#[template(path = "authority.html")]
+pub(super) struct Authority {
+    line: String,
+}
+
+impl askama::filters::HtmlSafe for Authority {}
+
+impl Authority {
+    pub(super) fn of(visit: &Visit) -> Result<Authority, Fault> {
+        Ok(Authority { line: visit.site.control.ssh_authority()? })
+    }
+}
+
 /// What is said around the form of one kind of thing.
 struct Words {
     /// Where its list is.
@@ -101,6 +116,7 @@ struct ThingPage {
     form: Filled,
     from: MadeFrom,
     known: Known,
+    authority: Authority,
 }
 
 impl ThingPage {
@@ -278,5 +294,6 @@ fn show(visit: &Visit, thing: Thing, name: String, typed: Typed, again: Again) -
         _ => format!("{}/edit?name={}", words.to, escaped(&name)),
     };
     let from = MadeFrom::of(visit, base_of(&typed), meanwhile, afresh);
-    page(status, &ThingPage { shell, thing, words, name, form: Filled { typed, wrongs }, from, known })
+    let authority = Authority::of(visit)?;
+    page(status, &ThingPage { shell, thing, words, name, form: Filled { typed, wrongs }, from, known, authority })
 }
