@@ -137,6 +137,9 @@ pub struct PostgresEndpoint {
 pub struct SshEndpoint {
     /// The public key it must prove to hold, as in `ssh_host_ed25519_key.pub`, without a comment.
     pub host_key: String,
+    /// Algorithms that are agreed on with it although they are no longer modern, by name.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub legacy_algorithms: BTreeSet<String>,
 }
 
 impl Device {

@@ -145,7 +145,11 @@ mod tests {
     fn r52_only_a_target_with_databases_has_one() {
         let at = PostgresEndpoint { database: "shop".into(), ca_pem: String::new(), server_name: "db".into() };
         let device = |endpoint| Device { name: "d".into(), host: "h".into(), port: 1, endpoint };
-        let devices = [Endpoint::Postgresql(at), Endpoint::Ssh(SshEndpoint { host_key: String::new() })].map(device);
+        let devices = [
+            Endpoint::Postgresql(at),
+            Endpoint::Ssh(SshEndpoint { host_key: String::new(), legacy_algorithms: [].into() }),
+        ]
+        .map(device);
         let devices = (1..).map(DeviceId).zip(devices).collect();
         let account = |n| Account {
             device: DeviceId(n),

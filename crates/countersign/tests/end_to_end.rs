@@ -24,6 +24,8 @@ mod gated;
 mod hold;
 #[path = "end_to_end/keys.rs"]
 mod keys;
+#[path = "end_to_end/legacy.rs"]
+mod legacy;
 #[path = "end_to_end/plan.rs"]
 mod plan;
 #[path = "end_to_end/prove.rs"]

@@ -58,12 +58,20 @@ impl OpenSsh {
     /// # Errors
     /// As [`OpenSsh::start`].
     pub fn start_with(further: &str) -> Result<Self, HarnessError> {
+        Self::start_keyed(&ED25519, further)
+    }
+
+    /// The same with host key and user key of another kind, as `ssh-keygen` is told of it.
+    ///
+    /// # Errors
+    /// As [`OpenSsh::start`].
+    pub fn start_keyed(kind: &[&str], further: &str) -> Result<Self, HarnessError> {
         let program = program::find("/usr/sbin/sshd", PACKAGE)?;
         let folder = server::private_folder("sshd", RunAs::Caller)?;
         let port = reserve_port()?;
         let at = |name: &str| folder.path().join(name);
-        make_key(&at("host_key"), &ED25519)?;
-        make_key(&at("user_key"), &ED25519)?;
+        make_key(&at("host_key"), kind)?;
+        make_key(&at("user_key"), kind)?;
         fs::create_dir_all(at("home")).map_err(HarnessError::system("make a home"))?;
         fs::write(at("authorities"), "").map_err(HarnessError::system("trust nobody yet"))?;
         let user = run(Command::new("id").arg("-un"), "", KEY_WITHIN)?.output("id")?.trim().to_owned();

@@ -38,6 +38,14 @@ pub enum TargetFault {
         /// What was wrong.
         why: String,
     },
+    /// There is no algorithm of some kind that both sides take. Nothing was sent to it.
+    #[error("`{device}` cannot be spoken to safely: {why}")]
+    Algorithms {
+        /// The device.
+        device: String,
+        /// Of which kind, what it offers, and what can be done.
+        why: String,
+    },
     /// The target did not accept the login.
     #[error("`{device}` refused the login of the account: {message} ({code}); tell an administrator")]
     LoginRefused {

@@ -1,19 +1,18 @@
 //! SSH as a target: a connection to a pinned host key, signed in with the account's secret; each command or shell in a
 //! channel of its own (RFC 4252, RFC 4254).
 
+mod algorithms;
+
+pub use algorithms::legacy_algorithms;
+
 use crate::{STEP_WAIT, TargetFault, broken, reach, unreachable};
 use bytes::Bytes;
-use countersign_core::{Device, Endpoint};
+use countersign_core::{Device, Endpoint, SshEndpoint};
 use russh::client::{self, Handle};
 use russh::keys::ssh_key::PublicKey;
-use russh::keys::{
-    Algorithm, Certificate, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKeyOrCertificate, decode_secret_key,
-};
-use russh::{
-    Channel, ChannelMsg, ChannelOpenFailure, ChannelReadHalf, ChannelWriteHalf, Disconnect, Preferred, Pty, Sig, cipher,
-};
+use russh::keys::{Certificate, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKeyOrCertificate, decode_secret_key};
+use russh::{Channel, ChannelMsg, ChannelOpenFailure, ChannelReadHalf, ChannelWriteHalf, Disconnect, Pty, Sig};
 use secrecy::{ExposeSecret, SecretString};
-use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -31,17 +30,6 @@ const END_ALL: &str = "ps -A -o pid= -o ppid= -o sid= | awk -v me=$$ -v server=$
     while read -r pid; do kill -KILL -- \"$pid\"; done 2>/dev/null";
 /// The same once it is told to; nothing where it is left instead.
 const END_ALL_LATER: &str = "read -r now || exit 0; ";
-
-/// Ciphers towards targets. AES comes first: processors of servers have instructions for it, and half of what a transfer costs
-/// here is spent on ciphers.
-const CIPHERS: &[cipher::Name] = &[
-    cipher::AES_256_GCM,
-    cipher::AES_128_GCM,
-    cipher::CHACHA20_POLY1305,
-    cipher::AES_256_CTR,
-    cipher::AES_192_CTR,
-    cipher::AES_128_CTR,
-];
 
 /// How often a channel is asked for. OpenSSH counts one that is closed until it has looked through all it had been sent, and so
 /// refuses one that was asked for right behind the closing; nothing runs meanwhile, and there is room once it has refused.
@@ -184,15 +172,23 @@ pub async fn connect(login: Login<'_>) -> Result<Connection, TargetFault> {
     let pinned = public_key(&endpoint.host_key).ok_or_else(|| wrong("its pinned key cannot be read"))?;
     let shown = Arc::new(Mutex::new(None));
     let tcp = reach(device).await?;
-    let mut handle = match timeout(STEP_WAIT, shake_hands(tcp, Pinned { key: pinned, shown: shown.clone() })).await {
+    let mut handle = match timeout(STEP_WAIT, shake_hands(tcp, endpoint, Pinned { key: pinned, shown: shown.clone() }))
+        .await
+    {
         Err(_) => return Err(unreachable(device, "it did not answer in time")),
         Ok(Ok(handle)) => handle,
+        Ok(Err(russh::Error::NoCommonAlgo { kind, theirs, .. })) => {
+            return Err(TargetFault::Algorithms {
+                device: device.name.clone(),
+                why: algorithms::nothing_common(kind, &theirs),
+            });
+        }
         Ok(Err(fault)) => {
             let other = shown.lock().ok().and_then(|shown| shown.clone());
             return Err(other.map_or_else(|| broken(device, fault), |key| wrong(&format!("it shows the key {key}"))));
         }
     };
-    match timeout(STEP_WAIT, sign_in(&mut handle, user, proof)).await {
+    match timeout(STEP_WAIT, sign_in(&mut handle, endpoint, user, proof)).await {
         Err(_) => Err(unreachable(device, "it did not answer in time")),
         Ok(Err(fault)) => Err(broken(device, fault)),
         Ok(Ok(true)) => {
@@ -205,25 +201,30 @@ pub async fn connect(login: Login<'_>) -> Result<Connection, TargetFault> {
     }
 }
 
-async fn shake_hands(tcp: TcpStream, pinned: Pinned) -> Result<Handle<Pinned>, russh::Error> {
-    let mut config = client::Config { nodelay: true, ..client::Config::default() };
-    let with_sha1 = |algorithm: &Algorithm| matches!(algorithm, Algorithm::Rsa { hash: None });
-    let keys = Preferred::DEFAULT.key.iter().filter(|algorithm| !with_sha1(algorithm));
-    config.preferred.key = keys.cloned().collect();
-    config.preferred.cipher = Cow::Borrowed(CIPHERS);
+async fn shake_hands(tcp: TcpStream, endpoint: &SshEndpoint, pinned: Pinned) -> Result<Handle<Pinned>, russh::Error> {
+    let preferred = algorithms::preferred(&endpoint.legacy_algorithms);
+    let config = client::Config { nodelay: true, preferred, ..client::Config::default() };
     client::connect_stream(Arc::new(config), tcp, pinned).await
 }
 
-async fn sign_in(handle: &mut Handle<Pinned>, user: &str, proof: Proof) -> Result<bool, russh::Error> {
+async fn sign_in(
+    handle: &mut Handle<Pinned>,
+    endpoint: &SshEndpoint,
+    user: &str,
+    proof: Proof,
+) -> Result<bool, russh::Error> {
     let answer = match proof {
         Proof::Certificate(Certified { key, certificate }) => {
             handle.authenticate_openssh_cert(user, key, certificate).await?
         }
         Proof::Secret(secret) if secret.expose_secret().starts_with(PRIVATE_KEY) => {
             let key = decode_secret_key(secret.expose_secret(), None)?;
-            // Of an RSA key only; nothing is signed with SHA-1.
-            let hash = handle.best_supported_rsa_hash().await?.flatten().unwrap_or(HashAlg::Sha512);
-            handle.authenticate_publickey(user, PrivateKeyWithHashAlg::new(Arc::new(key), Some(hash))).await?
+            // Of an RSA key only. It signs with SHA-1 where the device is allowed that and the target does not say that it
+            // takes anything else.
+            let with_sha1 = endpoint.legacy_algorithms.contains(algorithms::SSH_RSA);
+            let hash = handle.best_supported_rsa_hash().await?.flatten();
+            let hash = hash.or((!with_sha1).then_some(HashAlg::Sha512));
+            handle.authenticate_publickey(user, PrivateKeyWithHashAlg::new(Arc::new(key), hash)).await?
         }
         Proof::Secret(secret) => handle.authenticate_password(user, secret.expose_secret()).await?,
     };

@@ -219,6 +219,27 @@ async fn r52_r62_an_ssh_server_and_its_commands_are_set_up_in_forms() {
     let again = scene.get("/devices/edit?name=web-01", "root").await.text;
     assert!(again.contains(key) && !again.contains("left over"), "{again}");
 
+    // Algorithms that are no longer modern are allowed by name, and shown with a warning.
+    let old = |names: &'static str| {
+        [
+            ("known", "web-01"),
+            ("protocol", "ssh"),
+            ("host", "web.internal"),
+            ("host_key", key),
+            ("legacy_algorithms", names),
+        ]
+    };
+    let refused = scene.fill("/devices", "root", &form(&old("hmac-sha1\nrc4"))).await;
+    wrong(&refused, "legacy_algorithms", "<code>rc4</code> is none of these", "hmac-sha1");
+    let planned = scene.fill("/devices", "root", &form(&old("hmac-sha1\nssh-rsa"))).await.text;
+    assert!(planned.contains("hmac-sha1, ssh-rsa may be agreed on with it"), "{planned}");
+    scene.put_in_force(&planned).await;
+    let page = scene.get("/devices?text=web", "root").await.text;
+    assert!(page.contains("Legacy algorithms") && page.contains("hmac-sha1, ssh-rsa"), "{page}");
+    put_in_force(&scene, "/devices", &old(""), "~ device web-01").await;
+    let page = scene.get("/devices?text=web", "root").await.text;
+    assert!(!page.contains("Legacy algorithms"), "{page}");
+
     // Instead of a password it may sign in with certificates, which is switched on and off in its form.
     let authority = scene.control.ssh_authority().expect("an authority");
     let account = format!("/accounts/{}", scene.account("root@web-01").0);

@@ -109,6 +109,8 @@ pub(super) struct DeviceEntry {
     pub(super) ca: Option<String>,
     pub(super) server_name: Option<String>,
     pub(super) host_key: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) legacy_algorithms: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]

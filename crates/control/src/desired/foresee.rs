@@ -9,7 +9,7 @@ use crate::view::{PastView, authority_words, level_words, person_view, ruling_wo
 use crate::words;
 use countersign_core::monitor::{self, Lack, Warning, Why};
 use countersign_core::what_if::{Ground, what_if};
-use countersign_core::{Directory, Permission, Request, Roster, Rulebook, Ruling};
+use countersign_core::{Directory, Endpoint, Permission, Request, Roster, Rulebook, Ruling};
 use countersign_journal::{ActMatch, Authority, Outcome, PersonId, Policy, RequestId, Subjects, Targets};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,6 +42,23 @@ fn opened(old: &Policy, before: &Directory, desired: &Desired) -> Vec<String> {
         );
     }
     opened
+}
+
+/// Devices that are spoken to by what is no longer safe, one sentence each.
+fn weak(directory: &Directory) -> Vec<String> {
+    let weak = directory.devices.values().filter_map(|device| match &device.endpoint {
+        Endpoint::Ssh(at) if !at.legacy_algorithms.is_empty() => Some((&device.name, &at.legacy_algorithms)),
+        _ => None,
+    });
+    let said = weak.map(|(name, allowed)| {
+        let allowed: Vec<&str> = allowed.iter().map(String::as_str).collect();
+        format!(
+            "device `{name}`: {} may be agreed on with it, so that whoever is on the way to it may come to read or change \
+             what is sent; bring it up to date, and take out what it no longer needs",
+            allowed.join(", ")
+        )
+    });
+    said.collect()
 }
 
 /// What is wrong, with what it comes from, and what to do.
@@ -158,7 +175,7 @@ impl Control {
     pub(super) async fn warnings(&self, policy: &Policy, directory: &Roster) -> Result<Vec<String>, Fault> {
         let sign_in = self.0.store.sign_in().await?;
         let found = monitor::warnings(policy, directory, &sign_in, self.now());
-        Ok(found.iter().map(|w| warning(w, directory)).collect())
+        Ok(found.iter().map(|w| warning(w, directory)).chain(weak(directory)).collect())
     }
 
     /// How many of the latest requests were looked at, and those that would be ruled on otherwise.

@@ -53,16 +53,19 @@ fn contact_entry(contact: &Contact) -> ContactEntry {
 }
 
 fn device_entry(device: &countersign_core::Device) -> DeviceEntry {
-    let (protocol, database, ca, server_name, host_key) = match device.endpoint.clone() {
+    let (protocol, database, ca, server_name, host_key, legacy) = match device.endpoint.clone() {
         Endpoint::Postgresql(PostgresEndpoint { database, ca_pem, server_name }) => {
             let server_name = Some(server_name).filter(|n| *n != device.host);
-            (Protocol::Postgresql, Some(database), Some(ca_pem), server_name, None)
+            (Protocol::Postgresql, Some(database), Some(ca_pem), server_name, None, [].into())
         }
-        Endpoint::Ssh(SshEndpoint { host_key }) => (Protocol::Ssh, None, None, None, Some(host_key)),
+        Endpoint::Ssh(SshEndpoint { host_key, legacy_algorithms }) => {
+            (Protocol::Ssh, None, None, None, Some(host_key), legacy_algorithms)
+        }
     };
+    let legacy_algorithms = legacy.into_iter().collect();
     let port = Some(device.port).filter(|p| *p != protocol.port());
     let (name, host) = (device.name.clone(), device.host.clone());
-    DeviceEntry { name, protocol, host, port, database, ca, server_name, host_key }
+    DeviceEntry { name, protocol, host, port, database, ca, server_name, host_key, legacy_algorithms }
 }
 
 fn patterns<'p>(all: impl IntoIterator<Item = &'p NamePattern>) -> Vec<String> {

@@ -14,7 +14,7 @@ use countersign_journal::{
     Level, NamePattern, Notice, Outcome, PersonId, Policy, RoleId, Rule, RuleId, StatementMatch, Subjects, Targets,
     Timeout, TimeoutAction, Tools, Workflow, WorkflowId,
 };
-use countersign_target::ssh::plain_host_key;
+use countersign_target::ssh::{legacy_algorithms, plain_host_key};
 use secrecy::SecretString;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -206,6 +206,9 @@ fn endpoint(entry: &DeviceEntry) -> Result<Endpoint, Fault> {
             if entry.host_key.is_some() {
                 return Err(wrong("`host_key` is for `protocol = \"ssh\"`; a database is pinned by `ca`"));
             }
+            if !entry.legacy_algorithms.is_empty() {
+                return Err(wrong("`legacy_algorithms` is for `protocol = \"ssh\"`"));
+            }
             let needs = |what| wrong(&format!("`{what}` is missing"));
             Ok(Endpoint::Postgresql(PostgresEndpoint {
                 database: entry.database.clone().filter(|d| !d.is_empty()).ok_or_else(|| needs("database"))?,
@@ -219,12 +222,22 @@ fn endpoint(entry: &DeviceEntry) -> Result<Endpoint, Fault> {
                     "`database`, `ca` and `server_name` are for databases; an SSH server has a `host_key`",
                 ));
             }
+            if let Some(why) = entry.legacy_algorithms.iter().find_map(|name| no_legacy_algorithm(name)) {
+                return Err(wrong(&format!("`legacy_algorithms`: {why}")));
+            }
+            let legacy_algorithms = entry.legacy_algorithms.iter().cloned().collect();
             let host_key = entry.host_key.as_deref().and_then(plain_host_key);
-            host_key.map(|host_key| Endpoint::Ssh(SshEndpoint { host_key })).ok_or_else(|| {
+            host_key.map(|host_key| Endpoint::Ssh(SshEndpoint { host_key, legacy_algorithms })).ok_or_else(|| {
                 wrong("`host_key` must be a public key as in `/etc/ssh/ssh_host_ed25519_key.pub`: `ssh-ed25519 AAAA…`")
             })
         }
     }
+}
+
+/// Why this is no algorithm that a device can be allowed, if it is none.
+pub(super) fn no_legacy_algorithm(name: &str) -> Option<String> {
+    let known = legacy_algorithms();
+    (!known.contains(&name)).then(|| format!("`{name}` is none of these, which can be allowed: {}", known.join(", ")))
 }
 
 fn device_named(name: &str, devices: &BTreeMap<DeviceId, Device>, entry: &str) -> Result<DeviceId, Fault> {

@@ -2,7 +2,7 @@
 //! What is known by its name keeps it: the file tells things apart by their names.
 
 use super::file::{AccountEntry, DeviceEntry, DeviceGroupEntry, File, GroupEntry, LevelEntry, PersonEntry, RoleEntry};
-use super::resolve::check_name;
+use super::resolve::{check_name, no_legacy_algorithm};
 use crate::ask::Actor;
 use crate::control::Control;
 use crate::fault::Fault;
@@ -239,6 +239,7 @@ fn device(form: &mut Reading<'_>, has: &str, known: &Known) -> DeviceEntry {
         ca: None,
         server_name: None,
         host_key: None,
+        legacy_algorithms: Vec::new(),
     };
     match protocol {
         Protocol::Postgresql => {
@@ -247,7 +248,13 @@ fn device(form: &mut Reading<'_>, has: &str, known: &Known) -> DeviceEntry {
             entry.ca = Some(authority(form));
             entry.server_name = form.given("server_name");
         }
-        Protocol::Ssh => entry.host_key = Some(host_key(form)),
+        Protocol::Ssh => {
+            entry.host_key = Some(host_key(form));
+            entry.legacy_algorithms = form.lines("legacy_algorithms");
+            if let Some(why) = entry.legacy_algorithms.iter().find_map(|name| no_legacy_algorithm(name)) {
+                form.wrong("legacy_algorithms", why + ".");
+            }
+        }
     }
     entry
 }

@@ -4,7 +4,7 @@ use super::{AccessView, PersonView, person_view};
 use crate::ask::Actor;
 use crate::control::Control;
 use crate::fault::Fault;
-use countersign_core::{Device, Directory, Group, Permission, Protocol};
+use countersign_core::{Device, Directory, Endpoint, Group, Permission, Protocol};
 use countersign_journal::{AccountId, DeviceId, GroupId};
 use serde::Serialize;
 
@@ -36,6 +36,9 @@ pub struct DeviceView {
     pub protocol: Protocol,
     /// The database meant when a client names none; none where there are no databases.
     pub database: Option<String>,
+    /// Algorithms that are agreed on with it although they are no longer modern; none for those who may not read the
+    /// configuration.
+    pub legacy_algorithms: Vec<String>,
     /// Groups it is in; none for those who may not read the configuration.
     pub groups: Vec<String>,
     /// Its accounts that the reader may see.
@@ -138,6 +141,10 @@ fn device_view(directory: &Directory, id: DeviceId, device: &Device, access: &[A
         address: reads.then(|| format!("{}:{}", device.host, device.port)),
         protocol: device.protocol(),
         database: device.database().map(str::to_owned),
+        legacy_algorithms: match &device.endpoint {
+            Endpoint::Ssh(at) if reads => at.legacy_algorithms.iter().cloned().collect(),
+            _ => Vec::new(),
+        },
         groups: groups.map(|g| g.name.clone()).collect(),
         accounts: directory.accounts.iter().filter(|(_, a)| a.device == id).filter_map(login).collect(),
     }
