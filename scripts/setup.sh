@@ -120,14 +120,14 @@ stage_build() {
 
 stage_core() {
   stage_build
-  install_packages postgresql-15 postgresql-client openssh-client openssh-server procps python3-aiosmtpd
+  install_packages postgresql-15 postgresql-client openssh-client openssh-server procps python3-aiosmtpd fish tcsh
 }
 
 stage_full() {
   stage_build
   # One apt call: apt's own start costs more than most of these packages.
   install_packages postgresql-15 postgresql-client openssh-client openssh-server procps python3-aiosmtpd pgbouncer chromium \
-    lftp rsync git ansible-core python3-paramiko python3-asyncssh putty-tools ssh-audit
+    lftp rsync git ansible-core python3-paramiko python3-asyncssh putty-tools ssh-audit fish tcsh
   install_npm_packages web
   install_npm_packages tests/browser
   install_nextest

@@ -26,6 +26,8 @@ mod hold;
 mod keys;
 #[path = "end_to_end/legacy.rs"]
 mod legacy;
+#[path = "end_to_end/login_shell.rs"]
+mod login_shell;
 #[path = "end_to_end/plan.rs"]
 mod plan;
 #[path = "end_to_end/prove.rs"]

@@ -2,8 +2,10 @@
 //! channel of its own (RFC 4252, RFC 4254).
 
 mod algorithms;
+mod login_shell;
 
 pub use algorithms::legacy_algorithms;
+pub use login_shell::Question;
 
 use crate::{STEP_WAIT, TargetFault, broken, reach, unreachable};
 use bytes::Bytes;
@@ -15,6 +17,7 @@ use russh::{Channel, ChannelMsg, ChannelOpenFailure, ChannelReadHalf, ChannelWri
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpStream;
+use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 /// How a private key begins, where it is one that is stored and not a password.
@@ -86,6 +89,8 @@ pub struct Connection {
     device: Device,
     /// What ends every other command, once it is told to.
     ending: tokio::sync::Mutex<Option<Running>>,
+    /// Whether the login shell reads commands as POSIX has it, once it was asked.
+    posix: OnceCell<bool>,
 }
 
 /// What is to run, and how.
@@ -193,7 +198,7 @@ pub async fn connect(login: Login<'_>) -> Result<Connection, TargetFault> {
         Ok(Err(fault)) => Err(broken(device, fault)),
         Ok(Ok(true)) => {
             let ending = tokio::sync::Mutex::new(None);
-            Ok(Connection { handle, device: device.clone(), ending })
+            Ok(Connection { handle, device: device.clone(), ending, posix: OnceCell::new() })
         }
         Ok(Ok(false)) => {
             Err(TargetFault::LoginRefused { device: device.name.clone(), code: "SSH".to_owned(), message: refused })

@@ -6,6 +6,7 @@
 //! input, unless the rules would let a shell run as well.
 
 use super::gated::{FreeShell, Gated};
+use super::login_shell;
 use super::session::{Opened, Session};
 use super::stream::{Ended, Stream, Typing};
 use super::talk::Talk;
@@ -201,7 +202,15 @@ impl Command {
     async fn right<'o>(&'o self, opened: &'o Opened, talk: &mut Talk) -> Result<Right<'o>, String> {
         let place = self.session.place().await;
         let mut gate = opened.gate.lock().await;
-        match gate.judge(&self.facts) {
+        let mut judged = gate.judge(&self.facts);
+        if gate.restricts() && self.target(opened).reads_as_posix() != Some(true) {
+            drop(gate);
+            let readable = login_shell::ask(opened, self.target(opened)).await;
+            gate = opened.gate.lock().await;
+            // The rules may be others now.
+            judged = readable.map_or_else(Judgement::Refuse, |()| gate.judge(&self.facts));
+        }
+        match judged {
             Judgement::Pass(pass) => {
                 let recorded = Recorded::Allowed(self.unit.parts[0].clone());
                 let typing = self.typing(&mut gate);

@@ -15,6 +15,7 @@
 mod command;
 mod gated;
 mod line;
+mod login_shell;
 mod menu;
 mod serve;
 mod session;
