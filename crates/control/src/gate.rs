@@ -6,6 +6,7 @@
 //! `PlanUsed`) before its pass exists.
 
 mod hold;
+mod lease;
 mod login;
 
 use crate::control::Control;
@@ -23,6 +24,7 @@ use countersign_journal::{
     Outcome, PersonFacts, PersonId, Policy, RequestId, RunOutcome, Seconds, SessionEnd, SessionId, StepOrder,
     TargetFacts, canonical,
 };
+pub use lease::Lease;
 pub use login::{SshLogin, TargetLogin};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;

@@ -56,7 +56,7 @@ pub use desired::{Part, Question, QuestionAct, Thing};
 pub use export::Export;
 pub use fault::{Fault, SignInRefusal, TicketRefusal};
 pub use gate::{
-    Cleared, Entry, Gate, Hold, Judgement, Missing, Pass, Permit, Recorded, Release, Settled, SshLogin, TargetLogin,
+    Cleared, Entry, Gate, Hold, Judgement, Lease, Missing, Pass, Permit, Recorded, Release, Settled, SshLogin, TargetLogin,
     Unit,
 };
 pub use install::{Installed, install};

@@ -330,3 +330,33 @@ fn r35_a_revoke_ends_terminals_that_were_closed_and_went_on() {
     eventually("the target runs none of them", || (!runs(&mark)).then_some(()));
     assert_ne!(first.finish(SOON).expect("an end").code, 0);
 }
+
+/// R50: whoever is at a terminal, free or gated, is told that their access is about to end; whoever runs a command is not.
+#[test]
+fn r50_a_terminal_is_told_before_access_ends() {
+    let web = Web::new(&[ASKED, FOLDERS, DBA]);
+    let request = web.reserved("alice");
+    let ssh = web.ssh("alice").shared();
+    let mut gated = ssh.terminal("").expect("ssh starts");
+    gated.stderr.wait_for("each line is judged", SOON).expect("told what it is");
+    gated.send("echo not-sent-ye").expect("typed");
+    gated.stdout.wait_for("not-sent-ye", SOON).expect("shown");
+    let mut free = ssh.terminal("cat").expect("ssh starts");
+    web.world.approve("dora", web.world.held_number("dora"));
+    free.send("begun\n").expect("typed");
+    free.stdout.wait_for("begun", SOON).expect("it runs");
+    let command = ssh.spawn("echo begun; sleep 600").expect("ssh starts");
+    command.stdout.wait_for("begun", SOON).expect("it runs");
+
+    let now = number(&web.world.request(web.world.reserve("alice"))["made_at"]);
+    let end = jiff::Timestamp::from_microsecond(i64::try_from(now).expect("a moment") + 62_000_000).expect("a moment");
+    let edit = json!({ "end": end.to_string(), "reason": "enough for today" });
+    web.world.done("mia", &format!("/requests/{request}/edit"), &edit);
+    free.stderr.wait_for("your access ends", SOON).expect("told");
+    gated.stderr.wait_for("your access ends", SOON).expect("told");
+    // What was typed stands there still.
+    gated.send("t\r").expect("typed");
+    gated.stdout.wait_for("\nnot-sent-yet\r", SOON).expect("it runs");
+    assert!(!command.stderr.text().contains("your access ends"), "{}", command.stderr.text());
+    web.world.done("mia", &format!("/requests/{request}/revoke"), &json!({ "reason": "over" }));
+}

@@ -22,5 +22,6 @@ mod session;
 mod sftp;
 mod stream;
 mod talk;
+mod warn;
 
 pub use serve::Ssh;

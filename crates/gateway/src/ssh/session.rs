@@ -5,8 +5,9 @@ use super::command::{Command, Wanted, refuse};
 use super::serve::{Client, Event, Events};
 use super::sftp::Files;
 use super::talk::Talk;
+use super::warn::{self, Warnings};
 use crate::enter::{self, Way};
-use countersign_control::{Control, Cut, Gate, SshLogin};
+use countersign_control::{Control, Cut, Gate, Lease, SshLogin};
 use countersign_journal::{AccountId, PersonId, SessionEnd};
 use countersign_target::ssh::{Connection, Login, connect};
 use russh::Disconnect;
@@ -14,7 +15,7 @@ use russh::server::RunningSession;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::{Mutex, Notify, OnceCell, Semaphore, SemaphorePermit};
+use tokio::sync::{Mutex, Notify, OnceCell, Semaphore, SemaphorePermit, watch};
 use tokio::task::JoinSet;
 
 /// How long commands have to end once their client left or the session was cut.
@@ -39,7 +40,7 @@ pub(super) struct Session {
     account: AccountId,
     from: String,
     opened: OnceCell<Opened>,
-    /// Told once when the session was opened.
+    /// Told when the session was opened.
     begun: Notify,
     commands: AtomicU64,
     /// Places for commands that run.
@@ -53,11 +54,19 @@ pub(super) struct Opened {
     /// Those of gated shells, each of which has one to itself.
     others: std::sync::Mutex<Vec<Arc<Connection>>>,
     cut: Cut,
+    lease: Lease,
+    /// What whoever is at a terminal of it is warned of.
+    warnings: watch::Sender<String>,
 }
 
 impl Opened {
     pub(super) fn is_cut(&self) -> bool {
         self.cut.borrow().is_some()
+    }
+
+    /// What is warned of from now on.
+    pub(super) fn warnings(&self) -> Warnings {
+        self.warnings.subscribe()
     }
 
     /// Its connections besides the first.
@@ -124,10 +133,12 @@ impl Session {
         let handle = running.handle();
         let mut running = std::pin::pin!(running);
         let mut unused = std::pin::pin!(tokio::time::sleep(UNUSED_WAIT));
+        let mut warns = std::pin::pin!(self.warns());
         let why = loop {
             tokio::select! {
                 _ = &mut running => break SessionEnd::ClientLeft,
                 () = self.cut() => break SessionEnd::GrantEnded,
+                () = &mut warns => {}
                 () = &mut unused, if self.opened.get().is_none() && commands.is_empty() => break SessionEnd::ClientLeft,
                 Some(_) = commands.join_next(), if !commands.is_empty() => {}
                 event = asked.recv() => match event.map(|event| *event) {
@@ -199,10 +210,21 @@ impl Session {
 
     /// Resolves when the session was opened and is cut.
     async fn cut(&self) {
+        self.once_opened().await.cut().await;
+    }
+
+    /// Warns of its end, once it is open; never resolves.
+    async fn warns(&self) {
+        let opened = self.once_opened().await;
+        warn::of_the_end(&opened.lease, &opened.warnings).await;
+    }
+
+    async fn once_opened(&self) -> &Opened {
         loop {
+            let begun = self.begun.notified();
             match self.opened.get() {
-                Some(opened) => return opened.cut().await,
-                None => self.begun.notified().await,
+                Some(opened) => return opened,
+                None => begun.await,
             }
         }
     }
@@ -214,7 +236,7 @@ impl Session {
     pub(super) async fn opened(&self, talk: &mut impl enter::Client) -> Result<&Opened, String> {
         // What opening needs is needed once.
         let opened = self.opened.get_or_try_init(|| Box::pin(self.open(talk))).await;
-        self.begun.notify_one();
+        self.begun.notify_waiters();
         opened
     }
 
@@ -223,8 +245,9 @@ impl Session {
         let mut gate = way.enter(&self.control, None, talk).await.map_err(|fault| fault.to_string())?;
         match reach(&mut gate).await {
             Ok(target) => {
-                let (cut, others) = (gate.cut(), std::sync::Mutex::default());
-                Ok(Opened { cut, gate: Mutex::new(gate), target, others })
+                let (cut, others, lease) = (gate.cut(), std::sync::Mutex::default(), gate.lease());
+                let (warnings, _) = watch::channel(String::new());
+                Ok(Opened { cut, gate: Mutex::new(gate), target, others, lease, warnings })
             }
             Err(why) => {
                 tracing::warn!("{}: {why}", gate.session());

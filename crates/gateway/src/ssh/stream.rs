@@ -3,6 +3,7 @@
 use super::line::INTERRUPT;
 use super::session::Opened;
 use super::talk::{Hear, Heard, Talk, Tell};
+use super::warn;
 use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
 use countersign_control::{Gate, Judgement, Recorded};
@@ -102,6 +103,7 @@ impl Stream<'_> {
         let over = tokio::select! {
             over = self.shows(&mut says, &talk.tell, &mut so_far) => over,
             over = self.types(typing.as_mut(), &mut talk.hear, &talk.tell, &told) => over,
+            () = self.warned(&talk.tell) => Over::Ended,
             () = self.opened.cut() => Over::Cut,
         };
         match over {
@@ -160,6 +162,17 @@ impl Stream<'_> {
             let passed = if error { tell.error(bytes, self.opened).await } else { tell.out(bytes, self.opened).await };
             if !passed {
                 return if self.opened.is_cut() { Over::Cut } else { Over::Left };
+            }
+        }
+    }
+
+    /// Passes on to whoever is at a terminal that their access ends; never resolves.
+    async fn warned(&self, tell: &Tell) {
+        let mut warnings = self.opened.warnings();
+        loop {
+            let words = warn::next(&mut warnings).await;
+            if self.terminal || self.gated {
+                tell.say(&words).await;
             }
         }
     }

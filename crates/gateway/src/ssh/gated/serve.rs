@@ -6,6 +6,7 @@ use super::editor::{Editor, Happened};
 use crate::ssh::command::{Command, REFUSED, Within};
 use crate::ssh::session::{Opened, Session};
 use crate::ssh::talk::{Heard, Talk};
+use crate::ssh::warn;
 use countersign_control::Recorded;
 use countersign_core::digest::UnitPart;
 use countersign_inspect::shell::wants_terminal;
@@ -170,9 +171,16 @@ impl Shell<'_> {
     /// Has a line typed.
     async fn types(&mut self, talk: &mut Talk) -> Result<Typed, String> {
         self.prompts(talk).await?;
+        let mut warnings = self.opened.warnings();
         loop {
             let heard = tokio::select! {
                 heard = talk.hear.next() => heard,
+                words = warn::next(&mut warnings) => {
+                    talk.tell.say(&words).await;
+                    self.editor.forget_drawing();
+                    talk.tell.draw(self.editor.draw()).await?;
+                    continue;
+                }
                 () = self.opened.cut() => return Err(self.opened.gate.lock().await.end_words().await),
             };
             match heard {
