@@ -30,6 +30,7 @@ mod live;
 mod marks;
 mod measuring;
 mod outbox;
+mod pack;
 mod password;
 mod plan;
 mod replay;

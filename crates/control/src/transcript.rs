@@ -1,13 +1,15 @@
 //! Transcripts: what a session ran, what its terminals showed and what became of it, written before the target gets a byte.
 //!
-//! A transcript is a file of frames: four bytes length (big-endian) and a sealed chunk of records. Each chunk is hashed
-//! onto the one before; the last hash is the root that enters the journal when the session closes. In `normal`
+//! A transcript is a file of frames: four bytes length (big-endian) and a sealed chunk of records, packed where that helps.
+//! Each chunk is hashed, as it was before it was packed, onto the one before; the last hash is the root that enters the journal
+//! when the session closes. In `normal`
 //! recording a chunk is handed to the operating system before release and durable within 250 ms; in `strict`
 //! recording it is durable before release.
 
 use crate::control::Control;
 use crate::fault::Fault;
 use crate::live::Grows;
+use crate::pack::{Packing, unpack};
 use crate::vault::Purpose;
 use countersign_core::digest::UnitPart;
 use countersign_journal::{Digest, Recording, RequestId, SessionId, Timestamp, canonical};
@@ -22,7 +24,7 @@ use std::time::Duration;
 
 /// How long a chunk may wait for the disk in `normal` recording.
 const SYNC_EVERY: Duration = Duration::from_millis(250);
-/// Largest chunk that is read back.
+/// Largest chunk that is read back, packed or not.
 const CHUNK_BYTES_MAX: usize = 64 << 20;
 /// What the terminals of one session may show in all, in bytes.
 const SHOWN_BYTES_MAX: usize = 256 << 20;
@@ -74,6 +76,7 @@ pub(crate) struct Recorder {
     disk: Arc<Disk>,
     grows: Grows,
     waiting: Vec<Record>,
+    packing: Packing,
     root: Digest,
     chunks: u64,
     records: u64,
@@ -109,6 +112,7 @@ impl Recorder {
             disk,
             grows,
             waiting,
+            packing: Packing::default(),
             root,
             chunks: 0,
             records: 0,
@@ -148,7 +152,9 @@ impl Recorder {
             return Ok(());
         }
         let chunk = canonical::encode(&self.waiting);
-        let sealed = self.control.seal(Purpose::Transcript, &row(self.session), self.chunks, &chunk)?;
+        let root = next_root(&self.root, &chunk);
+        let packed = self.packing.pack(chunk)?;
+        let sealed = self.control.seal(Purpose::Transcript, &row(self.session), self.chunks, &packed)?;
         let mut frame = u32::try_from(sealed.len()).map_err(Fault::trouble)?.to_be_bytes().to_vec();
         frame.extend_from_slice(&sealed);
         if let Err(e) = (&self.disk.file).write_all(&frame) {
@@ -156,7 +162,7 @@ impl Recorder {
             self.disk.failed.store(true, Ordering::Release);
             return Err(Fault::trouble(format!("transcript: {e}")));
         }
-        self.root = next_root(&self.root, &chunk);
+        self.root = root;
         self.chunks += 1;
         self.records += self.waiting.len() as u64;
         self.waiting.clear();
@@ -248,7 +254,8 @@ impl Reading {
             return self.ended();
         }
         self.at += (4 + length) as u64;
-        let chunk = self.control.unseal(Purpose::Transcript, &row(self.session), self.chunks, sealed)?;
+        let packed = self.control.unseal(Purpose::Transcript, &row(self.session), self.chunks, sealed)?;
+        let chunk = unpack(packed, CHUNK_BYTES_MAX)?;
         self.root = next_root(&self.root, chunk.expose_secret());
         self.chunks += 1;
         canonical::decode(chunk.expose_secret()).map(Some).map_err(Fault::trouble)
