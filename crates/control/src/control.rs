@@ -61,6 +61,8 @@ pub(crate) struct Inner {
     inbox: mpsc::Sender<Command>,
     changes: broadcast::Sender<()>,
     pub(crate) settled: watch::Sender<u64>,
+    /// Word to whoever keeps recordings that there is something to do.
+    pub(crate) to_keep: watch::Sender<()>,
     /// What uploads that wait for approval take.
     pub(crate) spooled: Arc<Taken>,
     /// Held while what was approved is put in force.
@@ -69,6 +71,10 @@ pub(crate) struct Inner {
     /// Turns at hashing a password, which takes 19 MiB and a core.
     pub(crate) hashing: Turns,
     pub(crate) tickets: std::sync::OnceLock<crate::tickets::Asked>,
+    /// Where recordings are kept, if not here.
+    pub(crate) elsewhere: OnceLock<crate::objects::Elsewhere>,
+    /// How far that is.
+    pub(crate) kept: std::sync::Mutex<crate::keep::Kept>,
     pub(crate) mock_key: [u8; 32],
     /// The public key by which SSH clients know us, once the gateway said it.
     pub(crate) ssh_host_key: OnceLock<String>,
@@ -105,11 +111,15 @@ impl Control {
         let (inbox, receiver) = mpsc::channel(QUEUE_MAX);
         let (changes, _) = broadcast::channel(CHANGES_MAX);
         let (settled, _) = watch::channel(0);
+        let (to_keep, keeps) = watch::channel(());
         let after_commit = {
-            let (live, changes, settled) = (live.clone(), changes.clone(), settled.clone());
+            let (live, changes, settled, to_keep) = (live.clone(), changes.clone(), settled.clone(), to_keep.clone());
             Box::new(move |effects: &[countersign_core::Effect]| {
                 live.follow(effects);
                 settled.send_modify(|n| *n += 1);
+                if effects.iter().any(|effect| matches!(effect, countersign_core::Effect::Keep { .. })) {
+                    to_keep.send_replace(());
+                }
                 // Nobody listening is fine.
                 let _ = changes.send(());
             })
@@ -127,17 +137,21 @@ impl Control {
             inbox,
             changes,
             settled,
+            to_keep,
             spooled: Arc::default(),
             applying: tokio::sync::Mutex::new(()),
             sign_in_gate: tokio::sync::Mutex::new(()),
             hashing: Turns::new(HASHING_AT_ONCE, HASHING_WAITING_MAX),
             tickets: std::sync::OnceLock::new(),
+            elsewhere: OnceLock::new(),
+            kept: std::sync::Mutex::default(),
             mock_key: dice::bytes()?,
             ssh_host_key: OnceLock::new(),
         }));
         control.match_rows(over).await?;
         tokio::spawn(writer.run(receiver));
         control.close_what_was_open().await?;
+        control.begin_keeping(keeps);
         if let Err(fault) = control.put_approved_in_force().await {
             tracing::warn!(%fault, "a change that was approved could not be put in force");
         }

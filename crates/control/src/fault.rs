@@ -3,6 +3,7 @@
 use crate::keys::KeyRefusal;
 use crate::view::Base;
 use countersign_core::Refusal;
+use countersign_journal::Timestamp;
 
 /// Why a call did not do what was asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -24,6 +25,22 @@ pub enum Fault {
     /// There is no such thing, or the actor may not know of it.
     #[error("there is no such thing here, or you may not see it")]
     NotFound,
+    /// What the session recorded was kept as long as the rules say, and is gone since.
+    #[error(
+        "what this session recorded was erased on {} (UTC): the rules of its request keep it no longer",
+        countersign_core::refusal::shown(.0)
+    )]
+    Erased(Timestamp),
+    /// What the session recorded is not what the journal names.
+    #[error(
+        "what this session recorded is damaged, or not what the journal names, so nothing of it is shown; tell an administrator"
+    )]
+    Damaged,
+    /// What the session recorded is in a store that does not answer.
+    #[error(
+        "what this session recorded is kept in a store that does not answer now; try again, or tell an administrator"
+    )]
+    Away,
     /// Signing in did not work.
     #[error("{0}")]
     SignIn(#[from] SignInRefusal),

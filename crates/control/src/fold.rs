@@ -7,7 +7,7 @@ use crate::fault::Fault;
 use crate::gate::Unit;
 use crate::marks::Mark;
 use crate::store::{Row, Store};
-use crate::writer::{Published, found_by, rows_of};
+use crate::writer::{Published, erased_row, found_by, rows_of};
 use arc_swap::ArcSwap;
 use countersign_core::{Case, Request, Roster, State, apply};
 use countersign_journal::{Act, Chain, Commitment, GrantId, RequestId, canonical};
@@ -23,47 +23,61 @@ const PAGE: u32 = 4_096;
 struct Fold {
     chain: Chain,
     state: State,
+    erased: u64,
+}
+
+/// What a page of the journal made over.
+struct Over {
+    cases: Vec<Case>,
+    /// Rows of recordings that were erased.
+    erased: Vec<Row>,
 }
 
 impl Fold {
     /// Folds the next entries and takes out what is over by them; nothing once there are no more.
-    async fn next(&mut self, store: &Store) -> Result<Option<Vec<Case>>, Fault> {
+    async fn next(&mut self, store: &Store) -> Result<Option<Over>, Fault> {
         let page = store.entries(self.chain.head().len, PAGE).await?;
         if page.is_empty() {
             return Ok(None);
         }
-        let mut touched: BTreeSet<RequestId> = BTreeSet::new();
+        let (mut touched, mut erased): (BTreeSet<RequestId>, _) = (BTreeSet::new(), Vec::new());
         for stored in page {
             let entry = self.chain.follow(&stored.bytes);
             let entry = entry.map_err(|e| Fault::trouble(format!("the journal is damaged: {e}")))?;
             apply(&mut self.state, entry.at, &entry.event);
             touched.extend(self.state.request_of(&entry.event));
+            erased.extend(erased_row(&entry.event, entry.seq, entry.at));
         }
-        Ok(Some(touched.into_iter().filter_map(|id| self.state.release(id)).collect()))
+        self.erased += erased.len() as u64;
+        let cases = touched.into_iter().filter_map(|id| self.state.release(id)).collect();
+        Ok(Some(Over { cases, erased }))
     }
 }
 
-/// Folds the journal; what is alive, and how many requests are over.
-pub(crate) async fn fold(store: &Store) -> Result<(Published, u64), Fault> {
+/// Folds the journal; what is alive, and how many requests are over and recordings erased.
+pub(crate) async fn fold(store: &Store) -> Result<(Published, (u64, u64)), Fault> {
     let (mut fold, mut over) = (Fold::default(), 0);
-    while let Some(cases) = fold.next(store).await? {
+    while let Some(Over { cases, .. }) = fold.next(store).await? {
         over += cases.len() as u64;
     }
+    let rows = (over, fold.erased);
     let published = Published {
         state: RwLock::new(fold.state),
         directory: ArcSwap::from_pointee(Roster::new(store.directory().await?)),
         chain: RwLock::new(fold.chain),
         policy_epoch: AtomicU64::new(0),
     };
-    Ok((published, over))
+    Ok((published, rows))
 }
 
 impl Control {
-    /// Makes the rows of requests again if there are not as many as are over, as in a data folder of before there were any.
-    pub(crate) async fn match_rows(&self, over: u64) -> Result<(), Fault> {
+    /// Makes the rows of requests and of what was erased again if there are not as many as the journal says, as in a data folder
+    /// of before there were any.
+    pub(crate) async fn match_rows(&self, (over, erased): (u64, u64)) -> Result<(), Fault> {
         let store = &self.0.store;
         let alive: Vec<Request> = self.state().requests.values().cloned().collect();
-        let found = store.cases().await? == over && (alive.is_empty() || store.has_marks().await?);
+        let all = store.cases().await? == over && store.erasures().await? == erased;
+        let found = all && (alive.is_empty() || store.has_marks().await?);
         if found {
             return Ok(());
         }
@@ -71,10 +85,10 @@ impl Control {
         // The living first: once everything that is over has its row, nothing is missing.
         store.commit(&[], &self.marks_of(&alive).await?).await?;
         let mut fold = Fold::default();
-        while let Some(cases) = fold.next(store).await? {
+        while let Some(Over { cases, erased }) = fold.next(store).await? {
             let requests: Vec<Request> = cases.iter().map(|case| case.request.clone()).collect();
             let marks = self.marks_of(&requests).await?;
-            let rows: Vec<Row> = cases.into_iter().flat_map(rows_of).chain(marks).collect();
+            let rows: Vec<Row> = cases.into_iter().flat_map(rows_of).chain(marks).chain(erased).collect();
             store.commit(&[], &rows).await?;
         }
         Ok(())

@@ -25,10 +25,12 @@ mod fault;
 mod fold;
 mod gate;
 mod install;
+mod keep;
 mod keys;
 mod live;
 mod marks;
 mod measuring;
+mod objects;
 mod outbox;
 mod pack;
 mod password;
@@ -61,8 +63,10 @@ pub use gate::{
     Unit,
 };
 pub use install::{Installed, install};
+pub use keep::Kept;
 pub use keys::KeyRefusal;
 pub use live::Cut;
+pub use objects::{Away, Objects};
 pub use outbox::Letter;
 pub use plan::Script;
 pub use replay::{Replay, Step};

@@ -121,6 +121,15 @@ pub(crate) fn begin(data: &Path) -> Result<(), Fault> {
     cleared.map_err(|e| Fault::trouble(format!("`{}`: {e}", folder.display())))
 }
 
+/// A file that nobody finds by a name, and that goes when it is closed.
+pub(crate) fn nameless(data: &Path) -> Result<File, Fault> {
+    let path = folder(data).join(dice::token()?);
+    let mut options = File::options();
+    let opened = options.create_new(true).read(true).write(true).mode(0o600).open(&path);
+    let file = opened.and_then(|file| std::fs::remove_file(&path).map(|()| file));
+    file.map_err(|e| Fault::trouble(format!("`{}`: {e}", path.display())))
+}
+
 impl Control {
     /// Begins a spool.
     ///
@@ -134,13 +143,7 @@ impl Control {
 impl Spool {
     fn begin(data: &Path, taken: Arc<Taken>, most: (u64, u64)) -> Result<Spool, Fault> {
         let taken = Mine::begin(taken, most)?;
-        let path = folder(data).join(dice::token()?);
-        let mut options = File::options();
-        let file = options.create_new(true).read(true).write(true).mode(0o600).open(&path).and_then(|file| {
-            // From here on nobody finds it by a name, and it goes when it is closed.
-            std::fs::remove_file(&path).map(|()| file)
-        });
-        let file = file.map_err(|e| Fault::trouble(format!("`{}`: {e}", path.display())))?;
+        let file = nameless(data)?;
         let key = Zeroizing::new(dice::bytes::<32>()?);
         let key = UnboundKey::new(&AES_256_GCM, key.as_ref()).map_err(|_| Fault::trouble("a key could not be made"))?;
         let sealed = Arc::new(Sealed { file, key: LessSafeKey::new(key), taken });

@@ -2,6 +2,7 @@
 //!
 //! Events, rows and outbox go in by one transaction; nothing else writes.
 
+mod erased;
 mod keys;
 mod outbox;
 mod rows;

@@ -9,6 +9,7 @@
 use crate::control::Control;
 use crate::fault::Fault;
 use crate::live::Grows;
+use crate::objects::Fetched;
 use crate::pack::{Packing, unpack};
 use crate::vault::Purpose;
 use countersign_core::digest::UnitPart;
@@ -217,15 +218,25 @@ fn row(session: SessionId) -> String {
     format!("transcript of {session}")
 }
 
-fn path(control: &Control, session: SessionId) -> PathBuf {
-    control.data().join("transcripts").join(format!("{}.transcript", session.0))
+/// What the file is called, here and elsewhere: it tells the session's number and nothing more.
+pub(crate) fn name(session: SessionId) -> String {
+    format!("{}.transcript", session.0)
+}
+
+/// Where the files of sessions are that were not brought elsewhere.
+pub(crate) fn folder(control: &Control) -> PathBuf {
+    control.data().join("transcripts")
+}
+
+pub(crate) fn path(control: &Control, session: SessionId) -> PathBuf {
+    folder(control).join(name(session))
 }
 
 /// A transcript being read back, chunk by chunk, as far as it is whole.
 pub(crate) struct Reading {
     control: Control,
     session: SessionId,
-    file: File,
+    from: From,
     /// Where in the file the next frame begins.
     at: u64,
     chunks: u64,
@@ -233,16 +244,47 @@ pub(crate) struct Reading {
     root: Digest,
 }
 
+/// Where a transcript is read from.
+enum From {
+    Here(File),
+    Elsewhere(Fetched),
+}
+
+impl From {
+    fn file(&mut self) -> &mut File {
+        match self {
+            From::Here(file) => file,
+            From::Elsewhere(fetched) => &mut fetched.file,
+        }
+    }
+}
+
 impl Reading {
+    /// Reads the file that is here.
     pub(crate) fn begin(control: &Control, session: SessionId) -> Result<Reading, Fault> {
         let file = File::open(path(control, session)).map_err(|_| Fault::NotFound)?;
-        Ok(Reading { control: control.clone(), session, file, at: 0, chunks: 0, root: Digest::ZERO })
+        Ok(Reading::over(control, session, From::Here(file)))
+    }
+
+    /// Reads the file that is here, or what was brought elsewhere.
+    pub(crate) fn of(control: &Control, session: SessionId) -> Result<Reading, Fault> {
+        match Reading::begin(control, session) {
+            Err(Fault::NotFound) => {
+                let fetched = control.fetched(&name(session))?.ok_or(Fault::NotFound)?;
+                Ok(Reading::over(control, session, From::Elsewhere(fetched)))
+            }
+            read => read,
+        }
+    }
+
+    fn over(control: &Control, session: SessionId, from: From) -> Reading {
+        Reading { control: control.clone(), session, from, at: 0, chunks: 0, root: Digest::ZERO }
     }
 
     /// The records of the next chunk; nothing at the end, which later is somewhere else while the session goes on.
     pub(crate) fn next(&mut self) -> Result<Option<Vec<Record>>, Fault> {
         let mut length = [0; 4];
-        if self.file.read_exact(&mut length).is_err() {
+        if self.from.file().read_exact(&mut length).is_err() {
             return self.ended();
         }
         let length = u32::from_be_bytes(length) as usize;
@@ -250,7 +292,7 @@ impl Reading {
             return Err(Fault::trouble(format!("the transcript of {} is damaged", self.session)));
         }
         let mut sealed = vec![0; length];
-        if self.file.read_exact(&mut sealed).is_err() {
+        if self.from.file().read_exact(&mut sealed).is_err() {
             return self.ended();
         }
         self.at += (4 + length) as u64;
@@ -264,23 +306,27 @@ impl Reading {
     /// Nothing follows yet. A frame that is not whole is being written, or was cut by a crash: what it held was never released
     /// in `strict` recording.
     fn ended(&mut self) -> Result<Option<Vec<Record>>, Fault> {
-        self.file.seek(SeekFrom::Start(self.at)).map_err(Fault::trouble)?;
+        let at = self.at;
+        self.from.file().seek(SeekFrom::Start(at)).map_err(Fault::trouble)?;
         Ok(None)
     }
 
-    /// Reads to the end: the root of it all, and how many records there are.
-    pub(crate) fn count(mut self) -> Result<(Digest, u64), Fault> {
+    /// Reads to the end: the root of it all, and how many records there are. It is read from its beginning again then.
+    pub(crate) fn count(&mut self) -> Result<(Digest, u64), Fault> {
         let mut records = 0;
         while let Some(chunk) = self.next()? {
             records += chunk.len() as u64;
         }
-        Ok((self.root, records))
+        let counted = (self.root, records);
+        (self.at, self.chunks, self.root) = (0, 0, Digest::ZERO);
+        self.ended()?;
+        Ok(counted)
     }
 }
 
 /// Root and number of records of a session that was cut by a crash; nothing when it had no transcript.
 pub(crate) fn recover(control: &Control, session: SessionId) -> (Option<Digest>, u64) {
-    match Reading::begin(control, session).and_then(Reading::count) {
+    match Reading::begin(control, session).and_then(|mut reading| reading.count()) {
         Ok((root, records)) => (Some(root), records),
         Err(_) => (None, 0),
     }

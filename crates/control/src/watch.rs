@@ -43,6 +43,7 @@ impl Control {
         if !may_watch(&self.directory(), actor.person, watch.whose) {
             return Err(Fault::NotFound);
         }
+        self.not_erased(session).await?;
         let target = Box::new(case.request.target);
         let (committed, reason_chars, rows) = self.reason_of(reason)?;
         let written = self.marks_in([reason])?;
@@ -76,6 +77,7 @@ impl Control {
         let case = self.case_of_session(session).await?.ok_or(Fault::NotFound)?;
         let watch = watch_of(&case, session);
         let under = self.right(actor, watch)?;
+        self.not_erased(session).await?;
         let place = self.0.watchers.place(actor.person).ok_or(Fault::Busy)?;
         let cast = self.cast_of(case, session, number).await?;
         self.watched(actor, watch).await?;

@@ -62,6 +62,8 @@ fn note_kind(note: &Note) -> &'static str {
         Note::NotificationSent { .. } => "notification_sent",
         Note::NotificationFailed { .. } => "notification_failed",
         Note::TranscriptRead { .. } => "transcript_read",
+        Note::RecordingErased { .. } => "recording_erased",
+        Note::RecordingStored { .. } => "recording_stored",
         Note::Exported { .. } => "exported",
     }
 }
@@ -253,6 +255,14 @@ fn say_note(note: &Note, directory: &Directory) -> Said {
         Note::TranscriptRead { session, by, under } => {
             let under = under.map(|grant| format!(" under {grant}")).unwrap_or_default();
             (format!("{} watched {session}{under}", who(by)), None, Some(*session))
+        }
+        Note::RecordingErased { session, request, kept_days } => {
+            let days = if *kept_days == 1 { "a day".to_owned() } else { format!("{kept_days} days") };
+            let why = format!("the rules of {request} keep it for {days} after the session's end");
+            (format!("what {session} recorded was erased: {why}"), Some(*request), Some(*session))
+        }
+        Note::RecordingStored { session, place } => {
+            (format!("what {session} recorded is kept at {place}"), None, Some(*session))
         }
         Note::Exported { entries, .. } => (format!("{entries} entries were exported"), None, None),
     };

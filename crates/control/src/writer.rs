@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use countersign_core::{
     Answer, Case, Directory, Effect, Input, Named, Request, Roster, State, apply, decide, effects, wake_at,
 };
-use countersign_journal::{Chain, Event, RequestId, Timestamp, canonical};
+use countersign_journal::{Chain, Event, Note, RequestId, Timestamp, canonical};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
@@ -204,6 +204,7 @@ impl Writer {
                 outbox_rows(&effect, &self.directory, seq, at, &mut batch.rows);
                 batch.effects.push(effect);
             }
+            batch.rows.extend(erased_row(&event, seq, at));
             batch.touched.extend(self.state.request_of(&event));
             batch.entries.push(StoredEntry { seq, at, kind: crate::words::kind(&event).to_owned(), bytes });
             batch.events.push((at, event));
@@ -285,13 +286,21 @@ pub(crate) fn rows_of(case: Case) -> Vec<Row> {
     rows
 }
 
+/// The row of a recording that an event says is erased.
+pub(crate) fn erased_row(event: &Event, seq: u64, at: Timestamp) -> Option<Row> {
+    match event {
+        Event::Noted(Note::RecordingErased { session, .. }) => Some(Row::Erased { session: *session, seq, at }),
+        _ => None,
+    }
+}
+
 /// Messages are rows of the same transaction; their id is the event, the person and what is said, so that each is made
 /// once.
 fn outbox_rows(effect: &Effect, directory: &Directory, seq: u64, at: Timestamp, rows: &mut Vec<Row>) {
     let (request, people, kind) = match effect {
         Effect::Tell { request, people, message } => (*request, people.clone(), LetterKind::of(*message)),
         Effect::Alarm { request } => (*request, directory.administrators(), LetterKind::Alarm),
-        Effect::Settle { .. } | Effect::Cut { .. } => return,
+        Effect::Settle { .. } | Effect::Cut { .. } | Effect::Keep { .. } => return,
     };
     rows.extend(people.into_iter().map(|person| Row::Outbox {
         id: format!("{seq}-{}-{}", person.0, kind.word()),

@@ -67,14 +67,8 @@ fn fold(state: &mut State, at: Timestamp, event: &Event) {
             grant_changed(state, event);
         }
         Event::SessionOpened { .. } => session_opened(state, at, event),
-        Event::SessionClosed { session, why, transcript, records } => {
-            state.open_sessions.remove(session);
-            if let Some(s) = state.sessions.get_mut(session) {
-                s.closed = Some((at, *why));
-                s.transcript = *transcript;
-                s.records = *records;
-            }
-        }
+        Event::SessionClosed { .. } => session_closed(state, at, event),
+        Event::Noted(Note::RecordingErased { session, .. }) => state.keeping.erased(*session),
         Event::Used { grant, session, .. } => {
             state.unreported.insert(*grant);
             if let Some(g) = state.grants.get_mut(grant) {
@@ -376,4 +370,18 @@ fn session_opened(state: &mut State, at: Timestamp, event: &Event) {
             records: 0,
         },
     );
+}
+
+fn session_closed(state: &mut State, at: Timestamp, event: &Event) {
+    let Event::SessionClosed { session, why, transcript, records } = event else { return };
+    state.open_sessions.remove(session);
+    let Some(closed) = state.sessions.get_mut(session) else { return };
+    closed.closed = Some((at, *why));
+    closed.transcript = *transcript;
+    closed.records = *records;
+    let request = state.grants.get(&closed.grant).and_then(|g| state.requests.get(&g.request));
+    let kept = request.and_then(|r| Some((r.id, r.ruling.conditions.recording_kept_days?)));
+    if let Some((request, kept_days)) = kept {
+        state.keeping.closed(at, *session, request, kept_days);
+    }
 }

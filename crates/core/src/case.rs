@@ -151,9 +151,11 @@ impl State {
             | Event::EmergencyConfirmed { request, .. }
             | Event::EmergencyStopped { request, .. }
             | Event::Reviewed { request, .. }
-            | Event::Noted(Note::NotificationSent { request, .. } | Note::NotificationFailed { request, .. }) => {
-                Some(*request)
-            }
+            | Event::Noted(
+                Note::NotificationSent { request, .. }
+                | Note::NotificationFailed { request, .. }
+                | Note::RecordingErased { request, .. },
+            ) => Some(*request),
             Event::GrantEdited { grant, .. }
             | Event::GrantEnded { grant, .. }
             | Event::SessionOpened { grant, .. }

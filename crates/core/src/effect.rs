@@ -1,7 +1,7 @@
 //! Effects: what the world must now do because of an event. Derived, idempotent, delivered from an outbox.
 
 use crate::state::{GrantKind, Request, State};
-use countersign_journal::{Event, PersonId, RequestId, SessionId, Timestamp};
+use countersign_journal::{Event, Note, PersonId, RequestId, SessionId, Timestamp};
 use std::collections::BTreeSet;
 
 /// One thing the world must do.
@@ -28,6 +28,11 @@ pub enum Effect {
     },
     /// Disconnect the session and stop what it runs.
     Cut {
+        /// Which session.
+        session: SessionId,
+    },
+    /// See to where what the session recorded is kept, or that it is gone.
+    Keep {
         /// Which session.
         session: SessionId,
     },
@@ -86,6 +91,9 @@ pub fn effects(state: &State, event: &Event) -> Vec<Effect> {
             Some(g) => vec![Effect::Settle { request: g.request }],
             None => Vec::new(),
         },
+        Event::SessionClosed { session, .. } | Event::Noted(Note::RecordingErased { session, .. }) => {
+            vec![Effect::Keep { session: *session }]
+        }
         _ => Vec::new(),
     }
 }
@@ -116,8 +124,8 @@ fn settled(state: &State, request: RequestId) -> Vec<Effect> {
 }
 
 /// When the engine wants a Tick: the earliest end of anything that is pending or live, the earliest timeout of an open
-/// level, and the moment a declared emergency opens.
+/// level, the moment a declared emergency opens, and the end of the days for which something recorded is kept.
 #[must_use]
 pub fn wake_at(state: &State) -> Option<Timestamp> {
-    state.deadlines.first()
+    state.deadlines.first().into_iter().chain(state.keeping.first()).min()
 }

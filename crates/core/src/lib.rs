@@ -24,6 +24,7 @@ pub mod effect;
 pub mod hours;
 pub mod input;
 pub mod invariant;
+mod keeping;
 mod links;
 pub mod monitor;
 pub mod permission;
@@ -49,6 +50,7 @@ pub use directory::{
 };
 pub use effect::{Effect, Message, effects, wake_at};
 pub use input::{Answer, Ask, AskAct, Decision, EmergencyCall, Input, Planned, Position, Vote};
+pub use keeping::{KEPT_DAYS_MAX, Keeping};
 pub use links::Links;
 pub use permission::{Permission, Role};
 pub use refusal::Refusal;

@@ -342,6 +342,8 @@ fn combined<'c>(all: impl Iterator<Item = &'c Conditions>) -> Conditions {
         interrupt_after: fewest(sum.interrupt_after, c.interrupt_after),
         risk: sum.risk.saturating_add(c.risk),
         risk_max: fewest(sum.risk_max, c.risk_max),
+        // Evidence does not vanish before the last rule that speaks of it lets it.
+        recording_kept_days: sum.recording_kept_days.max(c.recording_kept_days),
     })
 }
 

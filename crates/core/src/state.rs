@@ -2,6 +2,7 @@
 
 use crate::deadlines::Deadlines;
 use crate::directory::About;
+use crate::keeping::Keeping;
 use crate::links::Links;
 use crate::planted::{self, Fault};
 use crate::roster::Roster;
@@ -50,6 +51,8 @@ pub struct State {
     pub given: Given,
     /// When each request that waits, and each grant that lives, wants to be looked at.
     pub deadlines: Deadlines,
+    /// When what closed sessions recorded is to be erased.
+    pub keeping: Keeping,
     /// When approvers last said no to somebody on an account for an act: no emergency overrides that for a day.
     pub noes: BTreeMap<(PersonId, AccountId, Access), Timestamp>,
 }

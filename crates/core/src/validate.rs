@@ -3,6 +3,7 @@
 use crate::commands;
 use crate::directory::{Contact, Directory, Person, address};
 use crate::hours;
+use crate::keeping::KEPT_DAYS_MAX;
 use crate::refusal::span;
 use countersign_journal::{
     ActMatch, Authority, CommandFacts, CommandMatch, Conditions, Evidence, GroupId, Hours, Level, Module, Outcome,
@@ -308,6 +309,9 @@ fn check_conditions(rule: &Rule) -> Result<(), String> {
     if rule.conditions.interrupt_after == Some(0) {
         return Err("it ends a session after 0 refused tries; write 1 or more".into());
     }
+    if rule.conditions.recording_kept_days.is_some_and(|days| !(1..=KEPT_DAYS_MAX).contains(&days)) {
+        return Err(format!("recordings are kept 1 to {KEPT_DAYS_MAX} days; leave it out to keep them for ever"));
+    }
     match &rule.acts {
         ActMatch::Run(_) | ActMatch::Command(_) if rule.outcome == Outcome::Justify => return Err(
             "statements and commands are asked for under their connection's reason; use `justify` in a rule on `connect`"
@@ -368,6 +372,7 @@ fn speaks_of_its_act(acts: &ActMatch, c: &Conditions) -> Result<(), String> {
         ("sessions_max", c.sessions_max.is_some(), connects),
         ("reset_after_use", c.reset_after_use, connects),
         ("recording", c.recording != Recording::Normal, connects),
+        ("recording_kept_days", c.recording_kept_days.is_some(), connects),
         ("reason_chars_min", c.reason_chars_min.is_some(), !runs),
         ("reasons", c.reasons.is_some(), !runs),
         ("ticket", c.ticket, !runs),

@@ -50,6 +50,7 @@ fn some_rule(rng: &mut Rng, id: u64) -> Rule {
             interrupt_after: rng.bool().then(|| rng.u32(1..9)),
             risk: rng.u32(0..9),
             risk_max: rng.bool().then(|| rng.u32(1..9)),
+            recording_kept_days: rng.bool().then(|| rng.u32(1..9)),
         },
         automatic: rng.bool().then(|| Automatic { hours: hours(rng), any_start: rng.bool() }),
         emergency: rng.bool().then(|| Emergency { countdown_s: rng.u64(0..9) }),
@@ -157,6 +158,7 @@ fn as_strict(after: &Conditions, before: &Conditions) -> bool {
         && after.ticket >= before.ticket
         && after.reset_after_use >= before.reset_after_use
         && after.evidence >= before.evidence
+        && after.recording_kept_days >= before.recording_kept_days
 }
 
 /// Every level that was demanded still is, with no weaker evidence.

@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::place;
-use countersign_channels::{MailConfig, Security, TicketConfig, TicketSystem};
+use countersign_channels::{Bucket, MailConfig, Security, StoreConfig, TicketConfig, TicketSystem};
 use countersign_control::RootKey;
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -22,6 +22,7 @@ pub(crate) struct Config {
     tls: Tls,
     mail: Option<Mail>,
     tickets: Option<Tickets>,
+    recordings: Option<Recordings>,
     #[serde(default)]
     pub(crate) log: Log,
 }
@@ -74,6 +75,17 @@ struct Tickets {
     ca_file: Option<PathBuf>,
 }
 
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+struct Recordings {
+    store: String,
+    endpoint: Option<String>,
+    region: String,
+    access_key: String,
+    secret_key_file: PathBuf,
+    ca_file: Option<PathBuf>,
+}
+
 #[derive(Deserialize, Debug, Clone, Copy)]
 #[serde(rename_all = "lowercase")]
 enum SecurityWord {
@@ -109,7 +121,9 @@ impl Config {
         let given =
             given.into_iter().chain([&mut config.tls.certificate, &mut config.tls.key]).filter_map(Option::as_mut);
         let tickets = config.tickets.iter_mut().flat_map(|t| [&mut t.token_file, &mut t.ca_file]).flatten();
-        for path in given.chain(mail).chain(tickets).chain([&mut config.data]) {
+        let recordings = config.recordings.iter_mut();
+        let recordings = recordings.flat_map(|r| std::iter::once(&mut r.secret_key_file).chain(r.ca_file.as_mut()));
+        for path in given.chain(mail).chain(tickets).chain(recordings).chain([&mut config.data]) {
             *path = folder.join(&*path);
         }
         config.check().map_err(wrong)?;
@@ -187,13 +201,29 @@ impl Config {
         let Some(tickets) = &self.tickets else { return Ok(None) };
         let wrong = |what: String| Failure::Usage(format!("[tickets]: {what}"));
         let token = tickets.token_file.as_deref().map(place::secret_line).transpose()?;
-        let read = |file: &PathBuf| {
-            std::fs::read_to_string(file).map_err(|e| wrong(format!("`{}` cannot be read: {e}", file.display())))
-        };
-        let ca_pem = tickets.ca_file.as_ref().map(read).transpose()?;
+        let ca_pem = tickets.ca_file.as_deref().map(read).transpose().map_err(wrong)?;
         let system = TicketSystem::new(TicketConfig { url: tickets.url.clone(), token, ca_pem });
         system.map(Some).map_err(|e| wrong(e.to_string()))
     }
+
+    /// Where recordings are kept, if not here, checked. To be called within the runtime.
+    pub(crate) fn recordings(&self) -> Result<Option<Bucket>, Failure> {
+        let Some(recordings) = &self.recordings else { return Ok(None) };
+        let wrong = |what: String| Failure::Usage(format!("[recordings]: {what}"));
+        let config = StoreConfig {
+            store: recordings.store.clone(),
+            endpoint: recordings.endpoint.clone(),
+            region: recordings.region.clone(),
+            access_key: recordings.access_key.clone(),
+            secret_key: place::secret_line(&recordings.secret_key_file)?,
+            ca_pem: recordings.ca_file.as_deref().map(read).transpose().map_err(wrong)?,
+        };
+        Bucket::new(config).map(Some).map_err(|e| wrong(e.to_string()))
+    }
+}
+
+fn read(file: &Path) -> Result<String, String> {
+    std::fs::read_to_string(file).map_err(|e| format!("`{}` cannot be read: {e}", file.display()))
 }
 
 /// Host and port of `host:port`, `[v6]:port` or `v4:port`.
@@ -266,6 +296,13 @@ impl Fresh<'_> {
              # url = \"https://tickets.example.com/api/changes/{{ticket}}\"\n\
              # token_file = \"/etc/countersign/tickets-token\"\n\
              # ca_file = \"/etc/countersign/tickets-ca.pem\"  # without: the system's authorities\n\n\
+             # Without this recordings stay in the data folder.\n\
+             # [recordings]\n\
+             # store = \"s3://recordings/gate-1\"\n\
+             # endpoint = \"https://s3.example.com\"  # without: Amazon's, by the region\n\
+             # region = \"eu-central-1\"\n\
+             # access_key = \"GATE1\"\n\
+             # secret_key_file = \"/etc/countersign/store-key\"\n\n\
              [log]\n\
              # \"text\" or \"json\"; how much is said by the environment variable RUST_LOG.\n\
              format = \"text\"\n",

@@ -40,7 +40,7 @@ pub(crate) fn serve(path: &Path) -> Result<(), Failure> {
 /// Starts everything, waits for the end, ends everything.
 async fn run(config: &Config) -> Result<(), Failure> {
     let mut stops = Stops::new()?;
-    let (mail, tickets) = (config.mail()?, config.tickets()?);
+    let (mail, tickets, recordings) = (config.mail()?, config.tickets()?, config.recordings()?);
     let tls = Arc::new(tls(config)?);
     let root = config.root_key()?;
     let taken = |e| cannot_listen("postgres", config.postgres.listen, &e);
@@ -62,6 +62,9 @@ async fn run(config: &Config) -> Result<(), Failure> {
     drop(root);
     if let Some(tickets) = tickets {
         control.ask_about_tickets(Arc::new(tickets));
+    }
+    if let Some(recordings) = recordings {
+        control.keep_recordings_in(Arc::new(recordings));
     }
 
     let (stop, _) = watch::channel(false);

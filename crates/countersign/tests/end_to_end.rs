@@ -4,6 +4,8 @@
 
 #[path = "end_to_end/authority.rs"]
 mod authority;
+#[path = "end_to_end/bucket.rs"]
+mod bucket;
 #[path = "end_to_end/certificate.rs"]
 mod certificate;
 #[path = "end_to_end/clients.rs"]

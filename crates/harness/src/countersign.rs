@@ -43,11 +43,13 @@ pub struct Options {
     pub mail_port: Option<u16>,
     /// Port and authority of the ticket system on `localhost`, if there is one.
     pub tickets: Option<(u16, String)>,
+    /// Port of the store of recordings on 127.0.0.1 and the secret of our key there, if there is one.
+    pub store: Option<(u16, String)>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { administrator: "ada".to_owned(), mail_port: None, tickets: None }
+        Self { administrator: "ada".to_owned(), mail_port: None, tickets: None, store: None }
     }
 }
 
@@ -259,19 +261,32 @@ impl Countersign {
             );
         }
         if let Some((port, ca_pem)) = &self.options.tickets {
-            let (ca, token) = (self.folder.path().join("tickets-ca.pem"), self.folder.path().join("tickets-token"));
+            let ca = self.folder.path().join("tickets-ca.pem");
             fs::write(&ca, ca_pem).map_err(HarnessError::system("write the ticket system's authority"))?;
-            let kept = fs::write(&token, "ticket-token\n")
-                .and_then(|()| fs::set_permissions(&token, fs::Permissions::from_mode(0o600)));
-            kept.map_err(HarnessError::system("write the ticket system's token"))?;
+            let token = self.private("tickets-token", "ticket-token\n")?;
             more += &format!(
                 "\n[tickets]\nurl = \"https://localhost:{port}/{{ticket}}\"\nca_file = {ca:?}\ntoken_file = {token:?}\n"
+            );
+        }
+        if let Some((port, secret)) = &self.options.store {
+            let secret = self.private("store-key", secret)?;
+            more += &format!(
+                "\n[recordings]\nstore = \"s3://records/gate-1\"\nendpoint = \"http://127.0.0.1:{port}\"\n\
+                 region = \"here\"\naccess_key = \"gate\"\nsecret_key_file = {secret:?}\n"
             );
         }
         let add = |mut file: File| file.write_all(more.as_bytes());
         let added = File::options().append(true).open(self.config()).and_then(add);
         added.map_err(HarnessError::system("add other servers to the configuration"))?;
         Ok(said)
+    }
+
+    /// A file with a secret.
+    fn private(&self, name: &str, secret: &str) -> Result<PathBuf, HarnessError> {
+        let path = self.folder.path().join(name);
+        let kept =
+            fs::write(&path, secret).and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o600)));
+        kept.map(|()| path).map_err(HarnessError::system(format!("write `{name}`")))
     }
 
     fn config(&self) -> PathBuf {

@@ -379,6 +379,11 @@ pub enum Note {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         under: Option<GrantId>,
     },
+    /// The time was over for which the rules of a request keep what its sessions recorded: from now on there is no transcript
+    /// of the session any more, whose root stays in the journal.
+    RecordingErased { session: SessionId, request: RequestId, kept_days: u32 },
+    /// What a session recorded was brought to the store outside and read back from there, and is kept there from now on.
+    RecordingStored { session: SessionId, place: String },
     /// The journal was exported.
     Exported { by: Option<PersonId>, entries: u64 },
     /// A person changed their password, by the one they had.

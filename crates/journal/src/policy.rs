@@ -219,6 +219,9 @@ pub struct Conditions {
     /// Most risk a session may come to.
     #[serde(default, skip_serializing_if = "is_default")]
     pub risk_max: Option<u32>,
+    /// For how many days after a session's end what it recorded is kept, and no longer; for ever where nothing says it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub recording_kept_days: Option<u32>,
 }
 
 /// Approval without anybody, in recurring hours (R6).

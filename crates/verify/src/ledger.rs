@@ -168,7 +168,7 @@ impl Ledger {
             Event::RequestRevoked { request, by, .. } => self.revoked(at, request, by),
             Event::GrantEnded { grant, how } => self.grant_ended(grant, how),
             Event::SessionOpened { session, grant, first_use, .. } => self.opened(at, session, grant, first_use),
-            Event::SessionClosed { session, .. } => self.closed(session),
+            Event::SessionClosed { session, .. } => self.closed(at, session),
             Event::Used { grant, session, attempt } => {
                 self.released += 1;
                 self.used(at, grant, session, attempt)
@@ -184,6 +184,9 @@ impl Ledger {
                 Ok(())
             }
             Event::Noted(Note::TranscriptRead { session, by, under }) => self.watched(at, session, by, under),
+            Event::Noted(Note::RecordingErased { session, request, kept_days }) => {
+                self.recording_erased(at, session, request, kept_days)
+            }
             Event::Noted(_) => Ok(()),
         }
     }

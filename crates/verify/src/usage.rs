@@ -40,6 +40,10 @@ enum Release {
 /// A session.
 pub(crate) struct Session {
     pub(crate) grant: GrantId,
+    /// When it closed.
+    closed: Option<Timestamp>,
+    /// Whether what it recorded was erased.
+    erased: bool,
 }
 
 impl Grant {
@@ -119,7 +123,7 @@ impl Ledger {
         if exclusive {
             self.held.insert(account, under);
         }
-        self.sessions.insert(session, Session { grant: under });
+        self.sessions.insert(session, Session { grant: under, closed: None, erased: false });
         self.open.insert(session);
         Ok(())
     }
@@ -136,8 +140,32 @@ impl Ledger {
         holder.or_else(|| disturbed.next())
     }
 
-    pub(crate) fn closed(&mut self, id: SessionId) -> Result<(), Wrong> {
-        ensure(self.sessions.contains_key(&id), || format!("`{id}` closes and was never opened"))?;
+    /// What a session recorded may be gone once it was kept as long as the rules of its request demand.
+    pub(crate) fn recording_erased(
+        &mut self,
+        at: Timestamp,
+        id: SessionId,
+        request: RequestId,
+        kept_days: u32,
+    ) -> Result<(), Wrong> {
+        let session = self.sessions.get(&id).ok_or_else(|| format!("`{id}` is erased and was never opened"))?;
+        let made = &self.request(self.grant(session.grant)?.request)?.made;
+        let demanded = made.ruling.conditions.recording_kept_days;
+        ensure(made.request == request && demanded == Some(kept_days), || {
+            format!("what `{id}` recorded is erased after {kept_days} days and the ruling of its request is otherwise")
+        })?;
+        let closed = session.closed.ok_or_else(|| format!("what `{id}` recorded is erased and it is not closed"))?;
+        ensure(at >= closed.plus(u64::from(kept_days) * 24 * 60 * 60), || {
+            format!("what `{id}` recorded is erased before it was kept for {kept_days} days")
+        })?;
+        ensure(!session.erased, || format!("what `{id}` recorded is erased a second time"))?;
+        self.sessions.entry(id).and_modify(|s| s.erased = true);
+        Ok(())
+    }
+
+    pub(crate) fn closed(&mut self, at: Timestamp, id: SessionId) -> Result<(), Wrong> {
+        let session = self.sessions.get_mut(&id).ok_or_else(|| format!("`{id}` closes and was never opened"))?;
+        session.closed = Some(at);
         ensure(self.open.remove(&id), || format!("`{id}` closes a second time"))?;
         let left = self.running.remove(&id).and_then(|all| all.first().copied());
         match left {

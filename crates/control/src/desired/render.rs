@@ -250,6 +250,7 @@ impl Names<'_> {
             sessions_max: conditions.sessions_max,
             second_factor: conditions.evidence == Evidence::SecondFactor,
             recording: conditions.recording,
+            recording_kept_days: conditions.recording_kept_days,
             transaction_hold_max_s: conditions.transaction_hold_max_s,
             same_session: conditions.same_session,
             interrupt_after: conditions.interrupt_after,

@@ -476,6 +476,7 @@ fn resolve_rule(
             interrupt_after: entry.interrupt_after,
             risk: entry.risk,
             risk_max: entry.risk_max,
+            recording_kept_days: entry.recording_kept_days,
         },
         automatic: entry.automatic.as_ref().map(|a| super::times::automatic(a, &what)).transpose()?,
         emergency: resolve_emergency(entry, &what)?,

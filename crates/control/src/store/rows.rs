@@ -1,12 +1,13 @@
 //! Rows that go in with events: what each writes, one statement per kind of row.
 
 use super::StoredEntry;
+use super::erased;
 use super::keys::{self, StoredKey};
 use super::settled::kind;
 use crate::marks::Mark;
 use countersign_core::refusal::status_word;
 use countersign_core::{Case, Session};
-use countersign_journal::{AccountId, Commitment, PersonId, RequestId, Timestamp, canonical};
+use countersign_journal::{AccountId, Commitment, PersonId, RequestId, SessionId, Timestamp, canonical};
 use sqlx::any::AnyArguments;
 use sqlx::{Any, AssertSqlSafe};
 
@@ -37,6 +38,8 @@ pub enum Row {
     Case(Box<Case>),
     Session { session: Session, request: RequestId },
     Marks { request: RequestId, marks: Vec<Mark> },
+    Erased { session: SessionId, seq: u64, at: Timestamp },
+    Gone { session: SessionId },
 }
 
 /// What became of a try to tell somebody.
@@ -117,6 +120,8 @@ pub(super) fn query(row: &Row) -> Query {
                 .bind(big(request.0))
         }
         Row::Marks { request, marks } => marks_query(*request, marks),
+        Row::Erased { session, seq, at } => erased::erased(*session, *seq, *at),
+        Row::Gone { session } => erased::gone(*session),
         Row::Login(login) => login_query(login),
         Row::Token(token) => token_query(token),
         Row::Key(key) => keys::added(key),

@@ -181,6 +181,9 @@ impl Control {
         }
         let mut list: Vec<SessionView> = list.into_values().take(REQUESTS_MAX).collect();
         list.sort_by_key(|s| (s.closed_at.is_some(), Reverse(s.opened_at)));
+        let closed: Vec<SessionId> = list.iter().filter(|s| s.closed_at.is_some()).map(|s| s.id).collect();
+        let erased = self.0.store.erased(&closed).await?;
+        list.iter_mut().for_each(|s| s.erased_at = erased.get(&s.id).copied());
         Ok(list)
     }
 
@@ -323,5 +326,6 @@ pub(super) fn session_view(eye: &Eye<'_>, session: &Session, grant: &Grant) -> S
         window_end: grant.terms.window.end,
         may_terminate: closed.is_none() && actor.may(Permission::TerminateSessions),
         may_watch: may_watch(eye.directory, actor.person, session.person),
+        erased_at: None,
     }
 }

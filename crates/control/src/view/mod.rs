@@ -440,6 +440,8 @@ pub struct SessionView {
     pub may_terminate: bool,
     /// Whether this actor may watch it, where need be once that is approved.
     pub may_watch: bool,
+    /// When what it recorded was erased, if it was.
+    pub erased_at: Option<Timestamp>,
 }
 
 /// One line of a transcript.

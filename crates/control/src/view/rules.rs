@@ -210,6 +210,10 @@ fn condition_words(conditions: &Conditions) -> Vec<String> {
     }));
     say((conditions.evidence == Evidence::SecondFactor).then(|| "decided only with a fresh second factor".to_owned()));
     say((conditions.recording == Recording::Strict).then(|| "recorded before each release".to_owned()));
+    say(conditions.recording_kept_days.map(|n| match n {
+        1 => "recordings erased a day after their session".to_owned(),
+        n => format!("recordings erased {n} days after their session"),
+    }));
     say(conditions.reset_after_use.then(|| "the password is changed after use".to_owned()));
     say(conditions.transaction_hold_max_s.map(|s| format!("waits at most {} inside a transaction", span(s))));
     say(conditions.same_session.then(|| "only in the session it was asked in".to_owned()));

@@ -25,11 +25,9 @@ impl Control {
         let case = self.case_of_session(session).await?.ok_or(Fault::NotFound)?;
         let watch = watch_of(&case, session);
         self.right(actor, watch)?;
+        self.not_erased(session).await?;
         let control = self.clone();
-        let lines = aside(move || {
-            control.whole(of(&case, session)?)?;
-            lines(Reading::begin(&control, session)?, case.request.target.language())
-        });
+        let lines = aside(move || lines(control.whole(of(&case, session)?)?, case.request.target.language()));
         let lines = lines.await?;
         self.watched(actor, watch).await?;
         Ok(lines)
@@ -38,10 +36,7 @@ impl Control {
     /// The recording of one command, once it is known that it is there and whole.
     pub(crate) async fn cast_of(&self, case: Case, session: SessionId, number: u64) -> Result<Cast, Fault> {
         let control = self.clone();
-        let cast = aside(move || {
-            control.whole(of(&case, session)?)?;
-            Cast::begin(Reading::begin(&control, session)?, number)
-        });
+        let cast = aside(move || Cast::begin(control.whole(of(&case, session)?)?, number));
         cast.await?.ok_or(Fault::NotFound)
     }
 
@@ -51,11 +46,15 @@ impl Control {
     /// `NotFound` when there is none or the actor may not watch it at all.
     pub async fn watching(&self, actor: &Actor, session: SessionId) -> Result<(SessionView, Watching), Fault> {
         let case = self.case_of_session(session).await?.ok_or(Fault::NotFound)?;
-        let (state, directory) = (self.state(), self.directory());
-        let eye = self.eye(&state, &directory, actor);
-        let stands = watching(&eye, watch_of(&case, session))?;
-        let grant = case.grant.as_ref().ok_or(Fault::NotFound)?;
-        Ok((session_view(&eye, of(&case, session)?, grant), stands))
+        let (view, stands) = {
+            let (state, directory) = (self.state(), self.directory());
+            let eye = self.eye(&state, &directory, actor);
+            let stands = watching(&eye, watch_of(&case, session))?;
+            let grant = case.grant.as_ref().ok_or(Fault::NotFound)?;
+            (session_view(&eye, of(&case, session)?, grant), stands)
+        };
+        let erased_at = self.0.store.erased(&[session]).await?.remove(&session);
+        Ok((SessionView { erased_at, ..view }, stands))
     }
 
     /// Which recording that is and how long it goes, for who may watch it now. What was shown is told by
@@ -68,13 +67,13 @@ impl Control {
         if stands != Watching::Open {
             return Err(Refusal::WatchNeedsRequest(session).into());
         }
+        self.not_erased(session).await?;
         let (control, case) = (self.clone(), self.case_of_session(session).await?.ok_or(Fault::NotFound)?);
         let found = move || {
             let found = of(&case, session)?;
-            let whole = control.whole(found).and_then(|()| Reading::begin(&control, session));
-            match whole.and_then(|reading| extent(reading, number)) {
+            match control.whole(found).and_then(|reading| extent(reading, number)) {
                 Ok(extent) => extent.ok_or(Fault::NotFound),
-                Err(Fault::NotFound) if found.transcript.is_none() => Err(Fault::NotFound),
+                Err(fault @ (Fault::NotFound | Fault::Away | Fault::Busy)) => Err(fault),
                 Err(_) => Ok(Extent::Damaged),
             }
         };
@@ -82,13 +81,25 @@ impl Control {
         Ok(RecordingView { session: view, number, extent })
     }
 
-    /// Whether a transcript is the one the journal names, which names it once the session is over.
-    fn whole(&self, session: &Session) -> Result<(), Fault> {
-        let Some(root) = session.transcript else { return Ok(()) };
-        let (read, _) = Reading::begin(self, session.id)?.count()?;
-        match root == read {
-            true => Ok(()),
-            false => Err(Fault::trouble(format!("the transcript of {} is not the one the journal names", session.id))),
+    /// Whether what a session recorded is still to be had.
+    pub(crate) async fn not_erased(&self, session: SessionId) -> Result<(), Fault> {
+        match self.0.store.erased(&[session]).await?.remove(&session) {
+            None => Ok(()),
+            Some(at) => Err(Fault::Erased(at)),
+        }
+    }
+
+    /// A transcript from its beginning, if it is the one the journal names, which names it once the session is over.
+    fn whole(&self, session: &Session) -> Result<Reading, Fault> {
+        let Some(root) = session.transcript else { return Reading::of(self, session.id) };
+        let whole = Reading::of(self, session.id).and_then(|mut reading| Ok((reading.count()?.0, reading)));
+        match whole {
+            Ok((read, reading)) if read == root => Ok(reading),
+            Err(fault @ (Fault::Away | Fault::Busy)) => Err(fault),
+            _ => {
+                tracing::error!(session = %session.id, "its transcript is damaged, or not the one the journal names");
+                Err(Fault::Damaged)
+            }
         }
     }
 }

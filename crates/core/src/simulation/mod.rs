@@ -377,6 +377,11 @@ fn planted_watch_not_asked_is_caught() {
 }
 
 #[test]
+fn planted_erased_too_early_is_caught() {
+    check_caught(Fault::ErasedTooEarly, 10, 1_000);
+}
+
+#[test]
 fn planted_allowed_outlives_its_rule_is_caught() {
     check_caught(Fault::AllowedOutlivesItsRule, 1, 1000);
 }

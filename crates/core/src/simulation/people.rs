@@ -318,7 +318,7 @@ fn commands(rng: &mut Rng) -> CommandMatch {
 }
 
 fn conditions(rng: &mut Rng) -> Conditions {
-    Conditions {
+    let some = Conditions {
         duration_max_s: chance(rng, 25).then(|| rng.u64(1..=6) * 3600),
         reason_chars_min: chance(rng, 15).then_some(10),
         exclusive: chance(rng, 25),
@@ -336,5 +336,7 @@ fn conditions(rng: &mut Rng) -> Conditions {
         interrupt_after: None,
         risk: 0,
         risk_max: None,
-    }
+        recording_kept_days: None,
+    };
+    Conditions { recording_kept_days: some.reset_after_use.then_some(1), ..some }
 }

@@ -502,6 +502,7 @@ fn with_condition(rule: &mut Rule, text: &str) {
     let conditions = &mut rule.conditions;
     match name {
         "hours" => conditions.hours = [hours(value)].into(),
+        "kept" => conditions.recording_kept_days = Some(number(value) as u32),
         "sessions" => conditions.sessions_max = Some(number(value) as u32),
         "reason" => conditions.reason_chars_min = Some(number(value) as u32),
         "ahead" => conditions.ahead_max_s = Some(number(value) * 3600),

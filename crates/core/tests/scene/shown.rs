@@ -12,6 +12,9 @@ pub fn event(state: &State, event: &Event) -> Option<String> {
             let under = under.map_or_else(String::new, |grant| format!(" under {grant}"));
             format!("{} watches {session}{under}", name(*by))
         }
+        Event::Noted(Note::RecordingErased { session, request, kept_days }) => {
+            format!("{session} erased, kept {kept_days} days by {request}")
+        }
         Event::PolicyApplied { .. } | Event::DirectoryApplied { .. } | Event::Noted(_) => return None,
         Event::RequestMade(made) => format!("{} made, {:?}", made.request, made.ruling.outcome).to_lowercase(),
         Event::LevelStarted { request, track, level, epoch, approvers, .. } => {

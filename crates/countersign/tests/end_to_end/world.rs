@@ -93,6 +93,11 @@ impl World {
         Self::build(rules, Options { tickets, ..Options::default() }, None)
     }
 
+    /// As [`World::new`], with a store of recordings behind that port, in which our key has that secret.
+    pub fn with_store(rules: &[&str], port: u16, secret: &str) -> Self {
+        Self::build(rules, Options { store: Some((port, secret.to_owned())), ..Options::default() }, None)
+    }
+
     fn build(rules: &[&str], options: Options, mail: Option<MailSink>) -> Self {
         static WORLDS: AtomicU32 = AtomicU32::new(0);
         let number = WORLDS.fetch_add(1, Ordering::Relaxed);

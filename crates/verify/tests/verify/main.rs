@@ -5,6 +5,7 @@ mod contacts;
 mod days;
 mod file;
 mod forged;
+mod keeping;
 mod plan;
 mod special;
 mod story;

@@ -25,6 +25,8 @@ struct SessionsPage<'p> {
     reader: &'p Reader,
     sessions: Vec<SessionView>,
     live: bool,
+    /// Recordings that the store does not take now.
+    waiting: usize,
 }
 
 #[derive(Deserialize)]
@@ -42,7 +44,9 @@ async fn render(visit: &Visit, live: bool, status: StatusCode, notice: Option<No
     let mut sessions = visit.site.control.sessions(visit.actor(), live).await?;
     sessions.sort_by_key(|s| (s.closed_at.is_some(), std::cmp::Reverse(s.opened_at)));
     let shell = visit.shell("Sessions", "sessions").saying(notice);
-    page(status, &SessionsPage { shell, reader: &visit.reader, sessions, live })
+    let kept = visit.site.control.recordings_kept().filter(|kept| kept.failing && shell.may("PAM.Sessions.List"));
+    let waiting = kept.map_or(0, |kept| kept.waiting);
+    page(status, &SessionsPage { shell, reader: &visit.reader, sessions, live, waiting })
 }
 
 /// `POST /sessions/{id}/terminate`

@@ -102,6 +102,8 @@ struct SeenGrant {
 struct SeenSession {
     grant: GrantId,
     open: bool,
+    closed_at: Option<Timestamp>,
+    erased: bool,
 }
 
 type Held = Result<(), Broken>;
@@ -121,6 +123,9 @@ impl Witness {
             Event::PolicyApplied { .. } | Event::DirectoryApplied { .. } => self.applied(now, event)?,
             Event::Noted(Note::PasswordSet { person }) => self.set_password(*person),
             Event::Noted(Note::TranscriptRead { .. }) => self.watched(directory, now, event)?,
+            Event::Noted(Note::RecordingErased { session, request, kept_days }) => {
+                self.erased(now, *session, *request, *kept_days)?;
+            }
             Event::Noted(_) => {}
             Event::RequestMade(made) => self.made(directory, now, made)?,
             Event::LevelStarted { .. } => self.started(directory, now, event)?,
@@ -150,7 +155,7 @@ impl Witness {
             Event::SessionClosed { session, .. } => {
                 let session = known(self.sessions.get_mut(session), "the session that closed")?;
                 ensure(session.open, 11, || "a session closed twice".into())?;
-                session.open = false;
+                (session.open, session.closed_at) = (false, Some(now));
             }
             Event::Used { grant, session, attempt } => self.used(directory, now, *grant, *session, *attempt)?,
             Event::PlanUsed { .. } | Event::PlanRan { .. } => self.planned(directory, now, event)?,
@@ -404,7 +409,8 @@ impl Witness {
         self.alone(*id)?;
         self.not_too_many(directory, now, *id)?;
         known(self.grants.get_mut(id), "the grant opened")?.opened = true;
-        let before = self.sessions.insert(*session, SeenSession { grant: *id, open: true });
+        let before =
+            self.sessions.insert(*session, SeenSession { grant: *id, open: true, closed_at: None, erased: false });
         ensure(before.is_none(), 10, || format!("{session} was opened twice"))
     }
 

@@ -3,7 +3,9 @@
 use super::{Held, Witness, ensure, known};
 use crate::simulation::naive;
 use crate::{Directory, Status};
-use countersign_journal::{Act, Authority, Event, Module, Note, Outcome, RequestMade, Timestamp, Watch};
+use countersign_journal::{
+    Act, Authority, Event, Module, Note, Outcome, RequestId, RequestMade, SessionId, Timestamp, Watch,
+};
 
 impl Witness {
     /// Asked for by somebody who may watch it at all, of those who decide for the module, if of anybody.
@@ -19,6 +21,19 @@ impl Witness {
         let theirs = levels.all(|l| l.authority == Authority::Approvers(Module::PamCore));
         ensure(theirs, 2, || format!("watching by {id} is decided by others than the approvers of PAM Core"))?;
         ensure(expected != Outcome::Approve || made.reason.is_some(), 1, || format!("{id} has no reason"))
+    }
+
+    /// What a closed session recorded is gone, once, after the days for which its request has it kept.
+    pub(super) fn erased(&mut self, now: Timestamp, id: SessionId, request: RequestId, kept_days: u32) -> Held {
+        let session = known(self.sessions.get_mut(&id), "the session whose recording was erased")?;
+        let grant = known(self.grants.get(&session.grant), "the grant of the session erased")?;
+        let made = &known(self.requests.get(&grant.request), "the request of the session erased")?.made;
+        let same = made.request == request && made.ruling.conditions.recording_kept_days == Some(kept_days);
+        ensure(same, 5, || format!("{id} is erased after {kept_days} days by {request}, which says otherwise"))?;
+        let kept = session.closed_at.is_some_and(|at| now.0 >= at.0 + i64::from(kept_days) * 86_400_000_000);
+        ensure(kept && !session.erased, 10, || format!("what {id} recorded is erased before its time, or twice"))?;
+        session.erased = true;
+        Ok(())
     }
 
     /// A viewing: by somebody who may, and where it has to be approved, under what was approved.

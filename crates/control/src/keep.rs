@@ -1,0 +1,258 @@
+//! Keeping what sessions recorded once they are over: what the journal says is erased is taken away, and nothing else ever is;
+//! where there is a store outside, the rest is brought there.
+//!
+//! The journal says each erasure first, and a file is taken away here only once the store was seen to have it. What a crash
+//! leaves in between is done at the next start, and doing it again does no harm: the files that are here are what is to be done.
+
+use crate::control::{Control, Inner};
+use crate::fault::Fault;
+use crate::objects::Elsewhere;
+use crate::store::Row;
+use crate::transcript::{self, Reading};
+use countersign_journal::{Digest, Entry, Event, Note, SessionId, canonical};
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+use std::sync::Weak;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Recordings taken away in one go.
+const ERASED_AT_ONCE: u32 = 100;
+/// When what did not work is tried again: at first, and at the longest.
+const AGAIN: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(300));
+
+/// How far recordings are brought to the store outside.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Kept {
+    /// How many are still here.
+    pub waiting: usize,
+    /// Whether the store did not take one when it was last tried.
+    pub failing: bool,
+}
+
+impl Control {
+    /// How far recordings are brought to the store, where there is one.
+    #[must_use]
+    pub fn recordings_kept(&self) -> Option<Kept> {
+        self.0.elsewhere.get().map(|_| *self.0.kept.lock().expect("no holder of this lock panics"))
+    }
+
+    /// Keeps recordings from now on, until the last handle to this control plane is gone.
+    pub(crate) fn begin_keeping(&self, word: watch::Receiver<()>) {
+        tokio::spawn(keep(std::sync::Arc::downgrade(&self.0), word));
+    }
+}
+
+async fn keep(inner: Weak<Inner>, mut word: watch::Receiver<()>) {
+    let mut again = AGAIN.0;
+    loop {
+        word.mark_unchanged();
+        let Some(control) = inner.upgrade().map(Control) else { return };
+        let (erased, brought) = (control.take_away().await, control.bring_all().await);
+        drop(control);
+        let Err(fault) = erased.and(brought) else {
+            again = AGAIN.0;
+            if word.changed().await.is_err() {
+                return;
+            }
+            continue;
+        };
+        tracing::warn!(%fault, "recordings wait to be erased or brought to their store; again in {} s", again.as_secs());
+        // Others that come meanwhile change nothing about that.
+        tokio::time::sleep(again).await;
+        again = (again * 2).min(AGAIN.1);
+    }
+}
+
+impl Control {
+    /// Takes away what the journal says is erased, here and in the store.
+    async fn take_away(&self) -> Result<(), Fault> {
+        let (mut before, mut worst) = (SessionId(0), Ok(()));
+        loop {
+            let some = self.0.store.not_gone(before, ERASED_AT_ONCE).await?;
+            let Some((last, _)) = some.last() else { return worst };
+            before = *last;
+            for (session, seq) in some {
+                self.is_erased(session, seq).await?;
+                match self.aside(move |control| control.take_away_one(session)).await {
+                    Ok(()) => {
+                        self.0.store.commit(&[], &[Row::Gone { session }]).await?;
+                        tracing::info!(%session, "what it recorded is erased");
+                    }
+                    Err(fault) => worst = Err(fault),
+                }
+            }
+        }
+    }
+
+    /// A row alone erases nothing.
+    async fn is_erased(&self, session: SessionId, seq: u64) -> Result<(), Fault> {
+        let found = self.0.store.entries(seq, 1).await?;
+        let entry = found.first().map(|stored| canonical::decode::<Entry>(&stored.bytes));
+        let entry = entry.transpose().map_err(Fault::trouble)?;
+        let says = |entry: Entry| matches!(entry.event, Event::Noted(Note::RecordingErased { session: erased, .. }) if erased == session);
+        match entry.is_some_and(says) {
+            true => Ok(()),
+            false => Err(Fault::trouble(format!("a row says that {session} is erased, and entry {seq} does not"))),
+        }
+    }
+
+    fn take_away_one(&self, session: SessionId) -> Result<(), Fault> {
+        let here = remove(&transcript::path(self, session))?;
+        match self.0.elsewhere.get() {
+            Some(elsewhere) => elsewhere.objects.erase(&transcript::name(session)).map_err(away),
+            // Where there was a store once, it may still have it.
+            None if !here && self.was_stored(session)? => Err(Fault::Away),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the journal says that it was brought to a store.
+    fn was_stored(&self, session: SessionId) -> Result<bool, Fault> {
+        tokio::runtime::Handle::current().block_on(async {
+            let mut before = u64::MAX;
+            loop {
+                let page = self.0.store.entries_back(before, "recording_stored", 1_000).await?;
+                let Some(last) = page.last() else { return Ok(false) };
+                before = last.seq;
+                for stored in &page {
+                    let entry: Entry = canonical::decode(&stored.bytes).map_err(Fault::trouble)?;
+                    if matches!(entry.event, Event::Noted(Note::RecordingStored { session: id, .. }) if id == session) {
+                        return Ok(true);
+                    }
+                }
+            }
+        })
+    }
+
+    /// Brings what is here of closed sessions to the store.
+    async fn bring_all(&self) -> Result<(), Fault> {
+        if self.0.elsewhere.get().is_none() {
+            return Ok(());
+        }
+        let mut here = self.aside(Control::closed_and_here).await?;
+        let (mut waiting, mut worst) = (here.len(), Ok(()));
+        self.kept_so_far(waiting, false);
+        while let Some(session) = here.pop() {
+            match self.bring(session).await {
+                Ok(()) => waiting -= 1,
+                // The others would wait for the same.
+                Err(Fault::Away) => {
+                    worst = Err(Fault::Away);
+                    break;
+                }
+                Err(fault) => worst = Err(fault),
+            }
+            self.kept_so_far(waiting, worst.is_err());
+        }
+        self.kept_so_far(waiting, worst.is_err());
+        worst
+    }
+
+    fn kept_so_far(&self, waiting: usize, failing: bool) {
+        *self.0.kept.lock().expect("no holder of this lock panics") = Kept { waiting, failing };
+    }
+
+    /// Closed sessions whose transcripts are here, the oldest at the end.
+    fn closed_and_here(&self) -> Result<Vec<SessionId>, Fault> {
+        let folder = transcript::folder(self);
+        let names = std::fs::read_dir(&folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let names = names.map_err(|e| Fault::trouble(format!("`{}`: {e}", folder.display())))?;
+        let number =
+            |name: &str| name.strip_suffix(".transcript").and_then(|number| number.parse().ok()).map(SessionId);
+        let mut here: Vec<SessionId> =
+            names.iter().filter_map(|entry| entry.file_name().to_str().and_then(number)).collect();
+        let state = self.state();
+        here.retain(|id| (1..=state.given.sessions).contains(&id.0) && !state.open_sessions.contains(id));
+        here.sort_by_key(|id| std::cmp::Reverse(*id));
+        Ok(here)
+    }
+
+    /// Brings one to the store, reads it back, has that in the journal, and only then takes it away here.
+    async fn bring(&self, session: SessionId) -> Result<(), Fault> {
+        let case = self.case_of_session(session).await?.ok_or(Fault::NotFound)?;
+        let root = case.sessions.iter().find(|s| s.id == session).and_then(|s| s.transcript);
+        let place = self.aside(move |control| control.bring_one(session, root)).await?;
+        self.note(Note::RecordingStored { session, place }, Vec::new()).await?;
+        self.aside(move |control| remove(&transcript::path(control, session))).await.map(|_| ())
+    }
+
+    /// The place in which the store has it.
+    fn bring_one(&self, session: SessionId, root: Option<Digest>) -> Result<String, Fault> {
+        let Elsewhere { objects, .. } = self.0.elsewhere.get().ok_or(Fault::NotFound)?;
+        let (name, path) = (transcript::name(session), transcript::path(self, session));
+        let (read, _) = Reading::begin(self, session)?.count()?;
+        if root.is_some_and(|root| root != read) {
+            return Err(Fault::trouble(format!(
+                "{session} stays here: its transcript is not the one the journal names"
+            )));
+        }
+        let file = File::open(&path).map_err(Fault::trouble)?;
+        match self.has(&name, &path)? {
+            Some(true) => {}
+            // What is there of that name may be all there is of it.
+            Some(false) => {
+                let place = objects.place(&name);
+                return Err(Fault::trouble(format!(
+                    "`{place}` is there already and is something else; it stays as it is"
+                )));
+            }
+            None => {
+                objects.bring(&name, &file).map_err(away)?;
+                if self.has(&name, &path)? != Some(true) {
+                    return Err(Fault::trouble(format!("`{}` is not what was brought there", objects.place(&name))));
+                }
+            }
+        }
+        Ok(objects.place(&name))
+    }
+
+    /// Whether the store has an object of that name, and whether it is that file, byte for byte.
+    fn has(&self, name: &str, path: &Path) -> Result<Option<bool>, Fault> {
+        let Some(mut fetched) = self.fetched(name)? else { return Ok(None) };
+        let mut file = File::open(path).map_err(Fault::trouble)?;
+        same(&mut fetched.file, &mut file).map(Some).map_err(Fault::trouble)
+    }
+
+    /// Does what blocks, and keeps nobody else waiting.
+    async fn aside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Control) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let control = self.clone();
+        tokio::task::spawn_blocking(move || work(&control)).await.map_err(Fault::trouble)?
+    }
+}
+
+fn away(away: crate::objects::Away) -> Fault {
+    tracing::warn!(%away, "a recording could not be brought to its store or erased there");
+    Fault::Away
+}
+
+/// Whether two files hold the same, from where they are.
+fn same(one: &mut File, other: &mut File) -> std::io::Result<bool> {
+    let (mut of_one, mut of_other) = (vec![0; 64 << 10], vec![0; 64 << 10]);
+    loop {
+        let read = one.read(&mut of_one)?;
+        if read == 0 {
+            return Ok(other.read(&mut of_other)? == 0);
+        }
+        match other.read_exact(&mut of_other[..read]) {
+            Err(e) if e.kind() == ErrorKind::UnexpectedEof => return Ok(false),
+            read => read?,
+        }
+        if of_one[..read] != of_other[..read] {
+            return Ok(false);
+        }
+    }
+}
+
+/// Takes a file away; whether it was there.
+fn remove(path: &Path) -> Result<bool, Fault> {
+    match std::fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(Fault::trouble(format!("`{}`: {e}", path.display()))),
+    }
+}
