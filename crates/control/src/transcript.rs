@@ -22,7 +22,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::sync::{Notify, Semaphore};
 
+/// Transcripts that are brought to the disk at a time.
+static SYNCS: Semaphore = Semaphore::const_new(16);
 /// How long a chunk may wait for the disk in `normal` recording.
 const SYNC_EVERY: Duration = Duration::from_millis(250);
 /// Largest chunk that is read back, packed or not.
@@ -87,7 +90,8 @@ pub(crate) struct Recorder {
 
 struct Disk {
     file: File,
-    dirty: AtomicBool,
+    /// Told when something was handed over, or the transcript is closed.
+    told: Notify,
     failed: AtomicBool,
     closed: AtomicBool,
 }
@@ -103,7 +107,7 @@ impl Recorder {
         let file = File::options().create_new(true).append(true).open(&path);
         let file = file.map_err(|e| Fault::trouble(format!("transcript `{}`: {e}", path.display())))?;
         let flag = || AtomicBool::new(false);
-        let disk = Arc::new(Disk { file, dirty: flag(), failed: flag(), closed: flag() });
+        let disk = Arc::new(Disk { file, told: Notify::new(), failed: flag(), closed: flag() });
         tokio::spawn(keep_durable(disk.clone()));
         let (waiting, root) = (Vec::new(), Digest::ZERO);
         Ok(Recorder {
@@ -167,7 +171,7 @@ impl Recorder {
         self.chunks += 1;
         self.records += self.waiting.len() as u64;
         self.waiting.clear();
-        self.disk.dirty.store(true, Ordering::Release);
+        self.disk.told.notify_one();
         self.grows.send_replace(());
         match self.recording {
             Recording::Normal => Ok(()),
@@ -179,29 +183,39 @@ impl Recorder {
     pub(crate) async fn finish(&mut self) -> Result<(Digest, u64), Fault> {
         self.hand_over().await?;
         sync(self.disk.clone()).await?;
-        self.disk.closed.store(true, Ordering::Release);
+        self.disk.close();
         Ok((self.root, self.records))
     }
 }
 
 impl Drop for Recorder {
     fn drop(&mut self) {
-        self.disk.closed.store(true, Ordering::Release);
+        self.disk.close();
     }
 }
 
-/// Brings what was handed over to the disk every [`SYNC_EVERY`], until the transcript is closed.
+impl Disk {
+    fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.told.notify_one();
+    }
+}
+
+/// Brings what was handed over to the disk within [`SYNC_EVERY`], until the transcript is closed. A session in which nothing
+/// happens wakes nobody.
 async fn keep_durable(disk: Arc<Disk>) {
-    let mut beat = tokio::time::interval(SYNC_EVERY);
-    while !disk.closed.load(Ordering::Acquire) {
-        beat.tick().await;
-        if disk.dirty.swap(false, Ordering::AcqRel) && sync(disk.clone()).await.is_err() {
+    loop {
+        disk.told.notified().await;
+        tokio::time::sleep(SYNC_EVERY).await;
+        if disk.closed.load(Ordering::Acquire) || sync(disk.clone()).await.is_err() {
             return;
         }
     }
 }
 
 async fn sync(disk: Arc<Disk>) -> Result<(), Fault> {
+    // A thread waits for the disk each time.
+    let _turn = SYNCS.acquire().await.map_err(Fault::trouble)?;
     let synced = tokio::task::spawn_blocking(move || {
         let synced = disk.file.sync_data();
         disk.failed.fetch_or(synced.is_err(), Ordering::AcqRel);
