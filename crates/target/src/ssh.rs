@@ -223,17 +223,30 @@ async fn sign_in(
             handle.authenticate_openssh_cert(user, key, certificate).await?
         }
         Proof::Secret(secret) if secret.expose_secret().starts_with(PRIVATE_KEY) => {
-            let key = decode_secret_key(secret.expose_secret(), None)?;
-            // Of an RSA key only. It signs with SHA-1 where the device is allowed that and the target does not say that it
-            // takes anything else.
-            let with_sha1 = endpoint.legacy_algorithms.contains(algorithms::SSH_RSA);
-            let hash = handle.best_supported_rsa_hash().await?.flatten();
-            let hash = hash.or((!with_sha1).then_some(HashAlg::Sha512));
-            handle.authenticate_publickey(user, PrivateKeyWithHashAlg::new(Arc::new(key), hash)).await?
+            let key = Arc::new(decode_secret_key(secret.expose_secret(), None)?);
+            return sign_in_by_key(handle, endpoint, user, &key).await;
         }
         Proof::Secret(secret) => handle.authenticate_password(user, secret.expose_secret()).await?,
     };
     Ok(answer.success())
+}
+
+/// An RSA key signs with SHA-1 where the device is allowed that and the target takes nothing else, whatever it says that it takes.
+async fn sign_in_by_key(
+    handle: &mut Handle<Pinned>,
+    endpoint: &SshEndpoint,
+    user: &str,
+    key: &Arc<PrivateKey>,
+) -> Result<bool, russh::Error> {
+    let with_sha1 = key.algorithm().is_rsa() && endpoint.legacy_algorithms.contains(algorithms::SSH_RSA);
+    let known = handle.best_supported_rsa_hash().await?.flatten();
+    let hash = known.or((!with_sha1).then_some(HashAlg::Sha512));
+    let signed = |hash| PrivateKeyWithHashAlg::new(key.clone(), hash);
+    let answer = handle.authenticate_publickey(user, signed(hash)).await?;
+    if answer.success() || !with_sha1 || hash.is_none() {
+        return Ok(answer.success());
+    }
+    Ok(handle.authenticate_publickey(user, signed(None)).await?.success())
 }
 
 impl Connection {
