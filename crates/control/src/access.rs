@@ -229,6 +229,16 @@ impl Control {
         Some(Explanation { person, target: target.label(), act, preview, reasons, conditions })
     }
 
+    /// Whether the rules could let somebody run this, at once or once it is approved. The gate of a session says whether it may.
+    #[must_use]
+    pub fn might_run(&self, person: PersonId, account: AccountId, facts: &ActionFacts) -> bool {
+        let directory = self.directory();
+        let found = directory.person_facts(person).zip(directory.target_facts(account, None));
+        found.is_some_and(|(who, target)| {
+            rule(&self.state().policy, &who, &target, Asked::Run(facts)).outcome != Outcome::Deny
+        })
+    }
+
     /// Who can decide a pending request now, by handle.
     #[must_use]
     pub fn deciders(&self, request: RequestId) -> Vec<String> {

@@ -329,7 +329,7 @@ impl Gate {
         if self.cut.borrow().is_some() {
             return Judgement::Refuse("the session is over".into());
         }
-        if !self.compiled.restricts {
+        if !self.compiled.restricts && !facts.commands.iter().any(CommandFacts::is_named_only) {
             return Judgement::Pass(Pass(0));
         }
         let ruling = self.ruling(facts);
@@ -342,6 +342,9 @@ impl Gate {
             (Outcome::Deny, _) => {
                 let denies = ruling.reasons.iter().filter(|r| r.outcome == Outcome::Deny);
                 let rules: Vec<String> = denies.map(|r| format!("`{}`", r.name)).collect();
+                if rules.is_empty() {
+                    return self.no(unnamed(facts));
+                }
                 let unknown: Vec<&str> = facts.unknown.iter().map(String::as_str).collect();
                 let why = if unknown.is_empty() { String::new() } else { format!(" ({})", unknown.join("; ")) };
                 self.no(format!("refused by {}{why}; an administrator can change the rule", rules.join(", ")))
@@ -379,6 +382,9 @@ impl Gate {
         let named: BTreeSet<String> = matched.flat_map(|m| m.free.iter().chain(&m.programs)).cloned().collect();
         let passes = |program: &String| {
             let command = CommandFacts { program: Some(program.clone()), ..Default::default() };
+            if command.is_named_only() {
+                return false;
+            }
             let facts = ActionFacts { language: Language::Shell, commands: vec![command], ..Default::default() };
             matches!(self.judge(&facts), Judgement::Pass(_))
         };
@@ -635,6 +641,13 @@ fn interrupted(tries: u32) -> String {
         1 => "What is refused ends the session".to_owned(),
         tries => format!("{tries} tries were refused, which ends the session"),
     }
+}
+
+fn unnamed(facts: &ActionFacts) -> String {
+    let named: BTreeSet<&str> =
+        facts.commands.iter().filter(|c| c.is_named_only()).filter_map(CommandFacts::name).collect();
+    let programs: Vec<String> = named.into_iter().map(|program| format!("`{program}`")).collect();
+    format!("no rule lets this run; an administrator can name {} in one", programs.join(" and "))
 }
 
 fn uncovered(why: &'static str) -> String {

@@ -2,8 +2,9 @@
 
 use countersign_core::Directory;
 use countersign_journal::{
-    Act, ActionFacts, Authority, CommandFacts, Event, Expiry, GrantEnd, GrantId, Hours, LOGIN_SHELL, Language, Note,
-    Opening, Outcome, PersonId, RequestId, RequestMade, RunOutcome, SessionEnd, SessionId, Verdict, Weekday,
+    Act, ActionFacts, Authority, CommandFacts, Event, Expiry, FORWARD_AGENT, FORWARD_LOCAL, FORWARD_LOCAL_SOCKET,
+    FORWARD_REMOTE, FORWARD_REMOTE_SOCKET, FORWARD_X11, GrantEnd, GrantId, Hours, LOGIN_SHELL, Language, Note, Opening,
+    Outcome, PersonId, RequestId, RequestMade, RunOutcome, SET_ENVIRONMENT, SessionEnd, SessionId, Verdict, Weekday,
 };
 use std::collections::BTreeSet;
 
@@ -320,8 +321,45 @@ const FILES: [(&str, &str); 10] = [
     ("sftp-stat", "look at a path"),
 ];
 
-/// What a command does, without its asker: `run mkdir on root@web-01`.
+/// What a command does, without its asker: `run mkdir on root@web-01`, `forward to db:5432 through root@web-01`.
 pub(crate) fn command(facts: &ActionFacts, target: &str) -> String {
+    let (beside, commands): (Vec<_>, Vec<_>) = facts.commands.iter().cloned().partition(CommandFacts::is_named_only);
+    if beside.is_empty() {
+        return only_commands(facts, target);
+    }
+    if commands.is_empty() {
+        let words: Vec<String> = beside.iter().map(|command| forward(command, target)).collect();
+        return words.join(" and ");
+    }
+    let with: Vec<String> = beside.iter().map(lent).collect();
+    format!("{} with {}", only_commands(&ActionFacts { commands, ..facts.clone() }, target), with.join(" and "))
+}
+
+/// What is asked for by itself.
+fn forward(command: &CommandFacts, target: &str) -> String {
+    let word = first_word(command);
+    match command.name() {
+        Some(FORWARD_LOCAL | FORWARD_LOCAL_SOCKET) => format!("forward to {word} through {target}"),
+        Some(FORWARD_REMOTE | FORWARD_REMOTE_SOCKET) => format!("listen at {word} of {target}"),
+        _ => format!("use {} on {target}", lent(command)),
+    }
+}
+
+/// What comes with a command.
+fn lent(command: &CommandFacts) -> String {
+    match command.name() {
+        Some(FORWARD_AGENT) => "the client's agent".to_owned(),
+        Some(FORWARD_X11) => "the client's display".to_owned(),
+        Some(SET_ENVIRONMENT) => format!("the variable {}", first_word(command)),
+        program => format!("{} {}", program.unwrap_or_default(), first_word(command)),
+    }
+}
+
+fn first_word(command: &CommandFacts) -> &str {
+    command.arguments.first().and_then(Option::as_deref).unwrap_or_default()
+}
+
+fn only_commands(facts: &ActionFacts, target: &str) -> String {
     let named: Vec<String> = kind_words(facts).into_iter().filter(|kind| kind != LOGIN_SHELL).collect();
     let file = |name: &String| FILES.iter().find(|(program, _)| program == name).map(|(_, words)| *words);
     if let Some(words @ [_, ..]) = named.iter().map(file).collect::<Option<Vec<_>>>().as_deref() {

@@ -2,6 +2,7 @@
 //! any, and a path that depends on the directory may lead anywhere.
 
 use countersign_journal::{CommandFacts, CommandMatch};
+use std::collections::BTreeSet;
 
 /// Whether a rule speaks of this command.
 #[must_use]
@@ -13,15 +14,35 @@ pub(crate) fn selects(wanted: &CommandMatch, command: &CommandFacts) -> bool {
     by_program && by_argument && by_path && !is_free(wanted, command)
 }
 
-/// Whether the rule leaves this command out: one of its free programs, that opens no file to write.
+/// Whether a rule names this command for certain, so that it may be what lets it run: here what is not known is excluded.
+#[must_use]
+pub(crate) fn names_it(wanted: &CommandMatch, command: &CommandFacts) -> bool {
+    let by_program = command.name().is_some_and(|name| wanted.programs.contains(name));
+    let by_argument = wanted.arguments.is_empty()
+        || command.arguments.iter().flatten().any(|argument| wanted.arguments.contains(argument));
+    let paths: BTreeSet<&String> = command.reads.iter().chain(&command.writes).collect();
+    let within = |path: &&String| wanted.paths.iter().any(|wanted| is_within(wanted, path));
+    by_program && by_argument && (wanted.paths.is_empty() || (!paths.is_empty() && paths.iter().all(within)))
+}
+
+/// Whether a path as it is written is the wanted one, or in it.
+fn is_within(wanted: &str, written: &str) -> bool {
+    absolute(written).is_some_and(|plain| plain == wanted || (wanted.ends_with('/') && plain.starts_with(wanted)))
+}
+
+/// Whether the rule leaves this command out: one of its free programs, that opens no file to write. What must be named is no
+/// reading.
 fn is_free(wanted: &CommandMatch, command: &CommandFacts) -> bool {
-    command.writes.is_empty() && command.name().is_some_and(|name| wanted.free.contains(name))
+    let only_reads = command.writes.is_empty() && !command.is_named_only();
+    only_reads && command.name().is_some_and(|name| wanted.free.contains(name))
 }
 
 /// Whether this command may run something else of which the rule speaks, for all anybody here knows.
 #[must_use]
 pub(crate) fn is_unknown_to(wanted: &CommandMatch, command: &CommandFacts) -> bool {
-    let vouched = |name| [&wanted.trusted, &wanted.programs, &wanted.free].iter().any(|known| known.contains(name));
+    let free = if command.is_named_only() { None } else { Some(&wanted.free) };
+    let vouched =
+        |name| [&wanted.trusted, &wanted.programs].into_iter().chain(free).any(|known| known.contains(name));
     command.unlisted && !command.name().is_some_and(vouched)
 }
 
@@ -165,6 +186,45 @@ mod tests {
         assert!(selects(&rule, &command(&["rm", "x"])) && selects(&rule, &command(&["?"])));
         let report = CommandFacts { unlisted: true, ..command(&["/opt/report"]) };
         assert!(!selects(&rule, &report) && !is_unknown_to(&rule, &report));
+    }
+
+    /// What must be named is never free, and named only where nothing is left to guess.
+    #[test]
+    fn r62_what_must_be_named_is_named_for_certain() {
+        let to = |words: &[&str]| CommandFacts { unlisted: true, ..command(words) };
+        let forward = to(&["forward-local", "db:5432", "db", "5432"]);
+        for words in [&[][..], &["db"], &["5432"], &["other", "db:5432"]] {
+            assert!(names_it(&wanting(&["forward-local"], words, &[]), &forward), "{words:?}");
+        }
+        assert!(!names_it(&wanting(&["forward-local"], &["other"], &[]), &forward));
+        assert!(!names_it(&wanting(&["forward-local"], &["db"], &[]), &to(&["forward-local", "?"])));
+        assert!(!names_it(&wanting(&["forward-local"], &[], &["/run/"]), &forward), "it goes to no path");
+        assert!(!names_it(&wanting(&[], &[], &[]), &forward) && !names_it(&wanting(&["ls"], &[], &[]), &forward));
+        let socket = |path: &str| {
+            let paths = BTreeSet::from([path.to_owned()]);
+            CommandFacts { reads: paths.clone(), writes: paths, ..to(&["forward-local-socket", path]) }
+        };
+        let named = wanting(&["forward-local-socket"], &[], &["/run/x.sock", "/srv/y/"]);
+        for (path, lets) in [
+            ("/run/x.sock", true),
+            ("/run//./x.sock", true),
+            ("/srv/y/z", true),
+            ("/run", false),
+            ("/srv/y/../z", false),
+            ("x.sock", false),
+            ("../run/x.sock", false),
+        ] {
+            assert_eq!(names_it(&named, &socket(path)), lets, "{path}");
+        }
+        let all = |word: &str| {
+            let free = [word.to_owned()].into();
+            CommandMatch { free, ..CommandMatch::default() }
+        };
+        assert!(selects(&all("forward-local"), &forward), "it is not free");
+        let some = |rule: CommandMatch| CommandMatch { programs: ["mkdir".to_owned()].into(), ..rule };
+        assert!(is_unknown_to(&some(all("forward-local")), &forward));
+        let trusted = CommandMatch { trusted: ["forward-local".to_owned()].into(), ..CommandMatch::default() };
+        assert!(!is_unknown_to(&some(trusted), &forward));
     }
 
     #[test]

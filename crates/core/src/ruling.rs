@@ -1,8 +1,8 @@
 //! Rules to a ruling (R2–R5, DESIGN §4). One function answers the live decision, `explain` and every preview.
 //!
 //! Deny is stricter than approve, approve than justify, justify than allow; the strictest holds. Where no rule
-//! matches a connection the answer is deny; where none matches a statement under a connect grant it is allow; where none
-//! matches a change of the configuration, an administrator approves it. Of watching a session no rule speaks: a system
+//! matches a connection the answer is deny; where none matches a statement under a connect grant it is allow, but what must be
+//! named is refused where no rule names it; where none matches a change of the configuration, an administrator approves it. Of watching a session no rule speaks: a system
 //! parameter says whether it must be approved, by the approvers of the module PAM Core (R71, R75).
 
 use crate::commands;
@@ -10,8 +10,8 @@ use crate::hours;
 use crate::planted::{self, Fault};
 use crate::rulebook::Rulebook;
 use countersign_journal::{
-    Act, ActMatch, ActionFacts, Authority, Automatic, Conditions, Emergency, Language, Level, Module, Name,
-    NamePattern, Outcome, PersonFacts, Policy, RelationUse, Rule, RuleId, StatementFacts, StatementKind,
+    Act, ActMatch, ActionFacts, Authority, Automatic, CommandFacts, Conditions, Emergency, Language, Level, Module,
+    Name, NamePattern, Outcome, PersonFacts, Policy, RelationUse, Rule, RuleId, StatementFacts, StatementKind,
     StatementMatch, Subjects, TargetFacts, Targets, Timestamp, TrackPlan, WorkflowId,
 };
 use std::collections::BTreeSet;
@@ -158,6 +158,7 @@ pub fn rule_among<'r>(
     let mut matches: Vec<Match<'_>> = applicable.filter_map(|r| matched(r, person, asked)).collect();
     matches.sort_by_key(|m| m.rule.id);
     let strictest = matches.iter().map(|m| m.outcome).max();
+    let strictest = if is_unnamed(&matches, asked) { Some(Outcome::Deny) } else { strictest };
     let outcome = strictest.unwrap_or(match asked {
         Asked::Connect => Outcome::Deny,
         Asked::Run(_) => Outcome::Allow,
@@ -189,6 +190,18 @@ pub fn rule_among<'r>(
         tracks,
         reasons: matches.into_iter().map(Match::reason).collect(),
     }
+}
+
+/// Whether something of it must be named, and is by none of these that lets anything run.
+fn is_unnamed(matches: &[Match<'_>], asked: Asked<'_>) -> bool {
+    let Asked::Run(facts) = asked else { return false };
+    let lets = |m: &Match<'_>, command: &CommandFacts| match &m.rule.acts {
+        ActMatch::Command(wanted) => m.rule.outcome != Outcome::Deny && commands::names_it(wanted, command),
+        _ => false,
+    };
+    let must_be_named = facts.commands.iter().filter(|command| command.is_named_only());
+    let named = |command: &CommandFacts| matches.iter().any(|m| lets(m, command));
+    !must_be_named.into_iter().all(named)
 }
 
 /// What every approve rule grants; `None` as soon as one of them does not.
@@ -562,6 +575,54 @@ mod tests {
         assert_eq!(both(&command("./tool", true)), [Outcome::Allow, Outcome::Deny], "it may run rm");
         assert_eq!(both(&unread), [Outcome::Allow, Outcome::Deny]);
         assert_eq!(outcome(vec![on_rm(Outcome::Allow)], Asked::Run(&unread)), Outcome::Allow);
+    }
+
+    /// No silence lets run what must be named, and neither does a rule that names it elsewhere or denies it; then deny beats
+    /// approve, and approve allow.
+    #[test]
+    fn r62_what_must_be_named_runs_where_a_rule_names_it() {
+        let forward = ActionFacts {
+            language: Language::Shell,
+            commands: vec![CommandFacts {
+                program: Some("forward-local".into()),
+                arguments: ["db:5432", "db", "5432"].map(|word| Some(word.to_owned())).to_vec(),
+                unlisted: true,
+                ..CommandFacts::default()
+            }],
+            ..ActionFacts::default()
+        };
+        let set = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        let naming = |id, words: &[&str], outcome| {
+            let wanted =
+                CommandMatch { programs: set(&["forward-local"]), arguments: set(words), ..CommandMatch::default() };
+            a_rule(id, ActMatch::Command(wanted), outcome)
+        };
+        let all = |id, outcome| a_rule(id, ActMatch::Command(CommandMatch::default()), outcome);
+        let asked = |rules| outcome(rules, Asked::Run(&forward));
+        assert_eq!(asked(vec![]), Outcome::Deny);
+        assert_eq!(asked(vec![all(1, Outcome::Allow)]), Outcome::Deny);
+        assert_eq!(asked(vec![all(1, Outcome::Approve)]), Outcome::Deny);
+        assert_eq!(asked(vec![naming(1, &["other"], Outcome::Allow)]), Outcome::Deny);
+        for lets in [Outcome::Allow, Outcome::Justify, Outcome::Approve, Outcome::Deny] {
+            assert_eq!(asked(vec![naming(1, &["db"], lets)]), lets);
+        }
+        let both = |other| asked(vec![naming(1, &[], Outcome::Allow), other]);
+        assert_eq!(both(naming(2, &["5432"], Outcome::Deny)), Outcome::Deny);
+        let trusts = CommandMatch { trusted: set(&["forward-local"]), ..CommandMatch::default() };
+        assert_eq!(both(all(2, Outcome::Approve)), Outcome::Deny, "nobody knows what it leads to");
+        assert_eq!(both(a_rule(2, ActMatch::Command(trusts), Outcome::Approve)), Outcome::Approve);
+        let programs = CommandMatch { programs: set(&["mkdir"]), ..CommandMatch::default() };
+        let on_mkdir = |wanted| a_rule(2, ActMatch::Command(wanted), Outcome::Approve);
+        assert_eq!(both(on_mkdir(programs.clone())), Outcome::Deny, "it may run mkdir");
+        let trusted = CommandMatch { trusted: set(&["forward-local"]), ..programs.clone() };
+        assert_eq!(both(on_mkdir(trusted)), Outcome::Allow);
+        let free = CommandMatch { free: set(&["forward-local"]), ..programs };
+        assert_eq!(both(on_mkdir(free)), Outcome::Deny, "it is never free");
+        let mut spared = naming(1, &[], Outcome::Approve);
+        spared.exclusions.persons.insert(PersonId(1));
+        assert_eq!(asked(vec![spared.clone()]), Outcome::Allow);
+        spared.outcome = Outcome::Deny;
+        assert_eq!(asked(vec![spared]), Outcome::Deny, "who is left out of a no has no yes by it");
     }
 
     /// What is understood beside it does not spare what is not understood its own approvers.

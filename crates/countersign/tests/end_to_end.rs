@@ -20,6 +20,10 @@ mod contact;
 mod decide;
 #[path = "end_to_end/end.rs"]
 mod end;
+#[path = "end_to_end/forward.rs"]
+mod forward;
+#[path = "end_to_end/forward_with.rs"]
+mod forward_with;
 #[path = "end_to_end/gated.rs"]
 mod gated;
 #[path = "end_to_end/hold.rs"]

@@ -16,6 +16,7 @@
 mod alone;
 mod complete;
 mod context;
+mod environment;
 mod grammar;
 mod later;
 mod programs;
@@ -25,6 +26,7 @@ mod word;
 pub use crate::reason::{DOUBTS_MAX, QUOTE_CHARS_MAX};
 pub use alone::{Written, alone, wants_terminal};
 pub use complete::is_complete;
+pub use environment::{is_variable, set, variable};
 
 use crate::reason;
 use countersign_journal::{ActionFacts, CommandFacts, LOGIN_SHELL, Language};

@@ -126,6 +126,32 @@ pub struct CommandFacts {
 /// The name under which a rule speaks of whatever takes what is typed: a login shell, or a command with a terminal.
 pub const LOGIN_SHELL: &str = "login-shell";
 
+/// A connection from the target to a host and port, for the client (RFC 4254, 7.2).
+pub const FORWARD_LOCAL: &str = "forward-local";
+/// An address and port on the target, for connections to the client (RFC 4254, 7.1).
+pub const FORWARD_REMOTE: &str = "forward-remote";
+/// A connection to a socket on the target, for the client (OpenSSH, PROTOCOL, 2.4).
+pub const FORWARD_LOCAL_SOCKET: &str = "forward-local-socket";
+/// A socket on the target, for connections to the client (the same).
+pub const FORWARD_REMOTE_SOCKET: &str = "forward-remote-socket";
+/// The client's agent, for what runs on the target (OpenSSH, PROTOCOL.agent).
+pub const FORWARD_AGENT: &str = "forward-agent";
+/// The client's display, for what runs on the target (RFC 4254, 6.3).
+pub const FORWARD_X11: &str = "forward-x11";
+/// A variable of what runs on the target (RFC 4254, 6.4).
+pub const SET_ENVIRONMENT: &str = "set-environment";
+
+/// What runs only where a rule names it: it leads elsewhere, or changes what others do, so that no silence lets it run.
+pub const NAMED_ONLY: [&str; 7] = [
+    FORWARD_LOCAL,
+    FORWARD_REMOTE,
+    FORWARD_LOCAL_SOCKET,
+    FORWARD_REMOTE_SOCKET,
+    FORWARD_AGENT,
+    FORWARD_X11,
+    SET_ENVIRONMENT,
+];
+
 /// The folders in which a program is the one of its bare name.
 pub const SYSTEM_FOLDERS: [&str; 4] = ["/bin", "/sbin", "/usr/bin", "/usr/sbin"];
 
@@ -139,6 +165,12 @@ impl CommandFacts {
             Some((folder, name)) if SYSTEM_FOLDERS.contains(&folder) => name,
             _ => program,
         })
+    }
+
+    /// Whether it runs only where a rule names it ([`NAMED_ONLY`]).
+    #[must_use]
+    pub fn is_named_only(&self) -> bool {
+        self.name().is_some_and(|name| NAMED_ONLY.contains(&name))
     }
 }
 

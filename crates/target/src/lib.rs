@@ -64,6 +64,14 @@ pub enum TargetFault {
         /// What it asked for.
         what: String,
     },
+    /// The target does not reach what it was asked for, or does not listen there.
+    #[error("`{device}`: {why}")]
+    NotReached {
+        /// The device.
+        device: String,
+        /// What it said.
+        why: String,
+    },
     /// The target sent what it must not.
     #[error("`{device}` broke the protocol: {what}")]
     Protocol {

@@ -2,15 +2,17 @@
 //! channel of its own (RFC 4252, RFC 4254).
 
 mod algorithms;
+mod forward;
 mod login_shell;
 
 pub use algorithms::legacy_algorithms;
+pub use forward::{By, Came, Display, Line, Taken, With};
 pub use login_shell::Question;
 
 use crate::{STEP_WAIT, TargetFault, broken, reach, unreachable};
 use bytes::Bytes;
 use countersign_core::{Device, Endpoint, SshEndpoint};
-use russh::client::{self, Handle};
+use russh::client::{self, ChannelOpenHandle, Handle};
 use russh::keys::ssh_key::PublicKey;
 use russh::keys::{Certificate, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKeyOrCertificate, decode_secret_key};
 use russh::{Channel, ChannelMsg, ChannelOpenFailure, ChannelReadHalf, ChannelWriteHalf, Disconnect, Pty, Sig};
@@ -102,6 +104,8 @@ pub struct Start<'a> {
     pub terminal: Option<&'a Terminal>,
     /// Whether anything is typed into it.
     pub input: bool,
+    /// What is set for it.
+    pub with: &'a With,
 }
 
 /// A terminal as a client describes it (RFC 4254, 6.2).
@@ -158,11 +162,12 @@ pub enum Said {
     Closed,
 }
 
-/// Connects and signs in. Nothing that signs in is sent before the host has proved the pinned key.
+/// Connects and signs in. Nothing that signs in is sent before the host has proved the pinned key. Channels that the target
+/// opens by itself are handed to `came`, or refused.
 ///
 /// # Errors
 /// What the target did wrong, in words for the person who waits.
-pub async fn connect(login: Login<'_>) -> Result<Connection, TargetFault> {
+pub async fn connect(login: Login<'_>, came: Option<Taken>) -> Result<Connection, TargetFault> {
     let Login { device, user, proof } = login;
     let refused = match &proof {
         Proof::Secret(_) => "it does not take the stored password or key".to_owned(),
@@ -177,7 +182,8 @@ pub async fn connect(login: Login<'_>) -> Result<Connection, TargetFault> {
     let pinned = public_key(&endpoint.host_key).ok_or_else(|| wrong("its pinned key cannot be read"))?;
     let shown = Arc::new(Mutex::new(None));
     let tcp = reach(device).await?;
-    let mut handle = match timeout(STEP_WAIT, shake_hands(tcp, endpoint, Pinned { key: pinned, shown: shown.clone() }))
+    let pinned = Pinned { key: pinned, shown: shown.clone(), came };
+    let mut handle = match timeout(STEP_WAIT, shake_hands(tcp, endpoint, pinned))
         .await
     {
         Err(_) => return Err(unreachable(device, "it did not answer in time")),
@@ -257,6 +263,7 @@ impl Connection {
     pub async fn start(&self, start: Start<'_>) -> Result<Running, TargetFault> {
         let sent = async {
             let channel = self.channel().await?;
+            start.with.asked(&channel).await?;
             if let Some(Terminal { kind, size, modes }) = start.terminal {
                 let (columns, rows) = (u32::from(size.columns), u32::from(size.rows));
                 channel.request_pty(true, kind, columns, rows, 0, 0, modes).await?;
@@ -277,9 +284,10 @@ impl Connection {
     ///
     /// # Errors
     /// When the target gives no channel; that it has no such subsystem is the first thing that it says.
-    pub async fn subsystem(&self, name: &str) -> Result<Running, TargetFault> {
+    pub async fn subsystem(&self, name: &str, with: &With) -> Result<Running, TargetFault> {
         let sent = async {
             let channel = self.channel().await?;
+            with.asked(&channel).await?;
             channel.request_subsystem(true, name).await?;
             Ok(channel)
         };
@@ -320,7 +328,8 @@ impl Connection {
         let mut ending = self.ending.lock().await;
         if ending.is_none() {
             let script = [END_ALL_LATER, END_ALL].concat();
-            let start = Start { command: Some(script.as_bytes()), terminal: None, input: true };
+            let with = &With::default();
+            let start = Start { command: Some(script.as_bytes()), terminal: None, input: true, with };
             *ending = Some(self.start(start).await?);
         }
         Ok(())
@@ -342,7 +351,10 @@ impl Connection {
                     kept.told.input(Bytes::from_static(b"now\n")).await;
                     kept
                 }
-                None => self.start(Start { command: Some(END_ALL.as_bytes()), terminal: None, input: false }).await?,
+                None => {
+                    let (command, with) = (Some(END_ALL.as_bytes()), &With::default());
+                    self.start(Start { command, terminal: None, input: false, with }).await?
+                }
             };
             while !matches!(ending.says.next().await?, Said::Exited(_) | Said::Killed(_) | Said::Closed) {}
             Ok(())
@@ -416,6 +428,8 @@ impl Told {
 struct Pinned {
     key: PublicKey,
     shown: Arc<Mutex<Option<String>>>,
+    /// Who is handed what the target opens; nobody where nothing of the kind is asked of it.
+    came: Option<Taken>,
 }
 
 impl client::Handler for Pinned {
@@ -428,5 +442,87 @@ impl client::Handler for Pinned {
             *shown = Some(key.fingerprint(russh::keys::HashAlg::Sha256).to_string());
         }
         Ok(right)
+    }
+
+    async fn server_channel_open_forwarded_tcpip(
+        &mut self,
+        line: Line,
+        address: &str,
+        port: u32,
+        from: &str,
+        from_port: u32,
+        reply: ChannelOpenHandle,
+        _: &mut client::Session,
+    ) -> Result<(), russh::Error> {
+        let (address, from) = (address.to_owned(), (from.to_owned(), from_port));
+        self.comes(By::Port { address, port, from }, line, reply);
+        Ok(())
+    }
+
+    async fn server_channel_open_forwarded_streamlocal(
+        &mut self,
+        line: Line,
+        path: &str,
+        reply: ChannelOpenHandle,
+        _: &mut client::Session,
+    ) -> Result<(), russh::Error> {
+        self.comes(By::Socket(path.to_owned()), line, reply);
+        Ok(())
+    }
+
+    async fn server_channel_open_agent_forward(
+        &mut self,
+        line: Line,
+        reply: ChannelOpenHandle,
+        _: &mut client::Session,
+    ) -> Result<(), russh::Error> {
+        self.comes(By::Agent, line, reply);
+        Ok(())
+    }
+
+    async fn server_channel_open_x11(
+        &mut self,
+        line: Line,
+        from: &str,
+        from_port: u32,
+        reply: ChannelOpenHandle,
+        _: &mut client::Session,
+    ) -> Result<(), russh::Error> {
+        self.comes(By::Display(from.to_owned(), from_port), line, reply);
+        Ok(())
+    }
+
+    // What no target has to open. Whoever writes nothing here takes it.
+
+    async fn server_channel_open_session(
+        &mut self,
+        _: Line,
+        _: ChannelOpenHandle,
+        _: &mut client::Session,
+    ) -> Result<(), russh::Error> {
+        Ok(())
+    }
+
+    async fn server_channel_open_direct_tcpip(
+        &mut self,
+        _: Line,
+        _: &str,
+        _: u32,
+        _: &str,
+        _: u32,
+        _: ChannelOpenHandle,
+        _: &mut client::Session,
+    ) -> Result<(), russh::Error> {
+        Ok(())
+    }
+
+    async fn server_channel_open_direct_streamlocal(
+        &mut self,
+        _: Line,
+        _: &str,
+        _: ChannelOpenHandle,
+        _: &mut client::Session,
+    ) -> Result<(), russh::Error> {
+        Ok(())
     }
 }

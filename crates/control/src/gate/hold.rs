@@ -30,6 +30,11 @@ impl Hold {
         }
     }
 
+    /// How it was settled, if it was already.
+    pub async fn now(&self) -> Option<Settled> {
+        self.look().await.unwrap_or_else(|fault| Some(Settled::Refused(fault.to_string())))
+    }
+
     async fn look(&self) -> Result<Option<Settled>, Fault> {
         let case = self.control.case(self.request).await?.ok_or(Fault::NotFound)?;
         let live = case.grant.filter(|g| {

@@ -5,6 +5,7 @@
 //! them as something that may run anything ([`shell::typed`]), and what they approve is all of it. Any other command has no
 //! input, unless the rules would let a shell run as well.
 
+use super::forward::{Wish, Wished, With, with};
 use super::gated::{FreeShell, Gated};
 use super::login_shell;
 use super::session::{Opened, Session};
@@ -33,6 +34,8 @@ pub(super) struct Wanted {
     /// The command; none is the login shell.
     pub(super) line: Option<Vec<u8>>,
     pub(super) terminal: Option<Terminal>,
+    /// What was asked for in its channel before.
+    pub(super) wished: Wished,
 }
 
 /// A command as it came.
@@ -47,6 +50,8 @@ pub(super) struct Command {
     within: Option<Within>,
     unit: Unit,
     facts: ActionFacts,
+    /// What comes with it.
+    wishes: Vec<Wish>,
 }
 
 /// The gated shell a line is of.
@@ -70,10 +75,10 @@ struct Right<'o> {
 }
 
 impl Command {
-    /// A command, and the channel it came in.
-    pub(super) fn new(session: Arc<Session>, number: u64, wanted: Wanted) -> (Command, Talk) {
-        let Wanted { talk, line, terminal } = wanted;
-        (Command::of(session, number, line, terminal, None), talk)
+    /// A command, the channel it came in, and what was asked for there.
+    pub(super) fn new(session: Arc<Session>, number: u64, wanted: Wanted) -> (Command, Talk, Wished) {
+        let Wanted { talk, line, terminal, wished } = wanted;
+        (Command::of(session, number, line, terminal, None), talk, wished)
     }
 
     /// A text of a gated shell, which has no input, unless it is a program for that shell's terminal.
@@ -99,11 +104,11 @@ impl Command {
         let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         let unit = Unit { parts: vec![UnitPart::alone(&line)], settings, objects: Vec::new() };
         let facts = ActionFacts::joined(of_line.into_iter().chain(typed));
-        Command { session, number, shell, terminal, within, unit, facts }
+        Command { session, number, shell, terminal, within, unit, facts, wishes: Vec::new() }
     }
 
-    pub(super) async fn live(self, mut talk: Talk) {
-        let ran = match self.gated(&mut talk).await {
+    pub(super) async fn live(mut self, mut talk: Talk, wished: Wished) {
+        let ran = match self.begins(&mut talk, wished).await {
             Ok(Some(gated)) => Box::pin(gated.run(&mut talk)).await,
             Ok(None) => self.run(&mut talk).await,
             Err(why) => Err(why),
@@ -113,6 +118,32 @@ impl Command {
             Err(why) => (Some(why), REFUSED),
         };
         talk.end(said.as_deref(), status).await;
+    }
+
+    /// What it is begun as, and with what.
+    async fn begins(&mut self, talk: &mut Talk, wished: Wished) -> Result<Option<Gated>, String> {
+        let gated = self.gated(talk).await?;
+        if !wished.is_empty() {
+            let session = self.session.clone();
+            let opened = session.opened(talk).await?;
+            let comes = if gated.is_some() { With::GatedShell } else { With::Command };
+            self.comes_with(wished.settled((&session, opened), comes, &talk.tell).await?);
+        }
+        Ok(gated)
+    }
+
+    /// What comes with it is judged, shown and approved with it.
+    fn comes_with(&mut self, wishes: Vec<Wish>) {
+        let mut facts = std::mem::take(&mut self.facts);
+        for wish in &wishes {
+            if let Wish::Variable(name, _) = wish {
+                shell::set(&mut facts, name);
+            }
+        }
+        self.facts = ActionFacts::joined(std::iter::once(facts).chain(wishes.iter().map(Wish::facts)));
+        self.unit.settings.extend(wishes.iter().map(Wish::setting));
+        self.unit.settings.sort();
+        self.wishes = wishes;
     }
 
     /// The gated shell that somebody at a terminal gets who asks for a shell, where the rules do not just let one run.
@@ -140,8 +171,12 @@ impl Command {
         if let (Some(Size { columns, rows }), None) = (self.terminal.as_ref().map(|t| t.size), &self.within) {
             gate.record(self.number, Recorded::Terminal { columns, rows });
         }
-        let command = (!self.shell).then_some(cleared.bytes());
-        let start = Start { command, terminal: self.terminal.as_ref(), input: typing.is_some() };
+        let (command, with) = ((!self.shell).then_some(cleared.bytes()), &with(&self.wishes));
+        let start = Start { command, terminal: self.terminal.as_ref(), input: typing.is_some(), with };
+        for (name, value) in self.wishes.iter().map(Wish::setting) {
+            gate.record(self.number, Recorded::Note(format!("with {name}: {value}")));
+        }
+        let _lent = self.session.lend(self.number, &self.wishes, (&self.facts, &gate, release.is_some()));
         let recorded = gate.hand_over().await;
         // Others go on meanwhile: the target may take its time, and their output needs the gate.
         drop(gate);
@@ -152,8 +187,8 @@ impl Command {
         };
         match sent {
             Ok(running) => {
-                let stream = self.stream(opened, typing);
-                let Ended { outcome, status, why } = stream.follow(running, talk).await;
+                let (stream, words) = (self.stream(opened, typing), self.session.beside.words());
+                let Ended { outcome, status, why } = stream.follow(running, talk, words).await;
                 self.ran(opened, release, outcome).await;
                 if opened.is_cut() {
                     return Err(opened.gate.lock().await.end_words().await);

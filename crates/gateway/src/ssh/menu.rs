@@ -18,6 +18,7 @@ const SHOWN_MAX: usize = 20;
 /// What a client exits with for which nothing was opened.
 const NOTHING_OPENED: u32 = 1;
 const QUESTION: &str = "which one? Type its number or name, or a part of names to see those; Ctrl-C leaves";
+const UNNAMED: &str = "name a target in the user name to forward anything there";
 const DISABLED: &str = "you are not enabled here any more";
 
 /// Serves a connection whose user named no target until they pick one, which its first shell then opens; nothing when it is over
@@ -46,7 +47,13 @@ pub(super) async fn picked(
                     continue;
                 }
                 Event::Run(wanted) => wanted.talk,
-                Event::Files(channel) => Talk::new(channel, false),
+                Event::Files(channel, _) => Talk::new(channel, false),
+                Event::Forward(forward) => {
+                    forward.refuse(UNNAMED).await;
+                    continue;
+                }
+                // Whoever asks is told no where nobody answers.
+                Event::Listen(_) | Event::Unlisten(_) => continue,
                 Event::Proved(_) => return None,
             },
         };

@@ -10,9 +10,11 @@
 //! shell of the target, as they were judged and approved. A shell and a terminal take what is typed: they run where the rules
 //! let anything run, or where people approved just that, and are recorded; where they do not, whoever asks for a shell at a terminal
 //! gets one of which each line is a command ([`gated`]). Or a channel speaks SFTP, where each operation is
-//! judged ([`sftp`]). Everything else a client may ask for (other subsystems, environment, forwarding, agents) is refused.
+//! judged ([`sftp`]). Forwarding, agents, displays and variables are let through where a rule names them ([`forward`]). Everything
+//! else a client may ask for (other subsystems) is refused.
 
 mod command;
+mod forward;
 mod gated;
 mod line;
 mod login_shell;

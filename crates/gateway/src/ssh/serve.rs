@@ -1,6 +1,7 @@
 //! The life of one connection: keys, sign-in, and which requests there are.
 
 use super::command::Wanted;
+use super::forward::{Forward, Listen, Unlisten, Wish, Wished, reject};
 use super::menu;
 use super::session::Session;
 use super::talk::{Talk, size};
@@ -22,7 +23,8 @@ use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
 /// What is agreed on: nothing older than ten years, no compression, and strict key exchange (draft-miller-sshm-strict-kex).
 /// Ciphers authenticate by themselves, but for the last, which comes with a tag over what was encrypted (`etm`): paramiko before
@@ -71,9 +73,13 @@ const REFUSED_AFTER: Duration = Duration::from_millis(300);
 const CHANNELS_MAX: usize = 32;
 /// What may be asked in a channel before anything runs in it: OpenSSH sends each variable of the environment.
 const IDLE_MAX: usize = 64;
+/// Longest address a client says that it forwards from.
+const FROM_CHARS_MAX: usize = 64;
 /// Longest name of a kind of terminal, and most modes of one (RFC 4254, 8, has 57).
 const KIND_MAX: usize = 64;
 const MODES_MAX: usize = 128;
+/// How long one may wait for an answer before which nothing else of its connection is read: reaching a target takes most of it.
+const ANSWER_WAIT: Duration = Duration::from_secs(25);
 /// A quiet client is asked whether it is still there this often, and given up after three times. It also wakes a connection
 /// that OpenSSH clients share (`ControlMaster`; seen with 9.2), which else may keep from us that one of them is gone.
 const ALIVE_EVERY: Duration = Duration::from_secs(15);
@@ -118,8 +124,16 @@ impl Protocol for Ssh {
         let (events, mut asked) = mpsc::channel(CHANNELS_MAX);
         let (control_too, from_too) = (control.clone(), from.clone());
         let channels = HashMap::new();
-        let client =
-            Client { control: control_too, from: from_too, events, channels, offers: 0, proofs: 0, typed: None };
+        let client = Client {
+            control: control_too,
+            from: from_too,
+            events,
+            channels,
+            offers: 0,
+            proofs: 0,
+            typed: None,
+            proven: None,
+        };
         // What only the sign-in needs is on the heap, so that whoever is signed in does not keep room for it; so below.
         let Some((mut running, Proven { person, account })) =
             Box::pin(proved(self.0, tcp, client, &mut asked, place)).await
@@ -166,7 +180,7 @@ async fn proved(
         let running = server::run_stream(config, tcp, client).await.ok()?;
         match *asked.recv().await? {
             Event::Proved(proven) => Some((running, proven)),
-            Event::Run(_) | Event::Files(_) => None,
+            _ => None,
         }
     };
     tokio::select! {
@@ -185,7 +199,12 @@ pub(super) enum Event {
     /// It asks to run a command or shell.
     Run(Wanted),
     /// It asks for SFTP.
-    Files(Channel<Msg>),
+    Files(Channel<Msg>, Wished),
+    /// It asks for a connection from the target.
+    Forward(Forward),
+    /// It asks for connections to the target, or no longer.
+    Listen(Listen),
+    Unlisten(Unlisten),
 }
 
 /// A channel in which nothing runs yet.
@@ -193,6 +212,8 @@ struct Idle {
     channel: Channel<Msg>,
     /// The terminal that was asked for.
     terminal: Option<Terminal>,
+    /// What is to come with what will run.
+    wished: Wished,
     /// How often something else was asked.
     asked: usize,
 }
@@ -211,6 +232,8 @@ pub(super) struct Client {
     proofs: usize,
     /// What was typed where a password is asked for, while the code is.
     typed: Option<SecretString>,
+    /// Who it proved to be.
+    proven: Option<Proven>,
 }
 
 impl Handler for Client {
@@ -296,7 +319,7 @@ impl Handler for Client {
             reply.reject(ChannelOpenFailure::ResourceShortage).await;
             return Ok(());
         }
-        self.channels.insert(channel.id(), Idle { channel, terminal: None, asked: 0 });
+        self.channels.insert(channel.id(), Idle { channel, terminal: None, wished: Wished::default(), asked: 0 });
         reply.accept().await;
         Ok(())
     }
@@ -326,9 +349,9 @@ impl Handler for Client {
         session: &mut server::Session,
     ) -> Result<(), russh::Error> {
         match self.channels.remove(&id) {
-            Some(Idle { channel, terminal: None, .. }) if name == "sftp" => {
+            Some(Idle { channel, terminal: None, wished, .. }) if name == "sftp" => {
                 session.channel_success(id)?;
-                self.tell(Event::Files(channel)).await
+                self.tell(Event::Files(channel, wished)).await
             }
             _ => session.channel_failure(id),
         }
@@ -359,12 +382,14 @@ impl Handler for Client {
     async fn env_request(
         &mut self,
         id: ChannelId,
-        _: &str,
-        _: &str,
+        name: &str,
+        value: &str,
         session: &mut server::Session,
     ) -> Result<(), russh::Error> {
-        self.idles(id, true)?;
-        session.channel_failure(id)
+        match self.wishes(id, Wish::variable(name, value))? {
+            true => session.channel_success(id),
+            false => session.channel_failure(id),
+        }
     }
 
     async fn data(&mut self, id: ChannelId, _: &[u8], _: &mut server::Session) -> Result<(), russh::Error> {
@@ -398,20 +423,73 @@ impl Handler for Client {
     }
 
     async fn agent_request(&mut self, id: ChannelId, _: &mut server::Session) -> Result<bool, russh::Error> {
-        self.idles(id, true).map(|()| false)
+        self.wishes(id, Ok(Wish::Agent))
     }
 
     async fn x11_request(
         &mut self,
         id: ChannelId,
-        _: bool,
-        _: &str,
-        _: &str,
-        _: u32,
+        single: bool,
+        protocol: &str,
+        cookie: &str,
+        screen: u32,
         session: &mut server::Session,
     ) -> Result<(), russh::Error> {
-        self.idles(id, true)?;
-        session.channel_failure(id)
+        match self.wishes(id, Wish::display(single, protocol, cookie, screen))? {
+            true => session.channel_success(id),
+            false => session.channel_failure(id),
+        }
+    }
+
+    async fn channel_open_direct_tcpip(
+        &mut self,
+        channel: Channel<Msg>,
+        host: &str,
+        port: u32,
+        from: &str,
+        from_port: u32,
+        reply: ChannelOpenHandle,
+        _: &mut server::Session,
+    ) -> Result<(), russh::Error> {
+        self.forwards(Wish::local(host, port), (channel, reply), (from, from_port)).await
+    }
+
+    async fn channel_open_direct_streamlocal(
+        &mut self,
+        channel: Channel<Msg>,
+        path: &str,
+        reply: ChannelOpenHandle,
+        _: &mut server::Session,
+    ) -> Result<(), russh::Error> {
+        self.forwards(Wish::local_socket(path), (channel, reply), ("", 0)).await
+    }
+
+    async fn tcpip_forward(
+        &mut self,
+        address: &str,
+        port: &mut u32,
+        _: &mut server::Session,
+    ) -> Result<bool, russh::Error> {
+        let chosen = self.listens(Wish::remote(address, *port)).await?;
+        *port = chosen.map_or(*port, u32::from);
+        Ok(chosen.is_some())
+    }
+
+    async fn cancel_tcpip_forward(
+        &mut self,
+        address: &str,
+        port: u32,
+        _: &mut server::Session,
+    ) -> Result<bool, russh::Error> {
+        self.listens_no_more(Wish::remote(address, port)).await
+    }
+
+    async fn streamlocal_forward(&mut self, path: &str, _: &mut server::Session) -> Result<bool, russh::Error> {
+        Ok(self.listens(Wish::remote_socket(path)).await?.is_some())
+    }
+
+    async fn cancel_streamlocal_forward(&mut self, path: &str, _: &mut server::Session) -> Result<bool, russh::Error> {
+        self.listens_no_more(Wish::remote_socket(path)).await
     }
 }
 
@@ -449,15 +527,63 @@ impl Client {
         line: Option<Vec<u8>>,
         session: &mut server::Session,
     ) -> Result<(), russh::Error> {
-        let Some(Idle { channel, terminal, .. }) = self.channels.remove(&id) else {
+        let Some(Idle { channel, terminal, wished, .. }) = self.channels.remove(&id) else {
             return session.channel_failure(id);
         };
         session.channel_success(id)?;
-        self.tell(Event::Run(Wanted { talk: Talk::new(channel, terminal.is_some()), line, terminal })).await
+        self.tell(Event::Run(Wanted { talk: Talk::new(channel, terminal.is_some()), line, terminal, wished })).await
+    }
+
+    /// Something is to come with what will run in a channel. The client is answered at once, as the rules are now; what runs is
+    /// judged with it then.
+    fn wishes(&mut self, id: ChannelId, wish: Result<Wish, &'static str>) -> Result<bool, russh::Error> {
+        self.idles(id, true)?;
+        let (Ok(wish), Some(Proven { person, account: Some(account) })) = (wish, &self.proven) else {
+            return Ok(false);
+        };
+        // What runs already was begun without it.
+        let Some(idle) = self.channels.get_mut(&id) else { return Ok(false) };
+        let granted = self.control.might_run(*person, *account, &wish.facts());
+        idle.wished.add(wish, granted);
+        Ok(granted)
+    }
+
+    async fn forwards(
+        &self,
+        wish: Result<Wish, &'static str>,
+        (channel, reply): (Channel<Msg>, ChannelOpenHandle),
+        (from, from_port): (&str, u32),
+    ) -> Result<(), russh::Error> {
+        match wish {
+            Ok(wish) => {
+                let from = (from.chars().take(FROM_CHARS_MAX).collect(), from_port);
+                self.tell(Event::Forward(Forward { wish, from, channel, reply })).await
+            }
+            Err(why) => {
+                reject(reply, why).await;
+                Ok(())
+            }
+        }
+    }
+
+    /// The port, or nothing where it is refused.
+    async fn listens(&self, wish: Result<Wish, &'static str>) -> Result<Option<u16>, russh::Error> {
+        let Ok(wish) = wish else { return Ok(None) };
+        let (answer, answered) = oneshot::channel();
+        self.tell(Event::Listen(Listen { wish, answer })).await?;
+        Ok(timeout(ANSWER_WAIT, answered).await.ok().and_then(Result::ok).flatten())
+    }
+
+    async fn listens_no_more(&self, wish: Result<Wish, &'static str>) -> Result<bool, russh::Error> {
+        let Ok(wish) = wish else { return Ok(false) };
+        let (answer, answered) = oneshot::channel();
+        self.tell(Event::Unlisten(Unlisten { wish, answer })).await?;
+        Ok(timeout(ANSWER_WAIT, answered).await.ok().and_then(Result::ok).unwrap_or_default())
     }
 
     async fn let_in(&mut self, owner: Proven) -> Result<Auth, russh::Error> {
         self.typed = None;
+        self.proven = Some(owner);
         self.tell(Event::Proved(owner)).await?;
         Ok(Auth::Accept)
     }

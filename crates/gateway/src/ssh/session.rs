@@ -2,6 +2,7 @@
 //! ends and its last command has.
 
 use super::command::{Command, Wanted, refuse};
+use super::forward::{Arrival, Beside, Comes};
 use super::serve::{Client, Event, Events};
 use super::sftp::Files;
 use super::talk::Talk;
@@ -9,9 +10,10 @@ use super::warn::{self, Warnings};
 use crate::enter::{self, Way};
 use countersign_control::{Control, Cut, Gate, Lease, SshLogin};
 use countersign_journal::{AccountId, PersonId, SessionEnd};
-use countersign_target::ssh::{Connection, Login, connect};
+use countersign_target::ssh::{Connection, Login, Taken, connect};
 use russh::Disconnect;
 use russh::server::RunningSession;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -45,6 +47,16 @@ pub(super) struct Session {
     commands: AtomicU64,
     /// Places for commands that run.
     places: Semaphore,
+    /// What it has beside commands, and what comes of that by itself until somebody takes it.
+    pub(super) beside: Beside,
+    comes: std::sync::Mutex<Option<Comes>>,
+}
+
+/// What goes on in a session: commands, and what is beside them.
+#[derive(Default)]
+struct Going {
+    commands: JoinSet<()>,
+    forwards: JoinSet<()>,
 }
 
 /// A session with its target.
@@ -116,7 +128,9 @@ impl Session {
     pub(super) fn new(control: Control, person: PersonId, account: AccountId, from: String) -> Arc<Session> {
         let (opened, begun) = (OnceCell::new(), Notify::new());
         let (commands, places) = (AtomicU64::new(0), Semaphore::new(RUNNING_MAX));
-        Arc::new(Session { control, person, account, from, opened, begun, commands, places })
+        let (beside, comes) = Beside::new();
+        let comes = std::sync::Mutex::new(Some(comes));
+        Arc::new(Session { control, person, account, from, opened, begun, commands, places, beside, comes })
     }
 
     /// Runs what the client asks for, and `first` before it, until it leaves or the session is cut.
@@ -126,34 +140,16 @@ impl Session {
         mut asked: Events,
         first: Option<Wanted>,
     ) {
-        let mut commands = JoinSet::new();
+        let mut going = Going::default();
         if let Some(wanted) = first {
-            self.begin(wanted, &mut commands);
+            self.begin(wanted, &mut going.commands);
         }
         let handle = running.handle();
+        self.beside.begins(handle.clone());
         let mut running = std::pin::pin!(running);
-        let mut unused = std::pin::pin!(tokio::time::sleep(UNUSED_WAIT));
-        let mut warns = std::pin::pin!(self.warns());
-        let why = loop {
-            tokio::select! {
-                _ = &mut running => break SessionEnd::ClientLeft,
-                () = self.cut() => break SessionEnd::GrantEnded,
-                () = &mut warns => {}
-                () = &mut unused, if self.opened.get().is_none() && commands.is_empty() => break SessionEnd::ClientLeft,
-                Some(_) = commands.join_next(), if !commands.is_empty() => {}
-                event = asked.recv() => match event.map(|event| *event) {
-                    Some(Event::Run(wanted)) if commands.len() >= COMMANDS_MAX => refuse(wanted.talk, TOO_MANY),
-                    Some(Event::Files(channel)) if commands.len() >= COMMANDS_MAX => {
-                        refuse(Talk::new(channel, false), TOO_MANY);
-                    }
-                    Some(Event::Run(wanted)) => self.begin(wanted, &mut commands),
-                    Some(Event::Files(channel)) => {
-                        commands.spawn(Files::new(self.clone(), Talk::new(channel, false)).live());
-                    }
-                    Some(Event::Proved(_)) | None => break SessionEnd::ClientLeft,
-                },
-            }
-        };
+        let why = self.goes_on(running.as_mut(), &mut asked, &mut going).await;
+        self.beside.left();
+        let Going { mut commands, mut forwards } = going;
         while commands.try_join_next().is_some() {}
         let may_go_on = match self.opened.get() {
             Some(opened) => !commands.is_empty() || opened.keeps_an_end().await,
@@ -162,8 +158,12 @@ impl Session {
         if may_go_on {
             self.end_all().await;
         }
-        let ended = async { while commands.join_next().await.is_some() {} };
+        let ended = async {
+            while forwards.join_next().await.is_some() {}
+            while commands.join_next().await.is_some() {}
+        };
         if tokio::time::timeout(END_WAIT, ended).await.is_err() {
+            forwards.shutdown().await;
             commands.shutdown().await;
         }
         if may_go_on {
@@ -187,9 +187,57 @@ impl Session {
         }
     }
 
+    /// Begins what the client asks for, until it leaves or the session is cut.
+    async fn goes_on(
+        self: &Arc<Session>,
+        mut running: Pin<&mut RunningSession<Client>>,
+        asked: &mut Events,
+        going: &mut Going,
+    ) -> SessionEnd {
+        let mut unused = std::pin::pin!(tokio::time::sleep(UNUSED_WAIT));
+        let mut warns = std::pin::pin!(self.warns());
+        let comes = self.comes.lock().ok().and_then(|mut comes| comes.take());
+        let Some(Comes { mut arrivals, mut came }) = comes else { return SessionEnd::ServerStopped };
+        loop {
+            let Going { commands, forwards } = &mut *going;
+            let is_unused = self.opened.get().is_none() && commands.is_empty() && forwards.is_empty();
+            tokio::select! {
+                _ = &mut running => return SessionEnd::ClientLeft,
+                () = self.cut() => return SessionEnd::GrantEnded,
+                () = &mut warns => {}
+                () = &mut unused, if is_unused => return SessionEnd::ClientLeft,
+                Some(_) = commands.join_next(), if !commands.is_empty() => {}
+                Some(_) = forwards.join_next(), if !forwards.is_empty() => {}
+                Some(arrival) = arrivals.recv() => drop(forwards.spawn(arrival.live(self.clone()))),
+                Some(came) = came.recv() => drop(forwards.spawn(Arrival::Asked(came).live(self.clone()))),
+                event = asked.recv() => match event.map(|event| *event) {
+                    None | Some(Event::Proved(_)) => return SessionEnd::ClientLeft,
+                    Some(event) => self.takes(event, going),
+                },
+            }
+        }
+    }
+
+    fn takes(self: &Arc<Session>, event: Event, going: &mut Going) {
+        let Going { commands, forwards } = going;
+        match event {
+            Event::Run(wanted) if commands.len() >= COMMANDS_MAX => refuse(wanted.talk, TOO_MANY),
+            Event::Files(channel, _) if commands.len() >= COMMANDS_MAX => refuse(Talk::new(channel, false), TOO_MANY),
+            Event::Run(wanted) => self.begin(wanted, commands),
+            Event::Files(channel, wished) => {
+                commands.spawn(Files::new(self.clone(), Talk::new(channel, false), wished).live());
+            }
+            Event::Forward(forward) => drop(forwards.spawn(forward.live(self.clone()))),
+            Event::Listen(listen) => drop(forwards.spawn(listen.live(self.clone()))),
+            Event::Unlisten(unlisten) => unlisten.done(self),
+            // Nobody proves anything twice.
+            Event::Proved(_) => {}
+        }
+    }
+
     fn begin(self: &Arc<Session>, wanted: Wanted, commands: &mut JoinSet<()>) {
-        let (command, talk) = Command::new(self.clone(), self.number(), wanted);
-        commands.spawn(command.live(talk));
+        let (command, talk, wished) = Command::new(self.clone(), self.number(), wanted);
+        commands.spawn(command.live(talk, wished));
     }
 
     /// The next number in the transcript.
@@ -243,7 +291,12 @@ impl Session {
     async fn open(&self, talk: &mut impl enter::Client) -> Result<Opened, String> {
         let way = Way { person: self.person, account: self.account, database: None, from: &self.from };
         let mut gate = way.enter(&self.control, None, talk).await.map_err(|fault| fault.to_string())?;
-        match reach(&mut gate).await {
+        let login = gate.ssh_login().await.map_err(|fault| fault.to_string());
+        let reached = match login {
+            Ok(login) => reach(login, Some(self.beside.taken.clone())).await,
+            Err(why) => Err(why),
+        };
+        match reached {
             Ok(target) => {
                 let (cut, others, lease) = (gate.cut(), std::sync::Mutex::default(), gate.lease());
                 let (warnings, _) = watch::channel(String::new());
@@ -262,11 +315,17 @@ impl Session {
     /// # Errors
     /// Why there is none, in words.
     pub(super) async fn another(&self, opened: &Opened) -> Result<Arc<Connection>, String> {
-        let own = Arc::new(reach(&mut *opened.gate.lock().await).await?);
+        let login = opened.gate.lock().await.ssh_login().await.map_err(|fault| fault.to_string())?;
+        let own = Arc::new(reach(login, None).await?);
         if let Ok(mut others) = opened.others.lock() {
             others.push(own.clone());
         }
         Ok(own)
+    }
+
+    /// The session, once it is open.
+    pub(super) fn is_opened(&self) -> Option<&Opened> {
+        self.opened.get()
     }
 
     /// The gate, once the session is open.
@@ -288,9 +347,13 @@ impl Session {
     }
 }
 
-async fn reach(gate: &mut Gate) -> Result<Connection, String> {
-    let SshLogin { device, login, proof } = gate.ssh_login().await.map_err(|fault| fault.to_string())?;
-    connect(Login { device: &device, user: &login, proof }).await.map_err(|fault| fault.to_string())
+/// A connection to the target; what it opens by itself is handed to `came`, or refused.
+///
+/// # Errors
+/// Why there is none, in words.
+pub(super) async fn reach(login: SshLogin, came: Option<Taken>) -> Result<Connection, String> {
+    let SshLogin { device, login, proof } = login;
+    connect(Login { device: &device, user: &login, proof }, came).await.map_err(|fault| fault.to_string())
 }
 
 async fn end(gate: Gate, why: SessionEnd) {

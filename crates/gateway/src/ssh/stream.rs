@@ -9,6 +9,7 @@ use bytes::Bytes;
 use countersign_control::{Gate, Judgement, Recorded};
 use countersign_journal::{ActionFacts, RunOutcome};
 use countersign_target::ssh::{Connection, Running, Said, Says, Told};
+use tokio::sync::broadcast;
 
 /// What a command exits with of which nobody knows how it ended, as clients of SSH have it.
 const LOST: u32 = 255;
@@ -95,8 +96,14 @@ impl Typing {
 }
 
 impl Stream<'_> {
-    /// Follows it until it ends; ends it when the session is cut, its client leaves, or nothing more may go on.
-    pub(super) async fn follow(mut self, running: Running, talk: &mut Talk) -> Ended {
+    /// Follows it until it ends; ends it when the session is cut, its client leaves, or nothing more may go on. Its client is told
+    /// `words` meanwhile, for which there is no other place.
+    pub(super) async fn follow(
+        mut self,
+        running: Running,
+        talk: &mut Talk,
+        mut words: broadcast::Receiver<String>,
+    ) -> Ended {
         let Running { mut says, told } = running;
         let mut typing = self.typing.take();
         let mut so_far = Ended { outcome: RunOutcome::Unknown, status: LOST, why: None };
@@ -105,6 +112,7 @@ impl Stream<'_> {
             over = self.types(typing.as_mut(), &mut talk.hear, &talk.tell, &told) => over,
             () = self.warned(&talk.tell) => Over::Ended,
             () = self.opened.cut() => Over::Cut,
+            over = tells(&mut words, &talk.tell) => over,
         };
         match over {
             Over::Ended => {}
@@ -274,6 +282,19 @@ impl Stream<'_> {
             }
         };
         tokio::join!(ends, so_far.wait(says));
+    }
+}
+
+/// Tells its client what there is no other place for.
+async fn tells(words: &mut broadcast::Receiver<String>, tell: &Tell) -> Over {
+    loop {
+        match words.recv().await {
+            Ok(line) => tell.say(&line).await,
+            // Some were too many to be told.
+            Err(broadcast::error::RecvError::Lagged(_)) => {}
+            // The session is over, and so is all that runs in it.
+            Err(broadcast::error::RecvError::Closed) => return Over::Cut,
+        }
     }
 }
 

@@ -125,7 +125,7 @@ impl<'t> Reader<'t> {
 
 /// Whether a shell goes on reading text in the same way under this value: other alphabets take bytes together in which
 /// UTF-8 has quotation marks.
-fn reads_alike(name: &str, value: &str) -> bool {
+pub(super) fn reads_alike(name: &str, value: &str) -> bool {
     let plain = ["", "C", "POSIX", "C.UTF-8", "C.utf8"].contains(&value);
     !["LANG", "LANGUAGE", "LC_ALL"].contains(&name) || plain || value.ends_with(".UTF-8") || value.ends_with(".utf8")
 }

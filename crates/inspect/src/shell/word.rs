@@ -22,7 +22,7 @@ fn is_plain(c: char) -> bool {
 }
 
 /// The names a shell variable can have.
-pub(super) fn is_variable(name: &str) -> bool {
+pub fn is_variable(name: &str) -> bool {
     !name.starts_with(|c: char| c.is_ascii_digit())
         && !name.is_empty()
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')

@@ -5,7 +5,7 @@
 //! it is told does not give it, and has a random word in it, so that nothing a start-up file shows can be taken for it. A start-up
 //! file that is made to lie can: it is the target's.
 
-use super::{Connection, Said, Start};
+use super::{Connection, Said, Start, With};
 use crate::{STEP_WAIT, TargetFault, unreachable};
 use tokio::time::timeout;
 
@@ -57,7 +57,7 @@ impl Connection {
     }
 
     async fn answered(&self, question: &Question) -> Result<bool, TargetFault> {
-        let start = Start { command: Some(question.text.as_bytes()), terminal: None, input: false };
+        let start = Start { command: Some(question.text.as_bytes()), terminal: None, input: false, with: &With::default() };
         let mut running = self.start(start).await?;
         let heard = async {
             let mut output = Vec::new();

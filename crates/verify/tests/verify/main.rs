@@ -5,6 +5,7 @@ mod contacts;
 mod days;
 mod file;
 mod forged;
+mod forward;
 mod keeping;
 mod plan;
 mod special;

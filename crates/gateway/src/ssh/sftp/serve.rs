@@ -7,6 +7,7 @@ use super::upload::Upload;
 use super::wire::{self, Code, Frames, Overlong};
 use crate::enter::{Asked, Client, Gone};
 use crate::ssh::command::REFUSED;
+use crate::ssh::forward::{Wished, With, with};
 use crate::ssh::session::{Opened, Session};
 use crate::ssh::talk::{Hear, Heard, Talk, Tell};
 use bytes::{Bytes, BytesMut};
@@ -36,6 +37,8 @@ const GARBLED: &str = "what the target sends is not SFTP";
 pub(in crate::ssh) struct Files {
     session: Arc<Session>,
     front: Front,
+    /// What was asked for in it before.
+    wished: Wished,
 }
 
 /// The client's side.
@@ -85,13 +88,13 @@ enum Verdict<'p> {
 }
 
 impl Files {
-    pub(in crate::ssh) fn new(session: Arc<Session>, talk: Talk) -> Files {
-        Files { session, front: Front { talk, frames: Frames::default() } }
+    pub(in crate::ssh) fn new(session: Arc<Session>, talk: Talk, wished: Wished) -> Files {
+        Files { session, front: Front { talk, frames: Frames::default() }, wished }
     }
 
     pub(in crate::ssh) async fn live(self) {
-        let Files { session, mut front } = self;
-        let (said, status) = match transfer(&session, &mut front).await {
+        let Files { session, mut front, wished } = self;
+        let (said, status) = match transfer(&session, &mut front, wished).await {
             Ok(()) => (None, 0),
             Err(why) => (Some(why), REFUSED),
         };
@@ -122,10 +125,12 @@ impl Client for Front {
 }
 
 /// Brings a channel to its end; or says why it had to end.
-async fn transfer(session: &Session, front: &mut Front) -> Result<(), String> {
+async fn transfer(session: &Session, front: &mut Front, wished: Wished) -> Result<(), String> {
     let opened = session.opened(front).await?;
+    let wishes = wished.settled((session, opened), With::Files, &front.talk.tell).await?;
     let _place = session.place().await;
-    let Running { says, told } = opened.target.subsystem("sftp").await.map_err(|fault| fault.to_string())?;
+    let begun = opened.target.subsystem("sftp", &with(&wishes)).await;
+    let Running { says, told } = begun.map_err(|fault| fault.to_string())?;
     let mut answering = Answering { says, frames: Frames::default() };
     let passed = pass_on(session, opened, front, &told, &mut answering).await;
     // Until the target says that it ended, it keeps its place.
