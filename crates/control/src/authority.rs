@@ -64,11 +64,11 @@ impl Control {
     /// Trouble only.
     pub(crate) fn certified(&self, bearer: &Bearer<'_>) -> Result<(Certified, String), Fault> {
         let now = self.now();
-        let key = PrivateKey::from(Ed25519Keypair::from_seed(&*zeroize::Zeroizing::new(dice::bytes::<32>()?)));
+        let key = PrivateKey::from(Ed25519Keypair::from_seed(&zeroize::Zeroizing::new(dice::bytes::<32>()?)));
         let serial = u64::from_be_bytes(dice::bytes()?);
         let says = says(bearer, &key, now, serial, dice::bytes::<32>()?)?;
         let certificate = match self.0.vault.call(Call::Certify { says: Box::new(says) })? {
-            Answer::Certified(certificate) => *certificate,
+            Answer::Certified(certificate) => certificate,
             _ => return Err(Fault::trouble("the vault answered another question")),
         };
         let fingerprint = key.public_key().fingerprint(HashAlg::Sha256);

@@ -62,13 +62,13 @@ pub enum Proof {
 /// with the connection that it signed in.
 pub struct Certified {
     key: Arc<PrivateKey>,
-    certificate: Certificate,
+    certificate: Box<Certificate>,
 }
 
 impl Certified {
     /// A key, and the certificate that says whose it is.
     #[must_use]
-    pub fn new(key: PrivateKey, certificate: Certificate) -> Certified {
+    pub fn new(key: PrivateKey, certificate: Box<Certificate>) -> Certified {
         Certified { key: Arc::new(key), certificate }
     }
 }
@@ -226,7 +226,7 @@ async fn sign_in(
 ) -> Result<bool, russh::Error> {
     let answer = match proof {
         Proof::Certificate(Certified { key, certificate }) => {
-            handle.authenticate_openssh_cert(user, key, certificate).await?
+            handle.authenticate_openssh_cert(user, key, *certificate).await?
         }
         Proof::Secret(secret) if secret.expose_secret().starts_with(PRIVATE_KEY) => {
             let key = Arc::new(decode_secret_key(secret.expose_secret(), None)?);

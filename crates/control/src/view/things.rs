@@ -133,7 +133,7 @@ fn device_view(directory: &Directory, id: DeviceId, device: &Device, access: &[A
         let mine = access.iter().find(|a| a.account == *account).cloned();
         let seen = reads || mine.is_some();
         let (name, certificate) = (login.name.clone(), login.certificate);
-        seen.then(|| LoginView { account: *account, name, access: mine, certificate, has_secret: None })
+        seen.then_some(LoginView { account: *account, name, access: mine, certificate, has_secret: None })
     };
     let groups = directory.device_groups.values().filter(|g| reads && g.devices.contains(&id));
     DeviceView {
