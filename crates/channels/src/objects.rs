@@ -4,7 +4,7 @@ use countersign_control::{Away, Objects};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
 use object_store::{
-    BackoffConfig, Certificate, ClientOptions, MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload, RetryConfig,
+    BackoffConfig, Certificate, ClientOptions, MultipartUpload, ObjectStoreExt, PutPayload, RetryConfig,
 };
 use secrecy::{ExposeSecret, SecretString};
 use std::fs::File;
@@ -71,7 +71,7 @@ impl Bucket {
         let (bucket, prefix) = split(&config.store).ok_or_else(|| StoreFault::Store(config.store.clone()))?;
         let (reach, whole) = WITHIN;
         let mut options = ClientOptions::new().with_connect_timeout(reach).with_timeout(whole);
-        for pem in &config.ca_pem {
+        if let Some(pem) = &config.ca_pem {
             let wrong = |e: object_store::Error| StoreFault::Authority(e.to_string());
             options = options.with_root_certificate(Certificate::from_pem(pem.as_bytes()).map_err(wrong)?);
         }

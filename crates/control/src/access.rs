@@ -223,7 +223,8 @@ impl Control {
             Asked::Connect => "connect".to_owned(),
             Asked::Run(facts) => crate::words::kinds(facts),
             Asked::Administer => "change the configuration".to_owned(),
-            Asked::Watch => "watch a session".to_owned(),
+            Asked::Watch { typed: false } => "watch a session".to_owned(),
+            Asked::Watch { typed: true } => "see what was typed in a session".to_owned(),
         };
         let person = crate::view::person_view(directory, person);
         Some(Explanation { person, target: target.label(), act, preview, reasons, conditions })

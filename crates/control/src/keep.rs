@@ -6,7 +6,7 @@
 
 use crate::control::{Control, Inner};
 use crate::fault::Fault;
-use crate::objects::Elsewhere;
+use crate::objects::{Elsewhere, OBJECT_BYTES_MAX};
 use crate::store::Row;
 use crate::transcript::{self, Reading};
 use countersign_journal::{Digest, Entry, Event, Note, SessionId, canonical};
@@ -189,6 +189,11 @@ impl Control {
             )));
         }
         let file = File::open(&path).map_err(Fault::trouble)?;
+        if file.metadata().map_err(Fault::trouble)?.len() > OBJECT_BYTES_MAX {
+            return Err(Fault::trouble(format!(
+                "{session} stays here: its transcript is larger than an object that is read"
+            )));
+        }
         match self.has(&name, &path)? {
             Some(true) => {}
             // What is there of that name may be all there is of it.
@@ -254,5 +259,57 @@ fn remove(path: &Path) -> Result<bool, Fault> {
         Ok(()) => Ok(true),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
         Err(e) => Err(Fault::trouble(format!("`{}`: {e}", path.display()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Clock, RootKey, Settings, install};
+    use countersign_journal::Timestamp;
+
+    /// Whoever can write rows can have nothing erased by them.
+    #[tokio::test]
+    async fn a_row_alone_erases_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().join("data");
+        let settings = Settings {
+            ca_file: data.join("ca.pem"),
+            data,
+            page_address: "https://countersign.test".into(),
+            postgres_address: ("localhost".into(), 5432),
+            ssh_address: None,
+        };
+        let root = RootKey::File(folder.path().join("key"));
+        let hosts = ["localhost".to_owned()];
+        let control = install(settings, &root, Clock::default(), &hosts, "ada").await.expect("installed").control;
+        let session = SessionId(1);
+        let path = transcript::path(&control, session);
+        std::fs::write(&path, "what was recorded").expect("written");
+        let lie = Row::Erased { session, seq: 0, at: Timestamp(0) };
+        control.0.store.commit(&[], &[lie]).await.expect("written");
+        assert!(control.take_away().await.is_err());
+        assert!(path.exists());
+    }
+
+    #[test]
+    fn files_are_the_same_to_the_last_byte() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = |name: &str, bytes: &[u8]| {
+            std::fs::write(folder.path().join(name), bytes).expect("written");
+            File::open(folder.path().join(name)).expect("there")
+        };
+        let long = vec![7; 200_000];
+        let mut other = long.clone();
+        other[199_999] = 8;
+        for (one, two, are) in [
+            (&long[..], &long[..], true),
+            (&long, &other, false),
+            (&long, &long[..199_999], false),
+            (&long[..199_999], &long, false),
+            (&[], &[], true),
+        ] {
+            assert_eq!(same(&mut file("one", one), &mut file("two", two)).expect("read"), are);
+        }
     }
 }

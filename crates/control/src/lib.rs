@@ -77,4 +77,4 @@ pub use tickets::Tickets;
 pub use token::{CA_FILE, Scram};
 pub use turns::{Turn, Turns};
 pub use vault::RootKey;
-pub use watch::{Viewing, Watching};
+pub use watch::{Seen, Viewing, Watching};

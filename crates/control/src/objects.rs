@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Semaphore;
 
 /// Most bytes of one object that is read.
-const OBJECT_BYTES_MAX: u64 = 1 << 30;
+pub(crate) const OBJECT_BYTES_MAX: u64 = 1 << 30;
 /// Most bytes of all that was fetched and is being read.
 const FETCHED_BYTES_MAX: u64 = 4 << 30;
 /// Objects that are fetched at a time.
@@ -118,5 +118,29 @@ impl Write for Fetched {
 impl Drop for Fetched {
     fn drop(&mut self) {
         self.all.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fetched(bytes: u64, all: u64) -> (Fetched, Arc<AtomicU64>) {
+        let all = Arc::new(AtomicU64::new(all));
+        (Fetched { file: tempfile::tempfile().expect("a file"), bytes, all: all.clone() }, all)
+    }
+
+    #[test]
+    fn one_object_and_all_that_are_read_have_limits() {
+        let (mut one, all) = fetched(OBJECT_BYTES_MAX - 2, OBJECT_BYTES_MAX - 2);
+        one.write_all(b"ab").expect("as much as one may");
+        assert!(one.write_all(b"c").is_err());
+        assert_eq!(all.load(Ordering::Relaxed), OBJECT_BYTES_MAX);
+        drop(one);
+        assert_eq!(all.load(Ordering::Relaxed), 0, "given back");
+        let (mut one, all) = fetched(0, FETCHED_BYTES_MAX - 1);
+        one.write_all(b"a").expect("as much as all may");
+        assert!(one.write_all(b"b").is_err());
+        assert_eq!(all.load(Ordering::Relaxed), FETCHED_BYTES_MAX);
     }
 }

@@ -228,7 +228,7 @@ fn next_root(root: &Digest, chunk: &[u8]) -> Digest {
     Digest::of("countersign transcript v1", &[&root.0, chunk])
 }
 
-fn row(session: SessionId) -> String {
+pub(crate) fn row(session: SessionId) -> String {
     format!("transcript of {session}")
 }
 

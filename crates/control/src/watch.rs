@@ -13,6 +13,15 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
+/// What of a session somebody wants to see.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Seen {
+    /// What it ran, and what its terminals showed and show.
+    Shown,
+    /// Everything that was typed in it, passwords included.
+    Typed,
+}
+
 /// How somebody stands to watching one session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Watching {
@@ -27,19 +36,20 @@ pub enum Watching {
 }
 
 impl Control {
-    /// Asks to watch a session in a window, with a reason (R71). An identical pending request is joined.
+    /// Asks to watch a session, or to see what was typed in it, in a window, with a reason (R71). An identical pending request is
+    /// joined.
     ///
     /// # Errors
     /// A refusal, or trouble.
     pub async fn ask_to_watch(
         &self,
         actor: &Actor,
-        session: SessionId,
+        (session, seen): (SessionId, Seen),
         window: Window,
         reason: &str,
     ) -> Result<RequestId, Fault> {
         let case = self.case_of_session(session).await?.ok_or(Fault::NotFound)?;
-        let watch = watch_of(&case, session);
+        let watch = watch_of(&case, session, seen);
         if !may_watch(&self.directory(), actor.person, watch.whose) {
             return Err(Fault::NotFound);
         }
@@ -75,7 +85,7 @@ impl Control {
     pub async fn cast(&self, actor: &Actor, session: SessionId, number: u64, follow: bool) -> Result<Viewing, Fault> {
         let (changes, grown) = (self.changes(), self.0.live.grown(session).filter(|_| follow));
         let case = self.case_of_session(session).await?.ok_or(Fault::NotFound)?;
-        let watch = watch_of(&case, session);
+        let watch = watch_of(&case, session, Seen::Shown);
         let under = self.right(actor, watch)?;
         self.not_erased(session).await?;
         let place = self.0.watchers.place(actor.person).ok_or(Fault::Busy)?;
@@ -193,8 +203,8 @@ impl Drop for Place {
 }
 
 /// The session of a case, as a thing to be watched. It is its requester's.
-pub(crate) fn watch_of(case: &Case, session: SessionId) -> Watch {
-    Watch { session, whose: case.request.person.id }
+pub(crate) fn watch_of(case: &Case, session: SessionId, seen: Seen) -> Watch {
+    Watch { session, whose: case.request.person.id, typed: seen == Seen::Typed }
 }
 
 /// What may not be seen is told as what is not there.

@@ -62,6 +62,7 @@ fn note_kind(note: &Note) -> &'static str {
         Note::StatementRefused { .. } => "statement_refused",
         Note::NotificationSent { .. } => "notification_sent",
         Note::NotificationFailed { .. } => "notification_failed",
+        Note::TranscriptRead { typed: true, .. } => "typed_read",
         Note::TranscriptRead { .. } => "transcript_read",
         Note::RecordingErased { .. } => "recording_erased",
         Note::RecordingStored { .. } => "recording_stored",
@@ -253,9 +254,10 @@ fn say_note(note: &Note, directory: &Directory) -> Said {
         Note::NotificationFailed { request, to, why } => {
             (format!("{} could not be told of {request}: {why}", who(to)), Some(*request), None)
         }
-        Note::TranscriptRead { session, by, under } => {
+        Note::TranscriptRead { session, by, under, typed } => {
             let under = under.map(|grant| format!(" under {grant}")).unwrap_or_default();
-            (format!("{} watched {session}{under}", who(by)), None, Some(*session))
+            let what = if *typed { "saw everything that was typed in" } else { "watched" };
+            (format!("{} {what} {session}{under}", who(by)), None, Some(*session))
         }
         Note::RecordingErased { session, request, kept_days } => {
             let days = if *kept_days == 1 { "a day".to_owned() } else { format!("{kept_days} days") };
@@ -275,6 +277,9 @@ fn request_made(made: &RequestMade) -> String {
         Act::Connect => format!("a connection to {}", made.target.label()),
         Act::Run(run) => format!("{} on {}", kinds(&run.facts), made.target.label()),
         Act::Administer(_) => "a change of the configuration".to_owned(),
+        Act::Watch(watch) if watch.typed => {
+            format!("everything that was typed in {} on {}", watch.session, made.target.label())
+        }
         Act::Watch(watch) => format!("watching {} on {}", watch.session, made.target.label()),
     };
     let plan = made.plan.as_ref().map(|p| format!(" with {} planned statements", p.steps.len())).unwrap_or_default();

@@ -309,7 +309,7 @@ fn approved(state: &mut State, at: Timestamp, id: RequestId, grant: GrantId, ter
             GrantKind::Once { attempt: run.attempt, under: run.grant, session: run.same_session.then_some(run.session) }
         }
         Act::Administer(change) => GrantKind::Change { digest: change.digest },
-        Act::Watch(watch) => GrantKind::Watch { session: watch.session },
+        Act::Watch(watch) => GrantKind::Watch { session: watch.session, typed: watch.typed },
     };
     let granted = Grant {
         id: grant,

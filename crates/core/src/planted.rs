@@ -65,6 +65,8 @@ pub(crate) enum Fault {
     ReleasedTooEarly,
     /// A session is watched without the approval that the parameter demands.
     WatchNotAsked,
+    /// What was typed in a session is seen as what it showed is.
+    TypedNotAsked,
     /// What a session recorded is erased before the days are over for which it is kept.
     ErasedTooEarly,
 }

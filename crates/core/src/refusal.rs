@@ -25,6 +25,12 @@ pub enum Refusal {
     NothingToWatch,
     #[error("watching {0} must be approved first; ask for it with a reason, then watch inside the window")]
     WatchNeedsRequest(SessionId),
+    #[error(
+        "what was typed in {0} must be approved for itself before anybody sees it; ask for it with a reason, then look inside the window"
+    )]
+    TypedNeedsRequest(SessionId),
+    #[error("a request to watch is for no password, and none is changed after it; leave `reset_after_use` out")]
+    NothingToReset,
     #[error("{}", denied(.rules))]
     Denied { rules: Vec<String> },
     #[error("access to `{target}` must be requested first; reserve it on the page, then connect inside the window")]

@@ -26,7 +26,10 @@ pub enum Asked<'a> {
     /// A change of directory and policy.
     Administer,
     /// To watch a session.
-    Watch,
+    Watch {
+        /// And to see what was typed in it.
+        typed: bool,
+    },
 }
 
 impl<'a> From<&'a Act> for Asked<'a> {
@@ -35,7 +38,7 @@ impl<'a> From<&'a Act> for Asked<'a> {
             Act::Connect => Asked::Connect,
             Act::Run(run) => Asked::Run(&run.facts),
             Act::Administer(_) => Asked::Administer,
-            Act::Watch(_) => Asked::Watch,
+            Act::Watch(watch) => Asked::Watch { typed: watch.typed },
         }
     }
 }
@@ -163,15 +166,18 @@ pub fn rule_among<'r>(
         Asked::Connect => Outcome::Deny,
         Asked::Run(_) => Outcome::Allow,
         Asked::Administer => Outcome::Approve,
-        Asked::Watch if policy.parameters.watch_approval => Outcome::Approve,
-        Asked::Watch => Outcome::Allow,
+        // What was typed is seen by nobody alone, whatever the parameter says.
+        Asked::Watch { typed } if (typed && !planted::is(Fault::TypedNotAsked)) || policy.parameters.watch_approval => {
+            Outcome::Approve
+        }
+        Asked::Watch { .. } => Outcome::Allow,
     });
     let conditions = combined(matches.iter().map(|m| &m.rule.conditions));
     let approving = || matches.iter().filter(|m| outcome == Outcome::Approve && m.outcome == Outcome::Approve);
     let mut tracks = absorbed(approving().flat_map(|m| m.tracks(policy)).collect());
     if matches.is_empty() && outcome == Outcome::Approve {
         let authority = match asked {
-            Asked::Watch => Authority::Approvers(Module::PamCore),
+            Asked::Watch { .. } => Authority::Approvers(Module::PamCore),
             Asked::Connect | Asked::Run(_) | Asked::Administer => Authority::Administrators,
         };
         tracks.push(TrackPlan { workflow: None, levels: vec![Level::of(authority)] });

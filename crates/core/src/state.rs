@@ -449,6 +449,9 @@ pub enum GrantKind {
     Watch {
         /// Which.
         session: SessionId,
+        /// Whether what was typed may be seen too.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        typed: bool,
     },
 }
 

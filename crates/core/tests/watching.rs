@@ -228,3 +228,93 @@ fn r71_watching_is_never_an_emergency() {
         ",
     );
 }
+
+/// What was typed is seen by an approval for just that, whatever the parameter says, and by nobody else: not by who
+/// administers, nor by whose session it is, nor by an approval to watch.
+#[test]
+fn r71_what_was_typed_is_seen_under_its_own_approval_only() {
+    check(
+        "
+        bob joins approvers
+        carol joins approvers
+        rule connect allow
+        apply
+        alice opens
+          #1 made, allow
+          #1 approved, grant 1 09:00-17:00
+          session 1 opened under grant 1, first use
+        root watches 1
+          root watches session 1
+        root sees-what-was-typed-in 1
+          no: what was typed in session 1 must be approved for itself before anybody sees it; ask for it with a reason, then look inside the window
+        alice sees-what-was-typed-in 1
+          no: what was typed in session 1 must be approved for itself before anybody sees it; ask for it with a reason, then look inside the window
+        dave sees-what-was-typed-in 1
+          no: there is no such session, or none that you may watch
+        dave asks-what-was-typed-in 1
+          no: there is no such session, or none that you may watch
+        root asks-what-was-typed-in 1 silently
+          no: give a reason
+        root asks-what-was-typed-in 1 10:00-11:00
+          #2 made, approve
+          level 1 waits for bob, carol
+        root approves #2
+          no: nobody decides their own request
+        carol approves #2
+          carol approves level 1
+          #2 approved, grant 2 10:00-11:00
+        root sees-what-was-typed-in 1
+          no: what was typed in session 1 must be approved for itself before anybody sees it; ask for it with a reason, then look inside the window
+        at 10:00
+        root sees-what-was-typed-in 1
+          root sees what was typed in session 1 under grant 2
+        alice sees-what-was-typed-in 1
+          no: what was typed in session 1 must be approved for itself before anybody sees it; ask for it with a reason, then look inside the window
+        bob revokes #2
+          #2 revoked by bob
+          grant 2 ended, revoked
+        root sees-what-was-typed-in 1
+          no: what was typed in session 1 must be approved for itself before anybody sees it; ask for it with a reason, then look inside the window
+        ",
+    );
+}
+
+/// An approval to watch shows nothing of what was typed; one to see what was typed lets watch as well. They are two requests.
+#[test]
+fn r71_an_approval_to_watch_shows_nothing_that_was_typed() {
+    check(
+        "
+        bob joins approvers
+        watching needs approval
+        rule connect allow
+        apply
+        alice opens
+          #1 made, allow
+          #1 approved, grant 1 09:00-17:00
+          session 1 opened under grant 1, first use
+        root asks-to-watch 1
+          #2 made, approve
+          level 1 waits for bob
+        bob approves #2
+          bob approves level 1
+          #2 approved, grant 2 09:00-17:00
+        root watches 1
+          root watches session 1 under grant 2
+        root sees-what-was-typed-in 1
+          no: what was typed in session 1 must be approved for itself before anybody sees it; ask for it with a reason, then look inside the window
+        root asks-what-was-typed-in 1
+          #3 made, approve
+          level 1 waits for bob
+        bob revokes #2
+          #2 revoked by bob
+          grant 2 ended, revoked
+        bob approves #3
+          bob approves level 1
+          #3 approved, grant 3 09:00-17:00
+        root sees-what-was-typed-in 1
+          root sees what was typed in session 1 under grant 3
+        root watches 1
+          root watches session 1 under grant 3
+        ",
+    );
+}

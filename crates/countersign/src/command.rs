@@ -48,7 +48,7 @@ pub(crate) fn run(ask: &Ask, format: Format) -> Result<(), Failure> {
         Ask::Undelegate { number } => (post(&format!("/delegations/{number}/end"), Load::Nothing)?, show::delegations),
         Ask::Sessions { live } => (get("/sessions", &[("live", live.to_string())])?, show::sessions),
         Ask::Terminate { number } => (post(&format!("/sessions/{number}/terminate"), Load::Nothing)?, show::terminated),
-        Ask::Watch { number, reason, minutes } => (special::watch(*number, reason, *minutes)?, show::request_made),
+        Ask::Watch(watch) => special::watch(watch)?,
         Ask::Transcript { number } => (get(&format!("/sessions/{number}/transcript"), &[])?, show::transcript),
         Ask::Play(play) => return crate::play::play(play, format),
         Ask::Plan { file } => (send("/plan", Vec::new(), file)?, show::planned),

@@ -82,7 +82,7 @@ struct Recordings {
     endpoint: Option<String>,
     region: String,
     access_key: String,
-    secret_key_file: PathBuf,
+    secret_file: PathBuf,
     ca_file: Option<PathBuf>,
 }
 
@@ -122,7 +122,7 @@ impl Config {
             given.into_iter().chain([&mut config.tls.certificate, &mut config.tls.key]).filter_map(Option::as_mut);
         let tickets = config.tickets.iter_mut().flat_map(|t| [&mut t.token_file, &mut t.ca_file]).flatten();
         let recordings = config.recordings.iter_mut();
-        let recordings = recordings.flat_map(|r| std::iter::once(&mut r.secret_key_file).chain(r.ca_file.as_mut()));
+        let recordings = recordings.flat_map(|r| std::iter::once(&mut r.secret_file).chain(r.ca_file.as_mut()));
         for path in given.chain(mail).chain(tickets).chain(recordings).chain([&mut config.data]) {
             *path = folder.join(&*path);
         }
@@ -215,7 +215,7 @@ impl Config {
             endpoint: recordings.endpoint.clone(),
             region: recordings.region.clone(),
             access_key: recordings.access_key.clone(),
-            secret_key: place::secret_line(&recordings.secret_key_file)?,
+            secret_key: place::secret_line(&recordings.secret_file)?,
             ca_pem: recordings.ca_file.as_deref().map(read).transpose().map_err(wrong)?,
         };
         Bucket::new(config).map(Some).map_err(|e| wrong(e.to_string()))
@@ -302,7 +302,7 @@ impl Fresh<'_> {
              # endpoint = \"https://s3.example.com\"  # without: Amazon's, by the region\n\
              # region = \"eu-central-1\"\n\
              # access_key = \"GATE1\"\n\
-             # secret_key_file = \"/etc/countersign/store-key\"\n\n\
+             # secret_file = \"/etc/countersign/store-key\"\n\n\
              [log]\n\
              # \"text\" or \"json\"; how much is said by the environment variable RUST_LOG.\n\
              format = \"text\"\n",

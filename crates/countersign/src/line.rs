@@ -218,16 +218,9 @@ pub(crate) enum Ask {
     },
     /// End a session now; its grant stays.
     Terminate { number: u64 },
-    /// Ask to watch a session, where that must be approved: `transcript` and `play` show it once it was.
-    Watch {
-        number: u64,
-        /// What you want to see and why; approvers read it.
-        #[arg(long, value_name = "TEXT")]
-        reason: String,
-        /// For how long, from now on.
-        #[arg(long, value_name = "N", default_value_t = 60)]
-        minutes: u64,
-    },
+    /// Ask to watch a session, where that must be approved: `transcript` and `play` show it once it was. With `--typed`, ask to
+    /// see everything that was typed in it, passwords included; without a reason, see it once that was approved.
+    Watch(Watch),
     /// What was run in a session.
     Transcript { number: u64 },
     /// Replay in this terminal what a terminal of a session showed; only characters and colours reach it. Where standard
@@ -430,6 +423,20 @@ pub(crate) struct Rejection {
     /// Why; the requester reads it.
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub(crate) comment: String,
+}
+
+#[derive(Args)]
+pub(crate) struct Watch {
+    pub(crate) number: u64,
+    /// What you want to see and why; approvers read it.
+    #[arg(long, value_name = "TEXT", required_unless_present = "typed")]
+    pub(crate) reason: Option<String>,
+    /// What was typed; always to be approved for itself.
+    #[arg(long)]
+    pub(crate) typed: bool,
+    /// For how long, from now on.
+    #[arg(long, value_name = "N", default_value_t = 60)]
+    pub(crate) minutes: u64,
 }
 
 #[derive(Args)]

@@ -429,6 +429,12 @@ pub(crate) fn transcript(answer: &Value) -> String {
     table(&["WHEN", "NO", "WHAT", "TEXT", "DETAIL"], rows(answer, row), "Nothing was run.")
 }
 
+/// What was typed, with every control character named: nothing of it moves anything.
+pub(crate) fn typed(answer: &Value) -> String {
+    let row = |one: &Value| vec![moment(&one["at"]), one["statement"].to_string(), text(one, "text")];
+    table(&["WHEN", "INTO", "TYPED"], rows(answer, row), "Nothing was typed.")
+}
+
 pub(crate) fn second_factor(answer: &Value) -> String {
     match answer["uri"].as_str() {
         Some(uri) => {

@@ -4,7 +4,8 @@
 use crate::client::Load;
 use crate::command::{get, post};
 use crate::failure::Failure;
-use crate::line::Edit;
+use crate::line::{Edit, Watch};
+use crate::show;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -83,9 +84,14 @@ pub(crate) fn stop(number: u64, comment: &str) -> Result<Value, Failure> {
     post(&format!("/requests/{number}/stop"), Load::Json(json!({ "reason": comment })))
 }
 
-/// Asks to watch a session.
-pub(crate) fn watch(session: u64, reason: &str, minutes: u64) -> Result<Value, Failure> {
-    post(&format!("/sessions/{session}/watch"), Load::Json(json!({ "reason": reason, "minutes": minutes })))
+/// Asks to watch a session, or to see what was typed in it; without a reason it is seen. With how that is shown.
+pub(crate) fn watch(watch: &Watch) -> Result<(Value, fn(&Value) -> String), Failure> {
+    let Watch { number, reason, typed, minutes } = watch;
+    let Some(reason) = reason else {
+        return Ok((get(&format!("/sessions/{number}/typed"), &[])?, show::typed));
+    };
+    let body = json!({ "reason": reason, "minutes": minutes, "typed": typed });
+    Ok((post(&format!("/sessions/{number}/watch"), Load::Json(body))?, show::request_made))
 }
 
 /// Lends the right to decide.

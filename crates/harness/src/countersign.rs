@@ -272,7 +272,7 @@ impl Countersign {
             let secret = self.private("store-key", secret)?;
             more += &format!(
                 "\n[recordings]\nstore = \"s3://records/gate-1\"\nendpoint = \"http://127.0.0.1:{port}\"\n\
-                 region = \"here\"\naccess_key = \"gate\"\nsecret_key_file = {secret:?}\n"
+                 region = \"here\"\naccess_key = \"gate\"\nsecret_file = {secret:?}\n"
             );
         }
         let add = |mut file: File| file.write_all(more.as_bytes());

@@ -81,12 +81,18 @@ pub enum Act {
 }
 
 /// A session to be watched: what its terminals show or showed, and what it ran. Its target is the request's.
+///
+/// What was typed is another thing: it has what a target does not echo, passwords among it, and is seen by an approval for just
+/// that, which whoever has it may watch by as well.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Watch {
     /// Which.
     pub session: SessionId,
     /// Whose it is.
     pub whose: PersonId,
+    /// Whether everything that was typed is to be seen as well.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub typed: bool,
 }
 
 /// A change of directory and policy. It starts from the versions it names: with others in force it is void.

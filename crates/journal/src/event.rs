@@ -372,12 +372,14 @@ pub enum Note {
     /// A message could not be sent.
     NotificationFailed { request: RequestId, to: PersonId, why: String },
     /// A session was watched: its transcript or a recording read, or looked at live. Under a grant where that has to be
-    /// approved.
+    /// approved; `typed` where everything that was typed was seen, which always has to be.
     TranscriptRead {
         session: SessionId,
         by: PersonId,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         under: Option<GrantId>,
+        #[serde(default, skip_serializing_if = "is_default")]
+        typed: bool,
     },
     /// The time was over for which the rules of a request keep what its sessions recorded: from now on there is no transcript
     /// of the session any more, whose root stays in the journal.

@@ -61,7 +61,7 @@ fn happened(before: &Node, event: &Event, after: &Node) -> Result<(), String> {
             let live = !granted.has_ended() && after.now < granted.terms.window.end;
             ensure(live, || format!("1: step {step} runs under {grant}, which is over"))
         }
-        Event::Noted(Note::TranscriptRead { session, by, under }) => {
+        Event::Noted(Note::TranscriptRead { session, by, under, .. }) => {
             let granted = under.and_then(|id| before.state.grants.get(&id));
             watched(before, *session, *by, granted, after)
         }
@@ -86,7 +86,8 @@ fn watched(before: &Node, session: SessionId, by: PersonId, under: Option<&Grant
         return ensure(under.is_none(), || format!("1: {by} watches {session} under what nothing demands"));
     }
     let granted = under.ok_or_else(|| format!("1: {by} watches {session} and nobody approved it"))?;
-    let same = granted.kind == GrantKind::Watch { session } && granted.person == by;
+    let same =
+        matches!(granted.kind, GrantKind::Watch { session: watched, .. } if watched == session) && granted.person == by;
     ensure(same, || format!("6: {by} watches {session} by an approval for something else"))?;
     let request = before.state.requests.get(&granted.request);
     let decided = request.is_some_and(|r| r.tracks.iter().any(|t| !t.votes.is_empty()));

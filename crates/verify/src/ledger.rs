@@ -179,15 +179,22 @@ impl Ledger {
                 self.plan_used(at, &event)
             }
             Event::PlanRan { grant, step, outcome } => self.plan_ran(grant, step, &outcome),
-            Event::Noted(Note::PasswordSet { person }) => {
+            Event::Noted(note) => self.noted(at, note),
+        }
+    }
+
+    /// Notes change nothing but these.
+    fn noted(&mut self, at: Timestamp, note: Note) -> Result<(), Wrong> {
+        match note {
+            Note::PasswordSet { person } => {
                 self.password_set(person);
                 Ok(())
             }
-            Event::Noted(Note::TranscriptRead { session, by, under }) => self.watched(at, session, by, under),
-            Event::Noted(Note::RecordingErased { session, request, kept_days }) => {
+            Note::TranscriptRead { session, by, under, typed } => self.watched(at, session, by, under, typed),
+            Note::RecordingErased { session, request, kept_days } => {
                 self.recording_erased(at, session, request, kept_days)
             }
-            Event::Noted(_) => Ok(()),
+            _ => Ok(()),
         }
     }
 }

@@ -14,7 +14,8 @@ impl Ledger {
         ensure(opened.person.id == watch.whose && same_target(&opened.target, &made.target), || {
             format!("`{id}` asks to watch `{session}` as somebody else's or on another target")
         })?;
-        let demanded = if self.in_force.watch_approval() { Outcome::Approve } else { Outcome::Allow };
+        let approved = watch.typed || self.in_force.watch_approval();
+        let demanded = if approved { Outcome::Approve } else { Outcome::Allow };
         ensure(made.ruling.outcome == demanded, || {
             format!("`{id}` asks to watch and what is in force demands otherwise than it says")
         })?;
@@ -33,16 +34,22 @@ impl Ledger {
         session: SessionId,
         by: PersonId,
         under: Option<GrantId>,
+        typed: bool,
     ) -> Result<(), Wrong> {
         self.opener(session)?;
-        let demanded = self.in_force.watch_approval();
+        // What was typed is seen by nobody alone, whatever is in force.
+        let demanded = typed || self.in_force.watch_approval();
         ensure(demanded || under.is_none(), || format!("`{by}` watches `{session}` under a grant nothing demands"))?;
         let Some(grant) = under else {
             return ensure(!demanded, || format!("`{by}` watches `{session}` and nobody approved it"));
         };
         let made = self.covered(at, grant)?;
         let same = matches!(&made.act, Act::Watch(watch) if watch.session == session) && made.person.id == by;
+        let covers = matches!(&made.act, Act::Watch(watch) if watch.typed || !typed);
         ensure(same, || format!("`{by}` watches `{session}` under `{grant}`, which is for something else"))?;
+        ensure(covers, || {
+            format!("`{by}` sees what was typed in `{session}` under `{grant}`, which is for watching only")
+        })?;
         ensure(made.ruling.outcome == Outcome::Approve, || {
             format!("`{by}` watches under `{grant}`, which nobody approved")
         })?;

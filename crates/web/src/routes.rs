@@ -136,6 +136,7 @@ fn page_routes() -> Vec<Route> {
         GET "/sessions" SignedIn => sessions::list;
         POST "/sessions/{id}/terminate" TerminateSessions => sessions::terminate;
         GET "/sessions/{id}/transcript" SignedIn => sessions::transcript;
+        GET "/sessions/{id}/typed" SignedIn => sessions::typed;
         GET "/sessions/{id}/watch" SignedIn => sessions::watch;
         POST "/sessions/{id}/watch" SignedIn => sessions::ask_to_watch;
         GET "/sessions/{id}/terminals/{number}" SignedIn => sessions::replay;
@@ -230,6 +231,7 @@ fn api_routes() -> Vec<Route> {
         GET "/api/v1/sessions" SignedIn => sessions::list;
         POST "/api/v1/sessions/{id}/terminate" TerminateSessions => sessions::terminate;
         GET "/api/v1/sessions/{id}/transcript" SignedIn => sessions::transcript;
+        GET "/api/v1/sessions/{id}/typed" SignedIn => sessions::typed;
         POST "/api/v1/sessions/{id}/watch" SignedIn => sessions::ask_to_watch;
         GET "/api/v1/sessions/{id}/terminals/{number}" SignedIn => sessions::terminal;
         GET "/api/v1/audit" ListReports => audit::list;

@@ -6,6 +6,7 @@ mod scene;
 use axum::body::{Body, BodyDataStream};
 use axum::http::{Method, StatusCode};
 use countersign_control::{Entry, Gate, Recorded};
+use countersign_core::digest::UnitPart;
 use countersign_journal::SessionEnd;
 use futures_util::StreamExt;
 use scene::{Answer, Scene};
@@ -309,4 +310,67 @@ async fn r74_a_live_view_ends_with_the_session_of_who_watches() {
     scene.post("/sign-out", "root", "").await;
     assert_eq!(live.rest().await.trim(), "", "it ends although the session it shows goes on");
     recorded(&mut gate, &[shown("later")]).await;
+}
+
+/// R71: what was typed has a page of its own, asked for and approved for itself while watching needs nobody, with control keys
+/// drawn as what they are.
+#[tokio::test]
+async fn r71_what_was_typed_is_asked_for_and_seen_on_a_page_of_its_own() {
+    let scene = Scene::start().await;
+    let planned = scene.fill("/parameters", "root", "timeouts=30m&approvers=bob+carol").await.text;
+    scene.put_in_force(&planned).await;
+    let alice = scene.actor("alice").await;
+    let opened = scene.control.open_session(alice.person, scene.account("report@prod-db"), None, "192.0.2.7").await;
+    let Ok(Entry::Open(mut gate)) = opened else { panic!("not open to her") };
+    recorded(&mut gate, &[Recorded::Terminal { columns: 80, rows: 24 }, shown("password:")]).await;
+    for key in ["h", "unter2<b>\r", "\u{3}exit"] {
+        let _cleared = gate.typed(1, key.as_bytes()).expect("recorded");
+    }
+    gate.hand_over().await.expect("written");
+    has(&scene.get("/sessions/1/transcript", "audrey").await, "/sessions/1/watch?typed=yes");
+    for who in ["root", "audrey", "alice"] {
+        let told = scene.get("/sessions/1/typed", who).await;
+        assert_eq!(told.location(), "/sessions/1/watch?typed=yes", "{who}: {}", told.text);
+    }
+    assert_eq!(scene.get("/sessions/1/typed", "carol").await.status, StatusCode::NOT_FOUND);
+    let page = scene.get("/sessions/1/watch?typed=yes", "audrey").await;
+    has(&page, "passwords are among it");
+    has(&page, "name=\"typed\" value=\"yes\"");
+    let asked = scene.post("/sessions/1/watch", "audrey", "typed=yes&reason=it+was+used+elsewhere&minutes=60").await;
+    let number = asked.location().trim_start_matches("/requests/").split('?').next().unwrap_or_default().to_owned();
+    let card = scene.get(&format!("/requests/{number}"), "bob").await;
+    has(&card, "Shows everything that was typed in this session, passwords included");
+    decide(&scene, &number, "bob", "approve").await;
+    has(&scene.get(&format!("/requests/{number}"), "audrey").await, "/sessions/1/typed");
+    let page = scene.get("/sessions/1/typed", "audrey").await;
+    assert_eq!(page.status, StatusCode::OK, "{}", page.text);
+    for words in ["unter2&#60;b&#62;", "\u{240D}", "\u{2403}", "exit"] {
+        has(&page, words);
+    }
+    assert!(!page.text.contains('\u{3}'));
+    has(&scene.get("/audit?kind=typed_read", "root").await, "saw everything that was typed in session 1 under grant");
+    assert_eq!(scene.get("/sessions/1/typed", "root").await.location(), "/sessions/1/watch?typed=yes");
+}
+
+/// R74: a terminal that goes on is said to be watched live, and one that is over replayed.
+#[tokio::test]
+async fn r74_the_transcript_says_what_is_live() {
+    let scene = Scene::start().await;
+    let alice = scene.actor("alice").await;
+    let opened = scene.control.open_session(alice.person, scene.account("report@prod-db"), None, "192.0.2.7").await;
+    let Ok(Entry::Open(mut gate)) = opened else { panic!("not open to her") };
+    let part = UnitPart {
+        sql: b"login-shell".to_vec(),
+        parameter_types: Vec::new(),
+        parameter_formats: Vec::new(),
+        parameters: Vec::new(),
+        result_formats: Vec::new(),
+        row_limits: Vec::new(),
+    };
+    recorded(&mut gate, &[Recorded::Allowed(part), shown("hello")]).await;
+    has(&scene.get("/sessions/1/transcript", "alice").await, "Watch live");
+    recorded(&mut gate, &[Recorded::Outcome("exit status 0".into())]).await;
+    let over = scene.get("/sessions/1/transcript", "alice").await;
+    has(&over, "Replay<span");
+    has_not(&over, "Watch live");
 }

@@ -12,7 +12,7 @@ use crate::store::kind;
 use crate::words;
 use countersign_core::refusal::status_word;
 use countersign_core::{Case, Directory, Grant, GrantKind, GrantStage, Request, Roster, State, Status};
-use countersign_journal::{Act, ActionFacts, Commitment, Language, Run};
+use countersign_journal::{Act, ActionFacts, Commitment, Language, Run, Watch};
 
 impl Control {
     /// One request, whole.
@@ -163,6 +163,9 @@ pub(crate) fn what(request: &Request) -> String {
     let target = request.target.label();
     match &request.act {
         Act::Administer(_) => "change the configuration".to_owned(),
+        Act::Watch(watch) if watch.typed => {
+            format!("see everything that was typed in {} on {target}, passwords included", watch.session)
+        }
         Act::Watch(watch) => format!("watch {} on {target}", watch.session),
         Act::Connect => {
             let plan = request.plan.as_ref().map(|p| match p.steps.len() {
@@ -191,7 +194,9 @@ pub(crate) fn what(request: &Request) -> String {
 
 fn watch_view(directory: &Directory, request: &Request) -> Option<WatchView> {
     match &request.act {
-        Act::Watch(watch) => Some(WatchView { session: watch.session, whose: person_view(directory, watch.whose) }),
+        Act::Watch(Watch { session, whose, typed }) => {
+            Some(WatchView { session: *session, whose: person_view(directory, *whose), typed: *typed })
+        }
         Act::Connect | Act::Run(_) | Act::Administer(_) => None,
     }
 }

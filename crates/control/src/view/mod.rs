@@ -5,6 +5,7 @@ mod build;
 mod calendar;
 mod change;
 mod editing;
+mod entered;
 pub(crate) mod eye;
 mod keys;
 mod levels;
@@ -227,6 +228,8 @@ pub struct WatchView {
     pub session: SessionId,
     /// Whose it is.
     pub whose: PersonView,
+    /// Whether everything that was typed is to be seen, passwords included.
+    pub typed: bool,
 }
 
 /// A change plan, for showing.
@@ -442,6 +445,21 @@ pub struct SessionView {
     pub may_watch: bool,
     /// When what it recorded was erased, if it was.
     pub erased_at: Option<Timestamp>,
+}
+
+/// What was typed, which may be a password: it is printed by nothing that prints for a log.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Entered(zeroize::Zeroizing<String>);
+
+/// One line of what was typed in a session.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct TypedLine {
+    /// When its first key was.
+    pub at: Timestamp,
+    /// The number of the statement it was typed into.
+    pub statement: u64,
+    /// The keys as they came, control characters and all.
+    pub text: Entered,
 }
 
 /// One line of a transcript.

@@ -3,13 +3,13 @@
 use super::eye::Eye;
 use super::list::session_view;
 use super::values::{in_one_line, values};
-use super::{Extent, RecordingView, SessionView, TranscriptLine};
+use super::{Extent, RecordingView, SessionView, TranscriptLine, TypedLine, entered};
 use crate::ask::Actor;
 use crate::cast::Cast;
 use crate::control::Control;
 use crate::fault::Fault;
 use crate::transcript::{Reading, Record, Recorded};
-use crate::watch::{Watching, watch_of};
+use crate::watch::{Seen, Watching, watch_of};
 use countersign_core::digest::UnitPart;
 use countersign_core::{Case, GrantKind, Refusal, Session, right_to_watch};
 use countersign_journal::{Act, Language, SessionId, Watch};
@@ -23,7 +23,7 @@ impl Control {
     /// when it is not what the journal says.
     pub async fn transcript(&self, actor: &Actor, session: SessionId) -> Result<Vec<TranscriptLine>, Fault> {
         let case = self.case_of_session(session).await?.ok_or(Fault::NotFound)?;
-        let watch = watch_of(&case, session);
+        let watch = watch_of(&case, session, Seen::Shown);
         self.right(actor, watch)?;
         self.not_erased(session).await?;
         let control = self.clone();
@@ -40,16 +40,36 @@ impl Control {
         cast.await?.ok_or(Fault::NotFound)
     }
 
+    /// Everything that was typed in a session, for whom that was approved; the looking itself is in the audit, as what it is.
+    ///
+    /// # Errors
+    /// As of [`transcript`](Self::transcript); the refusal where it was not approved, whatever the parameter says.
+    pub async fn entered(&self, actor: &Actor, session: SessionId) -> Result<Vec<TypedLine>, Fault> {
+        let case = self.case_of_session(session).await?.ok_or(Fault::NotFound)?;
+        let watch = watch_of(&case, session, Seen::Typed);
+        self.right(actor, watch)?;
+        self.not_erased(session).await?;
+        let control = self.clone();
+        let lines = aside(move || entered::lines(&control, session, control.whole(of(&case, session)?)?)).await?;
+        self.watched(actor, watch).await?;
+        Ok(lines)
+    }
+
     /// A session that the actor may watch, and how they stand to that.
     ///
     /// # Errors
     /// `NotFound` when there is none or the actor may not watch it at all.
-    pub async fn watching(&self, actor: &Actor, session: SessionId) -> Result<(SessionView, Watching), Fault> {
+    pub async fn watching(
+        &self,
+        actor: &Actor,
+        session: SessionId,
+        seen: Seen,
+    ) -> Result<(SessionView, Watching), Fault> {
         let case = self.case_of_session(session).await?.ok_or(Fault::NotFound)?;
         let (view, stands) = {
             let (state, directory) = (self.state(), self.directory());
             let eye = self.eye(&state, &directory, actor);
-            let stands = watching(&eye, watch_of(&case, session))?;
+            let stands = watching(&eye, watch_of(&case, session, seen))?;
             let grant = case.grant.as_ref().ok_or(Fault::NotFound)?;
             (session_view(&eye, of(&case, session)?, grant), stands)
         };
@@ -63,7 +83,7 @@ impl Control {
     /// # Errors
     /// As of [`transcript`](Self::transcript); one that is damaged is told as that.
     pub async fn recording(&self, actor: &Actor, session: SessionId, number: u64) -> Result<RecordingView, Fault> {
-        let (view, stands) = self.watching(actor, session).await?;
+        let (view, stands) = self.watching(actor, session, Seen::Shown).await?;
         if stands != Watching::Open {
             return Err(Refusal::WatchNeedsRequest(session).into());
         }
@@ -130,11 +150,11 @@ fn watching(eye: &Eye<'_>, watch: Watch) -> Result<Watching, Fault> {
     let (state, person) = (eye.state, eye.actor.person);
     match right_to_watch(state, eye.directory, eye.now, watch, person) {
         Ok(_) => return Ok(Watching::Open),
-        Err(Refusal::WatchNeedsRequest(_)) => {}
+        Err(Refusal::WatchNeedsRequest(_) | Refusal::TypedNeedsRequest(_)) => {}
         Err(_) => return Err(Fault::NotFound),
     }
-    let kind = GrantKind::Watch { session: watch.session };
-    let own = state.unended().filter(|g| g.person == person && g.kind == kind && g.terms.window.start > eye.now);
+    let covers = |kind: &GrantKind| matches!(*kind, GrantKind::Watch { session, typed } if session == watch.session && (typed || !watch.typed));
+    let own = state.unended().filter(|g| g.person == person && covers(&g.kind) && g.terms.window.start > eye.now);
     let coming = own.min_by_key(|g| g.terms.window.start);
     let asked = || state.waiting().find(|r| r.person.id == person && r.act == Act::Watch(watch));
     let later = || coming.map_or(Watching::ToAsk, |g| Watching::Coming(g.request, g.terms.window));

@@ -89,6 +89,9 @@ pub(super) fn edit(
     }
     let grant = world.state.grant_of(request).filter(|g| !g.has_ended()).ok_or(Refusal::GrantOver)?;
     Window::new(terms.window.start, terms.window.end).ok_or(Refusal::NoPeriod)?;
+    if terms.reset_after_use && matches!(request.act, Act::Watch(_)) {
+        return Err(Refusal::NothingToReset);
+    }
     if !terms.within(&grant.signed) && !planted::is(Fault::EditWidens) {
         return Err(Refusal::WiderThanSigned);
     }

@@ -96,6 +96,7 @@ fn agreed_terms(world: &World<'_>, request: &Request, vote: &Vote) -> Result<Ter
         {
             return Err(Refusal::WiderThanAsked);
         }
+        Act::Watch(_) if signed.reset_after_use => return Err(Refusal::NothingToReset),
         Act::Run(_) | Act::Administer(_) | Act::Watch(_) => {}
     }
     // Whatever is voted for, a reset after use that was asked for stays.

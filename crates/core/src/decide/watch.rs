@@ -1,6 +1,7 @@
 //! Watching a session (R71–R74), live or later: its transcript, its recordings, their search and their export. Where the
 //! parameter says so, each viewing needs a grant for this session, and there is nobody whom it does not bind: not
-//! administrators, not who decides it for others, not whose session it is.
+//! administrators, not who decides it for others, not whose session it is. To see what was typed needs a grant for just that,
+//! whatever the parameter says.
 
 use super::World;
 use super::ask::{Wanted, check_period};
@@ -12,7 +13,7 @@ use crate::roster::Roster;
 use crate::ruling::{Asked, rule};
 use crate::state::{GrantKind, State, remaining};
 use countersign_journal::{
-    Act, Event, GrantId, Note, PersonFacts, PersonId, SessionId, TargetFacts, Terms, Timestamp, Watch, Window,
+    Act, Event, GrantId, Note, PersonFacts, PersonId, TargetFacts, Terms, Timestamp, Watch, Window,
 };
 
 /// Whether somebody may watch a session at all: their own, or with the permission those of others.
@@ -30,7 +31,7 @@ pub(super) fn wanted(
     window: &Window,
 ) -> Result<Wanted, Refusal> {
     there(world, watch, person.id)?;
-    let ruling = rule(&world.state.policy, person, target, Asked::Watch);
+    let ruling = rule(&world.state.policy, person, target, Asked::Watch { typed: watch.typed });
     let window = remaining(window, world.now).ok_or(Refusal::NoPeriod)?;
     check_period(world, &window, &ruling.conditions)?;
     Ok(Wanted { target: target.clone(), act: Act::Watch(watch), terms: Terms::in_window(window), ruling, plan: None })
@@ -39,7 +40,8 @@ pub(super) fn wanted(
 /// One viewing: the word for the audit, without which nothing is shown.
 pub(super) fn watched(world: &World<'_>, watch: Watch, by: PersonId) -> Result<Vec<Event>, Refusal> {
     let under = right(world, watch, by)?;
-    Ok(vec![Event::Noted(Note::TranscriptRead { session: watch.session, by, under })])
+    let Watch { session, typed, .. } = watch;
+    Ok(vec![Event::Noted(Note::TranscriptRead { session, by, under, typed })])
 }
 
 /// The right by which somebody may watch a session at `now`: a grant where that has to be approved, else none. The same
@@ -59,10 +61,13 @@ pub fn right_to_watch(
 
 fn right(world: &World<'_>, watch: Watch, by: PersonId) -> Result<Option<GrantId>, Refusal> {
     there(world, watch, by)?;
-    if !world.state.policy.parameters.watch_approval || planted::is(Fault::WatchNotAsked) {
+    let demanded = world.state.policy.parameters.watch_approval && !planted::is(Fault::WatchNotAsked);
+    let typed = watch.typed && !planted::is(Fault::TypedNotAsked);
+    if !demanded && !typed {
         return Ok(None);
     }
-    granted(world, watch.session, by).map(Some).ok_or(Refusal::WatchNeedsRequest(watch.session))
+    let refusal = if watch.typed { Refusal::TypedNeedsRequest } else { Refusal::WatchNeedsRequest };
+    granted(world, watch, by).map(Some).ok_or_else(|| refusal(watch.session))
 }
 
 fn there(world: &World<'_>, watch: Watch, by: PersonId) -> Result<(), Refusal> {
@@ -70,7 +75,12 @@ fn there(world: &World<'_>, watch: Watch, by: PersonId) -> Result<(), Refusal> {
     if opened && may_watch(world.directory, by, watch.whose) { Ok(()) } else { Err(Refusal::NothingToWatch) }
 }
 
-fn granted(world: &World<'_>, session: SessionId, by: PersonId) -> Option<GrantId> {
+/// By a grant to see what was typed its holder watches as well; by no other is that seen.
+fn granted(world: &World<'_>, watch: Watch, by: PersonId) -> Option<GrantId> {
+    let covers = |kind: &GrantKind| match *kind {
+        GrantKind::Watch { session, typed } => session == watch.session && (typed || !watch.typed),
+        _ => false,
+    };
     let mut live = world.state.unended().filter(|g| g.person == by && g.is_live(world.now));
-    live.find(|g| g.kind == GrantKind::Watch { session }).map(|g| g.id)
+    live.find(|g| covers(&g.kind)).map(|g| g.id)
 }

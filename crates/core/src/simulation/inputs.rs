@@ -306,14 +306,15 @@ fn ask_run(rng: &mut Rng, state: &State) -> Option<Ask> {
 fn watch(rng: &mut Rng, state: &State, directory: &Roster, now: Timestamp) -> Option<Input> {
     let sessions: Vec<SessionId> = state.sessions.keys().copied().collect();
     let granted = state.unended().filter_map(|g| match g.kind {
-        GrantKind::Watch { session } => Some((session, g.person)),
+        GrantKind::Watch { session, typed } => Some((session, g.person, typed)),
         _ => None,
     });
     let granted = rng.choice(&granted.collect::<Vec<_>>()).copied().filter(|_| chance(rng, 70));
-    let session = granted.map(|(session, _)| session).or_else(|| rng.choice(&sessions).copied())?;
+    let session = granted.map(|(session, ..)| session).or_else(|| rng.choice(&sessions).copied())?;
     let opened = state.sessions.get(&session)?;
-    let watch = Watch { session, whose: opened.person };
-    let by = granted.map(|(_, by)| by).filter(|_| chance(rng, 85)).unwrap_or_else(|| someone(rng, directory));
+    let typed = granted.map_or(!session.0.is_multiple_of(2), |(_, _, typed)| typed || session.0.is_multiple_of(5));
+    let watch = Watch { session, whose: opened.person, typed };
+    let by = granted.map(|(_, by, _)| by).filter(|_| chance(rng, 85)).unwrap_or_else(|| someone(rng, directory));
     if granted.is_some() || chance(rng, 40) {
         return Some(Input::Watch { watch, by });
     }

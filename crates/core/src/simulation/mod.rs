@@ -157,7 +157,7 @@ fn the_worlds_are_lively() {
     assert!(rare.is_empty(), "in 1,500 worlds, too few of {rare:?}; all: {seen:?}");
 }
 
-const KINDS: [&str; 31] = [
+const KINDS: [&str; 32] = [
     "link made",
     "policy applied",
     "directory applied",
@@ -189,6 +189,7 @@ const KINDS: [&str; 31] = [
     "plan ran",
     "watched",
     "watched under a grant",
+    "typed seen",
 ];
 
 fn kind(event: &Event) -> &'static str {
@@ -222,6 +223,7 @@ fn kind(event: &Event) -> &'static str {
         Event::Ran { .. } => "ran",
         Event::PlanUsed { .. } => "plan used",
         Event::PlanRan { .. } => "plan ran",
+        Event::Noted(Note::TranscriptRead { typed: true, .. }) => "typed seen",
         Event::Noted(Note::TranscriptRead { under: None, .. }) => "watched",
         Event::Noted(Note::TranscriptRead { .. }) => "watched under a grant",
         Event::Noted(_) => "noted",
@@ -374,6 +376,11 @@ fn planted_released_too_early_is_caught() {
 #[test]
 fn planted_watch_not_asked_is_caught() {
     check_caught(Fault::WatchNotAsked, 1, 400);
+}
+
+#[test]
+fn planted_typed_not_asked_is_caught() {
+    check_caught(Fault::TypedNotAsked, 1, 1_000);
 }
 
 #[test]

@@ -87,8 +87,8 @@ pub(super) fn watches(directory: &Directory, person: PersonId, whose: PersonId) 
 }
 
 /// What watching demands, of everybody alike.
-pub(super) fn watch_outcome(policy: &Policy) -> Outcome {
-    if policy.parameters.watch_approval { Outcome::Approve } else { Outcome::Allow }
+pub(super) fn watch_outcome(policy: &Policy, typed: bool) -> Outcome {
+    if typed || policy.parameters.watch_approval { Outcome::Approve } else { Outcome::Allow }
 }
 
 /// The connect rules that speak of a person and a target.

@@ -383,12 +383,13 @@ impl Stage {
             ["retracts", request] => Input::Retract { request: hash(request), by },
             ["withdraws", request] => Input::Withdraw { request: hash(request), by },
             ["revokes", request] => Input::Revoke { request: hash(request), by, reason: None },
-            ["watches", session] => Input::Watch { watch: self.watch(session), by },
-            ["asks-to-watch", session, rest @ ..] => {
+            ["watches", session] => Input::Watch { watch: self.watch(session, false), by },
+            ["sees-what-was-typed-in", session] => Input::Watch { watch: self.watch(session, true), by },
+            [verb @ ("asks-to-watch" | "asks-what-was-typed-in"), session, rest @ ..] => {
                 let window = rest.iter().find(|w| w.contains('-')).map(|w| period(w));
                 let window = window.unwrap_or(Window { start: self.now, end: clock("17:00") });
                 let target = Box::new(self.directory.target_facts(AccountId(1), None).expect("the account"));
-                let act = AskAct::Watch { watch: self.watch(session), target, window };
+                let act = AskAct::Watch { watch: self.watch(session, *verb != "asks-to-watch"), target, window };
                 let reason = (!rest.contains(&"silently")).then_some(Commitment(Digest::ZERO));
                 Input::Ask(Ask { reason, reason_chars: 9, ..Ask::plain(by, act, [0; 32]) })
             }
@@ -397,9 +398,9 @@ impl Stage {
         }
     }
 
-    fn watch(&self, session: &str) -> Watch {
+    fn watch(&self, session: &str, typed: bool) -> Watch {
         let session = SessionId(number(session));
-        Watch { session, whose: self.state.sessions.get(&session).map_or(PersonId(0), |s| s.person) }
+        Watch { session, typed, whose: self.state.sessions.get(&session).map_or(PersonId(0), |s| s.person) }
     }
 
     /// What is open of a request, or the first review that is owed.

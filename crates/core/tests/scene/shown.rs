@@ -8,9 +8,10 @@ use std::collections::BTreeSet;
 /// What an event says, or nothing where the line that caused it says it already.
 pub fn event(state: &State, event: &Event) -> Option<String> {
     Some(match event {
-        Event::Noted(Note::TranscriptRead { session, by, under }) => {
+        Event::Noted(Note::TranscriptRead { session, by, under, typed }) => {
             let under = under.map_or_else(String::new, |grant| format!(" under {grant}"));
-            format!("{} watches {session}{under}", name(*by))
+            let what = if *typed { "sees what was typed in" } else { "watches" };
+            format!("{} {what} {session}{under}", name(*by))
         }
         Event::Noted(Note::RecordingErased { session, request, kept_days }) => {
             format!("{session} erased, kept {kept_days} days by {request}")

@@ -64,6 +64,72 @@ fn r52_r70_a_shell_runs_and_what_it_shows_is_recorded() {
     assert_eq!(recording(&web, "ada", &session, 9).status, 404);
 }
 
+/// R71: a password that was typed at a prompt that shows nothing is found in what was typed, and nowhere else; that is seen by
+/// an approval for itself, whatever the parameter says, by everybody alike, and each look is in the audit as what it is.
+#[test]
+fn r71_a_password_that_was_typed_is_seen_under_its_own_approval_only() {
+    let approvers = "[parameters.approvers]\npam_core = [\"mia\", \"dora\"]\n";
+    let web = Web::new(&[FREE, approvers]);
+    let mut alice = shell(&web);
+    alice.send("stty -echo; echo asks-$((6 * 7)); read -r secret; echo read-${#secret}\n").expect("typed");
+    alice.stdout.wait_for("asks-42", SOON).expect("it asks");
+    alice.send("correct horse battery\u{1B}[2J\n").expect("typed");
+    alice.stdout.wait_for("read-25", SOON).expect("it read");
+    alice.send("exit\n").expect("typed");
+    assert_eq!(alice.finish(SOON).expect("an end").code, 0);
+    let (session, lines) = transcript(&web);
+    let typed = format!("/sessions/{session}/typed");
+    assert!(!lines.to_string().contains("correct horse"), "{lines}");
+    let nobody = |why: &str| {
+        for person in ["ada", "aron", "alice"] {
+            let told = web.world.api(person).get(&typed).expect("an answer");
+            assert_eq!(told.status, 409, "{why}: {person}: {}", told.text);
+            has(&told.text, "must be approved for itself before anybody sees it");
+            let ran = web.world.server.cli(person, &["watch", &session, "--typed"]).expect("it runs");
+            assert!(ran.code != 0 && !ran.stdout.contains("correct horse"), "{}", ran.stdout);
+        }
+        assert_eq!(web.world.api("bob").get(&typed).expect("an answer").status, 404, "others learn nothing");
+    };
+    nobody("without a request");
+    let to_watch = json!({ "reason": "to see what went wrong", "minutes": 30 });
+    web.world.done("ada", &format!("/sessions/{session}/watch"), &to_watch);
+    nobody("by a request to watch, which needs nobody");
+
+    let asks = ["watch", &session, "--typed", "--reason", "the password was used elsewhere"];
+    let asked = web.world.server.cli("ada", &asks).expect("it runs");
+    assert_eq!(asked.code, 0, "{}", asked.stderr);
+    let waits = &web.world.inbox("mia")[0];
+    let request = number(&waits["id"]);
+    has(&waits.to_string(), "passwords included");
+    assert_eq!(waits["watch"]["typed"], json!(true), "{waits}");
+    nobody("while nobody decided");
+    web.world.cannot_decide("ada", request);
+    let reset = json!({ "verdict": "approve", "reset_after_use": true });
+    let told = web.world.post("mia", &format!("/requests/{request}/decision"), &reset);
+    assert_eq!(told.status, 409, "{}", told.text);
+    has(&told.text, "is for no password");
+    web.world.approve("mia", request);
+    let seen = web.world.get("ada", &typed).to_string();
+    has(&seen, "correct horse battery");
+    let ran = web.world.server.cli("ada", &["watch", &session, "--typed"]).expect("it runs");
+    has(&ran.stdout, "correct horse battery");
+    assert!(!ran.stdout.contains('\u{1B}'), "no key of theirs reaches a terminal as itself: {}", ran.stdout);
+    let cast = recording(&web, "ada", &session, 1).text;
+    assert!(!cast.contains("correct horse"), "it is in nothing that is watched: {cast}");
+    let others = web.world.api("aron").get(&typed).expect("an answer");
+    assert_eq!(others.status, 409, "one's approval is nobody else's");
+    let audit = web.world.get("ada", "/audit?kind=typed_read").to_string();
+    has(&audit, &format!("ada saw everything that was typed in session {session} under grant"));
+    assert_eq!(audit.matches("typed_read").count(), 2, "each look: {audit}");
+    web.world.done("mia", &format!("/requests/{request}/revoke"), &json!({ "reason": "seen" }));
+    nobody("after it was taken away");
+    let export = web.path("journal");
+    let ran = web.world.server.cli("ada", &["export", &export.display().to_string()]).expect("it runs");
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let ran = web.world.server.cli("ada", &["verify", &export.display().to_string()]).expect("it runs");
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+}
+
 /// R52: what the rules would let anybody type into a shell may be given to a command as well: scripts, files, archives.
 #[test]
 fn r52_a_command_has_its_input_where_a_shell_could_run() {

@@ -8,7 +8,7 @@ use countersign_journal::{PersonId, Watch, Window};
 /// Everybody watches; an administrator, an approver who may not see it, and whose session it is ask to.
 pub(super) fn inputs(node: &Node, requests_max: usize, all: &mut Vec<Input>) {
     for session in node.state.sessions.values() {
-        let watch = Watch { session: session.id, whose: session.person };
+        let watch = Watch { session: session.id, whose: session.person, typed: false };
         all.extend(PEOPLE.iter().map(|by| Input::Watch { watch, by: *by }));
         let target = node.state.grants.get(&session.grant).map(|g| Box::new(g.target.clone()));
         let Some(target) = target.filter(|_| node.state.requests.len() < requests_max) else { continue };

@@ -9,13 +9,17 @@ use countersign_verify::verify;
 fn watch(request: u64, session: u64, who: PersonId, terms: Terms) -> RequestMade {
     let levels = vec![vec![Level::of(Authority::Approvers(Module::PamCore))]];
     let asked = connect(request, 1, terms, levels);
-    let act = Act::Watch(Watch { session: SessionId(session), whose: ALICE });
+    let act = Act::Watch(Watch { session: SessionId(session), whose: ALICE, typed: false });
     let reason = Some(Commitment::new(&[1; 32], b"to see what went wrong"));
     RequestMade { act, reason, person: PersonFacts { id: who, ..asked.person.clone() }, ..asked }
 }
 
 fn watched(session: u64, by: PersonId, under: Option<u64>) -> Event {
-    Event::Noted(Note::TranscriptRead { session: SessionId(session), by, under: under.map(GrantId) })
+    Event::Noted(Note::TranscriptRead { session: SessionId(session), by, under: under.map(GrantId), typed: false })
+}
+
+fn seen(session: u64, by: PersonId, under: Option<u64>) -> Event {
+    Event::Noted(Note::TranscriptRead { session: SessionId(session), by, under: under.map(GrantId), typed: true })
 }
 
 /// Alice's session 1 (request 1, grant 1) is watched by Dave, freely at first, and once that has to be approved under
@@ -112,7 +116,7 @@ fn r71_forged_requests_to_watch() {
         day,
         "somebody else's",
         on(|made| {
-            made.act = Act::Watch(Watch { session: SessionId(1), whose: CAROL });
+            made.act = Act::Watch(Watch { session: SessionId(1), whose: CAROL, typed: false });
         }),
     );
     check("on another target", day, "another target", on(|made| made.target.account = AccountId(2)));
@@ -146,7 +150,7 @@ fn r71_forged_requests_to_watch() {
         day,
         "never opened",
         on(|made| {
-            made.act = Act::Watch(Watch { session: SessionId(2), whose: ALICE });
+            made.act = Act::Watch(Watch { session: SessionId(2), whose: ALICE, typed: false });
         }),
     );
     check(
@@ -189,4 +193,51 @@ fn r71_what_was_allowed_before_is_no_approval() {
     assert!(fault.contains("which nobody approved"), "{fault}");
     day.lines.pop();
     verify(day.export().0.as_slice(), None).unwrap_or_else(|fault| panic!("{fault}"));
+}
+
+/// What was typed in session 1 is seen under request 2, approved for just that, while nothing demands it of watching.
+fn a_look_at_what_was_typed() -> Story {
+    let mut day = a_viewing();
+    day.change(1, |e| *e = policy(1));
+    let asked = day.find(1, request);
+    day.change(asked, |e| {
+        of_request(e).act = Act::Watch(Watch { session: SessionId(1), whose: ALICE, typed: true });
+    });
+    day.change(day.find(0, viewing), |e| *e = seen(1, DAVE, Some(2)));
+    day.change(day.find(1, viewing), |e| *e = watched(1, DAVE, None));
+    day
+}
+
+#[test]
+fn r71_an_honest_look_at_what_was_typed_verifies() {
+    let (bytes, head) = a_look_at_what_was_typed().export();
+    verify(bytes.as_slice(), Some(head)).unwrap_or_else(|fault| panic!("{fault}"));
+    // Whoever may see what was typed may watch by the same, where that is demanded.
+    let mut both = a_viewing();
+    let asked = both.find(1, request);
+    both.change(asked, |e| {
+        of_request(e).act = Act::Watch(Watch { session: SessionId(1), whose: ALICE, typed: true });
+    });
+    both.change(both.find(0, viewing), |e| *e = seen(1, DAVE, Some(2)));
+    verify(both.export().0.as_slice(), None).unwrap_or_else(|fault| panic!("{fault}"));
+}
+
+#[test]
+fn r71_forged_looks_at_what_was_typed() {
+    let day = a_look_at_what_was_typed;
+    let first = |new: fn() -> Event| move |d: &mut Story| d.change(d.find(0, viewing), |e| *e = new());
+    check("under nothing", day, "nobody approved it", first(|| seen(1, DAVE, None)));
+    check("by somebody else", day, "is for something else", first(|| seen(1, CAROL, Some(2))));
+    check("by an administrator under nothing", day, "nobody approved it", first(|| seen(1, BOB, None)));
+    check("whose session it is under nothing", day, "nobody approved it", first(|| seen(1, ALICE, None)));
+    check("under an approval to watch only", a_viewing, "which is for watching only", first(|| seen(1, DAVE, Some(2))));
+    check("asked for as if nothing were demanded", day, "demands otherwise", |d| {
+        d.change(d.find(1, request), |e| {
+            of_request(e).ruling.outcome = Outcome::Allow;
+            of_request(e).tracks.clear();
+        })
+    });
+    check("decided by others than the approvers", day, "others than the approvers", |d| {
+        d.change(d.find(1, request), |e| of_request(e).tracks[0].levels[0] = Level::of(Authority::Administrators))
+    });
 }

@@ -10,8 +10,8 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use countersign_control::Fault;
-use countersign_control::view::{RequestView, SessionView, TranscriptLine};
+use countersign_control::view::{RequestView, SessionView, TranscriptLine, TypedLine};
+use countersign_control::{Fault, Seen};
 use countersign_journal::Seconds;
 use serde::Deserialize;
 
@@ -46,6 +46,11 @@ pub(crate) async fn transcript(
     Ok(Json(site.control.transcript(&signed.actor, session_id(&id)?).await?))
 }
 
+/// `GET /sessions/{id}/typed`
+pub(crate) async fn typed(State(site): State<Site>, signed: Signed, Path(id): Path<String>) -> Answer<Vec<TypedLine>> {
+    Ok(Json(site.control.entered(&signed.actor, session_id(&id)?).await?))
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WatchWanted {
@@ -54,6 +59,9 @@ pub(crate) struct WatchWanted {
     start: Option<String>,
     end: Option<String>,
     minutes: Option<Seconds>,
+    /// Whether everything that was typed is to be seen, passwords included.
+    #[serde(default)]
+    typed: bool,
 }
 
 /// `POST /sessions/{id}/watch`
@@ -63,9 +71,10 @@ pub(crate) async fn ask_to_watch(
     Path(id): Path<String>,
     Body(wanted): Body<WatchWanted>,
 ) -> Answer<RequestView> {
-    let WatchWanted { reason, start, end, minutes } = wanted;
+    let WatchWanted { reason, start, end, minutes, typed } = wanted;
+    let seen = if typed { Seen::Typed } else { Seen::Shown };
     let window = window_of(start.as_deref(), end.as_deref(), minutes, site.control.now())?;
-    let request = site.control.ask_to_watch(&signed.actor, session_id(&id)?, window, &reason).await?;
+    let request = site.control.ask_to_watch(&signed.actor, (session_id(&id)?, seen), window, &reason).await?;
     Ok(Json(site.control.request(&signed.actor, request).await?))
 }
 

@@ -12,8 +12,8 @@ use askama::Template;
 use axum::Form;
 use axum::extract::{Path, Query};
 use axum::http::StatusCode;
-use countersign_control::view::{Extent, RecordingView, SessionView, TranscriptLine};
-use countersign_control::{Fault, Watching};
+use countersign_control::view::{Extent, RecordingView, SessionView, TranscriptLine, TypedLine};
+use countersign_control::{Fault, Seen, Watching};
 use countersign_core::Refusal;
 use countersign_journal::{Language, Seconds, SessionId, Timestamp, Window};
 use serde::Deserialize;
@@ -79,6 +79,13 @@ impl TranscriptPage<'_> {
         }
     }
 
+    /// Whether its terminal still shows something.
+    fn goes_on(&self, line: &TranscriptLine) -> bool {
+        let ended = |e: &TranscriptLine| e.kind == "outcome" && e.statement == line.statement;
+        let closed = |e: &TranscriptLine| e.kind == "session" && e.detail.starts_with("session closed");
+        !self.entries.iter().any(|e| ended(e) || closed(e))
+    }
+
     fn tone(&self, line: &TranscriptLine) -> &'static str {
         match line.kind.split(' ').next().unwrap_or_default() {
             "held" => "badge badge-warn",
@@ -96,6 +103,8 @@ struct WatchPage<'p> {
     reader: &'p Reader,
     session: SessionView,
     watching: Watching,
+    /// Whether it is about what was typed.
+    typed: bool,
     form: WatchForm,
     /// What is wrong with the reason.
     wrong: Option<String>,
@@ -122,17 +131,34 @@ pub(crate) struct WatchForm {
     #[serde(default)]
     reason: String,
     minutes: Seconds,
+    /// Set to see what was typed.
+    #[serde(default)]
+    typed: String,
+}
+
+impl WatchForm {
+    fn seen(&self) -> Seen {
+        if self.typed.is_empty() { Seen::Shown } else { Seen::Typed }
+    }
 }
 
 impl Default for WatchForm {
     fn default() -> WatchForm {
-        WatchForm { reason: String::new(), minutes: 60 }
+        WatchForm { reason: String::new(), minutes: 60, typed: String::new() }
     }
 }
 
+#[derive(Deserialize)]
+pub(crate) struct WatchParams {
+    /// Set to see what was typed.
+    #[serde(default)]
+    typed: String,
+}
+
 /// `GET /sessions/{id}/watch`: how to ask for it, or what was asked. Nothing of the session is told here.
-pub(crate) async fn watch(visit: Visit, Path(id): Path<String>) -> Page {
-    show_watch(&visit, session_id(&id)?, WatchForm::default(), None, StatusCode::OK, None).await
+pub(crate) async fn watch(visit: Visit, Path(id): Path<String>, Query(params): Query<WatchParams>) -> Page {
+    let form = WatchForm { typed: params.typed, ..WatchForm::default() };
+    show_watch(&visit, session_id(&id)?, form, None, StatusCode::OK, None).await
 }
 
 /// `POST /sessions/{id}/watch`
@@ -141,7 +167,9 @@ pub(crate) async fn ask_to_watch(visit: Visit, Path(id): Path<String>, Form(form
     let minutes = form.minutes.min(LENGTHS.iter().map(|(most, _)| *most).max().unwrap_or_default());
     let window = Window::new(visit.reader.now, visit.reader.now.plus(minutes * 60)).ok_or(Refusal::NoPeriod);
     let asked = match window {
-        Ok(window) => visit.site.control.ask_to_watch(visit.actor(), session, window, &form.reason).await,
+        Ok(window) => {
+            visit.site.control.ask_to_watch(visit.actor(), (session, form.seen()), window, &form.reason).await
+        }
         Err(refusal) => Err(refusal.into()),
     };
     match asked {
@@ -163,11 +191,13 @@ async fn show_watch(
     status: StatusCode,
     notice: Option<Notice>,
 ) -> Page {
-    let (session, watching) = visit.site.control.watching(visit.actor(), session).await?;
-    let mut shell = visit.shell(format!("Watch {}", session.id), "sessions").saying(notice);
+    let typed = form.seen() == Seen::Typed;
+    let (session, watching) = visit.site.control.watching(visit.actor(), session, form.seen()).await?;
+    let title = if typed { format!("What was typed in {}", session.id) } else { format!("Watch {}", session.id) };
+    let mut shell = visit.shell(title, "sessions").saying(notice);
     // Nobody's typing is disturbed; who only waits sees it open by itself.
     shell.refresh = shell.refresh.filter(|_| matches!(watching, Watching::Asked(_)));
-    page(status, &WatchPage { shell, reader: &visit.reader, session, watching, form, wrong })
+    page(status, &WatchPage { shell, reader: &visit.reader, session, watching, typed, form, wrong })
 }
 
 /// `GET /sessions/{id}/transcript`
@@ -183,6 +213,47 @@ pub(crate) async fn transcript(visit: Visit, Path(id): Path<String>) -> Page {
     // Reading it is an event of its own; it is not read again by itself.
     shell.refresh = None;
     ok(&TranscriptPage { shell, reader: &visit.reader, session, entries })
+}
+
+#[derive(Template)]
+#[template(path = "typed.html")]
+struct TypedPage<'p> {
+    shell: Shell,
+    reader: &'p Reader,
+    session: SessionId,
+    entries: Vec<TypedLine>,
+}
+
+impl TypedPage<'_> {
+    /// The keys of a line, each as what it is.
+    fn lines(&self, entry: &TypedLine) -> Vec<Vec<Run>> {
+        lines(&keys(entry.text.expose()), Language::Shell)
+    }
+}
+
+/// What was typed with every control character drawn as its key: nothing of it moves anything.
+fn keys(text: &str) -> String {
+    let drawn = |c: char| match c {
+        '\u{0}'..='\u{1F}' => char::from_u32(0x2400 + u32::from(c)).unwrap_or(c),
+        '\u{7F}' => '\u{2421}',
+        _ => c,
+    };
+    text.chars().map(drawn).collect()
+}
+
+/// `GET /sessions/{id}/typed`
+pub(crate) async fn typed(visit: Visit, Path(id): Path<String>) -> Page {
+    let session = session_id(&id)?;
+    let entries = match visit.site.control.entered(visit.actor(), session).await {
+        Err(Fault::Refused(Refusal::TypedNeedsRequest(_))) => {
+            return see(&format!("/sessions/{}/watch?typed=yes", session.0));
+        }
+        told => told?,
+    };
+    let mut shell = visit.shell(format!("What was typed in {session}"), "sessions");
+    // Each look is an event of its own.
+    shell.refresh = None;
+    ok(&TypedPage { shell, reader: &visit.reader, session, entries })
 }
 
 #[derive(Template)]

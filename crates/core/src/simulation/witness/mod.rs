@@ -527,7 +527,7 @@ impl Witness {
                     Outcome::Approve
                 }
                 Act::Connect => naive::connect_outcome(&self.policy, directory, person, &made.target),
-                Act::Watch(_) => naive::watch_outcome(&self.policy),
+                Act::Watch(watch) => naive::watch_outcome(&self.policy, watch.typed),
                 Act::Run(run) => {
                     let person = countersign_journal::PersonFacts { groups, ..made.person.clone() };
                     let target = naive::target_now(directory, &made.target);

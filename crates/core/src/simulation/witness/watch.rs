@@ -13,7 +13,7 @@ impl Witness {
         let (id, person) = (made.request, made.person.id);
         known(self.sessions.get(&watch.session), "the session to be watched")?;
         ensure(naive::watches(directory, person, watch.whose), 1, || format!("{person} asks to watch and may not"))?;
-        let expected = naive::watch_outcome(&self.policy);
+        let expected = naive::watch_outcome(&self.policy, watch.typed);
         ensure(made.ruling.outcome == expected, 1, || {
             format!("watching by {id} is ruled {:?}, not {expected:?}", made.ruling.outcome)
         })?;
@@ -38,12 +38,12 @@ impl Witness {
 
     /// A viewing: by somebody who may, and where it has to be approved, under what was approved.
     pub(super) fn watched(&mut self, directory: &Directory, now: Timestamp, event: &Event) -> Held {
-        let Event::Noted(Note::TranscriptRead { session, by, under }) = event else { return Ok(()) };
+        let Event::Noted(Note::TranscriptRead { session, by, under, typed }) = event else { return Ok(()) };
         let seen = known(self.sessions.get(session), "the session watched")?;
         let opened = known(self.grants.get(&seen.grant), "the grant of the session watched")?;
         let whose = known(self.requests.get(&opened.request), "the request of the session watched")?.made.person.id;
         ensure(naive::watches(directory, *by, whose), 1, || format!("{by} watches {session} and may not"))?;
-        let demanded = naive::watch_outcome(&self.policy) == Outcome::Approve;
+        let demanded = naive::watch_outcome(&self.policy, *typed) == Outcome::Approve;
         ensure(demanded == under.is_some(), 1, || format!("{by} watches {session} under {under:?}"))?;
         let Some(id) = under else { return Ok(()) };
         let grant = known(self.grants.get_mut(id), "the grant watched under")?;
@@ -51,7 +51,7 @@ impl Witness {
         ensure(grant.terms.window.contains(now), 1, || format!("{by} watches outside the window of {id}"))?;
         grant.opened = true;
         let seen = known(self.requests.get(&grant.request), "the request watched under")?;
-        let same = matches!(&seen.made.act, Act::Watch(watch) if watch.session == *session);
+        let same = matches!(&seen.made.act, Act::Watch(watch) if watch.session == *session && (watch.typed || !typed));
         let approved = seen.made.ruling.outcome == Outcome::Approve;
         ensure(approved, 1, || format!("{by} watches under {id}, which nobody approved"))?;
         ensure(same && seen.made.person.id == *by, 6, || format!("{by} watches {session} under another's {id}"))?;
