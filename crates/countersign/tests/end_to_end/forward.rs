@@ -138,7 +138,12 @@ fn r52_r70_ports_are_forwarded_where_a_rule_names_them() {
     has(&transcript, "closed; 9 bytes went to the target, 9 came from it");
     has(&transcript, "no rule lets this run");
     assert!(!transcript.contains("three"), "{transcript}");
-    has(&web.world.get("ada", "/audit").to_string(), &format!("forward-local {}", other.address()));
+    let refused = web.world.get("ada", "/audit?kind=statement_refused").to_string();
+    assert_eq!(
+        refused.matches("no rule lets this run; an administrator can name `forward-local`").count(),
+        1,
+        "{refused}"
+    );
 }
 
 /// R62: no silence lets anything be forwarded, and neither does a rule that lets everything else run, or holds it.
