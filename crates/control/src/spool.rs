@@ -293,6 +293,7 @@ fn at(place: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     fn spool(data: &tempfile::TempDir, taken: &Arc<Taken>, limits: (u64, u64)) -> Spool {
         begin(data.path()).expect("a folder");
@@ -341,6 +342,39 @@ mod tests {
         assert!(!kept.windows(6).any(|window| window == b"canary"));
     }
 
+    /// One chunk is not told from another by what is on disk, nor are two files that are the same; and nobody but the server
+    /// may open one.
+    #[tokio::test]
+    async fn what_is_the_same_is_not_the_same_on_disk() {
+        let data = tempfile::tempdir().expect("a folder");
+        let mut kept = Vec::new();
+        for _ in 0..2 {
+            let mut spool = spool(&data, &Arc::default(), (SPOOL_BYTES_MAX, SPOOLS_BYTES_MAX));
+            spool.add(&vec![0; 2 * CHUNK_BYTES]).await.expect("added");
+            let contents = spool.whole().await.expect("whole");
+            let file = &contents.sealed.file;
+            assert_eq!(file.metadata().expect("a file").permissions().mode() & 0o777, 0o600);
+            for place in 0..2 {
+                let mut chunk = vec![0; CHUNK_BYTES + TAG_BYTES];
+                file.read_exact_at(&mut chunk, at(place)).expect("read");
+                kept.push(chunk);
+            }
+        }
+        kept.sort();
+        kept.dedup();
+        assert_eq!(kept.len(), 4);
+    }
+
+    #[tokio::test]
+    async fn what_a_crash_left_is_gone_when_the_server_begins() {
+        let data = tempfile::tempdir().expect("a folder");
+        begin(data.path()).expect("a folder");
+        let left = folder(data.path()).join("left");
+        std::fs::write(&left, "sealed").expect("written");
+        begin(data.path()).expect("a folder");
+        assert!(!left.exists());
+    }
+
     #[tokio::test]
     async fn what_was_changed_is_not_read() {
         let data = tempfile::tempdir().expect("a folder");
@@ -352,6 +386,7 @@ mod tests {
         file.read_exact_at(&mut kept[1], second).expect("read");
         // One bit, in the first and in the last; one for the other; the end cut off.
         file.write_all_at(&[kept[0][5] ^ 1], first + 5).expect("written");
+        assert!(contents.read().next().await.is_err(), "nothing is read of what was changed");
         assert!(contents.check().await.is_err());
         file.write_all_at(&kept[0], first).expect("written");
         file.write_all_at(&[kept[1][5] ^ 1], second + 5).expect("written");
@@ -386,5 +421,10 @@ mod tests {
         assert_eq!((taken.bytes.load(Ordering::Relaxed), taken.spools.load(Ordering::Relaxed)), (100, 1));
         drop(contents);
         assert_eq!((taken.bytes.load(Ordering::Relaxed), taken.spools.load(Ordering::Relaxed)), (0, 0));
+        let all: Vec<Spool> = (0..SPOOLS_MAX).map(|_| spool(&data, &taken, limits)).collect();
+        let more = Spool::begin(data.path(), taken.clone(), limits).err().expect("too many");
+        assert!(more.to_string().contains("256 files wait"), "{more}");
+        drop(all);
+        spool(&data, &taken, limits);
     }
 }

@@ -38,6 +38,8 @@ mod login_shell;
 mod plan;
 #[path = "end_to_end/prove.rs"]
 mod prove;
+#[path = "end_to_end/recorded_first.rs"]
+mod recorded_first;
 #[path = "end_to_end/replay.rs"]
 mod replay;
 #[path = "end_to_end/rule.rs"]

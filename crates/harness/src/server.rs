@@ -23,10 +23,12 @@ const PID_WITHIN: Duration = Duration::from_secs(10);
 /// Characters of a log quoted in an error.
 const LOG_TAIL_BYTES: usize = 2_000;
 
-/// `$1` the stop signal, `$2` the private folder, `$3` the pid file, `$4` seconds to stop, then the command.
+/// `$1` the stop signal, `$2` the private folder, `$3` the pid file, `$4` seconds to stop, then the command. A file that may grow
+/// no more (`prlimit --fsize`) is an error to the command, as on a full disk, and not its end.
 const KEEPER: &str = r#"
 signal=$1 folder=$2 pid_file=$3 stop_s=$4
 shift 4
+trap '' XFSZ
 "$@" </dev/null &
 server=$!
 trap : TERM INT HUP

@@ -15,14 +15,14 @@ use std::path::{Path, PathBuf};
 const UPLOAD: u32 = 2 | 8 | 16;
 
 /// A server on which all that concerns one folder needs a member of `dba`, and a folder beside it that needs nobody.
-struct Files {
-    web: Web,
-    kept: String,
+pub(crate) struct Files {
+    pub(crate) web: Web,
+    pub(crate) kept: String,
     beside: String,
 }
 
 impl Files {
-    fn new(connect: &str) -> Files {
+    pub(crate) fn new(connect: &str) -> Files {
         let web = Web::new(&[connect]);
         let (kept, beside) = (web.folder("kept"), web.folder("beside"));
         let files = Files { web, kept, beside };
@@ -49,14 +49,14 @@ impl Files {
     }
 
     /// A file of this text beside what is kept.
-    fn mine(&self, name: &str, text: &str) -> String {
+    pub(crate) fn mine(&self, name: &str, text: &str) -> String {
         let path = Path::new(&self.beside).join(name);
         fs::write(&path, text).expect("written");
         path.display().to_string()
     }
 
     /// The held request whose text has this; its number and its whole text.
-    fn held(&self, part: &str) -> (u64, String) {
+    pub(crate) fn held(&self, part: &str) -> (u64, String) {
         self.web.world.api("dora");
         eventually("it waits for a decision", || {
             let texts = |view: &Value| view["statement"]["texts"][0].as_str().unwrap_or_default().to_owned();
@@ -136,6 +136,7 @@ fn r60_an_upload_by_scp_waits_too() {
     let alice = files.web.ssh("alice").spawn_scp(&[&mine, &there]).expect("scp starts");
     let (request, card) = files.held("sftp-write");
     has(&card, "(6 bytes, SHA-256 ");
+    has(&card, "\nin what is there, which is cut off behind it");
     assert_eq!(fs::read_to_string(files.there("up")).expect("it is there"), "what was there before\n");
     files.web.world.approve("dave", request);
     done(&alice.finish(SOON).expect("an end"));
@@ -228,6 +229,19 @@ fn r60_others_go_on_and_what_waits_is_not_overtaken() {
     fs::write(files.there("old"), "old\n").expect("written");
     let path = |name: &str| text(format!("{kept}/{name}").as_bytes());
     let mut raw = files.web.raw();
+    let (other, to) = (format!("{}/other", files.beside), text(format!("{}/other", files.beside).as_bytes()));
+    let before = raw.ask(&open(40, &other, UPLOAD)).handle();
+    assert_eq!(raw.ask(&write(41, &before, 0, b"before")).code(), 0);
+    raw.send(&request(RENAME, 42, &[&path("old"), &to]));
+    let (onto, _) = files.held("/other");
+    let copy = [text(b"copy-data"), before.clone(), vec![0; 16], before.clone(), vec![0; 8]].concat();
+    for packet in [write(43, &before, 6, b"more"), request(EXTENDED, 43, &[&copy])] {
+        let answer = raw.ask(&packet);
+        assert_eq!((answer.id, answer.code()), (43, 4));
+        has(&answer.words(), "wait until it is decided");
+    }
+    files.web.world.reject("dora", onto, "not onto it");
+    assert_eq!((raw.answer().id, raw.ask(&write(44, &before, 6, b"more")).code()), (42, 0));
     raw.send(&request(RENAME, 1, &[&path("old"), &path("new")]));
     let (rename, _) = files.held("sftp-rename");
     let one = raw.ask(&open(2, &format!("{kept}/one"), UPLOAD)).handle();
@@ -248,7 +262,11 @@ fn r60_others_go_on_and_what_waits_is_not_overtaken() {
         assert_eq!((answer.id, answer.code()), (id, code), "{}", answer.words());
         has(&answer.words(), words);
     }
-    raw.send(&[request(CLOSE, 20, &[&one]), request(CLOSE, 21, &[&two])].concat());
+    // Two of one number that come together: the second is none, and closes nothing.
+    raw.send(&[request(CLOSE, 20, &[&one]), request(CLOSE, 20, &[&two]), request(CLOSE, 21, &[&two])].concat());
+    let answer = raw.answer();
+    assert_eq!((answer.id, answer.code()), (20, 5));
+    has(&answer.words(), "another request of this number");
     let ((first, _), (second, _)) = (files.held("/one (5 bytes"), files.held("/two (6 bytes"));
     // Reading, and what is beside it, goes on.
     assert_eq!(raw.ask(&request(STAT, 22, &[&path("old")])).kind, 105);
@@ -305,6 +323,56 @@ fn r60_what_would_not_be_whole_is_refused() {
     has(&raw.ask(&write(10, &handle, 4, b"x")).words(), "its size was set");
     assert_eq!(fs::read_dir(&files.kept).expect("a folder").count(), 0);
     assert!(files.web.world.inbox("dora").is_empty());
+}
+
+/// R60, R61: attributes are approved with their upload, byte for byte, and by a path; not by a handle that was open before.
+#[test]
+fn r60_r61_attributes_are_part_of_what_is_approved() {
+    let files = Files::new(FREE);
+    let file = format!("{}/up", files.kept);
+    let mode = |mode: u32| [&[0, 0, 0, 4][..], &mode.to_be_bytes()].concat();
+    let uploads = |mode: &[u8]| {
+        let mut raw = files.web.raw();
+        let handle = raw.ask(&open(1, &file, UPLOAD)).handle();
+        assert_eq!(raw.ask(&write(2, &handle, 0, b"text")).code(), 0);
+        assert_eq!(raw.ask(&request(FSETSTAT, 3, &[&handle, mode])).code(), 0);
+        raw.send(&request(CLOSE, 4, &[&handle]));
+        raw
+    };
+    let raw = uploads(&mode(0o600));
+    let (first, card) = files.held("sftp-write");
+    has(&card, "\nthen sets: mode=0600");
+    drop(raw);
+    files.web.world.approve("dora", first);
+    // The same in words, and another request.
+    let raw = uploads(&mode(0o100_600));
+    let (second, _) = files.held("sftp-write");
+    assert_ne!(first, second);
+    drop(raw);
+    assert!(!files.there("up").exists());
+    let mut raw = uploads(&mode(0o600));
+    assert_eq!(raw.answer().code(), 0);
+    assert_eq!(fs::metadata(files.there("up")).expect("it is there").permissions().mode() & 0o777, 0o600);
+    files.outcome(first, "exit status 0");
+
+    let handle = raw.ask(&open(5, &format!("{file}-2"), UPLOAD)).handle();
+    for id in 10..26 {
+        assert_eq!(raw.ask(&request(FSETSTAT, id, &[&handle, &mode(0o600)])).code(), 0);
+    }
+    let answer = raw.ask(&request(FSETSTAT, 26, &[&handle, &mode(0o600)]));
+    assert_eq!(answer.code(), 4);
+    has(&answer.words(), "set too often");
+
+    let modes = format!(
+        "[[rule]]\nname = \"modes\"\nact = \"run\"\noutcome = \"approve\"\ngroups = [\"developers\"]\n\
+         programs = [\"sftp-setstat\"]\ntrusted = {CHANGES:?}\nworkflow = \"dba\"\n"
+    );
+    files.web.world.apply(&[&files.web.device(), FREE, &modes, DBA]);
+    let mut raw = files.web.raw();
+    let handle = raw.ask(&open(1, &format!("{}/open", files.beside), UPLOAD)).handle();
+    let answer = raw.ask(&request(FSETSTAT, 2, &[&handle, &mode(0o600)]));
+    assert_eq!(answer.code(), 3);
+    has(&answer.words(), "set it by its path");
 }
 
 /// R35: a revoke ends what waits; nothing of it is done, and nothing of it is left.

@@ -430,3 +430,43 @@ impl<'t> Transfer<'t> {
 fn trouble(fault: Fault) -> Ended {
     Ended::Trouble(fault.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts::{Home, operation};
+    use super::*;
+
+    fn text(bytes: &[u8]) -> Vec<u8> {
+        [&u32::try_from(bytes.len()).expect("short").to_be_bytes(), bytes].concat()
+    }
+
+    /// What is asked for by a packet of this kind.
+    fn asked(kind: u8, id: u32, rest: &[&[u8]]) -> Unit {
+        let packet = text(&[&[kind][..], &id.to_be_bytes(), &rest.concat()].concat());
+        let request = wire::request(&packet).expect("a request");
+        let operation = operation(&request.asks, &Home::new(b"/home/app")).expect("text").expect("it is judged");
+        unit(&operation, &packet)
+    }
+
+    fn sets(path: &str, mode: u32) -> Unit {
+        asked(9, 7, &[&text(path.as_bytes()), &[0, 0, 0, 4], &mode.to_be_bytes()])
+    }
+
+    /// R61: what is approved is the packet, byte for byte but for its number, also where the words are the same; and what the
+    /// words are not, is shown beside them.
+    #[test]
+    fn r61_what_waits_is_the_packet_byte_for_byte() {
+        let words = |unit: &Unit| String::from_utf8_lossy(&unit.parts[0].sql).into_owned();
+        let (one, other) = (sets("/x", 0o600), sets("/x", 0o100_600));
+        assert_eq!(words(&one), words(&other));
+        assert_ne!(one.settings, other.settings);
+        assert_eq!(one.settings, sets("/x", 0o600).settings);
+        let (from, to) = (text(b"/a"), text(b"/b"));
+        assert_eq!(asked(18, 7, &[&from, &to]).settings, asked(18, 8, &[&from, &to]).settings);
+        assert_eq!(words(&one), "sftp-setstat /x mode=0600\nby SSH_FXP_SETSTAT");
+        assert_eq!(
+            words(&sets("x", 0o600)),
+            "sftp-setstat /home/app/x mode=0600\nby SSH_FXP_SETSTAT\nwritten as \"x\""
+        );
+    }
+}
