@@ -407,46 +407,4 @@ fn totp(secret: &[u8]) -> Result<totp_rs::Totp, Fault> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Clock, RootKey, Settings, install};
-
-    const PASSWORD: &str = "correct horse battery";
-
-    /// Whoever floods the sign-in fills the line; the next is told to come again, and the line empties.
-    #[tokio::test]
-    async fn a_flood_of_passwords_fills_a_line_and_no_more() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let data = folder.path().join("data");
-        let settings = Settings {
-            ca_file: data.join("ca.pem"),
-            data,
-            page_address: "https://countersign.test".into(),
-            postgres_address: ("localhost".into(), 5432),
-            ssh_address: None,
-        };
-        let (root, hosts) = (RootKey::File(folder.path().join("key")), ["localhost".to_owned()]);
-        let installed = install(settings, &root, Clock::default(), &hosts, "ada").await.expect("installed");
-        let control = installed.control;
-        let link = installed.invitation.rsplit('/').next().expect("a token").to_owned();
-        control.accept_invitation(&link, PASSWORD.into()).await.expect("set");
-        let running =
-            [control.0.hashing.take().await.expect("a turn"), control.0.hashing.take().await.expect("a turn")];
-        let flood = |n: usize| {
-            let control = control.clone();
-            tokio::spawn(async move { control.sign_in(&format!("nobody{n}"), "wrong".into(), None, "test").await })
-        };
-        let waiting: Vec<_> = (0..crate::control::HASHING_WAITING_MAX).map(flood).collect();
-        while control.0.hashing.places_left() > 0 {
-            tokio::task::yield_now().await;
-        }
-        let told = control.sign_in("ada", PASSWORD.into(), None, "test").await;
-        assert!(matches!(told, Err(Fault::Busy)), "{told:?}");
-        for one in waiting {
-            one.abort();
-            assert!(one.await.is_err(), "it waits while others have their turns");
-        }
-        drop(running);
-        control.sign_in("ada", PASSWORD.into(), None, "test").await.expect("signed in");
-    }
-}
+mod tests;

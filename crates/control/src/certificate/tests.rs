@@ -1,9 +1,10 @@
 //! Certificates made here, for each thing that is asked of one.
 
 use super::*;
-use ssh_key::PrivateKey;
 use ssh_key::certificate::Builder;
 use ssh_key::private::Ed25519Keypair;
+use ssh_key::public::RsaPublicKey;
+use ssh_key::{Mpint, PrivateKey};
 
 const NOW: u64 = 1_700_000_000;
 
@@ -24,6 +25,15 @@ fn signed(by: u8, after: u64, before: u64, change: impl FnOnce(&mut Builder)) ->
     builder.key_id("laptop of alice").expect("a name").serial(4711).expect("once");
     change(&mut builder);
     builder.sign(&key(by)).expect("signed")
+}
+
+/// The same of a key that is not taken, though the authority took it: RSA with 1024 bits.
+fn weak() -> Certificate {
+    let (exponent, modulus) = (Mpint::from_positive_bytes(&[1, 0, 1]), Mpint::from_positive_bytes(&[0xff; 128]));
+    let key = KeyData::Rsa(RsaPublicKey::new(exponent, modulus).expect("a key"));
+    let mut builder = Builder::new(vec![7; 16], key, NOW - 60, NOW + 60).expect("times");
+    builder.valid_principal("alice").expect("a name");
+    builder.sign(&self::key(1)).expect("signed")
 }
 
 /// What becomes of a certificate that alice shows from an address, where authority 1 and 2 are listed.
@@ -75,6 +85,7 @@ fn r52_a_certificate_counts_for_whom_it_names_while_it_says_so() {
         ("with a command", Void::Option, certificate(critical("force-command", "true"))),
         ("with what nobody knows", Void::Option, certificate(critical("verify-required", ""))),
         ("from elsewhere", Void::Address, certificate(critical("source-address", "192.0.2.8,2001:db8::/32"))),
+        ("of a weak key", Void::Key, weak()),
         ("from nowhere", Void::Address, certificate(critical("source-address", ""))),
     ] {
         assert_eq!(judged(&certificate, here), Err(void), "{what}");
@@ -109,6 +120,7 @@ fn addresses_are_read_to_their_end_or_not_at_all() {
         ("2001:db8::/32", "2001:db9::1", false),
         ("2001:db8::1", "2001:db8::1", true),
         ("192.0.2.1/24", "192.0.2.1", false),
+        ("192.0.2.1/24,192.0.2.7", "192.0.2.7", false),
         ("192.0.2.0/33", "192.0.2.0", false),
         ("192.0.2.0/-1", "192.0.2.0", false),
         ("192.0.2.0/+24", "192.0.2.0", false),
