@@ -152,6 +152,23 @@ fn r60_r61_a_line_of_a_gated_shell_is_held_and_runs_once() {
     assert!(!ran.stdout.contains("too-early"), "keys typed while it waits go nowhere: {}", ran.stdout);
 }
 
+/// R60: Ctrl-C that comes with its line, before anybody could look, is not lost: what is approved already is not run, and stays
+/// approved.
+#[test]
+fn r60_ctrl_c_behind_a_line_keeps_what_is_approved_from_running() {
+    let web = Web::new(&[FREE, ALL_BUT, DBA]);
+    let folder = web.path("made");
+    let make = format!("mkdir {}", folder.display());
+    let request = number(&Person::new(&web).is_held(&format!("{make}\r"))["id"]);
+    web.world.approve("dora", request);
+    let mut alice = Person::new(&web);
+    alice.gets(&format!("{make}\r{INTERRUPT}"), "[126] ");
+    assert!(!folder.exists());
+    alice.types(&format!("{make}\r"));
+    eventually("it ran", || folder.is_dir().then_some(()));
+    alice.leaves(0);
+}
+
 /// R63: however a line is written, sent or pasted, whatever the target drew before: it is held, and what is listed runs.
 #[test]
 fn r63_no_way_of_typing_gets_around_a_gated_shell() {
@@ -198,6 +215,9 @@ fn r63_no_way_of_typing_gets_around_a_gated_shell() {
     assert!(kept.exists() && std::fs::read(&kept).expect("read").is_empty());
     assert!(!ran.stdout.contains("\n/pasted"), "what was pasted behind what is held goes nowhere");
     has(&ran.stdout, "<U+FF52><U+FF4D> x");
+    // Whatever a line left the terminal in, it is out of it before anything of ours is shown.
+    let reset = "\u{1b}]0;\u{18}\u{1b}\\\u{1b}]8;;\u{1b}\\\u{1b}[?1047l\u{1b}[!p";
+    assert_eq!(times(&ran.stdout, reset), times(&ran.stdout, "\u{1b}[?47h"), "{:?}", ran.stdout);
     has(&ran.stderr, "ends with its line");
 }
 
@@ -206,7 +226,7 @@ fn r63_no_way_of_typing_gets_around_a_gated_shell() {
 fn r60_r63_a_free_shell_is_held_as_a_whole_in_a_gated_one() {
     let web = Web::new(&[FREE, ALL_BUT, DBA]);
     let mut alice = Person::new(&web);
-    let held = alice.is_held("bash -l\r");
+    let held = alice.is_held("bash -l\recho typed-behind\r");
     assert_eq!(held["statement"]["kinds"], json!(["bash", "login-shell"]));
     alice.types("echo typed-too-early\r");
     web.world.approve("dora", number(&held["id"]));
@@ -214,7 +234,8 @@ fn r60_r63_a_free_shell_is_held_as_a_whole_in_a_gated_one() {
     alice.gets("test -t 0 && echo hello-$((6 * 7))\n", "hello-42");
     alice.gets("exit 7\n", "[7] ");
     alice.gets("true\r", "~$ ");
-    assert!(!alice.leaves(0).stdout.contains("typed-too-early"));
+    let shown = alice.leaves(0).stdout;
+    assert!(!shown.contains("typed-too-early") && !shown.contains("typed-behind"), "{shown}");
 
     let never = "[[rule]]\nname = \"never\"\nact = \"run\"\noutcome = \"deny\"\ngroups = [\"developers\"]\n\
                  programs = [\"login-shell\"]\n";
@@ -243,6 +264,7 @@ fn r35_ctrl_c_ends_a_line_of_a_gated_shell_and_nothing_else() {
     eventually("it runs no more", || (!runs(&mark)).then_some(()));
     assert!(runs(&other), "what runs beside it goes on");
     alice.gets("echo goes-on\r", "\ngoes-on\r");
+    assert!(!alice.ssh.stdout.so_far().contains("\nahead\r"), "Ctrl-C drops what was typed ahead");
     // What is left in the background keeps the prompt until it is stopped.
     alice.gets(&format!("sleep 5 & true\r{INTERRUPT}"), "[130] ");
     alice.gets("echo goes-on-still\r", "\ngoes-on-still\r");

@@ -267,6 +267,9 @@ mod tests {
         let much = format!("export A='{}'", "x".repeat(BYTES_MAX));
         assert!(matches!(carried.take(&much), Line::Kept(Some(_))));
         assert!(carried.text("ls").len() < 100, "what is too much is not carried");
+        let many: String = (0..=VARIABLES_MAX).map(|n| format!(" V{n}=x")).collect();
+        assert!(matches!(carried.take(&format!("export{many}")), Line::Kept(Some(_))));
+        assert!(carried.text("ls").len() < 100, "nor what is too many");
     }
 
     #[test]

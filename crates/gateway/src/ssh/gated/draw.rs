@@ -164,6 +164,7 @@ mod tests {
     fn r63_what_nobody_would_see_is_shown_as_what_it_is() {
         assert_eq!(seen("a\u{202e}b\u{200b}\u{1b}[2J"), "a<U+202E>b<U+200B><U+001B>[2J");
         assert_eq!(seen("\u{ff52}\u{ff4d}"), "<U+FF52><U+FF4D>", "full-width letters are no letters");
+        assert_eq!(seen("a\u{2800}b\u{a0}c"), "a<U+2800>b<U+00A0>c", "blanks that are none");
         assert_eq!(seen("größe 日本 e\u{301}"), "größe 日本 e<U+0301>");
     }
 }

@@ -252,6 +252,7 @@ mod tests {
     fn r63_what_is_pasted_between_brackets_is_text() {
         assert_eq!(text(b"\x1B[200~a\rb\nc\r\nd\x03\x04\x0F\x1B[A\x1Bf\te\x1B[201~\r"), "a\nb\nc\nd\te⏎");
         assert_eq!(text(b"\x1B[200~a\x1B[201~b\n"), "ab⏎");
+        assert_eq!(text(b"\x1B[200~a\x1BOMb\x1B[201~"), "ab", "nor is the key pad's Enter");
     }
 
     #[test]
@@ -275,6 +276,15 @@ mod tests {
         assert_eq!(text(b"**\x18B00000000000000"), "**B00000000000000", "as zmodem begins");
         assert_eq!(text("é日\u{202e}".as_bytes()), "é日\u{202e}");
         assert_eq!(text(b"\xC3a\xE2\x82b\xF0\xC3\xA9"), "abé");
+    }
+
+    #[test]
+    fn no_more_is_kept_of_a_sequence_than_any_key_has() {
+        let mut keys = Keys::default();
+        for byte in b"\x1B[".iter().chain(&[b'9'; 1_000]) {
+            assert_eq!(keys.press(*byte), None);
+        }
+        assert_eq!(keys.within, Within::Control("9".repeat(PARAMETERS_MAX)));
     }
 
     #[test]

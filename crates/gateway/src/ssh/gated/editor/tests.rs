@@ -68,6 +68,11 @@ fn arrows_go_through_the_history_and_through_lines() {
         rest = &rest[editor.typed(rest).0..];
     }
     assert_eq!((editor.history.len(), editor.history[0].as_str()), (HISTORY_MAX, "echo 100"));
+    for n in 0..30 {
+        editor.remember(&format!("echo {n} {}", "x".repeat(TEXT_BYTES_MAX - 10)));
+    }
+    let kept: usize = editor.history.iter().map(String::len).sum();
+    assert!(kept <= HISTORY_BYTES_MAX && kept == editor.history_bytes && editor.history.len() < 30, "{kept}");
 }
 
 #[test]
