@@ -214,3 +214,24 @@ fn unseen(fault: Fault) -> Fault {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_recordings_are_watched_by_one_and_by_all() {
+        let watchers = Arc::new(Watchers::default());
+        let mut places: Vec<Place> = Vec::new();
+        for n in 0..ALL_MAX {
+            let person = PersonId((n / OWN_MAX) as u64 + 1);
+            places.push(watchers.place(person).expect("a place"));
+        }
+        assert!(watchers.place(PersonId(1)).is_none() && watchers.place(PersonId(99)).is_none());
+        places.pop();
+        let last = watchers.place(PersonId(99)).expect("one was given up");
+        assert!(watchers.place(PersonId(98)).is_none());
+        drop((places, last));
+        assert!(watchers.all().is_empty());
+    }
+}

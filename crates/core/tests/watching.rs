@@ -22,6 +22,11 @@ fn r74_without_the_parameter_whoever_may_watches_and_it_is_noted() {
           no: there is no such session, or none that you may watch
         root watches 2
           no: there is no such session, or none that you may watch
+        alice disabled
+          grant 1 ended, overruled
+          session 1 must be cut
+        alice watches 1
+          no: there is no such session, or none that you may watch
         ",
     );
 }
@@ -43,6 +48,8 @@ fn r71_r75_with_the_parameter_the_approvers_of_pam_core_decide_each_viewer() {
           no: watching session 1 must be approved first; ask for it with a reason, then watch inside the window
         root asks-to-watch 1 silently
           no: give a reason
+        root asks-to-watch 1 09:00-87849:01
+          no: at most 3660 days may be asked for here; 3660 days were
         root asks-to-watch 1 10:00-11:00
           #2 made, approve
           level 1 waits for bob, carol

@@ -253,6 +253,28 @@ async fn r74_a_live_view_goes_on_until_it_may_not() {
     assert!(live.rest().await.contains("the last"), "what was shown last is not lost");
 }
 
+/// R71: who has another right besides the one by which they began does not go on by it: that would be a viewing which stands
+/// nowhere.
+#[tokio::test]
+async fn r71_a_live_view_ends_with_the_very_right_it_began_by() {
+    let (scene, mut gate) = guarded().await;
+    let first = asked(&scene, "root").await;
+    decide(&scene, &first, "bob", "approve").await;
+    let mut live = open(&scene, "/sessions/1/terminals/1/cast?follow=true", "root").await;
+    live.until("a secret was shown").await;
+    let second = asked(&scene, "root").await;
+    assert_ne!(first, second);
+    decide(&scene, &second, "carol", "approve").await;
+    recorded(&mut gate, &[shown("and another one")]).await;
+    live.until("and another one").await;
+    scene.post(&format!("/requests/{first}/revoke"), "bob", "reason=enough").await;
+    recorded(&mut gate, &[shown("a third")]).await;
+    assert!(!live.rest().await.contains("a third"), "it went on by a right that is not in the audit");
+    has(&scene.get("/sessions/1/terminals/1/cast", "root").await, "a third");
+    let audit = scene.api(Method::GET, "/audit?kind=transcript_read", "root", "").await;
+    assert_eq!(audit.text.matches("under grant").count(), 2, "{}", audit.text);
+}
+
 /// R71: what is being sent stops too when it may not be watched any more, live or not.
 #[tokio::test]
 async fn r71_a_recording_that_is_being_sent_ends_with_the_right_to_it() {
