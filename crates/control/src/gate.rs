@@ -47,7 +47,7 @@ pub struct Gate {
     cut: Cut,
     /// Whether a statement of the plan was taken back in this session.
     taken_back: bool,
-    /// How many units were refused in it.
+    /// How many tries its rules refused.
     refused: u32,
     /// What those that were let through, or held, add up to.
     risk: u64,
@@ -148,6 +148,8 @@ pub struct Permit {
     request: RequestId,
     session: SessionId,
     attempt: Attempt,
+    /// The risk that was not counted when it was asked for.
+    risk: u32,
 }
 
 /// What a permit rests on.
@@ -325,6 +327,15 @@ impl Gate {
 
     /// What the rules say of a unit.
     pub fn judge(&mut self, facts: &ActionFacts) -> Judgement {
+        self.judge_at(self.risk, facts)
+    }
+
+    /// The same of what goes on already, whose risk was counted when it began.
+    pub fn judge_again(&mut self, facts: &ActionFacts) -> Judgement {
+        self.judge_at(0, facts)
+    }
+
+    fn judge_at(&mut self, risk_so_far: u64, facts: &ActionFacts) -> Judgement {
         self.compile();
         if self.cut.borrow().is_some() {
             return Judgement::Refuse("the session is over".into());
@@ -333,10 +344,8 @@ impl Gate {
             return Judgement::Pass(Pass(0));
         }
         let ruling = self.ruling(facts);
-        match (ruling.outcome, ruling.risks_too_much(self.risk)) {
-            (Outcome::Allow | Outcome::Justify | Outcome::Approve, Some((risk, most))) => self.no(format!(
-                "it would bring the risk of this session to {risk}, of at most {most}; an administrator can change the rules"
-            )),
+        match (ruling.outcome, ruling.risks_too_much(risk_so_far)) {
+            (Outcome::Allow | Outcome::Justify | Outcome::Approve, Some(too_much)) => self.no(risky(too_much)),
             (Outcome::Allow | Outcome::Justify, None) => Judgement::Pass(Pass(ruling.conditions.risk)),
             (Outcome::Approve, None) => Judgement::Hold,
             (Outcome::Deny, _) => {
@@ -501,7 +510,11 @@ impl Gate {
     /// # Errors
     /// A refusal, or trouble.
     pub async fn hold(&mut self, statement: u64, unit: &Unit, facts: ActionFacts) -> Result<Hold, Fault> {
-        let (attempt, risk) = (self.attempt(unit), self.ruling(&facts).conditions.risk);
+        let (attempt, ruling) = (self.attempt(unit), self.ruling(&facts));
+        // It may be more than what was judged.
+        if let Some(too_much) = ruling.risks_too_much(self.risk) {
+            return Err(Fault::Input(risky(too_much)));
+        }
         let (text, row) = self.control.commit_text(&canonical::encode(unit))?;
         let settled = self.control.0.settled.subscribe();
         let act = AskAct::Run { session: self.session, attempt, text, facts };
@@ -512,7 +525,7 @@ impl Gate {
             return Err(Fault::trouble("the engine answered another question"));
         };
         self.recorder.add(statement, Recorded::Held(request, unit.parts.clone()));
-        self.weigh(statement, risk);
+        self.weigh(statement, ruling.conditions.risk);
         self.recorder.hand_over().await?;
         Ok(Hold {
             person: self.person.id,
@@ -533,7 +546,7 @@ impl Gate {
     /// When the unit is not what was approved, the permit was used or is over, or the use could not be committed.
     pub async fn spend(&mut self, permit: Permit, unit: &Unit) -> Result<(Pass, Release), Fault> {
         let attempt = self.attempt(unit);
-        let Permit { control, right, session, attempt: approved, .. } = permit;
+        let Permit { control, right, session, attempt: approved, risk, .. } = permit;
         if attempt != approved || session != self.session {
             return Err(countersign_core::Refusal::NotWhatWasApproved.into());
         }
@@ -547,7 +560,7 @@ impl Gate {
                 _ => return Err(Fault::trouble("the engine answered another question")),
             },
         };
-        Ok((Pass(0), release))
+        Ok((Pass(risk), release))
     }
 
     /// The right to send a unit as a statement of the plan that was approved with this session; why the plan does not
@@ -573,6 +586,7 @@ impl Gate {
             request: request.id,
             session: self.session,
             attempt,
+            risk: self.ruling(facts).conditions.risk,
         };
         Some(found.map(permit).map_err(|why| why.to_string()))
     }
@@ -591,7 +605,16 @@ impl Gate {
         self.taken_back |= release.step.is_some();
     }
 
-    /// Notes in the journal that a unit was refused without a request. As many as the rules bear end the session.
+    /// Counts a try that the rules refused. As many as they bear end the session.
+    pub fn tried(&mut self, statement: u64) {
+        self.refused = self.refused.saturating_add(1);
+        if self.compiled.interrupt_after.is_some_and(|most| self.refused >= most) {
+            self.recorder.add(statement, Recorded::Note(interrupted(self.refused)));
+            self.control.0.live.cut(self.session, SessionEnd::Interrupted);
+        }
+    }
+
+    /// Notes in the journal that a unit was refused without a request.
     ///
     /// # Errors
     /// Trouble only.
@@ -599,13 +622,7 @@ impl Gate {
         let (text, row) = self.control.commit_text(&canonical::encode(&parts))?;
         self.recorder.add(statement, Recorded::Refused(parts, why.to_owned()));
         let note = Note::StatementRefused { session: self.session, text: Some(text), why: why.to_owned() };
-        let noted = self.control.note(note, vec![row]).await;
-        self.refused = self.refused.saturating_add(1);
-        if self.compiled.interrupt_after.is_some_and(|most| self.refused >= most) {
-            self.recorder.add(statement, Recorded::Note(interrupted(self.refused)));
-            self.control.0.live.cut(self.session, SessionEnd::Interrupted);
-        }
-        noted
+        self.control.note(note, vec![row]).await
     }
 
     /// Why the grant ended, for the person who is cut: with the reason of a revoke.
@@ -633,6 +650,11 @@ impl Gate {
         let input = Input::Close { session: self.session, why, transcript, records };
         self.control.submit(input, Vec::new()).await.map(|_| ())
     }
+}
+
+/// What is said of a unit with which the risk would come to so much, of so much.
+fn risky((risk, most): (u64, u32)) -> String {
+    format!("it would bring the risk of this session to {risk}, of at most {most}; an administrator can change the rules")
 }
 
 /// What is said of a session that ends by so many refused tries.

@@ -172,7 +172,9 @@ pub fn rule_among<'r>(
         }
         Asked::Watch { .. } => Outcome::Allow,
     });
-    let conditions = combined(matches.iter().map(|m| &m.rule.conditions));
+    let mut conditions = combined(matches.iter().map(|m| &m.rule.conditions));
+    let risks = matches.iter().map(|m| m.rule.conditions.risk.saturating_mul(m.times));
+    conditions.risk = risks.fold(0, u32::saturating_add);
     let approving = || matches.iter().filter(|m| outcome == Outcome::Approve && m.outcome == Outcome::Approve);
     let mut tracks = absorbed(approving().flat_map(|m| m.tracks(policy)).collect());
     if matches.is_empty() && outcome == Outcome::Approve {
@@ -224,6 +226,8 @@ struct Match<'r> {
     excluded: bool,
     unknown: bool,
     known: bool,
+    /// How many statements or commands of a unit it speaks of.
+    times: u32,
 }
 
 impl Match<'_> {
@@ -264,17 +268,20 @@ fn default_levels(subjects: &Subjects) -> Vec<Level> {
 }
 
 fn matched<'r>(rule: &'r Rule, person: &PersonFacts, asked: Asked<'_>) -> Option<Match<'r>> {
-    let (known, unknown) = match (&rule.acts, asked) {
-        (ActMatch::Connect, Asked::Connect) | (ActMatch::Administer, Asked::Administer) => (true, false),
+    let (selected, unknown) = match (&rule.acts, asked) {
+        (ActMatch::Connect, Asked::Connect) | (ActMatch::Administer, Asked::Administer) => (1, false),
         (ActMatch::Run(wanted), Asked::Run(facts)) if facts.language == Language::Sql => {
-            (facts.statements.iter().any(|s| selects(wanted, s)), !facts.unknown.is_empty())
+            (facts.statements.iter().filter(|s| selects(wanted, s)).count(), !facts.unknown.is_empty())
         }
         (ActMatch::Command(wanted), Asked::Run(facts)) if facts.language == Language::Shell => (
-            facts.commands.iter().any(|c| commands::selects(wanted, c)),
+            facts.commands.iter().filter(|c| commands::selects(wanted, c)).count(),
             !facts.unknown.is_empty() || facts.commands.iter().any(|c| commands::is_unknown_to(wanted, c)),
         ),
-        _ => (false, false),
+        _ => (0, false),
     };
+    // What may be what a rule finds risky is as risky.
+    let risky = rule.conditions.risk > 0 || rule.conditions.risk_max.is_some();
+    let known = selected > 0 || (unknown && risky && rule.outcome <= Outcome::Justify);
     let unknown = unknown && rule.outcome > Outcome::Justify;
     if !known && !unknown {
         return None;
@@ -287,7 +294,8 @@ fn matched<'r>(rule: &'r Rule, person: &PersonFacts, asked: Asked<'_>) -> Option
         (false, true, true) => rule.outcome.max(by_unknown),
         (false, false, _) => by_unknown,
     };
-    Some(Match { rule, outcome, excluded, unknown, known })
+    let times = u32::try_from(selected).unwrap_or(u32::MAX).max(1);
+    Some(Match { rule, outcome, excluded, unknown, known, times })
 }
 
 /// Whether the person is on the rule's exclusion list.
@@ -538,6 +546,12 @@ mod tests {
         assert_eq!((risky.conditions.risk, risky.conditions.interrupt_after), (15, Some(2)));
         assert_eq!([0, 5, 6].map(|so_far| risky.risks_too_much(so_far)), [None, None, Some((21, 20))]);
         assert_eq!((other.conditions.risk, other.risks_too_much(u64::MAX)), (0, None));
+        let mut twice = update("public", "customers");
+        twice.statements.extend(twice.statements.clone());
+        let ruled = |facts: &ActionFacts| rule(&book, &person(), &target(), Asked::Run(facts));
+        assert_eq!(ruled(&twice).conditions.risk, 30, "each statement adds its own");
+        let opaque = ruled(&ActionFacts::opaque("a DO block"));
+        assert_eq!((opaque.outcome, opaque.conditions.risk), (Outcome::Allow, 15), "it may be what is risky");
     }
 
     #[test]

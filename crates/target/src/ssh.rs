@@ -7,7 +7,7 @@ mod login_shell;
 
 pub use algorithms::legacy_algorithms;
 pub use forward::{By, Came, Display, Line, Taken, With};
-pub use login_shell::Question;
+pub use login_shell::{Question, Reads};
 
 use crate::{STEP_WAIT, TargetFault, broken, reach, unreachable};
 use bytes::Bytes;
@@ -25,16 +25,31 @@ use tokio::time::timeout;
 /// How a private key begins, where it is one that is stored and not a password.
 const PRIVATE_KEY: &str = "-----BEGIN ";
 
-/// Ends every other command of a connection, for the login shell. OpenSSH takes signals for a command only where its own
-/// process is not the user's (not for root), so that the server's children are found, each the leader of a session of its own,
-/// and all of their sessions are ended (`ps` and `awk` as POSIX has them, and the `sid` of `ps`). Processes are looked through
-/// once: where very many sessions end at a time, that is what takes the time.
-const END_ALL: &str = "ps -A -o pid= -o ppid= -o sid= | awk -v me=$$ -v server=$PPID '\
-        { session[$1] = $3; if ($2 == server && $1 != me) leads[$1] = 1 } \
-        END { for (pid in session) if (session[pid] in leads) print pid; for (pid in leads) print \"-\" pid }' | \
-    while read -r pid; do kill -KILL -- \"$pid\"; done 2>/dev/null";
+/// Ends every other command of a connection. OpenSSH takes signals for a command only where its own process is not the user's (not
+/// for root), so that the server's children are found, each the leader of a session of its own, and all of their sessions are
+/// ended (`ps` and `awk` as POSIX has them, and the `sid` of `ps`). `sh` does it, in the place of the login shell, which may be of
+/// any kind. Processes are looked through once: where very many sessions end at a time, that is what takes the time.
+macro_rules! end_all {
+    ($first:literal) => {
+        concat!(
+            "exec sh -c '",
+            $first,
+            "ps -A -o pid= -o ppid= -o sid= | awk -v me=$$ -v server=$PPID \"\
+                { session[\\$1] = \\$3; if (\\$2 == server && \\$1 - me) leads[\\$1] = 1 } \
+                END { for (pid in session) if (session[pid] in leads) print pid; \
+                    for (pid in leads) print \\\"-\\\" pid; if (me in session) print \\\"ended\\\" }\" | \
+            while read -r pid; do case $pid in \
+                ended) echo countersign-ended ;; \
+                *) kill -s KILL -- $pid 2>/dev/null ;; esac; done'"
+        )
+    };
+}
+const END_ALL: &str = end_all!("");
 /// The same once it is told to; nothing where it is left instead.
-const END_ALL_LATER: &str = "read -r now || exit 0; ";
+const END_ALL_LATER: &str = end_all!("read -r now || exit 0; ");
+/// What it says in the end, among so much output, in bytes, of start-up files.
+const ENDING_BYTES_MAX: usize = 64 * 1024;
+const ENDED: &[u8] = b"countersign-ended";
 
 /// How often a channel is asked for. OpenSSH counts one that is closed until it has looked through all it had been sent, and so
 /// refuses one that was asked for right behind the closing; nothing runs meanwhile, and there is room once it has refused.
@@ -91,8 +106,8 @@ pub struct Connection {
     device: Device,
     /// What ends every other command, once it is told to.
     ending: tokio::sync::Mutex<Option<Running>>,
-    /// Whether the login shell reads commands as POSIX has it, once it was asked.
-    posix: OnceCell<bool>,
+    /// How the login shell reads commands, once it was asked.
+    reads: OnceCell<Reads>,
 }
 
 /// What is to run, and how.
@@ -204,7 +219,7 @@ pub async fn connect(login: Login<'_>, came: Option<Taken>) -> Result<Connection
         Ok(Err(fault)) => Err(broken(device, fault)),
         Ok(Ok(true)) => {
             let ending = tokio::sync::Mutex::new(None);
-            Ok(Connection { handle, device: device.clone(), ending, posix: OnceCell::new() })
+            Ok(Connection { handle, device: device.clone(), ending, reads: OnceCell::new() })
         }
         Ok(Ok(false)) => {
             Err(TargetFault::LoginRefused { device: device.name.clone(), code: "SSH".to_owned(), message: refused })
@@ -213,8 +228,8 @@ pub async fn connect(login: Login<'_>, came: Option<Taken>) -> Result<Connection
 }
 
 async fn shake_hands(tcp: TcpStream, endpoint: &SshEndpoint, pinned: Pinned) -> Result<Handle<Pinned>, russh::Error> {
-    let preferred = algorithms::preferred(&endpoint.legacy_algorithms);
-    let config = client::Config { nodelay: true, preferred, ..client::Config::default() };
+    let preferred = algorithms::preferred(&endpoint.legacy_algorithms, &pinned.key.algorithm());
+    let config = client::Config { nodelay: true, preferred, gex: algorithms::groups(), ..client::Config::default() };
     client::connect_stream(Arc::new(config), tcp, pinned).await
 }
 
@@ -327,9 +342,8 @@ impl Connection {
     pub async fn keep_an_end(&self) -> Result<(), TargetFault> {
         let mut ending = self.ending.lock().await;
         if ending.is_none() {
-            let script = [END_ALL_LATER, END_ALL].concat();
-            let with = &With::default();
-            let start = Start { command: Some(script.as_bytes()), terminal: None, input: true, with };
+            let (command, with) = (Some(END_ALL_LATER.as_bytes()), &With::default());
+            let start = Start { command, terminal: None, input: true, with };
             *ending = Some(self.start(start).await?);
         }
         Ok(())
@@ -356,8 +370,16 @@ impl Connection {
                     self.start(Start { command, terminal: None, input: false, with }).await?
                 }
             };
-            while !matches!(ending.says.next().await?, Said::Exited(_) | Said::Killed(_) | Said::Closed) {}
-            Ok(())
+            let mut output = Vec::new();
+            loop {
+                match ending.says.next().await? {
+                    Said::Out(bytes) if output.len() < ENDING_BYTES_MAX => output.extend_from_slice(&bytes),
+                    Said::Exited(_) | Said::Killed(_) | Said::Closed => break,
+                    Said::Out(_) | Said::Error(_) => {}
+                }
+            }
+            let ended = output.split(|byte| *byte == b'\n').any(|line| line.trim_ascii() == ENDED);
+            if ended { Ok(()) } else { Err(broken(&self.device, "it could not be told to end what runs there")) }
         };
         match timeout(STEP_WAIT, ended).await {
             Ok(ended) => ended,
@@ -524,5 +546,26 @@ impl client::Handler for Pinned {
         _: &mut client::Session,
     ) -> Result<(), russh::Error> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{END_ALL, END_ALL_LATER};
+    use std::process::Command;
+
+    /// The sessions of a server end, whatever the login shell is that is told so; the server here is a shell.
+    #[test]
+    fn r35_every_login_shell_ends_what_runs() {
+        const SERVER: &str = "setsid sleep 600 & victim=$!
+            until [ \"$(ps -o sid= -p $victim | tr -d ' ')\" = $victim ]; do :; done
+            echo now | \"$0\" -c \"$1\"; wait $victim; echo $?";
+        for shell in ["bash", "dash", "tcsh", "fish"] {
+            for script in [END_ALL, END_ALL_LATER] {
+                let ran = Command::new("bash").args(["-c", SERVER, shell, script]).output().expect("bash runs");
+                let said = String::from_utf8_lossy(&ran.stdout).into_owned();
+                assert_eq!(said, "countersign-ended\n137\n", "{shell}: {}", String::from_utf8_lossy(&ran.stderr));
+            }
+        }
     }
 }

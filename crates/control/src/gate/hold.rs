@@ -50,6 +50,7 @@ impl Hold {
                 request: self.request,
                 session: self.session,
                 attempt: self.attempt,
+                risk: 0,
             })),
             _ => Some(Settled::Refused(self.control.refusal_words(&case.request).await)),
         })

@@ -61,6 +61,7 @@ impl Gate {
                 self.control.certified(&Bearer { person, session: self.session, request, login, ends })?
             };
             self.record(0, Recorded::Note(told));
+            self.hand_over().await?;
             Proof::Certificate(certified)
         } else {
             Proof::Secret(self.stored_secret().await?)

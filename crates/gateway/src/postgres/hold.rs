@@ -165,7 +165,10 @@ impl Relay {
                 self.send_bind(pass, &waiting.facts, part, &waiting.messages[0], bind.portal);
                 Ok(())
             }
-            Judgement::Refuse(why) => self.refuse(waiting, No::privilege(why)).await,
+            Judgement::Refuse(why) => {
+                self.gate.tried(self.number);
+                self.refuse(waiting, No::privilege(why)).await
+            }
             Judgement::Hold if waiting.simple => self.hold(waiting).await,
             Judgement::Hold => match self.collect(waiting).await? {
                 Ok(mut unit) => {

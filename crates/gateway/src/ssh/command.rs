@@ -16,7 +16,7 @@ use countersign_control::{Gate, Hold, Judgement, Pass, Permit, Recorded, Release
 use countersign_core::digest::UnitPart;
 use countersign_inspect::shell;
 use countersign_journal::{ActionFacts, LOGIN_SHELL, RunOutcome};
-use countersign_target::ssh::{Connection, Size, Start, Terminal};
+use countersign_target::ssh::{Connection, Reads, Size, Start, Terminal};
 use std::sync::Arc;
 use tokio::sync::{MutexGuard, SemaphorePermit};
 
@@ -238,12 +238,13 @@ impl Command {
         let place = self.session.place().await;
         let mut gate = opened.gate.lock().await;
         let mut judged = gate.judge(&self.facts);
-        if gate.restricts() && self.target(opened).reads_as_posix() != Some(true) {
+        if gate.restricts() && self.target(opened).login_shell_reads() != Some(Reads::AsPosix) {
             drop(gate);
-            let readable = login_shell::ask(opened, self.target(opened)).await;
+            // What the target cannot do is nobody's try.
+            login_shell::ask(opened, self.target(opened)).await?;
             gate = opened.gate.lock().await;
             // The rules may be others now.
-            judged = readable.map_or_else(Judgement::Refuse, |()| gate.judge(&self.facts));
+            judged = gate.judge(&self.facts);
         }
         match judged {
             Judgement::Pass(pass) => {
@@ -252,6 +253,7 @@ impl Command {
                 Ok(Right { place, gate, pass, recorded, release: None, typing })
             }
             Judgement::Refuse(why) => {
+                gate.tried(self.number);
                 gate.refused(self.number, self.unit.parts.clone(), &why).await.map_err(|fault| fault.to_string())?;
                 Err(why)
             }

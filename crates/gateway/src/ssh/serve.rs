@@ -80,9 +80,10 @@ const KIND_MAX: usize = 64;
 const MODES_MAX: usize = 128;
 /// How long one may wait for an answer before which nothing else of its connection is read: reaching a target takes most of it.
 const ANSWER_WAIT: Duration = Duration::from_secs(25);
-/// A quiet client is asked whether it is still there this often, and given up after three times. It also wakes a connection
+/// A quiet client is asked whether it is still there this often, and given up after two minutes without an answer. It also wakes a connection
 /// that OpenSSH clients share (`ControlMaster`; seen with 9.2), which else may keep from us that one of them is gone.
 const ALIVE_EVERY: Duration = Duration::from_secs(15);
+const ALIVE_ASKED_MAX: usize = 7;
 
 /// What every connection of SSH clients shares.
 #[derive(Clone)]
@@ -107,6 +108,7 @@ impl Ssh {
             auth_rejection_time_initial: Some(Duration::ZERO),
             inactivity_timeout: None,
             keepalive_interval: Some(ALIVE_EVERY),
+            keepalive_max: ALIVE_ASKED_MAX,
             nodelay: true,
             preferred: PREFERRED,
             ..Config::default()

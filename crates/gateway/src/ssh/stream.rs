@@ -68,7 +68,7 @@ impl Typing {
     /// Clears what was typed, unless the rules that let it run are no longer in force.
     async fn clear(&mut self, gate: &mut Gate, number: u64, bytes: &Bytes) -> Result<Bytes, String> {
         if self.generation != gate.generation() {
-            match gate.judge(&self.facts) {
+            match gate.judge_again(&self.facts) {
                 Judgement::Pass(_) => {}
                 Judgement::Hold if self.approved => {}
                 Judgement::Hold => return Err("the rules no longer let this run without approval".to_owned()),

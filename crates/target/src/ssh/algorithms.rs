@@ -2,6 +2,7 @@
 //! Nothing weaker is ever agreed on because a target has nothing else.
 
 use russh::keys::{Algorithm, EcdsaCurve, HashAlg};
+use russh::client::GexParams;
 use russh::{AlgorithmKind, Preferred, cipher, compression, kex, mac};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -19,12 +20,12 @@ const MODERN: Preferred = Preferred {
         kex::ECDH_SHA2_NISTP256,
         kex::ECDH_SHA2_NISTP384,
         kex::ECDH_SHA2_NISTP521,
-        kex::DH_GEX_SHA256,
         kex::DH_G18_SHA512,
         kex::DH_G17_SHA512,
         kex::DH_G16_SHA512,
         kex::DH_G15_SHA512,
         kex::DH_G14_SHA256,
+        kex::DH_GEX_SHA256,
         kex::EXTENSION_SUPPORT_AS_CLIENT,
         kex::EXTENSION_OPENSSH_STRICT_KEX_AS_CLIENT,
     ]),
@@ -55,6 +56,9 @@ const KEX: &[kex::Name] = &[kex::DH_GEX_SHA1, kex::DH_G14_SHA1, kex::DH_G1_SHA1]
 const CIPHERS: &[cipher::Name] = &[cipher::AES_256_CBC, cipher::AES_192_CBC, cipher::AES_128_CBC];
 const MACS: &[mac::Name] = &[mac::HMAC_SHA1_ETM, mac::HMAC_SHA1];
 
+/// Smallest group of a key exchange that a target may choose, in bits (RFC 8270 has it so).
+const GROUP_BITS_MIN: usize = 2_048;
+
 /// How names begin that stand among key exchanges and are none (RFC 8308; draft-miller-sshm-strict-kex).
 const MARKS: [&str; 2] = ["ext-info-", "kex-strict-"];
 
@@ -70,14 +74,30 @@ pub fn legacy_algorithms() -> Vec<&'static str> {
     kex.chain([SSH_RSA]).chain(ciphers).chain(MACS.iter().map(AsRef::as_ref)).collect()
 }
 
-/// The modern ones, and behind them these.
-pub(super) fn preferred(legacy: &BTreeSet<String>) -> Preferred {
+/// Sizes of the groups that a target may choose, in bits.
+pub(super) fn groups() -> GexParams {
+    GexParams::new(GROUP_BITS_MIN, 3_072, 8_192).unwrap_or_default()
+}
+
+/// The modern ones, and behind them these. Of keys only those of the kind that is pinned: a target may have several, and would show
+/// another.
+pub(super) fn preferred(legacy: &BTreeSet<String>, pinned: &Algorithm) -> Preferred {
+    let mut preferred = allowed(legacy);
+    let kind = |of: &Algorithm| match of {
+        Algorithm::Rsa { .. } => Algorithm::Rsa { hash: None },
+        other => other.clone(),
+    };
+    preferred.key.to_mut().retain(|key| kind(key) == kind(pinned));
+    preferred
+}
+
+fn allowed(legacy: &BTreeSet<String>) -> Preferred {
     let mut preferred = MODERN;
-    let allowed = |name: &str| legacy.contains(name);
-    preferred.kex.to_mut().extend(KEX.iter().filter(|name| allowed(name.as_ref())));
-    preferred.cipher.to_mut().extend(CIPHERS.iter().filter(|name| allowed(name.as_ref())));
-    preferred.mac.to_mut().extend(MACS.iter().filter(|name| allowed(name.as_ref())));
-    if allowed(SSH_RSA) {
+    let is_allowed = |name: &str| legacy.contains(name);
+    preferred.kex.to_mut().extend(KEX.iter().filter(|name| is_allowed(name.as_ref())));
+    preferred.cipher.to_mut().extend(CIPHERS.iter().filter(|name| is_allowed(name.as_ref())));
+    preferred.mac.to_mut().extend(MACS.iter().filter(|name| is_allowed(name.as_ref())));
+    if is_allowed(SSH_RSA) {
         preferred.key.to_mut().push(Algorithm::Rsa { hash: None });
     }
     preferred
@@ -115,7 +135,7 @@ mod tests {
 
     #[test]
     fn r52_legacy_algorithms_come_behind_the_modern_ones_and_only_where_allowed() {
-        let plain = preferred(&BTreeSet::new());
+        let plain = allowed(&BTreeSet::new());
         let weak = legacy_algorithms();
         let names = |all: &Preferred| -> Vec<String> {
             let kex = all.kex.iter().map(|n| n.as_ref().to_owned());
@@ -125,12 +145,23 @@ mod tests {
         };
         assert!(names(&plain).iter().all(|name| !weak.contains(&name.as_str())), "{:?}", names(&plain));
         assert!(names(&plain).contains(&"kex-strict-c-v00@openssh.com".to_owned()));
-        let all = preferred(&weak.iter().map(|name| (*name).to_owned()).collect());
+        let all = allowed(&weak.iter().map(|name| (*name).to_owned()).collect());
         assert_eq!(names(&all).len(), names(&plain).len() + weak.len());
         assert_eq!(all.cipher[..plain.cipher.len()], plain.cipher[..]);
         assert_eq!(all.key.last(), Some(&Algorithm::Rsa { hash: None }));
-        let one = preferred(&["hmac-sha1".to_owned()].into());
+        let one = allowed(&["hmac-sha1".to_owned()].into());
         assert_eq!((one.mac.last(), one.cipher.len()), (Some(&mac::HMAC_SHA1), plain.cipher.len()));
+    }
+
+    /// A target that has several keys shows the one that is pinned.
+    #[test]
+    fn r52_only_keys_of_the_pinned_kind_are_asked_for() {
+        let asked = |pinned| preferred(&BTreeSet::new(), &pinned).key.into_owned();
+        assert_eq!(asked(Algorithm::Ed25519), [Algorithm::Ed25519]);
+        let rsa = |hash| Algorithm::Rsa { hash: Some(hash) };
+        assert_eq!(asked(Algorithm::Rsa { hash: None }), [rsa(HashAlg::Sha512), rsa(HashAlg::Sha256)]);
+        let nist = Algorithm::Ecdsa { curve: EcdsaCurve::NistP384 };
+        assert_eq!(asked(nist.clone()), [nist]);
     }
 
     #[test]

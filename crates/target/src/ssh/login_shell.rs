@@ -5,8 +5,8 @@
 //! it is told does not give it, and has a random word in it, so that nothing a start-up file shows can be taken for it. A start-up
 //! file that is made to lie can: it is the target's.
 
-use super::{Connection, Said, Start, With};
-use crate::{STEP_WAIT, TargetFault, unreachable};
+use super::{Connection, Running, Said, Start, With};
+use crate::{STEP_WAIT, TargetFault, broken};
 use tokio::time::timeout;
 
 /// How much of what comes before the answer is looked through, in bytes.
@@ -40,41 +40,68 @@ impl Question {
     }
 }
 
+/// How a login shell reads commands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reads {
+    /// As POSIX has it.
+    AsPosix,
+    /// In another way.
+    Otherwise,
+    /// Nobody knows: it answered nothing in time.
+    Unknown,
+}
+
 impl Connection {
-    /// Whether the login shell reads as POSIX has it; nothing before it was asked.
+    /// How the login shell reads; nothing before it was asked.
     #[must_use]
-    pub fn reads_as_posix(&self) -> Option<bool> {
-        self.posix.get().copied()
+    pub fn login_shell_reads(&self) -> Option<Reads> {
+        self.reads.get().copied()
     }
 
-    /// Asks it, in a channel of its own that is closed when this returns. What came of it is kept for as long as the connection
-    /// lasts; that it said nothing in time, or could not be asked, is not.
+    /// Asks it, in a channel of its own that is closed when this returns, unless that is known. What came of it is kept for as long
+    /// as the connection lasts; that it could not be asked, or was ended before it answered, is not.
     ///
     /// # Errors
-    /// When the target runs no commands, or nothing came in time.
-    pub async fn ask_login_shell(&self, question: &Question) -> Result<bool, TargetFault> {
-        self.posix.get_or_try_init(|| self.answered(question)).await.copied()
+    /// When `question` has none, the target runs no commands, or the answer was cut off.
+    pub async fn ask_login_shell<E: From<TargetFault>>(
+        &self,
+        question: impl Future<Output = Result<Question, E>>,
+    ) -> Result<Reads, E> {
+        let asked = async {
+            let question = question.await?;
+            Ok(self.heard(&question).await?)
+        };
+        self.reads.get_or_try_init(|| asked).await.copied()
     }
 
-    async fn answered(&self, question: &Question) -> Result<bool, TargetFault> {
-        let start = Start { command: Some(question.text.as_bytes()), terminal: None, input: false, with: &With::default() };
-        let mut running = self.start(start).await?;
-        let heard = async {
+    async fn heard(&self, question: &Question) -> Result<Reads, TargetFault> {
+        let (command, with) = (Some(question.text.as_bytes()), &With::default());
+        let Running { mut says, told } = self.start(Start { command, terminal: None, input: false, with }).await?;
+        let answer = async {
             let mut output = Vec::new();
             loop {
-                match running.says.next().await? {
-                    Said::Out(bytes) if output.len() < LOOKED_AT_MAX => output.extend_from_slice(&bytes),
-                    Said::Closed => return Ok(question.is_answered_by(&output)),
-                    _ => {}
+                match says.next().await? {
+                    Said::Out(bytes) if output.len() < LOOKED_AT_MAX => {
+                        output.extend_from_slice(&bytes);
+                        if question.is_answered_by(&output) {
+                            return Ok(Reads::AsPosix);
+                        }
+                    }
+                    Said::Exited(_) => return Ok(Reads::Otherwise),
+                    Said::Killed(_) | Said::Closed => {
+                        return Err(broken(&self.device, "its login shell was ended before it answered a question"));
+                    }
+                    Said::Out(_) | Said::Error(_) => {}
                 }
             }
         };
-        let heard = timeout(STEP_WAIT, heard).await;
+        let heard = timeout(STEP_WAIT, answer).await;
         if heard.is_err() {
-            running.told.kill().await;
-            running.told.hang_up().await;
+            // It may hang there: the end of the session ends it.
+            self.keep_an_end().await?;
         }
-        heard.unwrap_or_else(|_| Err(unreachable(&self.device, "its login shell does not answer a question")))
+        told.hang_up().await;
+        heard.unwrap_or(Ok(Reads::Unknown))
     }
 }
 

@@ -121,7 +121,7 @@ impl Session {
     /// Another connection to the target, for one forward alone: what it does not take keeps nothing else waiting.
     pub(super) async fn another_for(&self, opened: &Opened, came: Option<Taken>) -> Result<Connection, String> {
         let _turn = self.beside.reaching.acquire().await.map_err(|fault| fault.to_string())?;
-        let login = opened.gate.lock().await.target_login().await.map_err(|fault| fault.to_string())?;
+        let login = opened.gate.lock().await.ssh_login().await.map_err(|fault| fault.to_string())?;
         reach(login, came).await
     }
 

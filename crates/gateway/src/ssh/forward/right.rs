@@ -35,7 +35,7 @@ impl Right {
     /// Whether something may still come of it: where the rules were changed, they are asked again.
     pub(super) fn still_holds(&mut self, gate: &mut Gate) -> Result<(), String> {
         if self.generation != gate.generation() {
-            match gate.judge(&self.facts) {
+            match gate.judge_again(&self.facts) {
                 Judgement::Pass(_) => {}
                 Judgement::Hold if self.approved => {}
                 Judgement::Hold => return Err("the rules no longer let this run without approval".to_owned()),
@@ -74,6 +74,7 @@ pub(super) async fn right(session: &Session, opened: &Opened, wish: &Wish, verdi
                 .await
         }
         Judgement::Refuse(why) => {
+            gate.tried(number);
             gate.refused(number, unit.parts, &why).await.map_err(|fault| fault.to_string())?;
             Err(why)
         }

@@ -214,8 +214,10 @@ impl<'t> Transfer<'t> {
             Asks::State { .. } => (Some(wire::state(id, &upload.state())), None),
             Asks::SetOpen { attributes, .. } => {
                 let operation = facts::set(&upload.wanted.operation.path, &attributes);
-                match self.opened.gate.lock().await.judge(&operation.facts) {
+                let mut gate = self.opened.gate.lock().await;
+                match gate.judge(&operation.facts) {
                     Judgement::Refuse(why) => {
+                        gate.tried(upload.wanted.number);
                         let said = format!("{}: {why}", operation.text);
                         (Some(wire::status(id, Code::PermissionDenied, &why)), Some(said))
                     }
@@ -338,7 +340,10 @@ impl<'t> Transfer<'t> {
                     let recorded = Recorded::Allowed(wanted.unit.parts[0].clone());
                     Ok(Right { gate, pass, recorded, release: None })
                 }
-                Judgement::Refuse(why) => Err(Ended::No(why)),
+                Judgement::Refuse(why) => {
+                    gate.tried(wanted.number);
+                    Err(Ended::No(why))
+                }
                 Judgement::Hold => Err(Ended::No(CHANGED.to_owned())),
             },
             Some(_) if self.is_over() => Err(Ended::Over),
@@ -358,6 +363,7 @@ impl<'t> Transfer<'t> {
         let mut hold = match gate.judge(facts) {
             Judgement::Pass(_) => return Ok(None),
             Judgement::Refuse(why) => {
+                gate.tried(*number);
                 let noted = gate.refused(*number, unit.parts.clone(), &why).await;
                 return Err(noted.map_or_else(trouble, |()| Ended::No(why)));
             }

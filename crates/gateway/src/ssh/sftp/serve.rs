@@ -492,7 +492,10 @@ impl Transfer<'_> {
                 self.table().begun(id, &operation, opens, number);
                 return Ok(Verdict::Go(gate.clear(pass, number, Recorded::Allowed(part), packet)));
             }
-            Judgement::Refuse(why) => why,
+            Judgement::Refuse(why) => {
+                gate.tried(number);
+                why
+            }
             Judgement::Hold => match self.hold(gate, (id, number), (&operation, opens), packet) {
                 Ok(answer) => return Ok(Verdict::Here(answer, None)),
                 Err(why) => why,
