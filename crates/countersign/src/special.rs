@@ -5,7 +5,6 @@ use crate::client::Load;
 use crate::command::{get, post};
 use crate::failure::Failure;
 use crate::line::{Edit, Watch};
-use crate::show;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -84,14 +83,16 @@ pub(crate) fn stop(number: u64, comment: &str) -> Result<Value, Failure> {
     post(&format!("/requests/{number}/stop"), Load::Json(json!({ "reason": comment })))
 }
 
-/// Asks to watch a session, or to see what was typed in it; without a reason it is seen. With how that is shown.
-pub(crate) fn watch(watch: &Watch) -> Result<(Value, fn(&Value) -> String), Failure> {
+/// Asks to watch a session, or to see what was typed in it.
+pub(crate) fn watch(watch: &Watch) -> Result<Value, Failure> {
     let Watch { number, reason, typed, minutes } = watch;
-    let Some(reason) = reason else {
-        return Ok((get(&format!("/sessions/{number}/typed"), &[])?, show::typed));
-    };
     let body = json!({ "reason": reason, "minutes": minutes, "typed": typed });
-    Ok((post(&format!("/sessions/{number}/watch"), Load::Json(body))?, show::request_made))
+    post(&format!("/sessions/{number}/watch"), Load::Json(body))
+}
+
+/// What was typed in a session.
+pub(crate) fn typed(watch: &Watch) -> Result<Value, Failure> {
+    get(&format!("/sessions/{}/typed", watch.number), &[])
 }
 
 /// Lends the right to decide.
