@@ -6,7 +6,7 @@ use crate::ssh::{ASKED, FREE, Web, device};
 use crate::world::{SOON, eventually, has, number};
 use countersign_harness::countersign::authenticator_code;
 use countersign_harness::{OpenSsh, Ssh, SshSession};
-use russh::client::{Handle, KeyboardInteractiveAuthResponse as Answer};
+use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse as Answer};
 use serde_json::{Value, json};
 
 const REFUSED: &str = "Permission denied (publickey,keyboard-interactive,password).";
@@ -104,6 +104,13 @@ async fn r52_whoever_types_is_asked_the_same_whoever_they_are() {
             let _ = typing(&mut client, &[typed]).await;
         }
     }
+    let mut client = connected(&web).await;
+    for tries in 1..=4 {
+        let again = client.authenticate_password("nobody", "no such token").await;
+        // One that ended is told as a failure behind which nothing is left to try.
+        let left = matches!(&again, Ok(AuthResult::Failure { remaining_methods, .. }) if !remaining_methods.is_empty());
+        assert_eq!(left, tries <= 3, "{tries}: {again:?}");
+    }
 }
 
 async fn begun(client: &mut Handle<Client>, user: &str) -> Result<Answer, russh::Error> {
@@ -127,7 +134,8 @@ impl Three {
         let entry = device(&sshd, &sshd.host_key().expect("a host key"));
         let others = ["web-02", "web-03"].map(|name| entry.replace("web-01", name)).concat();
         let only = |rule: &str, device: &str| format!("{rule}devices = [\"{device}\"]\n");
-        let web = Web::in_front_of(sshd, &[&others, &only(FREE, "web-01"), &only(ASKED, "web-02")]);
+        let database = only(&FREE.replace("free-web", "free-db"), "prod-db");
+        let web = Web::in_front_of(sshd, &[&others, &only(FREE, "web-01"), &only(ASKED, "web-02"), &database]);
         let own = web.registered("alice", "own", &["-t", "ed25519"]);
         let alice = web.with_keys("alice", &[&own]).with_user("alice");
         Three { web, alice }
@@ -230,6 +238,14 @@ fn r52_what_cannot_pick_is_told_how_to_name_a_target() {
         has(&ran.stderr, &format!("{}  needs approval", three.label("web-02")));
         assert!(!ran.stderr.contains("web-03"), "{}", ran.stderr);
     }
+    // Nor is there a second list in a connection, which is one session.
+    let shared = three.alice.shared();
+    let picking = shared.terminal("").expect("ssh starts");
+    picking.stderr.wait_for("which one?", SOON).expect("asked");
+    let second = shared.terminal("").expect("ssh starts").finish(SOON).expect("an end");
+    assert_eq!(second.code, 1, "{}", second.stderr);
+    has(&second.stderr, &how);
+    drop(picking);
     let files = three.alice.sftp("ls\n").expect("sftp runs");
     assert_ne!(files.code, 0);
     has(&files.stderr, &how);

@@ -194,6 +194,25 @@ fn r60_r63_a_shell_is_held_as_something_that_may_run_anything() {
     has(&web.run("alice", "ls /").stdout, "etc");
 }
 
+/// R61: what was approved without a terminal is not approved with one, into which anything could be typed.
+#[test]
+fn r61_a_command_that_is_approved_without_a_terminal_is_not_with_one() {
+    let web = Web::new(&[FREE, FOLDERS, DBA]);
+    let made = web.path("made");
+    let make = format!("mkdir {}", made.display());
+    let alice = web.ssh("alice").spawn(&make).expect("ssh starts");
+    let request = number(&web.world.held("dora")["id"]);
+    drop(alice);
+    web.world.approve("dora", request);
+    let alice = web.ssh("alice").terminal(&make).expect("ssh starts");
+    alice.stderr.wait_for("held for approval as", SOON).expect("asked anew");
+    assert_ne!(number(&web.world.held("dora")["id"]), request);
+    drop(alice);
+    assert!(!made.exists());
+    let ran = web.run("alice", &make);
+    assert_eq!((ran.code, made.is_dir()), (0, true), "{}", ran.stderr);
+}
+
 /// A rule that comes into force ends what it would not have let run, at the next key.
 #[test]
 fn r63_a_new_rule_ends_a_shell_it_would_not_have_let_run() {
