@@ -19,9 +19,10 @@ use ssh_key::{HashAlg, PrivateKey, PublicKey};
 const BEHIND_S: Seconds = 60;
 /// How long a certificate signs in, in seconds: a sign-in takes a moment, and the clocks may differ.
 const GOOD_S: Seconds = 300;
-/// What a certificate lets its bearer do besides running commands; whatever is not here, a target refuses (no forwarding of
-/// ports, agents or displays, no start-up file `~/.ssh/rc`). What is to be forwarded one day has to be added here.
-const EXTENSIONS: [&str; 1] = ["permit-pty"];
+/// What a certificate lets its bearer do besides running commands: what rules may let people do. Its bearer is the gateway, which
+/// asks for none of it unless they do. Whatever is not here, a target refuses (the start-up file `~/.ssh/rc`).
+const EXTENSIONS: [&str; 4] =
+    ["permit-X11-forwarding", "permit-agent-forwarding", "permit-port-forwarding", "permit-pty"];
 /// What stands behind the public key of the authority, so that whoever reads a target's file knows whose it is.
 const COMMENT: &str = "countersign";
 
@@ -129,7 +130,7 @@ mod tests {
         assert_eq!((made.serial(), made.key_id()), (4711, "countersign person=alice session=3 request=7"));
         assert!(made.critical_options().is_empty());
         let may: Vec<_> = made.extensions().iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        assert_eq!(may, [("permit-pty", "")]);
+        assert_eq!(may, EXTENSIONS.map(|extension| (extension, "")));
     }
 
     /// Whatever the clocks say, it is over with the right it was made for.

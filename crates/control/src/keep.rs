@@ -19,16 +19,20 @@ use tokio::sync::watch;
 
 /// Recordings taken away in one go.
 const ERASED_AT_ONCE: u32 = 100;
+/// So many recordings in a row that the store does not take are enough to leave the others for later.
+const GIVES_UP_AFTER: u32 = 3;
 /// When what did not work is tried again: at first, and at the longest.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(300));
 
 /// How far recordings are brought to the store outside.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Kept {
-    /// How many are still here.
+    /// How many are still here, those that stay here aside.
     pub waiting: usize,
     /// Whether the store did not take one when it was last tried.
     pub failing: bool,
+    /// How many stay here, for something is wrong with them: damaged, too large, or something else has their place.
+    pub wrong: usize,
 }
 
 impl Control {
@@ -74,8 +78,15 @@ impl Control {
             let Some((last, _)) = some.last() else { return worst };
             before = *last;
             for (session, seq) in some {
-                self.is_erased(session, seq).await?;
-                match self.aside(move |control| control.take_away_one(session)).await {
+                if let Err(fault) = self.is_erased(session, seq).await {
+                    tracing::error!(%fault, "nothing is erased for it");
+                    worst = Err(fault);
+                    continue;
+                }
+                let place = self.stored_at(session).await?;
+                // What is here goes at once; a store that does not answer is not asked again and again.
+                let asks = !matches!(worst, Err(Fault::Away));
+                match self.aside(move |control| control.take_away_one(session, place.as_deref(), asks)).await {
                     Ok(()) => {
                         self.0.store.commit(&[], &[Row::Gone { session }]).await?;
                         tracing::info!(%session, "what it recorded is erased");
@@ -98,32 +109,44 @@ impl Control {
         }
     }
 
-    fn take_away_one(&self, session: SessionId) -> Result<(), Fault> {
-        let here = remove(&transcript::path(self, session))?;
-        match self.0.elsewhere.get() {
-            Some(elsewhere) => elsewhere.objects.erase(&transcript::name(session)).map_err(away),
-            // Where there was a store once, it may still have it.
-            None if !here && self.was_stored(session)? => Err(Fault::Away),
-            None => Ok(()),
+    /// Takes one away, here and where the journal says that it was brought. What was brought and is not in the journal yet, since
+    /// the server was stopped between, is still here and the same.
+    fn take_away_one(&self, session: SessionId, place: Option<&str>, asks: bool) -> Result<(), Fault> {
+        let (name, path) = (transcript::name(session), transcript::path(self, session));
+        let elsewhere = self.0.elsewhere.get();
+        let is_there = match (place, elsewhere) {
+            (Some(_), _) => true,
+            (None, Some(_)) if path.exists() => asks && self.has(&name, &path)? == Some(true),
+            (None, _) => false,
+        };
+        remove(&path)?;
+        match elsewhere.filter(|_| asks) {
+            _ if !is_there => Ok(()),
+            Some(Elsewhere { objects, .. }) if place.is_none_or(|place| place == objects.place(&name)) => {
+                objects.erase(&name).map_err(away)
+            }
+            _ => {
+                tracing::warn!(%session, place, "what it recorded is in a store that is not reached as things are");
+                Err(Fault::Away)
+            }
         }
     }
 
-    /// Whether the journal says that it was brought to a store.
-    fn was_stored(&self, session: SessionId) -> Result<bool, Fault> {
-        tokio::runtime::Handle::current().block_on(async {
-            let mut before = u64::MAX;
-            loop {
-                let page = self.0.store.entries_back(before, "recording_stored", 1_000).await?;
-                let Some(last) = page.last() else { return Ok(false) };
-                before = last.seq;
-                for stored in &page {
-                    let entry: Entry = canonical::decode(&stored.bytes).map_err(Fault::trouble)?;
-                    if matches!(entry.event, Event::Noted(Note::RecordingStored { session: id, .. }) if id == session) {
-                        return Ok(true);
-                    }
+    /// Where the journal says that it was brought, if it does.
+    async fn stored_at(&self, session: SessionId) -> Result<Option<String>, Fault> {
+        let mut before = u64::MAX;
+        loop {
+            let page = self.0.store.entries_back(before, "recording_stored", 1_000).await?;
+            let Some(last) = page.last() else { return Ok(None) };
+            before = last.seq;
+            for stored in &page {
+                let entry: Entry = canonical::decode(&stored.bytes).map_err(Fault::trouble)?;
+                match entry.event {
+                    Event::Noted(Note::RecordingStored { session: id, place }) if id == session => return Ok(Some(place)),
+                    _ => {}
                 }
             }
-        })
+        }
     }
 
     /// Brings what is here of closed sessions to the store.
@@ -132,26 +155,30 @@ impl Control {
             return Ok(());
         }
         let mut here = self.aside(Control::closed_and_here).await?;
-        let (mut waiting, mut worst) = (here.len(), Ok(()));
-        self.kept_so_far(waiting, false);
+        let (mut kept, mut in_a_row) = (Kept { waiting: here.len(), ..Kept::default() }, 0);
         while let Some(session) = here.pop() {
+            self.kept_so_far(kept);
             match self.bring(session).await {
-                Ok(()) => waiting -= 1,
-                // The others would wait for the same.
-                Err(Fault::Away) => {
-                    worst = Err(Fault::Away);
-                    break;
+                Ok(()) => (kept.waiting, in_a_row) = (kept.waiting - 1, 0),
+                Err(Fault::Away | Fault::Busy) => {
+                    (kept.failing, in_a_row) = (true, in_a_row + 1);
+                    // The others would wait for the same.
+                    if in_a_row == GIVES_UP_AFTER {
+                        break;
+                    }
                 }
-                Err(fault) => worst = Err(fault),
+                Err(fault) => {
+                    tracing::error!(%session, %fault, "what it recorded stays here");
+                    (kept.waiting, kept.wrong) = (kept.waiting - 1, kept.wrong + 1);
+                }
             }
-            self.kept_so_far(waiting, worst.is_err());
         }
-        self.kept_so_far(waiting, worst.is_err());
-        worst
+        self.kept_so_far(kept);
+        if kept.failing { Err(Fault::Away) } else { Ok(()) }
     }
 
-    fn kept_so_far(&self, waiting: usize, failing: bool) {
-        *self.0.kept.lock().expect("no holder of this lock panics") = Kept { waiting, failing };
+    fn kept_so_far(&self, kept: Kept) {
+        *self.0.kept.lock().expect("no holder of this lock panics") = kept;
     }
 
     /// Closed sessions whose transcripts are here, the oldest at the end.
@@ -173,29 +200,28 @@ impl Control {
     async fn bring(&self, session: SessionId) -> Result<(), Fault> {
         let case = self.case_of_session(session).await?.ok_or(Fault::NotFound)?;
         let root = case.sessions.iter().find(|s| s.id == session).and_then(|s| s.transcript);
-        let place = self.aside(move |control| control.bring_one(session, root)).await?;
-        self.note(Note::RecordingStored { session, place }, Vec::new()).await?;
+        let root = root.ok_or_else(|| Fault::trouble("the journal does not name it, so that nobody could check it there"))?;
+        let (place, was_there) = self.aside(move |control| control.bring_one(session, root)).await?;
+        if !was_there || self.stored_at(session).await?.as_ref() != Some(&place) {
+            self.note(Note::RecordingStored { session, place }, Vec::new()).await?;
+        }
         self.aside(move |control| remove(&transcript::path(control, session))).await.map(|_| ())
     }
 
-    /// The place in which the store has it.
-    fn bring_one(&self, session: SessionId, root: Option<Digest>) -> Result<String, Fault> {
+    /// The place in which the store has it, and whether it had it before.
+    fn bring_one(&self, session: SessionId, root: Digest) -> Result<(String, bool), Fault> {
         let Elsewhere { objects, .. } = self.0.elsewhere.get().ok_or(Fault::NotFound)?;
         let (name, path) = (transcript::name(session), transcript::path(self, session));
         let (read, _) = Reading::begin(self, session)?.count()?;
-        if root.is_some_and(|root| root != read) {
-            return Err(Fault::trouble(format!(
-                "{session} stays here: its transcript is not the one the journal names"
-            )));
+        if root != read {
+            return Err(Fault::trouble("its transcript is not the one the journal names"));
         }
         let file = File::open(&path).map_err(Fault::trouble)?;
         if file.metadata().map_err(Fault::trouble)?.len() > OBJECT_BYTES_MAX {
-            return Err(Fault::trouble(format!(
-                "{session} stays here: its transcript is larger than an object that is read"
-            )));
+            return Err(Fault::trouble("its transcript is larger than an object that is read"));
         }
-        match self.has(&name, &path)? {
-            Some(true) => {}
+        let was_there = match self.has(&name, &path)? {
+            Some(true) => true,
             // What is there of that name may be all there is of it.
             Some(false) => {
                 let place = objects.place(&name);
@@ -208,9 +234,10 @@ impl Control {
                 if self.has(&name, &path)? != Some(true) {
                     return Err(Fault::trouble(format!("`{}` is not what was brought there", objects.place(&name))));
                 }
+                false
             }
-        }
-        Ok(objects.place(&name))
+        };
+        Ok((objects.place(&name), was_there))
     }
 
     /// Whether the store has an object of that name, and whether it is that file, byte for byte.

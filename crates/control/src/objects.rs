@@ -73,13 +73,14 @@ impl Control {
         let Some(elsewhere) = self.0.elsewhere.get() else { return Ok(None) };
         let _place = elsewhere.fetching.clone().try_acquire_owned().map_err(|_| Fault::Busy)?;
         let file = spool::nameless(self.data())?;
-        let mut fetched = Fetched { file, bytes: 0, all: elsewhere.fetched.clone() };
+        let mut fetched = Fetched { file, bytes: 0, all: elsewhere.fetched.clone(), is_full: false };
         match elsewhere.objects.fetch(name, &mut fetched) {
             Ok(true) => {
                 fetched.file.seek(SeekFrom::Start(0)).map_err(Fault::trouble)?;
                 Ok(Some(fetched))
             }
             Ok(false) => Ok(None),
+            Err(_) if fetched.is_full => Err(Fault::Busy),
             Err(away) => {
                 tracing::warn!(%away, name, "a recording could not be fetched");
                 Err(Fault::Away)
@@ -94,6 +95,8 @@ pub(crate) struct Fetched {
     bytes: u64,
     /// Of all that are being read.
     all: Arc<AtomicU64>,
+    /// Whether there was no room for it.
+    is_full: bool,
 }
 
 impl Write for Fetched {
@@ -104,7 +107,10 @@ impl Write for Fetched {
             return Err(too_much());
         }
         let taken = |all: u64| all.checked_add(more).filter(|all| *all <= FETCHED_BYTES_MAX);
-        self.all.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken).map_err(|_| too_much())?;
+        if self.all.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken).is_err() {
+            self.is_full = true;
+            return Err(too_much());
+        }
         self.bytes += more;
         self.file.write_all(bytes)?;
         Ok(bytes.len())
@@ -127,7 +133,7 @@ mod tests {
 
     fn fetched(bytes: u64, all: u64) -> (Fetched, Arc<AtomicU64>) {
         let all = Arc::new(AtomicU64::new(all));
-        (Fetched { file: tempfile::tempfile().expect("a file"), bytes, all: all.clone() }, all)
+        (Fetched { file: tempfile::tempfile().expect("a file"), bytes, all: all.clone(), is_full: false }, all)
     }
 
     #[test]

@@ -17,7 +17,7 @@ use countersign_journal::{Digest, Recording, RequestId, SessionId, Timestamp, ca
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -276,7 +276,10 @@ impl From {
 impl Reading {
     /// Reads the file that is here.
     pub(crate) fn begin(control: &Control, session: SessionId) -> Result<Reading, Fault> {
-        let file = File::open(path(control, session)).map_err(|_| Fault::NotFound)?;
+        let file = File::open(path(control, session)).map_err(|e| match e.kind() {
+            ErrorKind::NotFound => Fault::NotFound,
+            _ => Fault::trouble(format!("transcript of {session}: {e}")),
+        })?;
         Ok(Reading::over(control, session, From::Here(file)))
     }
 

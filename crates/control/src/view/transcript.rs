@@ -111,7 +111,8 @@ impl Control {
 
     /// A transcript from its beginning, if it is the one the journal names, which names it once the session is over.
     fn whole(&self, session: &Session) -> Result<Reading, Fault> {
-        let Some(root) = session.transcript else { return Reading::of(self, session.id) };
+        // Only what the journal names may come from elsewhere.
+        let Some(root) = session.transcript else { return Reading::begin(self, session.id) };
         let whole = Reading::of(self, session.id).and_then(|mut reading| Ok((reading.count()?.0, reading)));
         match whole {
             Ok((read, reading)) if read == root => Ok(reading),

@@ -1,5 +1,6 @@
 //! Certificates of our own authority in place of stored secrets, in front of a real sshd that trusts it, or does not.
 
+use crate::forward::{naming, sent};
 use crate::ssh::{FREE, Web};
 use crate::world::has;
 use countersign_harness::OpenSsh;
@@ -71,9 +72,12 @@ fn r52_r64_each_session_signs_in_with_a_certificate_of_its_own() {
     }
     assert_eq!((keys.len(), serials.len()), (2, 2), "two sessions have two keys: {keys:?} {serials:?}");
 
-    // A terminal is what it may have, and nothing is forwarded.
+    // What rules let through it may have: a terminal, and what is forwarded.
     let shown = web.ssh("alice").terminal("tty && echo shown").and_then(|t| t.finish(crate::world::SOON));
     has(&shown.expect("a terminal").stdout, "shown");
+    web.world.apply(&[&certified(&web), FREE, &naming("forward-local", &[], "allow")]);
+    let own_port = format!("127.0.0.1:{}", web.sshd.port());
+    has(&sent(&web, &own_port, "").stdout, "SSH-2.0-OpenSSH");
     web.sshd.trust("").expect("it trusts nobody");
     assert_eq!(web.run("alice", "echo in").code, 126, "another authority, or none");
 }

@@ -78,7 +78,7 @@ fn forwards(web: &Web, options: &[&str]) -> SshSession {
 }
 
 /// `ssh -W`: this to a host and port, and what comes back.
-fn sent(web: &Web, to: &str, words: &str) -> Ran {
+pub fn sent(web: &Web, to: &str, words: &str) -> Ran {
     run(&mut only(web, &["-v", "-W", to]), words, WITHIN).expect("ssh runs")
 }
 

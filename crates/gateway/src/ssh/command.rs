@@ -11,6 +11,7 @@ use super::login_shell;
 use super::session::{Opened, Session};
 use super::stream::{Ended, Stream, Typing};
 use super::talk::Talk;
+use super::warn;
 use crate::enter::Gone;
 use countersign_control::{Gate, Hold, Judgement, Pass, Permit, Recorded, Release, Settled, Unit};
 use countersign_core::digest::UnitPart;
@@ -286,14 +287,20 @@ impl Command {
     async fn verdict(&self, opened: &Opened, mut hold: Hold, talk: &mut Talk, words: &str) -> Result<Permit, String> {
         let request = hold.request;
         talk.tell.say(words).await;
-        let settled = tokio::select! {
-            settled = hold.settled() => settled,
-            () = opened.cut() => return Err(opened.gate.lock().await.end_words().await),
-            gone = talk.hear.gone() => return match gone {
-                // The request stays: the same command, sent again, finds it or its approval.
-                Gone::Left => Err("the client left".to_owned()),
-                Gone::GaveUp => Err(hold.withdraw().await.map_or_else(|fault| fault.to_string(), |()| format!("{request} is withdrawn"))),
-            },
+        let mut warnings = opened.warnings();
+        let settled = loop {
+            tokio::select! {
+                settled = hold.settled() => break settled,
+                () = opened.cut() => return Err(opened.gate.lock().await.end_words().await),
+                warning = warn::next(&mut warnings) => if self.terminal.is_some() || self.within.is_some() {
+                    talk.tell.say(&warning).await;
+                },
+                gone = talk.hear.gone() => return match gone {
+                    // The request stays: the same command, sent again, finds it or its approval.
+                    Gone::Left => Err("the client left".to_owned()),
+                    Gone::GaveUp => Err(hold.withdraw().await.map_or_else(|fault| fault.to_string(), |()| format!("{request} is withdrawn"))),
+                },
+            }
         };
         match settled {
             Settled::Approved(permit) => Ok(permit),

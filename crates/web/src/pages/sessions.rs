@@ -13,7 +13,7 @@ use axum::Form;
 use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use countersign_control::view::{Extent, RecordingView, SessionView, TranscriptLine, TypedLine};
-use countersign_control::{Fault, Seen, Watching};
+use countersign_control::{Fault, Kept, Seen, Watching};
 use countersign_core::Refusal;
 use countersign_journal::{Language, Seconds, SessionId, Timestamp, Window};
 use serde::Deserialize;
@@ -25,8 +25,8 @@ struct SessionsPage<'p> {
     reader: &'p Reader,
     sessions: Vec<SessionView>,
     live: bool,
-    /// Recordings that the store does not take now.
-    waiting: usize,
+    /// Recordings that the store does not take now, and those with which something is wrong.
+    kept: Kept,
 }
 
 #[derive(Deserialize)]
@@ -44,9 +44,8 @@ async fn render(visit: &Visit, live: bool, status: StatusCode, notice: Option<No
     let mut sessions = visit.site.control.sessions(visit.actor(), live).await?;
     sessions.sort_by_key(|s| (s.closed_at.is_some(), std::cmp::Reverse(s.opened_at)));
     let shell = visit.shell("Sessions", "sessions").saying(notice);
-    let kept = visit.site.control.recordings_kept().filter(|kept| kept.failing && shell.may("PAM.Sessions.List"));
-    let waiting = kept.map_or(0, |kept| kept.waiting);
-    page(status, &SessionsPage { shell, reader: &visit.reader, sessions, live, waiting })
+    let kept = visit.site.control.recordings_kept().filter(|_| shell.may("PAM.Sessions.List")).unwrap_or_default();
+    page(status, &SessionsPage { shell, reader: &visit.reader, sessions, live, kept })
 }
 
 /// `POST /sessions/{id}/terminate`
