@@ -65,6 +65,19 @@ impl Files {
         })
     }
 
+    /// Approves what is held, whose text has this, and waits until the transcript has that it is sent.
+    fn approved_and_sent(&self, part: &str) -> u64 {
+        let (request, _) = self.held(part);
+        self.web.world.approve("dora", request);
+        eventually("it is sent", || {
+            let sessions = self.web.world.get("ada", "/sessions");
+            let mut ids = sessions.as_array()?.iter().map(|session| session["id"].to_string());
+            let told = |id: String| self.web.world.get("ada", &format!("/sessions/{id}/transcript")).to_string();
+            ids.any(|id| told(id).contains(&format!("released #{request}\""))).then_some(())
+        });
+        request
+    }
+
     fn outcome(&self, request: u64, words: &str) {
         eventually("the outcome is in the request", || {
             let outcome = self.web.world.request(request)["statement"]["outcome"].to_string();
@@ -373,6 +386,42 @@ fn r60_r61_attributes_are_part_of_what_is_approved() {
     let answer = raw.ask(&request(FSETSTAT, 2, &[&handle, &mode(0o600)]));
     assert_eq!(answer.code(), 3);
     has(&answer.words(), "set it by its path");
+}
+
+/// R61: what fails on the target is told as that; what was being sent when it was cut off, nobody knows the end of.
+#[test]
+fn r61_what_became_of_an_upload_is_what_the_target_says() {
+    let files = Files::new(ASKED);
+    let access = files.web.reserved("alice");
+    let mine = files.mine("mine", "text\n");
+    std::os::unix::fs::symlink("/dev/full", files.there("full")).expect("a link");
+    let alice = files.begin(&format!("put {mine} {}/full\n", files.kept));
+    let (full, _) = files.held("sftp-write");
+    files.web.world.approve("dora", full);
+    assert_ne!(alice.finish(SOON).expect("an end").code, 0);
+    files.outcome(full, "failed (status 4)");
+
+    let pipe = files.there("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
+    assert!(made.success());
+    // Whoever asks no more does not end what is being done: the server opens a pipe once somebody reads.
+    let name = format!("{}/pipe", files.kept);
+    let mut raw = files.web.raw();
+    let handle = raw.ask(&open(1, &name, UPLOAD)).handle();
+    assert_eq!(raw.ask(&write(2, &handle, 0, b"text\n")).code(), 0);
+    raw.send(&request(CLOSE, 3, &[&handle]));
+    files.approved_and_sent("/pipe");
+    raw.no_more();
+    // A pipe takes no write at a place; that it does not is heard.
+    assert_eq!(fs::read_to_string(&pipe).expect("read"), "");
+    let answer = raw.answer();
+    assert_eq!((answer.id, answer.code()), (3, 4));
+    let alice = files.begin(&format!("put {mine} {name}\n"));
+    let cut = files.approved_and_sent("/pipe");
+    files.web.world.done("mia", &format!("/requests/{access}/revoke"), &json!({ "reason": "wrong file" }));
+    assert_ne!(alice.finish(SOON).expect("an end").code, 0);
+    files.outcome(cut, "unknown");
+    drop(fs::File::options().read(true).write(true).open(&pipe));
 }
 
 /// R35: a revoke ends what waits; nothing of it is done, and nothing of it is left.

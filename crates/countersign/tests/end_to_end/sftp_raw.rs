@@ -69,6 +69,11 @@ impl Raw {
         input.write_all(bytes).and_then(|()| input.flush()).expect("ssh takes it");
     }
 
+    /// It asks no more.
+    pub(crate) fn no_more(&mut self) {
+        self.input = None;
+    }
+
     pub(crate) fn ask(&mut self, packet: &[u8]) -> Answer {
         self.send(packet);
         self.answer()
