@@ -41,8 +41,7 @@ fn is_free(wanted: &CommandMatch, command: &CommandFacts) -> bool {
 #[must_use]
 pub(crate) fn is_unknown_to(wanted: &CommandMatch, command: &CommandFacts) -> bool {
     let free = if command.is_named_only() { None } else { Some(&wanted.free) };
-    let vouched =
-        |name| [&wanted.trusted, &wanted.programs].into_iter().chain(free).any(|known| known.contains(name));
+    let vouched = |name| [&wanted.trusted, &wanted.programs].into_iter().chain(free).any(|known| known.contains(name));
     command.unlisted && !command.name().is_some_and(vouched)
 }
 

@@ -26,8 +26,9 @@ pub use event::{
     Entry, Event, Expiry, GrantEnd, Note, RequestMade, RulingRecord, RunOutcome, SessionEnd, TrackPlan, Verdict,
 };
 pub use facts::{
-    ActionFacts, CommandFacts, FORWARD_AGENT, FORWARD_LOCAL, FORWARD_LOCAL_SOCKET, FORWARD_REMOTE, FORWARD_REMOTE_SOCKET,
-    FORWARD_X11, LOGIN_SHELL, Language, NAMED_ONLY, Name, RelationUse, SET_ENVIRONMENT, StatementFacts, StatementKind,
+    ActionFacts, CommandFacts, FORWARD_AGENT, FORWARD_LOCAL, FORWARD_LOCAL_SOCKET, FORWARD_REMOTE,
+    FORWARD_REMOTE_SOCKET, FORWARD_X11, LOGIN_SHELL, Language, NAMED_ONLY, Name, RelationUse, SET_ENVIRONMENT,
+    StatementFacts, StatementKind,
 };
 pub use hours::{Hours, Opening, Weekday};
 pub use id::*;
