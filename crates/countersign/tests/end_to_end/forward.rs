@@ -13,14 +13,13 @@ use std::time::Duration;
 
 /// How long a program may take; generous, for a loaded machine.
 const WITHIN: Duration = Duration::from_secs(60);
+/// More than may wait anywhere between two ends.
+const MUCH: usize = 24 << 20;
 
 /// A rule on commands that names a program, and words of it unless there are none.
 pub fn naming(program: &str, words: &[&str], outcome: &str) -> String {
-    let (workflow, arguments) = match (outcome, words) {
-        ("approve", _) => ("workflow = \"dba\"\nunknown = \"dba\"\n", words),
-        _ => ("", words),
-    };
-    let arguments = if arguments.is_empty() { String::new() } else { format!("arguments = {arguments:?}\n") };
+    let workflow = if outcome == "approve" { "workflow = \"dba\"\nunknown = \"dba\"\n" } else { "" };
+    let arguments = if words.is_empty() { String::new() } else { format!("arguments = {words:?}\n") };
     format!(
         "[[rule]]\nname = \"{program} {outcome}\"\nact = \"run\"\noutcome = \"{outcome}\"\ngroups = [\"developers\"]\n\
          programs = [\"{program}\"]\n{arguments}{workflow}"
@@ -343,7 +342,6 @@ fn r52_a_forward_that_is_not_read_keeps_nobody_waiting() {
     let web = Web::new(&[FREE, &naming("forward-local", &[], "allow")]);
     let source = TcpListener::bind("127.0.0.1:0").expect("a port");
     let from = source.local_addr().expect("bound").port();
-    const MUCH: usize = 24 << 20;
     thread::spawn(move || {
         let (mut stream, _) = source.accept().expect("somebody");
         let _ = stream.write_all(&vec![7; MUCH]);

@@ -149,18 +149,20 @@ async fn listens(
     };
     session.listens().insert(text.clone(), stop);
     opened.gate.lock().await.record(listening.number, Recorded::Note(format!("listens: {text}")));
-    let is_heard = answer.send(Some(chosen)).is_ok();
-    while is_heard {
-        tokio::select! {
-            Some(came) = came.recv() => {
-                if listening.asked_for(&came.by) {
-                    session.arrives(Arrival::Heard(came, listening.clone()));
-                } else {
-                    session.not_granted(opened, listening.number, &came.by).await;
+    // Whoever asked is gone where they do not hear it.
+    if answer.send(Some(chosen)).is_ok() {
+        loop {
+            tokio::select! {
+                Some(came) = came.recv() => {
+                    if listening.asked_for(&came.by) {
+                        session.arrives(Arrival::Heard(came, listening.clone()));
+                    } else {
+                        session.not_granted(opened, listening.number, &came.by).await;
+                    }
                 }
+                _ = &mut stopped => break,
+                () = session.ends(opened) => break,
             }
-            _ = &mut stopped => break,
-            () = session.ends(opened) => break,
         }
     }
     session.listens().remove(&text);

@@ -214,7 +214,8 @@ mod tests {
         assert_eq!(text, "forward-local db.internal:5432");
         assert_eq!(local("fd00::1", 22).expect("an address").0, ["[fd00::1]:22", "fd00::1", "22"]);
         assert!(local("fe80::1%eth0", 22).is_ok() && local("10.0.0.1", 65_535).is_ok());
-        for host in ["", "5432", "2130706433", "db:5432", "[::1]", "a b", "a\nb", "é", "%x", &"a".repeat(256)] {
+        let long = "a".repeat(256);
+        for host in ["", "5432", "2130706433", "db:5432", "[::1]", "a b", "a\nb", "é", "%x", long.as_str()] {
             assert!(local(host, 22).is_err(), "{host:?}");
         }
         for port in [0, 65_536, u32::MAX] {
