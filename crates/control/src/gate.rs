@@ -654,7 +654,9 @@ impl Gate {
 
 /// What is said of a unit with which the risk would come to so much, of so much.
 fn risky((risk, most): (u64, u32)) -> String {
-    format!("it would bring the risk of this session to {risk}, of at most {most}; an administrator can change the rules")
+    format!(
+        "it would bring the risk of this session to {risk}, of at most {most}; an administrator can change the rules"
+    )
 }
 
 /// What is said of a session that ends by so many refused tries.

@@ -142,7 +142,9 @@ impl Control {
             for stored in &page {
                 let entry: Entry = canonical::decode(&stored.bytes).map_err(Fault::trouble)?;
                 match entry.event {
-                    Event::Noted(Note::RecordingStored { session: id, place }) if id == session => return Ok(Some(place)),
+                    Event::Noted(Note::RecordingStored { session: id, place }) if id == session => {
+                        return Ok(Some(place));
+                    }
                     _ => {}
                 }
             }
@@ -200,7 +202,8 @@ impl Control {
     async fn bring(&self, session: SessionId) -> Result<(), Fault> {
         let case = self.case_of_session(session).await?.ok_or(Fault::NotFound)?;
         let root = case.sessions.iter().find(|s| s.id == session).and_then(|s| s.transcript);
-        let root = root.ok_or_else(|| Fault::trouble("the journal does not name it, so that nobody could check it there"))?;
+        let root =
+            root.ok_or_else(|| Fault::trouble("the journal does not name it, so that nobody could check it there"))?;
         let (place, was_there) = self.aside(move |control| control.bring_one(session, root)).await?;
         if !was_there || self.stored_at(session).await?.as_ref() != Some(&place) {
             self.note(Note::RecordingStored { session, place }, Vec::new()).await?;

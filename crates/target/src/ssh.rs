@@ -198,9 +198,7 @@ pub async fn connect(login: Login<'_>, came: Option<Taken>) -> Result<Connection
     let shown = Arc::new(Mutex::new(None));
     let tcp = reach(device).await?;
     let pinned = Pinned { key: pinned, shown: shown.clone(), came };
-    let mut handle = match timeout(STEP_WAIT, shake_hands(tcp, endpoint, pinned))
-        .await
-    {
+    let mut handle = match timeout(STEP_WAIT, shake_hands(tcp, endpoint, pinned)).await {
         Err(_) => return Err(unreachable(device, "it did not answer in time")),
         Ok(Ok(handle)) => handle,
         Ok(Err(russh::Error::NoCommonAlgo { kind, theirs, .. })) => {

@@ -78,7 +78,9 @@ mod tests {
 
     #[test]
     fn r50_what_is_told_is_what_is_left() {
-        for (left, told) in [(600, "in 10 minutes"), (599, "in 10 minutes"), (540, "in 9 minutes"), (60, "within a minute")] {
+        for (left, told) in
+            [(600, "in 10 minutes"), (599, "in 10 minutes"), (540, "in 9 minutes"), (60, "within a minute")]
+        {
             assert!(words(s(left)).ends_with(told), "{left}");
         }
     }

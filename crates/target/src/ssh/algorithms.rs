@@ -1,8 +1,8 @@
 //! Which algorithms are agreed on with a target: what is modern, and behind it what a device's own setting allows besides.
 //! Nothing weaker is ever agreed on because a target has nothing else.
 
-use russh::keys::{Algorithm, EcdsaCurve, HashAlg};
 use russh::client::GexParams;
+use russh::keys::{Algorithm, EcdsaCurve, HashAlg};
 use russh::{AlgorithmKind, Preferred, cipher, compression, kex, mac};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
