@@ -10,6 +10,7 @@ mod carried;
 mod change;
 mod compare;
 mod contacts;
+mod endpoint;
 mod file;
 mod foresee;
 mod forms;

@@ -1,8 +1,9 @@
 //! People, groups, roles, devices, device groups and accounts as forms. A form becomes the file in which that one thing is so.
 //! What is known by its name keeps it: the file tells things apart by their names.
 
+use super::endpoint::no_legacy_algorithm;
 use super::file::{AccountEntry, DeviceEntry, DeviceGroupEntry, File, GroupEntry, LevelEntry, PersonEntry, RoleEntry};
-use super::resolve::{check_name, no_legacy_algorithm};
+use super::resolve::check_name;
 use crate::ask::Actor;
 use crate::control::Control;
 use crate::fault::Fault;
