@@ -511,10 +511,6 @@ impl Gate {
     /// A refusal, or trouble.
     pub async fn hold(&mut self, statement: u64, unit: &Unit, facts: ActionFacts) -> Result<Hold, Fault> {
         let (attempt, ruling) = (self.attempt(unit), self.ruling(&facts));
-        // It may be more than what was judged.
-        if let Some(too_much) = ruling.risks_too_much(self.risk) {
-            return Err(Fault::Input(risky(too_much)));
-        }
         let (text, row) = self.control.commit_text(&canonical::encode(unit))?;
         let settled = self.control.0.settled.subscribe();
         let act = AskAct::Run { session: self.session, attempt, text, facts };

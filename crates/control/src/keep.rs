@@ -72,7 +72,7 @@ async fn keep(inner: Weak<Inner>, mut word: watch::Receiver<()>) {
 impl Control {
     /// Takes away what the journal says is erased, here and in the store.
     async fn take_away(&self) -> Result<(), Fault> {
-        let (mut before, mut worst) = (SessionId(0), Ok(()));
+        let (mut before, mut worst, mut is_away) = (SessionId(0), Ok(()), false);
         loop {
             let some = self.0.store.not_gone(before, ERASED_AT_ONCE).await?;
             let Some((last, _)) = some.last() else { return worst };
@@ -84,14 +84,17 @@ impl Control {
                     continue;
                 }
                 let place = self.stored_at(session).await?;
-                // What is here goes at once; a store that does not answer is not asked again and again.
-                let asks = !matches!(worst, Err(Fault::Away));
+                // A store that does not answer is not asked again and again.
+                let asks = !is_away;
                 match self.aside(move |control| control.take_away_one(session, place.as_deref(), asks)).await {
                     Ok(()) => {
                         self.0.store.commit(&[], &[Row::Gone { session }]).await?;
                         tracing::info!(%session, "what it recorded is erased");
                     }
-                    Err(fault) => worst = Err(fault),
+                    Err(fault) => {
+                        is_away |= matches!(fault, Fault::Away);
+                        worst = Err(fault);
+                    }
                 }
             }
         }
@@ -110,24 +113,27 @@ impl Control {
     }
 
     /// Takes one away, here and where the journal says that it was brought. What was brought and is not in the journal yet, since
-    /// the server was stopped between, is still here and the same.
+    /// the server was stopped between, is still here and the same: that file goes last.
     fn take_away_one(&self, session: SessionId, place: Option<&str>, asks: bool) -> Result<(), Fault> {
         let (name, path) = (transcript::name(session), transcript::path(self, session));
-        let elsewhere = self.0.elsewhere.get();
-        let is_there = match (place, elsewhere) {
-            (Some(_), _) => true,
-            (None, Some(_)) if path.exists() => asks && self.has(&name, &path)? == Some(true),
-            (None, _) => false,
-        };
-        remove(&path)?;
-        match elsewhere.filter(|_| asks) {
-            _ if !is_there => Ok(()),
-            Some(Elsewhere { objects, .. }) if place.is_none_or(|place| place == objects.place(&name)) => {
+        let asked = || if asks { Ok(()) } else { Err(Fault::Away) };
+        match (place, self.0.elsewhere.get()) {
+            (None, Some(Elsewhere { objects, .. })) if path.exists() => {
+                asked()?;
+                if self.has(&name, &path)? == Some(true) {
+                    objects.erase(&name).map_err(away)?;
+                }
+                remove(&path).map(|_| ())
+            }
+            (None, _) => remove(&path).map(|_| ()),
+            (Some(place), Some(Elsewhere { objects, .. })) if place == objects.place(&name) => {
+                remove(&path)?;
+                asked()?;
                 objects.erase(&name).map_err(away)
             }
-            _ => {
-                tracing::warn!(%session, place, "what it recorded is in a store that is not reached as things are");
-                Err(Fault::Away)
+            (Some(place), _) => {
+                remove(&path)?;
+                Err(Fault::trouble(format!("what {session} recorded is at `{place}`, which is not reached as things are")))
             }
         }
     }
@@ -157,6 +163,8 @@ impl Control {
             return Ok(());
         }
         let mut here = self.aside(Control::closed_and_here).await?;
+        let erased = self.0.store.erased(&here).await?;
+        here.retain(|session| !erased.contains_key(session));
         let (mut kept, mut in_a_row) = (Kept { waiting: here.len(), ..Kept::default() }, 0);
         while let Some(session) = here.pop() {
             self.kept_so_far(kept);
@@ -169,9 +177,10 @@ impl Control {
                         break;
                     }
                 }
+                Err(Fault::Damaged) => (kept.waiting, kept.wrong) = (kept.waiting - 1, kept.wrong + 1),
                 Err(fault) => {
-                    tracing::error!(%session, %fault, "what it recorded stays here");
-                    (kept.waiting, kept.wrong) = (kept.waiting - 1, kept.wrong + 1);
+                    tracing::error!(%session, %fault, "what it recorded waits here");
+                    kept.failing = true;
                 }
             }
         }
@@ -217,20 +226,18 @@ impl Control {
         let (name, path) = (transcript::name(session), transcript::path(self, session));
         let (read, _) = Reading::begin(self, session)?.count()?;
         if root != read {
-            return Err(Fault::trouble("its transcript is not the one the journal names"));
+            return Err(stays(session, "its transcript is not the one the journal names"));
         }
         let file = File::open(&path).map_err(Fault::trouble)?;
         if file.metadata().map_err(Fault::trouble)?.len() > OBJECT_BYTES_MAX {
-            return Err(Fault::trouble("its transcript is larger than an object that is read"));
+            return Err(stays(session, "its transcript is larger than an object that is read"));
         }
         let was_there = match self.has(&name, &path)? {
             Some(true) => true,
             // What is there of that name may be all there is of it.
             Some(false) => {
                 let place = objects.place(&name);
-                return Err(Fault::trouble(format!(
-                    "`{place}` is there already and is something else; it stays as it is"
-                )));
+                return Err(stays(session, &format!("`{place}` is something else, which stays as it is")));
             }
             None => {
                 objects.bring(&name, &file).map_err(away)?;
@@ -258,6 +265,12 @@ impl Control {
         let control = self.clone();
         tokio::task::spawn_blocking(move || work(&control)).await.map_err(Fault::trouble)?
     }
+}
+
+/// Something is wrong with what a session recorded, for good.
+fn stays(session: SessionId, why: &str) -> Fault {
+    tracing::error!(%session, why, "what it recorded stays here");
+    Fault::Damaged
 }
 
 fn away(away: crate::objects::Away) -> Fault {

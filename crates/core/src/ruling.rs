@@ -282,6 +282,7 @@ fn matched<'r>(rule: &'r Rule, person: &PersonFacts, asked: Asked<'_>) -> Option
     // What may be what a rule finds risky is as risky.
     let risky = rule.conditions.risk > 0 || rule.conditions.risk_max.is_some();
     let known = selected > 0 || (unknown && risky && rule.outcome <= Outcome::Justify);
+    let times = u32::try_from(selected + usize::from(unknown)).unwrap_or(u32::MAX).max(1);
     let unknown = unknown && rule.outcome > Outcome::Justify;
     if !known && !unknown {
         return None;
@@ -294,7 +295,6 @@ fn matched<'r>(rule: &'r Rule, person: &PersonFacts, asked: Asked<'_>) -> Option
         (false, true, true) => rule.outcome.max(by_unknown),
         (false, false, _) => by_unknown,
     };
-    let times = u32::try_from(selected).unwrap_or(u32::MAX).max(1);
     Some(Match { rule, outcome, excluded, unknown, known, times })
 }
 
@@ -552,6 +552,8 @@ mod tests {
         assert_eq!(ruled(&twice).conditions.risk, 30, "each statement adds its own");
         let opaque = ruled(&ActionFacts::opaque("a DO block"));
         assert_eq!((opaque.outcome, opaque.conditions.risk), (Outcome::Allow, 15), "it may be what is risky");
+        twice.unknown.insert("a DO block".to_owned());
+        assert_eq!(ruled(&twice).conditions.risk, 45, "beside what is understood too");
     }
 
     #[test]

@@ -372,8 +372,9 @@ impl Connection {
             loop {
                 match ending.says.next().await? {
                     Said::Out(bytes) if output.len() < ENDING_BYTES_MAX => output.extend_from_slice(&bytes),
-                    Said::Exited(_) | Said::Killed(_) | Said::Closed => break,
-                    Said::Out(_) | Said::Error(_) => {}
+                    Said::Killed(_) | Said::Closed => break,
+                    // What it said may come behind how it ended.
+                    Said::Exited(_) | Said::Out(_) | Said::Error(_) => {}
                 }
             }
             let ended = output.split(|byte| *byte == b'\n').any(|line| line.trim_ascii() == ENDED);

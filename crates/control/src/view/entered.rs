@@ -14,6 +14,8 @@ use zeroize::Zeroizing;
 const LINE_BYTES_MAX: usize = 16 << 10;
 /// What is told of one session at most, in bytes; the last line says so.
 const TYPED_BYTES_MAX: usize = 8 << 20;
+/// And most lines of it.
+const TYPED_LINES_MAX: usize = 50_000;
 
 /// A line as it is put together.
 struct Line {
@@ -41,9 +43,9 @@ pub(super) fn lines(control: &Control, session: SessionId, mut reading: Reading)
                 if matches!(byte, b'\r' | b'\n') {
                     lines.extend(line.take().map(told));
                 }
-                if bytes == TYPED_BYTES_MAX {
+                if bytes == TYPED_BYTES_MAX || lines.len() == TYPED_LINES_MAX {
                     lines.extend(line.take().map(told));
-                    let words = format!("(more was typed; {} MiB are shown)", TYPED_BYTES_MAX >> 20);
+                    let words = format!("(more was typed; {bytes} bytes are shown)");
                     lines.push(TypedLine { at, statement, text: Entered(Zeroizing::new(words)) });
                     return Ok(lines);
                 }

@@ -176,6 +176,11 @@ impl Relay {
                     if let Some(texts) = cursor_texts(&asked).filter(|_| unit.parts.len() > 1) {
                         self.read_cursors(&mut unit, texts);
                     }
+                    // It may be more than what was judged.
+                    if let Judgement::Refuse(why) = self.gate.judge(&unit.facts) {
+                        self.gate.tried(self.number);
+                        return self.refuse(unit, No::privilege(why)).await;
+                    }
                     self.hold(unit).await
                 }
                 Err((unit, no)) => self.refuse(unit, no).await,

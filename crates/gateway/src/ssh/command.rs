@@ -239,11 +239,16 @@ impl Command {
         let place = self.session.place().await;
         let mut gate = opened.gate.lock().await;
         let mut judged = gate.judge(&self.facts);
-        if gate.restricts() && self.target(opened).login_shell_reads() != Some(Reads::AsPosix) {
+        let is_read = self.target(opened).login_shell_reads() == Some(Reads::AsPosix);
+        if gate.restricts() && !is_read && !matches!(judged, Judgement::Refuse(_)) {
             drop(gate);
-            // What the target cannot do is nobody's try.
-            login_shell::ask(opened, self.target(opened)).await?;
+            let readable = login_shell::ask(opened, self.target(opened)).await;
             gate = opened.gate.lock().await;
+            if let Err(why) = readable {
+                // What the target cannot do is nobody's try.
+                gate.refused(self.number, self.unit.parts.clone(), &why).await.map_err(|fault| fault.to_string())?;
+                return Err(why);
+            }
             // The rules may be others now.
             judged = gate.judge(&self.facts);
         }

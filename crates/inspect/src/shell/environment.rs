@@ -17,6 +17,8 @@ pub fn variable(name: &str, value: &str) -> ActionFacts {
         true => reads_alike("LC_ALL", value),
         false => is_harmless(name) && reads_alike(name, value),
     };
+    // A locale or time zone may be named by a path, at which anything may be.
+    let harmless = harmless && !value.starts_with([':', '/']) && !value.contains("..") && (name == "TZ" || !value.contains('/'));
     if !harmless {
         reason::add(&mut facts.unknown, format!("sets {}, which may change what a program does", quoted(name)));
     }
@@ -42,6 +44,11 @@ mod tests {
             ("TZ", "UTC", false),
             ("LC_CTYPE", "ja_JP.SJIS", true),
             ("LANG", "zh_CN.GB18030", true),
+            ("LC_ALL", "/tmp/x.UTF-8", true),
+            ("LANG", "../tmp/x.UTF-8", true),
+            ("TZ", "Europe/Berlin", false),
+            ("TZ", "/tmp/x", true),
+            ("TZ", ":/tmp/x", true),
             ("PATH", "/tmp", true),
             ("LD_PRELOAD", "/tmp/x.so", true),
             ("GIT_PAGER", "sh", true),

@@ -78,7 +78,7 @@ impl Connection {
         let (command, with) = (Some(question.text.as_bytes()), &With::default());
         let Running { mut says, told } = self.start(Start { command, terminal: None, input: false, with }).await?;
         let answer = async {
-            let mut output = Vec::new();
+            let (mut output, mut exited) = (Vec::new(), false);
             loop {
                 match says.next().await? {
                     Said::Out(bytes) if output.len() < LOOKED_AT_MAX => {
@@ -87,7 +87,9 @@ impl Connection {
                             return Ok(Reads::AsPosix);
                         }
                     }
-                    Said::Exited(_) => return Ok(Reads::Otherwise),
+                    Said::Exited(_) => exited = true,
+                    // What it said may come behind how it ended (RFC 4254, 6.10).
+                    Said::Closed if exited => return Ok(Reads::Otherwise),
                     Said::Killed(_) | Said::Closed => {
                         return Err(broken(&self.device, "its login shell was ended before it answered a question"));
                     }
@@ -97,10 +99,13 @@ impl Connection {
         };
         let heard = timeout(STEP_WAIT, answer).await;
         if heard.is_err() {
-            // It may hang there: the end of the session ends it.
-            self.keep_an_end().await?;
+            told.kill().await;
         }
         told.hang_up().await;
+        if heard.is_err() {
+            // Where it does not take that, the end of the session ends it.
+            self.keep_an_end().await?;
+        }
         heard.unwrap_or(Ok(Reads::Unknown))
     }
 }

@@ -128,7 +128,7 @@ impl Session {
     /// Notes that the target opened what nobody asked for, which is refused.
     pub(super) async fn not_granted(&self, opened: &Opened, number: u64, by: &By) {
         if self.beside.not_granted.fetch_add(1, Ordering::Relaxed) < NOT_GRANTED_MAX {
-            note(opened, number, format!("{} is refused: nobody asked the target for it", words(by))).await;
+            drop(note(opened, number, format!("{} is refused: nobody asked the target for it", words(by))).await);
         }
     }
 

@@ -6,16 +6,19 @@ use super::remote::Listening;
 use super::right::Right;
 use super::wish::Wish;
 use crate::ssh::session::{Opened, Session};
-use countersign_control::{Gate, Recorded};
+use countersign_control::{Fault, Gate, Recorded};
 use countersign_target::ssh::{By, Came};
 use russh::Channel;
 use russh::server::{Handle, Msg};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 /// How long a client may take to take a channel.
 const TAKE_WAIT: Duration = Duration::from_secs(10);
+/// Characters of an address or path of a target's that are told.
+const TOLD_CHARS_MAX: usize = 256;
 
 /// A channel that the target opens.
 pub(in crate::ssh) enum Arrival {
@@ -29,6 +32,10 @@ pub(in crate::ssh) enum Arrival {
 struct Lent {
     right: Right,
     wish: Wish,
+    /// Whether what is for one connection had it.
+    is_used: bool,
+    /// Dropped with it, which ends what came of it.
+    lasts: watch::Sender<()>,
 }
 
 /// All that is lent in a session.
@@ -43,23 +50,27 @@ pub(in crate::ssh) struct Loan<'s> {
 
 impl Loans {
     pub(super) fn lend(&self, number: u64, lent: impl IntoIterator<Item = (Wish, Right)>) -> Loan<'_> {
-        self.all().extend(lent.into_iter().map(|(wish, right)| Lent { right, wish }));
+        let lent = lent.into_iter().map(|(wish, right)| Lent { right, wish, is_used: false, lasts: watch::Sender::new(()) });
+        self.all().extend(lent);
         Loan { loans: self, number }
     }
 
-    /// Whose this is; nothing where nobody was lent it, and why where it holds no more. What is for one connection is over.
-    fn taken(&self, by: &By, gate: &mut Gate) -> Result<Option<u64>, String> {
+    /// Whose this is, and for how long; nothing where nobody was lent it, and why where it holds no more. What is for one connection
+    /// is given once.
+    fn taken(&self, by: &By, gate: &mut Gate) -> Result<Option<(u64, watch::Receiver<()>)>, String> {
         let mut all = self.all();
-        let is_of =
-            |lent: &Lent| matches!((&lent.wish, by), (Wish::Agent, By::Agent) | (Wish::Display(_), By::Display(..)));
+        let is_of = |lent: &Lent| {
+            let same = matches!((&lent.wish, by), (Wish::Agent, By::Agent) | (Wish::Display(_), By::Display(..)));
+            same && !lent.is_used
+        };
         let Some(at) = all.iter().position(is_of) else { return Ok(None) };
         let Some(lent) = all.get_mut(at) else { return Ok(None) };
-        let (number, held) = (lent.right.number, lent.right.still_holds(gate));
-        let once = matches!(&lent.wish, Wish::Display(display) if display.single);
-        if held.is_err() || once {
+        let (number, held, lasts) = (lent.right.number, lent.right.still_holds(gate), lent.lasts.subscribe());
+        lent.is_used = matches!(&lent.wish, Wish::Display(display) if display.single);
+        if held.is_err() {
             all.remove(at);
         }
-        held.map(|()| Some(number))
+        held.map(|()| Some((number, lasts)))
     }
 
     fn all(&self) -> MutexGuard<'_, Vec<Lent>> {
@@ -87,36 +98,64 @@ impl Arrival {
                 // In this order: whoever notes its end has the right before the gate.
                 let mut right = listening.right.lock().await;
                 let held = right.still_holds(&mut *opened.gate.lock().await);
-                held.map(|()| Some(listening.number))
+                held.map(|()| Some((listening.number, None)))
             }
-            None => session.beside.loans.taken(&came.by, &mut *opened.gate.lock().await),
+            None => {
+                let taken = session.beside.loans.taken(&came.by, &mut *opened.gate.lock().await);
+                taken.map(|taken| taken.map(|(number, lasts)| (number, Some(lasts))))
+            }
         };
         match held {
-            Ok(Some(number)) => {
+            Ok(Some((number, lasts))) => {
                 let address = listening.as_ref().map(|listening| &listening.wish);
-                pass_on(&session, opened, came, (number, address)).await;
+                let ends = async {
+                    tokio::select! {
+                        () = session.ends(opened) => {}
+                        () = returned(lasts) => {}
+                    }
+                };
+                pass_on(&session, opened, came, (number, address), ends).await;
             }
             Ok(None) => session.not_granted(opened, 0, &came.by).await,
-            Err(why) => note(opened, 0, format!("{} is refused: {why}", words(&came.by))).await,
+            Err(why) => drop(note(opened, 0, format!("{} is refused: {why}", words(&came.by))).await),
         }
     }
 }
 
-async fn pass_on(session: &Session, opened: &Opened, came: Came, (number, asked): (u64, Option<&Wish>)) {
+/// Resolves once what was lent is given back.
+async fn returned(lasts: Option<watch::Receiver<()>>) {
+    match lasts {
+        // Nothing is ever sent.
+        Some(mut lasts) => while lasts.changed().await.is_ok() {},
+        None => std::future::pending().await,
+    }
+}
+
+async fn pass_on(
+    session: &Session,
+    opened: &Opened,
+    came: Came,
+    (number, asked): (u64, Option<&Wish>),
+    ends: impl Future<Output = ()>,
+) {
+    let mut ends = std::pin::pin!(ends);
     let what = words(&came.by);
     let Some(client) = session.client() else { return };
     let opens = timeout(TAKE_WAIT, opens(client, &came.by, asked));
     let channel = tokio::select! {
         channel = opens => channel,
-        () = session.ends(opened) => return,
+        () = &mut ends => return,
     };
     let Ok(Ok(channel)) = channel else {
-        return note(opened, number, format!("{what} is refused by the client")).await;
+        return drop(note(opened, number, format!("{what} is refused by the client")).await);
     };
-    note(opened, number, format!("{what} is open")).await;
+    // Nothing passes of which the transcript has nothing.
+    if note(opened, number, format!("{what} is open")).await.is_err() {
+        return drop(channel.close().await);
+    }
     let (line, passed) = (came.accept().await, Passed::default());
-    let over = relay(channel, line, Connected::WithOthers, &passed, session.ends(opened)).await;
-    note(opened, number, format!("{what} is {}", how(over, &passed))).await;
+    let over = relay(channel, line, Connected::WithOthers, &passed, ends).await;
+    drop(note(opened, number, format!("{what} is {}", how(over, &passed))).await);
 }
 
 /// The same on the client's side, under the address that it asked for.
@@ -140,17 +179,28 @@ pub(in crate::ssh) fn words(by: &By) -> String {
     match by {
         By::Agent => "a connection to the client's agent".to_owned(),
         By::Display(..) => "a connection to the client's display".to_owned(),
-        By::Socket(path) => format!("a connection to {path:?}"),
+        By::Socket(path) => format!("a connection to {:?}", cut(path)),
         By::Port { address, port, from: (from, from_port) } => {
-            format!("a connection to {address:?} port {port} from {from:?} port {from_port}")
+            format!("a connection to {:?} port {port} from {:?} port {from_port}", cut(address), cut(from))
         }
     }
 }
 
-pub(in crate::ssh) async fn note(opened: &Opened, number: u64, words: String) {
+/// As much of what a target says as is told.
+fn cut(text: &str) -> String {
+    text.chars().take(TOLD_CHARS_MAX).collect()
+}
+
+/// Notes what a target opens.
+///
+/// # Errors
+/// When the transcript does not take it.
+pub(in crate::ssh) async fn note(opened: &Opened, number: u64, words: String) -> Result<(), Fault> {
     let mut gate = opened.gate.lock().await;
     gate.record(number, Recorded::Note(words));
-    if let Err(fault) = gate.hand_over().await {
+    let noted = gate.hand_over().await;
+    if let Err(fault) = &noted {
         tracing::error!("what a target opened could not be noted: {fault}");
     }
+    noted
 }

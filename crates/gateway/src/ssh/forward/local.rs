@@ -12,12 +12,16 @@ use countersign_target::ssh::{Connection, Line};
 use russh::server::{ChannelOpenHandle, Msg};
 use russh::{Channel, ChannelOpenFailure};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// SSH_OPEN_ADMINISTRATIVELY_PROHIBITED and SSH_OPEN_CONNECT_FAILED (RFC 4254, 5.1).
 const PROHIBITED: u32 = 1;
 const CONNECT_FAILED: u32 = 2;
 /// Longest words for whoever is refused.
 const WORDS_CHARS_MAX: usize = 512;
+/// How long a target has to take that its connection is closed.
+const CLOSE_WAIT: Duration = Duration::from_secs(2);
 
 /// A channel that a client asks for.
 pub(in crate::ssh) struct Forward {
@@ -43,7 +47,11 @@ struct No {
 }
 
 /// A client that asks for a channel that it does not have yet: nobody can be told or asked anything there.
-pub(super) struct Door<'s>(pub(super) &'s Session);
+pub(super) struct Door<'s> {
+    pub(super) session: &'s Session,
+    /// Whether it may wait for people.
+    pub(super) waits: bool,
+}
 
 impl Client for Door<'_> {
     async fn ask(&mut self, _: &str) -> Asked {
@@ -51,11 +59,13 @@ impl Client for Door<'_> {
     }
 
     async fn waits(&mut self, words: &str, page: &str) {
-        self.0.say(format!("{words}: {page}"));
+        self.session.say(format!("{words}: {page}"));
     }
 
     async fn gone(&mut self) -> Gone {
-        self.0.leaves().await;
+        if self.waits {
+            self.session.leaves().await;
+        }
         Gone::Left
     }
 }
@@ -77,8 +87,9 @@ impl Forward {
         reply.accept().await;
         let passed = Passed::default();
         let over = relay(channel, line, Connected::Alone, &passed, session.ends(opened)).await;
-        connection.close().await;
         right.ended(opened, how(over, &passed), RunOutcome::Exited { status: 0 }).await;
+        // A target that reads nothing any more does not hear it.
+        let _ = timeout(CLOSE_WAIT, connection.close()).await;
     }
 }
 
@@ -94,7 +105,7 @@ pub(super) fn how(over: Option<Over>, passed: &Passed) -> String {
 
 async fn reached<'o>(session: &'o Session, wish: &Wish, from: &(String, u32)) -> Result<Reached<'o>, No> {
     let no = |why: String| No { code: PROHIBITED, why };
-    let opened = session.opened(&mut Door(session)).await.map_err(no)?;
+    let opened = session.opened(&mut Door { session, waits: true }).await.map_err(no)?;
     let mut right = right(session, opened, wish, Verdict::Awaited).await.map_err(no)?;
     let reaches = async {
         let connection = session.another_for(opened, None).await?;

@@ -79,18 +79,14 @@ impl Unlisten {
 impl Listen {
     /// Brings it to its end.
     pub(in crate::ssh) async fn live(self, session: Arc<Session>) {
-        let Listen { wish, mut answer } = self;
+        let Listen { wish, answer } = self;
         let Some(_place) = session.forward_place() else {
             session.say(format!("{}: {TOO_MANY}", wish.text()));
             return;
         };
         let (taken, came) = mpsc::channel(FORWARDS_MAX);
-        let begins = begun(&session, &wish, taken);
-        let begun = tokio::select! {
-            begun = begins => begun,
-            () = answer.closed() => return,
-        };
-        match begun {
+        // What was begun is brought to its end, also where the client is told no meanwhile.
+        match begun(&session, &wish, taken).await {
             Ok((opened, listening)) => listens(&session, opened, listening, came, answer).await,
             Err(why) => {
                 session.say(format!("{}: {why}", wish.text()));
@@ -106,7 +102,7 @@ async fn begun<'s>(
     wish: &Wish,
     taken: mpsc::Sender<Came>,
 ) -> Result<(&'s Opened, Listening), String> {
-    let opened = session.opened(&mut Door(session)).await?;
+    let opened = session.opened(&mut Door { session, waits: false }).await?;
     let mut right = right(session, opened, wish, Verdict::OnlyIfThere).await?;
     let (number, begins) = (right.number, async {
         let connection = session.another_for(opened, Some(taken)).await?;
@@ -147,6 +143,14 @@ async fn listens(
         Wish::Remote { port, .. } => port,
         _ => 0,
     };
+    let is_new = !session.listens().contains_key(&text);
+    if !is_new {
+        listening.no_more().await;
+        let twice = "not listened at: it is already".to_owned();
+        listening.right.lock().await.ended(opened, twice, RunOutcome::Unknown).await;
+        let _ = answer.send(None);
+        return;
+    }
     session.listens().insert(text.clone(), stop);
     opened.gate.lock().await.record(listening.number, Recorded::Note(format!("listens: {text}")));
     // Whoever asked is gone where they do not hear it.

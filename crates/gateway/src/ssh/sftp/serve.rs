@@ -7,7 +7,7 @@ use super::upload::Upload;
 use super::wire::{self, Code, Frames, Overlong};
 use crate::enter::{Asked, Client, Gone};
 use crate::ssh::command::REFUSED;
-use crate::ssh::forward::{Wished, With, with};
+use crate::ssh::forward::{Wish, Wished, With, with};
 use crate::ssh::session::{Opened, Session};
 use crate::ssh::talk::{Hear, Heard, Talk, Tell};
 use bytes::{Bytes, BytesMut};
@@ -129,6 +129,13 @@ async fn transfer(session: &Session, front: &mut Front, wished: Wished) -> Resul
     let opened = session.opened(front).await?;
     let wishes = wished.settled((session, opened), With::Files, &front.talk.tell).await?;
     let _place = session.place().await;
+    if !wishes.is_empty() {
+        let mut gate = opened.gate.lock().await;
+        for (name, value) in wishes.iter().map(Wish::setting) {
+            gate.record(0, Recorded::Note(format!("files with {name}: {value}")));
+        }
+        gate.hand_over().await.map_err(|fault| fault.to_string())?;
+    }
     let begun = opened.target.subsystem("sftp", &with(&wishes)).await;
     let Running { says, told } = begun.map_err(|fault| fault.to_string())?;
     let mut answering = Answering { says, frames: Frames::default() };
