@@ -39,7 +39,7 @@ try {
   // The request's own page says by itself that it may be watched now.
   await page.getByRole('link', { name: /^Watch session/ }).click();
   await page.waitForURL(address + transcript);
-  await page.getByRole('link', { name: 'Replay of command 1' }).click();
+  await page.getByRole('link', { name: 'Watch live command 1' }).click();
   await page.waitForURL(address + path);
   const term = page.locator('.ap-term');
   const last = (text) => Math.max(0, ...[...text.matchAll(/tick-(\d+)/g)].map((found) => Number(found[1])));

@@ -8,6 +8,7 @@
 mod hold;
 mod lease;
 mod login;
+mod tries;
 
 use crate::control::Control;
 use crate::dice;
@@ -330,11 +331,6 @@ impl Gate {
         self.judge_at(self.risk, facts)
     }
 
-    /// The same of what goes on already, whose risk was counted when it began.
-    pub fn judge_again(&mut self, facts: &ActionFacts) -> Judgement {
-        self.judge_at(0, facts)
-    }
-
     fn judge_at(&mut self, risk_so_far: u64, facts: &ActionFacts) -> Judgement {
         self.compile();
         if self.cut.borrow().is_some() {
@@ -345,7 +341,7 @@ impl Gate {
         }
         let ruling = self.ruling(facts);
         match (ruling.outcome, ruling.risks_too_much(risk_so_far)) {
-            (Outcome::Allow | Outcome::Justify | Outcome::Approve, Some(too_much)) => self.no(risky(too_much)),
+            (Outcome::Allow | Outcome::Justify | Outcome::Approve, Some(too_much)) => self.too_risky(too_much),
             (Outcome::Allow | Outcome::Justify, None) => Judgement::Pass(Pass(ruling.conditions.risk)),
             (Outcome::Approve, None) => Judgement::Hold,
             (Outcome::Deny, _) => {
@@ -364,21 +360,6 @@ impl Gate {
     fn ruling(&self, facts: &ActionFacts) -> Ruling {
         let policy = &self.compiled.policy;
         rule_among(policy, policy.rules.iter(), &self.person, Asked::Run(facts))
-    }
-
-    /// A no, with what follows if it is tried.
-    fn no(&self, why: String) -> Judgement {
-        let try_ = self.refused.saturating_add(1);
-        let last = self.compiled.interrupt_after.is_some_and(|most| try_ >= most);
-        Judgement::Refuse(if last { format!("{why}. {}", interrupted(try_)) } else { why })
-    }
-
-    /// Counts the risk of a unit that is let through or held.
-    fn weigh(&mut self, statement: u64, risk: u32) {
-        if risk > 0 {
-            self.risk = self.risk.saturating_add(u64::from(risk));
-            self.recorder.add(statement, Recorded::Note(format!("risk {risk}, {} in this session so far", self.risk)));
-        }
     }
 
     /// Programs that rules name and let run whatever their words, for whoever types.
@@ -601,15 +582,6 @@ impl Gate {
         self.taken_back |= release.step.is_some();
     }
 
-    /// Counts a try that the rules refused. As many as they bear end the session.
-    pub fn tried(&mut self, statement: u64) {
-        self.refused = self.refused.saturating_add(1);
-        if self.compiled.interrupt_after.is_some_and(|most| self.refused >= most) {
-            self.recorder.add(statement, Recorded::Note(interrupted(self.refused)));
-            self.control.0.live.cut(self.session, SessionEnd::Interrupted);
-        }
-    }
-
     /// Notes in the journal that a unit was refused without a request.
     ///
     /// # Errors
@@ -624,7 +596,7 @@ impl Gate {
     /// Why the grant ended, for the person who is cut: with the reason of a revoke.
     pub async fn end_words(&self) -> String {
         if *self.cut.borrow() == Some(SessionEnd::Interrupted) {
-            return interrupted(self.refused);
+            return self.interrupted();
         }
         match self.control.case_of_grant(self.grant).await {
             Ok(Some(case)) if case.request.status == Status::Revoked => self.control.refusal_words(&case.request).await,
@@ -645,21 +617,6 @@ impl Gate {
         };
         let input = Input::Close { session: self.session, why, transcript, records };
         self.control.submit(input, Vec::new()).await.map(|_| ())
-    }
-}
-
-/// What is said of a unit with which the risk would come to so much, of so much.
-fn risky((risk, most): (u64, u32)) -> String {
-    format!(
-        "it would bring the risk of this session to {risk}, of at most {most}; an administrator can change the rules"
-    )
-}
-
-/// What is said of a session that ends by so many refused tries.
-fn interrupted(tries: u32) -> String {
-    match tries {
-        1 => "What is refused ends the session".to_owned(),
-        tries => format!("{tries} tries were refused, which ends the session"),
     }
 }
 

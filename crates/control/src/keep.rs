@@ -133,7 +133,9 @@ impl Control {
             }
             (Some(place), _) => {
                 remove(&path)?;
-                Err(Fault::trouble(format!("what {session} recorded is at `{place}`, which is not reached as things are")))
+                Err(Fault::trouble(format!(
+                    "what {session} recorded is at `{place}`, which is not reached as things are"
+                )))
             }
         }
     }
@@ -237,7 +239,10 @@ impl Control {
             // What is there of that name may be all there is of it.
             Some(false) => {
                 let place = objects.place(&name);
-                return Err(stays(session, &format!("`{place}` is something else, which stays as it is")));
+                return Err(stays(
+                    session,
+                    &format!("`{place}` is there already and is something else; it stays as it is"),
+                ));
             }
             None => {
                 objects.bring(&name, &file).map_err(away)?;

@@ -47,6 +47,7 @@ fn r52_r62_a_variable_is_set_where_a_rule_names_it() {
     assert_eq!(listed.code, 0, "{}", listed.stderr);
     let transcript = web.transcript();
     has(&transcript, "with environment COUNTERSIGN_X: a b");
+    has(&transcript, "files with environment COUNTERSIGN_X: a b");
     assert!(!transcript.contains("set-environment LC_NAME"), "{transcript}");
     // The other one, once with each.
     let refused = web.world.get("ada", "/audit?kind=statement_refused").to_string();
@@ -141,6 +142,34 @@ fn r52_r60_the_clients_agent_comes_with_a_command() {
     web.world.approve("dora", number(&held["id"]));
     has(&alice.finish(SOON).expect("an end").stdout, &agent.fingerprint);
     has(&web.transcript(), "a connection to the client's agent is closed; ");
+}
+
+/// R60: what a command leaves running has its agent no more than the command, while the session goes on.
+#[test]
+fn r60_an_agent_is_lent_for_as_long_as_its_command() {
+    let web = Web::new(&[FREE, &naming("forward-agent", &[], "allow")]);
+    let (agent, over) = (Agent::new(&web), web.path("over"));
+    let shared = web.ssh("alice").shared();
+    let command = |line: &str| {
+        let options = shared.options.iter().map(String::as_str).chain(["-A"]).collect::<Vec<_>>();
+        let mut command = with(&shared, &options).command().expect("installed");
+        agent.told(command.arg(line));
+        command
+    };
+    let first = SshSession::start(command("echo begun; cat").stdin(Stdio::null())).expect("ssh starts");
+    first.stdout.wait_for("begun", SOON).expect("it runs");
+    let beside = SshSession::start(&mut command("echo begun; sleep 600")).expect("ssh starts");
+    beside.stdout.wait_for("begun", SOON).expect("it runs");
+    let leaves = format!(
+        "python3 -c 'import os, socket\nagent = socket.socket(socket.AF_UNIX)\nagent.connect(os.environ[\"SSH_AUTH_SOCK\"])\n\
+         if os.fork() == 0:\n    os.setsid()\n    [os.close(n) for n in (0, 1, 2)]\n    agent.recv(1)\n    open(\"{}\", \"w\")'",
+        over.display()
+    );
+    let ran = run(&mut command(&leaves), "", WITHIN).expect("ssh runs");
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    eventually("it has the agent no more", || over.exists().then_some(()));
+    assert_eq!(web.world.get("ada", "/sessions")[0]["ended"], "", "the session goes on");
+    drop(beside);
 }
 
 /// A client to whom displays are opened.

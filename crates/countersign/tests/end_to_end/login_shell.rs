@@ -58,7 +58,7 @@ fn r62_what_is_no_shell_runs_nothing_where_rules_restrict() {
     let web = with_shell("exec sleep 600", &[FREE, FOLDERS, DBA]);
     let ran = web.run("alice", "echo in");
     assert_eq!((ran.stdout.as_str(), ran.code), ("", 126));
-    has(&ran.stderr, "its login shell does not answer a question");
+    has(&ran.stderr, "did not answer a question");
 }
 
 /// R62, R63: behind whatever start-up files show, once on a connection, in a channel that is free again; and so for a gated shell.

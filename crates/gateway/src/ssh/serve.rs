@@ -124,13 +124,11 @@ impl Protocol for Ssh {
         let Accepted { tcp, from, place } = accepted;
         let Ok((tcp, _open)) = held_open(tcp) else { return };
         let (events, mut asked) = mpsc::channel(CHANNELS_MAX);
-        let (control_too, from_too) = (control.clone(), from.clone());
-        let channels = HashMap::new();
         let client = Client {
-            control: control_too,
-            from: from_too,
+            control: control.clone(),
+            from: from.clone(),
             events,
-            channels,
+            channels: HashMap::new(),
             offers: 0,
             proofs: 0,
             typed: None,

@@ -6,7 +6,7 @@ use super::talk::{Hear, Heard, Talk, Tell};
 use super::warn;
 use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
-use countersign_control::{Gate, Judgement, Recorded};
+use countersign_control::{Gate, Recorded};
 use countersign_journal::{ActionFacts, RunOutcome};
 use countersign_target::ssh::{Connection, Running, Said, Says, Told};
 use tokio::sync::broadcast;
@@ -67,15 +67,7 @@ impl Typing {
 
     /// Clears what was typed, unless the rules that let it run are no longer in force.
     async fn clear(&mut self, gate: &mut Gate, number: u64, bytes: &Bytes) -> Result<Bytes, String> {
-        if self.generation != gate.generation() {
-            match gate.judge_again(&self.facts) {
-                Judgement::Pass(_) => {}
-                Judgement::Hold if self.approved => {}
-                Judgement::Hold => return Err("the rules no longer let this run without approval".to_owned()),
-                Judgement::Refuse(why) => return Err(why),
-            }
-            self.generation = gate.judged_generation();
-        }
+        gate.still_lets(&self.facts, self.approved, &mut self.generation)?;
         self.came += bytes.len() as u64;
         self.hash.update(bytes);
         let cleared = if self.came <= self.kept_max {

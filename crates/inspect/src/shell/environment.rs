@@ -18,7 +18,8 @@ pub fn variable(name: &str, value: &str) -> ActionFacts {
         false => is_harmless(name) && reads_alike(name, value),
     };
     // A locale or time zone may be named by a path, at which anything may be.
-    let harmless = harmless && !value.starts_with([':', '/']) && !value.contains("..") && (name == "TZ" || !value.contains('/'));
+    let harmless =
+        harmless && !value.starts_with([':', '/']) && !value.contains("..") && (name == "TZ" || !value.contains('/'));
     if !harmless {
         reason::add(&mut facts.unknown, format!("sets {}, which may change what a program does", quoted(name)));
     }

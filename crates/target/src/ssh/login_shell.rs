@@ -103,8 +103,8 @@ impl Connection {
         }
         told.hang_up().await;
         if heard.is_err() {
-            // Where it does not take that, the end of the session ends it.
-            self.keep_an_end().await?;
+            // Where it does not take that, the end of the session ends it, if it lets us.
+            let _ = self.keep_an_end().await;
         }
         heard.unwrap_or(Ok(Reads::Unknown))
     }

@@ -50,7 +50,8 @@ pub(in crate::ssh) struct Loan<'s> {
 
 impl Loans {
     pub(super) fn lend(&self, number: u64, lent: impl IntoIterator<Item = (Wish, Right)>) -> Loan<'_> {
-        let lent = lent.into_iter().map(|(wish, right)| Lent { right, wish, is_used: false, lasts: watch::Sender::new(()) });
+        let lent =
+            lent.into_iter().map(|(wish, right)| Lent { right, wish, is_used: false, lasts: watch::Sender::new(()) });
         self.all().extend(lent);
         Loan { loans: self, number }
     }

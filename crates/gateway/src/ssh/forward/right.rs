@@ -34,16 +34,7 @@ impl Right {
 
     /// Whether something may still come of it: where the rules were changed, they are asked again.
     pub(super) fn still_holds(&mut self, gate: &mut Gate) -> Result<(), String> {
-        if self.generation != gate.generation() {
-            match gate.judge_again(&self.facts) {
-                Judgement::Pass(_) => {}
-                Judgement::Hold if self.approved => {}
-                Judgement::Hold => return Err("the rules no longer let this run without approval".to_owned()),
-                Judgement::Refuse(why) => return Err(why),
-            }
-            self.generation = gate.judged_generation();
-        }
-        Ok(())
+        gate.still_lets(&self.facts, self.approved, &mut self.generation)
     }
 
     /// Notes how it ended, once.
