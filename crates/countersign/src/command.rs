@@ -26,10 +26,7 @@ pub(crate) fn run(ask: &Ask, format: Format) -> Result<(), Failure> {
         Ask::Requests(list) => (requests(list)?, show::requests),
         Ask::Show { number } => (get(&format!("/requests/{number}"), &[])?, show::request),
         Ask::Approve(decision) => (approve(decision)?, show::request_line),
-        Ask::Reject(no) => {
-            let body = json!({ "verdict": "reject", "comment": no.comment });
-            (post(&format!("/requests/{}/decision", no.number), Load::Json(body))?, show::request_line)
-        }
+        Ask::Reject(no) => (reject(no.number, &no.comment)?, show::request_line),
         Ask::Withdraw { number } => (act(*number, "withdraw")?, show::request_line),
         Ask::Retract { number } => (act(*number, "retract")?, show::request_line),
         Ask::Surrender { number } => (act(*number, "surrender")?, show::request_line),
@@ -232,6 +229,11 @@ fn requests(list: &RequestList) -> Result<Value, Failure> {
     query.extend(list.before.map(|b| ("before", b.to_string())));
     query.extend(list.limit.map(|l| ("limit", l.to_string())));
     get("/requests", &query)
+}
+
+fn reject(number: u64, comment: &str) -> Result<Value, Failure> {
+    let body = Load::Json(json!({ "verdict": "reject", "comment": comment }));
+    post(&format!("/requests/{number}/decision"), body)
 }
 
 fn approve(decision: &Decision) -> Result<Value, Failure> {

@@ -150,26 +150,26 @@ fn r60_an_agent_is_lent_for_as_long_as_its_command() {
     let web = Web::new(&[FREE, &naming("forward-agent", &[], "allow")]);
     let (agent, over) = (Agent::new(&web), web.path("over"));
     let shared = web.ssh("alice").shared();
-    let command = |line: &str| {
-        let options = shared.options.iter().map(String::as_str).chain(["-A"]).collect::<Vec<_>>();
+    let command = |further: &[&str]| {
+        let options = shared.options.iter().map(String::as_str).chain(further.iter().copied()).collect::<Vec<_>>();
         let mut command = with(&shared, &options).command().expect("installed");
-        agent.told(command.arg(line));
+        agent.told(&mut command);
         command
     };
-    let first = SshSession::start(command("echo begun; cat").stdin(Stdio::null())).expect("ssh starts");
-    first.stdout.wait_for("begun", SOON).expect("it runs");
-    let beside = SshSession::start(&mut command("echo begun; sleep 600")).expect("ssh starts");
-    beside.stdout.wait_for("begun", SOON).expect("it runs");
+    // Connected for all of them, and running nothing.
+    let connected = SshSession::start(command(&["-A", "-N"]).stdin(Stdio::null())).expect("ssh starts");
+    let socket = shared.options.iter().find_map(|option| option.strip_prefix("ControlPath=")).expect("it is shared");
+    eventually("it is connected", || PathBuf::from(socket).exists().then_some(()));
     let leaves = format!(
         "python3 -c 'import os, socket\nagent = socket.socket(socket.AF_UNIX)\nagent.connect(os.environ[\"SSH_AUTH_SOCK\"])\n\
          if os.fork() == 0:\n    os.setsid()\n    [os.close(n) for n in (0, 1, 2)]\n    agent.recv(1)\n    open(\"{}\", \"w\")'",
         over.display()
     );
-    let ran = run(&mut command(&leaves), "", WITHIN).expect("ssh runs");
+    let ran = run(command(&["-A"]).arg(&leaves), "", WITHIN).expect("ssh runs");
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     eventually("it has the agent no more", || over.exists().then_some(()));
     assert_eq!(web.world.get("ada", "/sessions")[0]["ended"], "", "the session goes on");
-    drop(beside);
+    drop(connected);
 }
 
 /// A client to whom displays are opened.
