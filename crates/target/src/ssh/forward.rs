@@ -178,10 +178,10 @@ impl Pinned {
     pub(super) fn comes(&self, by: By, line: Line, reply: ChannelOpenHandle) {
         if let Some(taken) = &self.came {
             // Dropped where there is no room, which refuses it.
-            let _ = taken.try_send(Came { by, line, reply });
+            let _ = taken.try_send(Box::new(Came { by, line, reply }));
         }
     }
 }
 
-/// Who is handed what the target opens.
-pub type Taken = mpsc::Sender<Came>;
+/// Who is handed what the target opens. In boxes, since a queue keeps room for more than there ever is.
+pub type Taken = mpsc::Sender<Box<Came>>;

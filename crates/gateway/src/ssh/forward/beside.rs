@@ -40,7 +40,7 @@ pub(in crate::ssh) struct Beside {
 /// What comes to a session by itself.
 pub(in crate::ssh) struct Comes {
     pub(in crate::ssh) arrivals: mpsc::Receiver<Arrival>,
-    pub(in crate::ssh) came: mpsc::Receiver<Came>,
+    pub(in crate::ssh) came: mpsc::Receiver<Box<Came>>,
 }
 
 impl Beside {

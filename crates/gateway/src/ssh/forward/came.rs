@@ -23,9 +23,9 @@ const TOLD_CHARS_MAX: usize = 256;
 /// A channel that the target opens.
 pub(in crate::ssh) enum Arrival {
     /// Of what is listened at.
-    Heard(Came, Arc<Listening>),
+    Heard(Box<Came>, Arc<Listening>),
     /// Of something that runs.
-    Asked(Came),
+    Asked(Box<Came>),
 }
 
 /// What something that runs may ask the client for.
@@ -115,7 +115,7 @@ impl Arrival {
                         () = returned(lasts) => {}
                     }
                 };
-                pass_on(&session, opened, came, (number, address), ends).await;
+                pass_on(&session, opened, *came, (number, address), ends).await;
             }
             Ok(None) => session.not_granted(opened, 0, &came.by).await,
             Err(why) => drop(note(opened, 0, format!("{} is refused: {why}", words(&came.by))).await),

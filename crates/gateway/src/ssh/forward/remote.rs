@@ -12,7 +12,7 @@ use super::{FORWARDS_MAX, TOO_MANY};
 use crate::ssh::session::{Opened, Session};
 use countersign_control::Recorded;
 use countersign_journal::RunOutcome;
-use countersign_target::ssh::{By, Came, Connection};
+use countersign_target::ssh::{By, Came, Connection, Taken};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::{Mutex, mpsc, oneshot};
@@ -97,11 +97,7 @@ impl Listen {
     }
 }
 
-async fn begun<'s>(
-    session: &'s Session,
-    wish: &Wish,
-    taken: mpsc::Sender<Came>,
-) -> Result<(&'s Opened, Listening), String> {
+async fn begun<'s>(session: &'s Session, wish: &Wish, taken: Taken) -> Result<(&'s Opened, Listening), String> {
     let opened = session.opened(&mut Door { session, waits: false }).await?;
     let mut right = right(session, opened, wish, Verdict::OnlyIfThere).await?;
     let (number, begins) = (right.number, async {
@@ -134,7 +130,7 @@ async fn listens(
     session: &Session,
     opened: &Opened,
     listening: Listening,
-    mut came: mpsc::Receiver<Came>,
+    mut came: mpsc::Receiver<Box<Came>>,
     answer: oneshot::Sender<Option<u16>>,
 ) {
     let (listening, (stop, mut stopped)) = (Arc::new(listening), oneshot::channel());
