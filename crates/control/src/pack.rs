@@ -5,6 +5,7 @@
 
 use crate::fault::Fault;
 use secrecy::{ExposeSecret, SecretSlice};
+use std::cell::RefCell;
 use zstd::bulk::{Compressor, Decompressor};
 use zstd::zstd_safe::get_frame_content_size;
 
@@ -15,23 +16,22 @@ const LEVEL: i32 = 1;
 /// Chunks of fewer bytes stay as they are: what a key echoes.
 const PACKED_BYTES_MIN: usize = 128;
 
-/// Packs the chunks of one transcript.
-#[derive(Default)]
-pub(crate) struct Packing(Option<Compressor<'static>>);
+thread_local! {
+    /// What packing needs, once for each thread: many transcripts wait while few are written to.
+    static PACKING: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+}
 
-impl Packing {
-    /// What is to be sealed in the place of a chunk.
-    pub(crate) fn pack(&mut self, chunk: Vec<u8>) -> Result<Vec<u8>, Fault> {
-        if chunk.len() < PACKED_BYTES_MIN {
-            return Ok(chunk);
-        }
-        let packing = match &mut self.0 {
-            Some(begun) => begun,
-            none => none.insert(Compressor::new(LEVEL).map_err(Fault::trouble)?),
-        };
-        let packed = packing.compress(&chunk).map_err(Fault::trouble)?;
-        Ok(if packed.len() < chunk.len() { packed } else { chunk })
+/// What is to be sealed in the place of a chunk.
+pub(crate) fn pack(chunk: Vec<u8>) -> Result<Vec<u8>, Fault> {
+    if chunk.len() < PACKED_BYTES_MIN {
+        return Ok(chunk);
     }
+    let packed = PACKING.with_borrow_mut(|packing| match packing {
+        Some(begun) => begun.compress(&chunk),
+        none => none.insert(Compressor::new(LEVEL)?).compress(&chunk),
+    });
+    let packed = packed.map_err(Fault::trouble)?;
+    Ok(if packed.len() < chunk.len() { packed } else { chunk })
 }
 
 /// The chunk that was sealed; it has so many bytes at most.
@@ -61,7 +61,6 @@ mod tests {
 
     #[test]
     fn what_is_packed_comes_back_and_what_would_not_shrink_stays() {
-        let mut packing = Packing::default();
         let noise: Vec<u8> = std::iter::successors(Some(1u32), |n| Some(n.wrapping_mul(1_664_525).wrapping_add(1_013)))
             .map(|n| (n >> 24) as u8)
             .take(10_000)
@@ -69,7 +68,7 @@ mod tests {
         let text = "drwxr-xr-x 2 root root 4096 ".repeat(1_000).into_bytes();
         for (chunk, smaller) in [(text.clone(), true), (noise, false), (text[..100].to_vec(), false), (text, true)] {
             let chunk = canonical::encode(&serde_bytes::ByteBuf::from(chunk));
-            let packed = packing.pack(chunk.clone()).expect("packed");
+            let packed = pack(chunk.clone()).expect("packed");
             assert_eq!(packed.len() < chunk.len() / 10, smaller);
             assert_eq!(packed == chunk, !smaller);
             assert!(unpacked(&packed).expect("unpacked") == chunk);
@@ -88,7 +87,7 @@ mod tests {
 
     #[test]
     fn what_would_not_end_or_is_damaged_is_refused() {
-        let packed = |bytes: usize| Packing::default().pack(vec![0; bytes]).expect("packed");
+        let packed = |bytes: usize| pack(vec![0; bytes]).expect("packed");
         assert!(unpacked(&packed(MOST)).is_ok());
         let bomb = packed(MOST + 1);
         assert!(bomb.len() < 1_000);

@@ -10,7 +10,7 @@ use crate::control::Control;
 use crate::fault::Fault;
 use crate::live::Grows;
 use crate::objects::Fetched;
-use crate::pack::{Packing, unpack};
+use crate::pack::{pack, unpack};
 use crate::vault::Purpose;
 use countersign_core::digest::UnitPart;
 use countersign_journal::{Digest, Recording, RequestId, SessionId, Timestamp, canonical};
@@ -80,7 +80,6 @@ pub(crate) struct Recorder {
     disk: Arc<Disk>,
     grows: Grows,
     waiting: Vec<Record>,
-    packing: Packing,
     root: Digest,
     chunks: u64,
     records: u64,
@@ -117,7 +116,6 @@ impl Recorder {
             disk,
             grows,
             waiting,
-            packing: Packing::default(),
             root,
             chunks: 0,
             records: 0,
@@ -158,7 +156,7 @@ impl Recorder {
         }
         let chunk = canonical::encode(&self.waiting);
         let root = next_root(&self.root, &chunk);
-        let packed = self.packing.pack(chunk)?;
+        let packed = pack(chunk)?;
         let sealed = self.control.seal(Purpose::Transcript, &row(self.session), self.chunks, &packed)?;
         let mut frame = u32::try_from(sealed.len()).map_err(Fault::trouble)?.to_be_bytes().to_vec();
         frame.extend_from_slice(&sealed);
