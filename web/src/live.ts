@@ -2,6 +2,9 @@
 
 import htmx from './htmx';
 
+/** Something has changed since the last look was sent. */
+let changed = false;
+
 export function followLive(): void {
   document.addEventListener('htmx:sseOpen', (event) => {
     upToDate();
@@ -11,6 +14,7 @@ export function followLive(): void {
       window.location.reload();
     });
   });
+  lookAgain();
   document.addEventListener('htmx:sseError', outOfDate);
   window.addEventListener('offline', outOfDate);
   window.addEventListener('online', () => htmx.trigger('#live', 'sse:change', {}));
@@ -18,8 +22,25 @@ export function followLive(): void {
   document.addEventListener('htmx:timeout', onSendError);
   document.addEventListener('htmx:beforeRequest', () => hide('unsent'));
   document.addEventListener('htmx:afterOnLoad', (event) => {
-    if ((event as CustomEvent).detail.elt?.id === 'live') upToDate();
+    if (isLive((event as CustomEvent).detail.elt)) upToDate();
   });
+}
+
+/**
+ * A change that is told while an answer is under way starts no look of its own, and that answer may have been written before it:
+ * so there is one more look behind it.
+ */
+function lookAgain(): void {
+  document.addEventListener('sse:change', (event) => (changed ||= isLive(event.target)), { capture: true });
+  document.addEventListener('htmx:beforeSend', (event) => (changed &&= !isLive((event as CustomEvent).detail.elt)));
+  document.addEventListener('htmx:afterRequest', (event) => {
+    // Not at once: htmx counts this request as under way until its event is over.
+    if (isLive((event as CustomEvent).detail.target)) setTimeout(() => changed && htmx.trigger('#live', 'sse:change', {}));
+  });
+}
+
+function isLive(node: unknown): boolean {
+  return node instanceof Element && node.id === 'live';
 }
 
 /** What asks for itself was only not fetched; what somebody sent was not sent, and they must know. */

@@ -243,6 +243,22 @@ fn every_page_is_accessible_and_fits_both_sizes() {
     shop.run("pages.mjs");
 }
 
+/// Decisions are sent while the page looks for changes, and are what was tapped; no change is missed.
+#[test]
+fn r31_a_tap_counts_whatever_the_page_is_doing() {
+    let three = POLICY.replace("members = [\"alice\", \"ben\"]", "members = [\"alice\", \"ben\", \"dave\"]");
+    let shop = Shop::with(&three, Options::default());
+    let [first, second, third] = [("alice", "first"), ("ben", "second"), ("dave", "third")].map(|(person, which)| {
+        shop.reserve(person, 60, &format!("The {which} of three tickets, which is about customer 2"))
+    });
+    shop.run("hurry.mjs");
+    let status = |request| {
+        let view = shop.api("mia").get(&format!("/requests/{request}")).and_then(Answer::success);
+        view.unwrap_or_else(|error| panic!("{request}: {error}"))["status"].clone()
+    };
+    assert_eq!([first, second, third].map(status), ["Approved", "Approved", "Canceled"]);
+}
+
 /// R11: what a contact sees, without signing in, and decides by keyboard.
 #[test]
 fn r11_a_contact_decides_in_a_browser() {
