@@ -63,8 +63,9 @@ fn fold(state: &mut State, at: Timestamp, event: &Event) {
         Event::Delegated { .. } | Event::DelegationEnded { .. } => lent(state, event),
         Event::LinkMade { person, by } => state.links.made(*person, *by),
         Event::Noted(Note::PasswordSet { person }) => state.links.opened(*person),
+        Event::Noted(Note::SecretStored { account, .. }) => state.due_secrets.replaced(*account),
         Event::GrantEdited { .. } | Event::GrantEnded { .. } | Event::Noted(Note::TranscriptRead { .. }) => {
-            grant_changed(state, event);
+            grant_changed(state, at, event);
         }
         Event::SessionOpened { .. } => session_opened(state, at, event),
         Event::SessionClosed { .. } => session_closed(state, at, event),
@@ -188,7 +189,7 @@ fn lent(state: &mut State, event: &Event) {
     }
 }
 
-fn grant_changed(state: &mut State, event: &Event) {
+fn grant_changed(state: &mut State, at: Timestamp, event: &Event) {
     match event {
         Event::GrantEdited { grant, by, terms, reason } => {
             let request = state.grants.get_mut(grant).map(|g| {
@@ -206,6 +207,9 @@ fn grant_changed(state: &mut State, event: &Event) {
             state.unended_grants.remove(grant);
             state.exclusive.retain(|_, holder| holder != grant);
             if let Some(g) = state.grants.get_mut(grant) {
+                if g.stage == GrantStage::InUse && g.terms.reset_after_use {
+                    state.due_secrets.used(g.target.account, at, g.request);
+                }
                 g.stage = GrantStage::Ended(*how);
             }
         }

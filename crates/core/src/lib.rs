@@ -20,6 +20,7 @@ mod deadlines;
 mod decide;
 pub mod digest;
 pub mod directory;
+mod due;
 pub mod effect;
 pub mod hours;
 pub mod input;
@@ -48,6 +49,7 @@ pub use directory::{
     About, Account, Contact, Device, DeviceGroup, Directory, Endpoint, Group, OwnRole, Person, PostgresEndpoint,
     Protocol, SshEndpoint,
 };
+pub use due::{DueSecret, DueSecrets};
 pub use effect::{Effect, Message, effects, wake_at};
 pub use input::{Answer, Ask, AskAct, Decision, EmergencyCall, Input, Planned, Position, Vote};
 pub use keeping::{KEPT_DAYS_MAX, Keeping};

@@ -2,6 +2,7 @@
 
 use crate::deadlines::Deadlines;
 use crate::directory::About;
+use crate::due::DueSecrets;
 use crate::keeping::Keeping;
 use crate::links::Links;
 use crate::planted::{self, Fault};
@@ -53,6 +54,8 @@ pub struct State {
     pub deadlines: Deadlines,
     /// When what closed sessions recorded is to be erased.
     pub keeping: Keeping,
+    /// Which stored secrets are due for change.
+    pub due_secrets: DueSecrets,
     /// When approvers last said no to somebody on an account for an act: no emergency overrides that for a day.
     pub noes: BTreeMap<(PersonId, AccountId, Access), Timestamp>,
 }

@@ -521,3 +521,45 @@ fn r32_reset_after_use_can_be_switched_on_and_not_off() {
         ",
     );
 }
+
+/// R50: the secret is due for change once a use is over that was granted so, and until another one is stored.
+#[test]
+fn r50_a_secret_is_due_after_a_use_and_until_another_is_stored() {
+    check(
+        "
+        rule connect approve by dba with reset
+        apply
+        alice asks 09:00-12:00
+          #1 made, approve
+          level 1 waits for bob, carol
+        bob approves #1
+          bob approves level 1
+          #1 approved, grant 1 09:00-12:00
+        zoe asks 09:00-10:00
+          #2 made, approve
+          level 1 waits for bob, carol
+        bob approves #2
+          bob approves level 1
+          #2 approved, grant 2 09:00-10:00
+        alice opens
+          session 1 opened under grant 1, first use
+        due?
+          nothing is due
+        another secret is stored
+        at 10:00
+        tick
+          grant 2 ended, unused
+        due?
+          nothing is due
+        alice surrenders 1
+          grant 1 ended, surrendered
+          session 1 must be cut
+        due?
+          the secret of account 1 is due since 10:00, after #1
+        at 11:00
+        another secret is stored
+        due?
+          nothing is due
+        ",
+    );
+}

@@ -364,7 +364,7 @@ pub(crate) struct Edit {
     /// For how long from its start on.
     #[arg(long, value_name = "N")]
     pub(crate) minutes: Option<u32>,
-    /// Have the password changed after use; this cannot be taken back.
+    /// Make the password due for change after use; this cannot be taken back.
     #[arg(long)]
     pub(crate) reset_after_use: bool,
     /// Why; the requester reads it.
@@ -412,7 +412,7 @@ pub(crate) struct Decision {
     /// Grant it only until then, RFC 3339.
     #[arg(long, value_name = "TIME")]
     pub(crate) end: Option<String>,
-    /// Have the password changed after use.
+    /// Make the password due for change after use.
     #[arg(long)]
     pub(crate) reset_after_use: bool,
 }

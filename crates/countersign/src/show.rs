@@ -236,7 +236,7 @@ pub(crate) fn request(answer: &Value) -> String {
     said.push(format!("Rules     {}", texts(&answer["rules"])));
     said.extend(emergency(answer));
     if answer["reset_after_use"] == true {
-        said.push("After use the password is changed".to_owned());
+        said.push("After use the password is due for change".to_owned());
     }
     if !answer["grant"].is_null() {
         said.push(format!("Grant     {}, {}", stage(&answer["grant"]), window(&answer["grant"]["window"])));
@@ -547,7 +547,7 @@ mod tests {
             "Status    Approved, automatically: inside the hours its rules name",
             "Choice    repair",
             "Ticket    T-1<U+001B>",
-            "After use the password is changed",
+            "After use the password is due for change",
             "          members of dba decide now: escalated by ada",
             "          eve for bob approved, ",
         ] {

@@ -144,7 +144,7 @@ pub struct Attempt(pub Digest);
 pub struct Terms {
     /// When the grant may be used.
     pub window: Window,
-    /// Whether the secret is changed after use (R32).
+    /// Whether the secret is due for change after use (R32).
     #[serde(default, skip_serializing_if = "is_default")]
     pub reset_after_use: bool,
 }

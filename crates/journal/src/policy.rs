@@ -201,7 +201,7 @@ pub struct Conditions {
     /// Whether a ticket id is required.
     #[serde(default, skip_serializing_if = "is_default")]
     pub ticket: bool,
-    /// Whether the secret is changed after use (R56).
+    /// Whether the secret is due for change after use (R50).
     #[serde(default, skip_serializing_if = "is_default")]
     pub reset_after_use: bool,
     /// Most sessions open at a time under one grant.

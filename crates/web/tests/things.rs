@@ -2,7 +2,9 @@
 
 mod scene;
 
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
+use countersign_control::Entry;
+use countersign_journal::{RequestId, SessionEnd};
 use scene::{Answer, Scene, form};
 
 const PEM: &str = "-----BEGIN CERTIFICATE-----\r\nMIIB\r\n-----END CERTIFICATE-----\r\n";
@@ -335,4 +337,37 @@ async fn r85_a_password_is_given_in_a_form_and_shown_by_no_page() {
     scene.clock.advance(std::time::Duration::from_secs(2 * 3_600));
     let late = scene.press(&planned, "root", &[("do", "propose")]).await;
     assert!(late.text.contains("type it again") && late.location().is_empty(), "not for ever: {}", late.text);
+}
+
+/// R50: once a use is over that was granted so, an account says that its password is due for change, until another is stored.
+#[tokio::test]
+async fn r50_an_account_says_since_when_its_password_is_due_for_change() {
+    let scene = Scene::start().await;
+    let root = scene.actor("root").await;
+    let in_force = scene.api(Method::GET, "/configuration", "root", "").await.text;
+    let in_force: serde_json::Value = serde_json::from_str(&in_force).expect("JSON");
+    let file = in_force["file"].as_str().expect("a file");
+    let resets = file.replace("name = \"reports are open\"", "name = \"reports are open\"\nreset_after_use = true");
+    assert_ne!(resets, file);
+    scene.control.propose(&root, &resets, "", None).await.expect("in force");
+
+    let (alice, report) = (scene.actor("alice").await, scene.account("report@prod-db"));
+    let opened = scene.control.open_session(alice.person, report, None, "192.0.2.7").await;
+    let Ok(Entry::Open(gate)) = opened else { panic!("not open to her") };
+    assert!(!scene.get("/accounts", "root").await.text.contains("due for change"), "it is in use");
+    gate.close(SessionEnd::ClientLeft).await.expect("closed");
+    let mine = scene.api(Method::GET, "/requests?scope=mine", "alice", "").await.text;
+    let mine: serde_json::Value = serde_json::from_str(&mine).expect("JSON");
+    let number = mine[0]["id"].as_u64().expect("her request");
+    scene.control.surrender(&alice, RequestId(number)).await.expect("given back");
+    let due = scene.get("/accounts", "root").await.text;
+    let said = due.split("<section").find(|part| part.contains("due for change")).unwrap_or_else(|| panic!("{due}"));
+    let after = format!("after <a href=\"/requests/{number}\">#{number}</a>");
+    assert!(said.contains("report@prod-db") && said.contains(&after), "{said}");
+    assert_eq!(due.matches("due for change").count(), 1, "{due}");
+
+    let fields = form(&[("password", "a-new-one-of-it")]);
+    let planned = scene.fill(&format!("/accounts/{}", report.0), "root", &fields).await.text;
+    scene.put_in_force(&planned).await;
+    assert!(!scene.get("/accounts", "root").await.text.contains("due for change"), "another is stored");
 }

@@ -107,8 +107,11 @@ impl Control {
             let label = format!("{}@{}", entry.name, entry.device);
             let approval = entry.approval.as_ref();
             let automatic = approval.and_then(|a| a.automatic.as_ref());
+            let account = self.account_by_label(&label)?;
+            let due = self.state().due_secrets.of(account).filter(|_| !entry.certificate);
             Some(AccountView {
-                account: self.account_by_label(&label)?,
+                account,
+                due: due.map(|due| (due.since, due.after)),
                 certificate: entry.certificate,
                 ssh: ssh.contains(&entry.device.as_str()),
                 owners: entry.owners.join(" "),

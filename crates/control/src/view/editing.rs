@@ -1,7 +1,7 @@
 //! Workflows, accounts and parameters as fields of a form. What a form says becomes a file, which is proposed like any other.
 
 use super::PersonView;
-use countersign_journal::AccountId;
+use countersign_journal::{AccountId, RequestId, Timestamp};
 use serde::Serialize;
 
 /// One level, field by field; every text as people write it in the file.
@@ -108,6 +108,8 @@ pub struct AccountView {
     pub certificate: bool,
     /// Whether it is on an SSH server, where alone that can be.
     pub ssh: bool,
+    /// Since when its stored secret is due for change, and after which request.
+    pub due: Option<(Timestamp, RequestId)>,
     /// Who owns it, by handle.
     pub owners: String,
     /// Who manages it, by handle.

@@ -303,7 +303,7 @@ pub struct RequestView {
     pub choice: Option<String>,
     /// The ticket it belongs to.
     pub ticket: Option<String>,
-    /// Whether the secret is changed after use.
+    /// Whether the secret is due for change after use.
     pub reset_after_use: bool,
     /// The emergency declared on it.
     pub emergency: Option<EmergencyView>,

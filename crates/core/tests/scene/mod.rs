@@ -129,6 +129,8 @@ impl Stage {
                 return Vec::new();
             }
             ["tick"] => Input::Tick,
+            ["another", "secret", "is", "stored"] => Input::Note(Note::SecretStored { account: AccountId(1), version: 2 }),
+            ["due?"] => return vec![shown::due(&self.state)],
             ["close", session] => closed(session),
             ["clear", unit, "under", grant, "in", session] => Input::Clear {
                 grant: GrantId(number(grant)),

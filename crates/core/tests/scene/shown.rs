@@ -2,8 +2,16 @@
 
 use super::{Event, name, time};
 use countersign_core::{Effect, Message, State};
-use countersign_journal::{Expiry, Note, PersonId, Verdict, Window};
+use countersign_journal::{AccountId, Expiry, Note, PersonId, Verdict, Window};
 use std::collections::BTreeSet;
+
+/// Whether the secret of the one account is due for change.
+pub fn due(state: &State) -> String {
+    match state.due_secrets.of(AccountId(1)) {
+        None => "nothing is due".to_owned(),
+        Some(due) => format!("the secret of account 1 is due since {}, after {}", time(due.since), due.after),
+    }
+}
 
 /// What an event says, or nothing where the line that caused it says it already.
 pub fn event(state: &State, event: &Event) -> Option<String> {

@@ -6,6 +6,7 @@ use super::planned::sealed;
 use super::things::Authority;
 use super::{Page, Shell, Visit, ok, page};
 use crate::guard::escaped;
+use crate::reader::Reader;
 use askama::Template;
 use axum::Form;
 use axum::extract::{Path, Query};
@@ -64,6 +65,7 @@ struct WorkflowPage {
 struct AccountsPage {
     shell: Shell,
     accounts: Vec<AccountView>,
+    reader: Reader,
     may_propose: bool,
 }
 
@@ -304,7 +306,8 @@ pub(crate) async fn change_parameters(visit: Visit, Form(fields): Fields) -> Pag
 pub(crate) async fn accounts(visit: Visit) -> Page {
     let accounts = visit.site.control.accounts(visit.actor())?;
     let may_propose = visit.actor().may(Permission::ProposeChanges);
-    ok(&AccountsPage { shell: visit.shell("Accounts", "accounts"), accounts, may_propose })
+    let (shell, reader) = (visit.shell("Accounts", "accounts"), visit.reader.clone());
+    ok(&AccountsPage { shell, accounts, reader, may_propose })
 }
 
 fn account_of(visit: &Visit, id: &str) -> Result<AccountView, Fault> {
