@@ -563,3 +563,22 @@ fn r50_a_secret_is_due_after_a_use_and_until_another_is_stored() {
         ",
     );
 }
+
+#[test]
+fn r50_a_secret_is_not_due_where_nobody_said_so() {
+    check(
+        "
+        rule connect allow
+        apply
+        alice opens
+          #1 made, allow
+          #1 approved, grant 1 09:00-17:00
+          session 1 opened under grant 1, first use
+        alice surrenders 1
+          grant 1 ended, surrendered
+          session 1 must be cut
+        due?
+          nothing is due
+        ",
+    );
+}
