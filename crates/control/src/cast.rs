@@ -84,6 +84,7 @@ impl Cast {
                 self.over = true;
                 ("m", outcome)
             }
+            Recorded::Alert(words) if own => ("m", format!("alert: {words}")),
             // What else went on in the session meanwhile.
             Recorded::Held(request, _) => ("m", format!("held {request}")),
             Recorded::Released(request) => ("m", format!("released {request}")),

@@ -5,6 +5,7 @@
 //! comes only from an approved hold or an approved plan, can be used once, and is spent by a committed event (`Used`,
 //! `PlanUsed`) before its pass exists.
 
+mod alerts;
 mod hold;
 mod lease;
 mod login;
@@ -17,6 +18,7 @@ use crate::live::Cut;
 use crate::spool::Spool;
 pub use crate::transcript::Recorded;
 use crate::transcript::Recorder;
+pub use alerts::{Alerting, Raised};
 use countersign_core::digest::{AttemptParts, UnitPart, attempt};
 use countersign_core::ruling::{Ruling, leaves_out, rule_among};
 use countersign_core::{Answer, Ask, AskAct, Asked, Device, Input, Planned, Protocol, Refusal, Status, covered};

@@ -59,8 +59,8 @@ pub use desired::{Part, Question, QuestionAct, Thing};
 pub use export::Export;
 pub use fault::{Fault, SignInRefusal, TicketRefusal};
 pub use gate::{
-    Cleared, Entry, Gate, Hold, Judgement, Lease, Missing, Pass, Permit, Recorded, Release, Settled, SshLogin,
-    TargetLogin, Unit,
+    Alerting, Cleared, Entry, Gate, Hold, Judgement, Lease, Missing, Pass, Permit, Raised, Recorded, Release, Settled,
+    SshLogin, TargetLogin, Unit,
 };
 pub use install::{Installed, install};
 pub use keep::Kept;

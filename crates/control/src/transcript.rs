@@ -60,6 +60,8 @@ pub enum Recorded {
     },
     /// What the target sent to the client's terminal.
     Shown(#[serde(with = "serde_bytes")] Vec<u8>),
+    /// What was typed into a free shell and would not have been let run as a command of its own, in words.
+    Alert(String),
     /// What was typed, sealed once more: what the target does not echo may be a password.
     Typed(#[serde(with = "serde_bytes")] Vec<u8>),
 }
@@ -125,6 +127,11 @@ impl Recorder {
 
     pub(crate) fn add(&mut self, statement: u64, what: Recorded) {
         self.waiting.push(Record { at: self.control.now(), statement, what });
+    }
+
+    /// Whether what is handed over is durable before anything goes on.
+    pub(crate) fn is_strict(&self) -> bool {
+        self.recording == Recording::Strict
     }
 
     /// Adds what was shown.

@@ -2,9 +2,10 @@
 
 use countersign_core::Directory;
 use countersign_journal::{
-    Act, ActionFacts, Authority, CommandFacts, Event, Expiry, FORWARD_AGENT, FORWARD_LOCAL, FORWARD_LOCAL_SOCKET,
-    FORWARD_REMOTE, FORWARD_REMOTE_SOCKET, FORWARD_X11, GrantEnd, GrantId, Hours, LOGIN_SHELL, Language, Note, Opening,
-    Outcome, PersonId, RequestId, RequestMade, RunOutcome, SET_ENVIRONMENT, SessionEnd, SessionId, Verdict, Weekday,
+    ALERTS_MAX, Act, ActionFacts, Alert, Authority, CommandFacts, Event, Expiry, FORWARD_AGENT, FORWARD_LOCAL,
+    FORWARD_LOCAL_SOCKET, FORWARD_REMOTE, FORWARD_REMOTE_SOCKET, FORWARD_X11, GrantEnd, GrantId, Hours, LOGIN_SHELL,
+    Language, Note, Opening, Outcome, PersonId, RequestId, RequestMade, RunOutcome, SET_ENVIRONMENT, SessionEnd,
+    SessionId, Verdict, Weekday,
 };
 use std::collections::BTreeSet;
 
@@ -64,6 +65,7 @@ fn note_kind(note: &Note) -> &'static str {
         Note::NotificationFailed { .. } => "notification_failed",
         Note::TranscriptRead { typed: true, .. } => "typed_read",
         Note::TranscriptRead { .. } => "transcript_read",
+        Note::Alerted { .. } => "alerted",
         Note::RecordingErased { .. } => "recording_erased",
         Note::RecordingStored { .. } => "recording_stored",
         Note::Exported { .. } => "exported",
@@ -258,6 +260,10 @@ fn say_note(note: &Note, directory: &Directory) -> Said {
             let under = under.map(|grant| format!(" under {grant}")).unwrap_or_default();
             let what = if *typed { "saw everything that was typed in" } else { "watched" };
             (format!("{} {what} {session}{under}", who(by)), None, Some(*session))
+        }
+        Note::Alerted { alert, last, .. } => {
+            let session = alert.session;
+            (format!("typed in a free shell of {session}: {}", alert_words(alert, *last)), None, Some(session))
         }
         Note::RecordingErased { session, request, kept_days } => {
             let days = if *kept_days == 1 { "a day".to_owned() } else { format!("{kept_days} days") };
@@ -465,6 +471,30 @@ pub(crate) fn grant_end(how: GrantEnd) -> &'static str {
         GrantEnd::UsedUp => "used",
         GrantEnd::Overruled => "no longer allowed",
     }
+}
+
+/// So many alerts: the last says that more came.
+pub(crate) fn alerts(count: u32) -> String {
+    match count {
+        1 => "1 alert".to_owned(),
+        count if count > ALERTS_MAX => format!("more than {ALERTS_MAX} alerts"),
+        count => format!("{count} alerts"),
+    }
+}
+
+/// What an alert says, in words.
+pub(crate) fn alert_words(alert: &Alert, last: bool) -> String {
+    if last {
+        return "more alerts came, of which none is noted from here on".to_owned();
+    }
+    let what = match &alert.program {
+        Some(program) => format!("`{program}`"),
+        None if alert.opaque => "a line that nobody can understand".to_owned(),
+        None => "a line".to_owned(),
+    };
+    let done = if alert.outcome == Outcome::Deny { "refused" } else { "held" };
+    let rules: Vec<String> = alert.rules.iter().map(|rule| format!("`{rule}`")).collect();
+    format!("{what} would have been {done} by {}", rules.join(" and "))
 }
 
 /// Why a session closed, in words.

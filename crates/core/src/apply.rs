@@ -83,6 +83,12 @@ fn fold(state: &mut State, at: Timestamp, event: &Event) {
             }
         }
         Event::PlanUsed { .. } | Event::PlanRan { .. } => planned(state, at, event),
+        Event::Noted(Note::Alerted { alert, .. }) => {
+            if let Some(session) = state.sessions.get_mut(&alert.session) {
+                session.alerts += 1;
+                session.alerted.extend(alert.rules.iter().cloned());
+            }
+        }
         Event::Noted(_) => {}
     }
 }
@@ -372,6 +378,8 @@ fn session_opened(state: &mut State, at: Timestamp, event: &Event) {
             closed: None,
             transcript: None,
             records: 0,
+            alerts: 0,
+            alerted: [].into(),
         },
     );
 }

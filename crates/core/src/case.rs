@@ -71,6 +71,7 @@ impl Input {
             | Input::Close { .. }
             | Input::Planned(_)
             | Input::Watch { .. }
+            | Input::Alert(_)
             | Input::Tick
             | Input::Note(_) => None,
         }
@@ -165,6 +166,9 @@ impl State {
             | Event::PlanRan { grant, .. }
             | Event::Noted(Note::TranscriptRead { under: Some(grant), .. }) => of_grant(grant),
             Event::SessionClosed { session, .. } => self.sessions.get(session).and_then(|s| of_grant(&s.grant)),
+            Event::Noted(Note::Alerted { alert, .. }) => {
+                self.sessions.get(&alert.session).and_then(|s| of_grant(&s.grant))
+            }
             Event::PolicyApplied { .. }
             | Event::DirectoryApplied { .. }
             | Event::Delegated { .. }

@@ -51,6 +51,8 @@ pub enum Message {
     Automatic,
     /// Access was or will be opened before approval; they are to review it (R39).
     Emergency,
+    /// In a free shell under it something was typed that the rules would not have let run (R63).
+    Alerted,
 }
 
 /// What follows from an event that was just folded into `state`.
@@ -93,6 +95,10 @@ pub fn effects(state: &State, event: &Event) -> Vec<Effect> {
         },
         Event::SessionClosed { session, .. } | Event::Noted(Note::RecordingErased { session, .. }) => {
             vec![Effect::Keep { session: *session }]
+        }
+        Event::Noted(Note::Alerted { told, .. }) => {
+            let request = state.request_of(event);
+            request.and_then(|request| tell(request, told, Message::Alerted)).into_iter().collect()
         }
         _ => Vec::new(),
     }

@@ -3,8 +3,8 @@
 use crate::roster::Roster;
 use crate::rulebook::Rulebook;
 use countersign_journal::{
-    AccountId, ActionFacts, Attempt, Change, ChangePlan, Commitment, DelegationId, Digest, Event, Evidence, GrantId,
-    Note, PersonId, RequestId, RunOutcome, SessionEnd, SessionId, TargetFacts, Terms, Verdict, Watch, Window,
+    AccountId, ActionFacts, Alert, Attempt, Change, ChangePlan, Commitment, DelegationId, Digest, Event, Evidence,
+    GrantId, Note, PersonId, RequestId, RunOutcome, SessionEnd, SessionId, TargetFacts, Terms, Verdict, Watch, Window,
 };
 use std::collections::BTreeSet;
 
@@ -161,6 +161,8 @@ pub enum Input {
         /// What became of it.
         outcome: RunOutcome,
     },
+    /// What somebody typed into a free shell would not have been let run as a command of its own.
+    Alert(Alert),
     /// Time has passed.
     Tick,
     /// Something for the audit.
@@ -322,4 +324,9 @@ pub enum Answer {
     Delegation(DelegationId),
     /// A statement of a grant's plan was used.
     Step(GrantId, u32),
+    /// An alert was written; whether no more are.
+    Alerted {
+        /// Whether it says that more came.
+        last: bool,
+    },
 }

@@ -8,6 +8,7 @@ use crate::links::Links;
 use crate::planted::{self, Fault};
 use crate::roster::Roster;
 use crate::rulebook::Rulebook;
+use countersign_journal::canonical::is_default;
 use countersign_journal::{
     AccountId, Act, Attempt, Authority, ChangePlan, Commitment, DelegationId, Digest, Evidence, Expiry, GrantEnd,
     GrantId, Level, PersonFacts, PersonId, RequestId, RulingRecord, RunOutcome, SessionEnd, SessionId, TargetFacts,
@@ -545,6 +546,12 @@ pub struct Session {
     pub transcript: Option<Digest>,
     /// Records in the transcript.
     pub records: u64,
+    /// Lines in it that were alerted to.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub alerts: u32,
+    /// The rules of which somebody was told so, by name.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub alerted: BTreeSet<String>,
 }
 
 /// The asked window, cut to what remains of it at `now`.

@@ -5,6 +5,7 @@
 //! variant. Nothing here is ever removed.
 
 use crate::act::{Act, PersonFacts, TargetFacts, Terms};
+use crate::alert::Alert;
 use crate::canonical::{Commitment, Digest, is_default};
 use crate::facts::ActionFacts;
 use crate::id::{DelegationId, GrantId, PersonId, RequestId, RuleId, SessionId, WorkflowId};
@@ -386,6 +387,15 @@ pub enum Note {
     RecordingErased { session: SessionId, request: RequestId, kept_days: u32 },
     /// What a session recorded was brought to the store outside and read back from there, and is kept there from now on.
     RecordingStored { session: SessionId, place: String },
+    /// A line that was typed into a free shell would not have been let run as a command of its own: it ran all the same, and these
+    /// people are told. `last` says that more came, of which none is noted from here on.
+    Alerted {
+        alert: Alert,
+        #[serde(default, skip_serializing_if = "is_default")]
+        told: BTreeSet<PersonId>,
+        #[serde(default, skip_serializing_if = "is_default")]
+        last: bool,
+    },
     /// The journal was exported.
     Exported { by: Option<PersonId>, entries: u64 },
     /// A person changed their password, by the one they had.

@@ -7,6 +7,7 @@
 //! This room must not know: clocks, randomness, files, sockets, databases, or how a decision is reached.
 
 pub mod act;
+pub mod alert;
 pub mod canonical;
 pub mod chain;
 pub mod event;
@@ -20,6 +21,7 @@ pub mod time;
 pub mod unseen;
 
 pub use act::{Act, Attempt, Change, PersonFacts, Run, TargetFacts, Terms, Watch};
+pub use alert::{ALERTS_MAX, Alert};
 pub use canonical::{Commitment, Digest};
 pub use chain::{Chain, ChainFault, Head};
 pub use event::{

@@ -2,7 +2,7 @@
 //! it uses up.
 
 use crate::ledger::{Ledger, Next, Wrong, ensure};
-use countersign_journal::{Act, Change, Digest, Event, GrantId, PersonId, Policy, RequestMade, Timestamp};
+use countersign_journal::{Act, Change, Digest, Event, GrantId, PersonId, Policy, RequestMade, Rule, Timestamp};
 
 /// What is in force.
 #[derive(Default)]
@@ -18,6 +18,11 @@ impl InForce {
     /// Whether watching a session has to be approved.
     pub(crate) fn watch_approval(&self) -> bool {
         self.policy.parameters.watch_approval
+    }
+
+    /// The rule of that name.
+    pub(crate) fn rule(&self, name: &str) -> Option<&Rule> {
+        self.policy.rules.iter().find(|rule| rule.name == name)
     }
 
     /// Whether this is what a change would put in force.

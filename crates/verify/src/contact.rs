@@ -86,6 +86,7 @@ fn noted(note: &Note) -> Vec<PersonId> {
         | Note::CertificateUsed { person, .. }
         | Note::TokenIssued { person, .. } => vec![*person],
         Note::TranscriptRead { by, .. } => vec![*by],
+        Note::Alerted { told, .. } => told.iter().copied().collect(),
         _ => Vec::new(),
     }
 }

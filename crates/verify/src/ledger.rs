@@ -191,6 +191,7 @@ impl Ledger {
                 Ok(())
             }
             Note::TranscriptRead { session, by, under, typed } => self.watched(at, session, by, under, typed),
+            Note::Alerted { alert, told, last } => self.alerted(&alert, &told, last),
             Note::RecordingErased { session, request, kept_days } => {
                 self.recording_erased(at, session, request, kept_days)
             }

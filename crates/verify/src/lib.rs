@@ -23,6 +23,7 @@
 //!   was kept apart, and by nothing else.
 
 mod administer;
+mod alert;
 mod contact;
 mod export;
 mod fault;

@@ -44,6 +44,8 @@ pub(crate) struct Session {
     closed: Option<Timestamp>,
     /// Whether what it recorded was erased.
     erased: bool,
+    /// Lines in it that were alerted to.
+    pub(crate) alerts: u32,
 }
 
 impl Grant {
@@ -123,7 +125,7 @@ impl Ledger {
         if exclusive {
             self.held.insert(account, under);
         }
-        self.sessions.insert(session, Session { grant: under, closed: None, erased: false });
+        self.sessions.insert(session, Session { grant: under, closed: None, erased: false, alerts: 0 });
         self.open.insert(session);
         Ok(())
     }

@@ -26,16 +26,19 @@ pub(crate) enum LetterKind {
     Emergency,
     /// Too few people are left to decide.
     Alarm,
+    /// A free shell raised an alert.
+    Alerted,
 }
 
 impl LetterKind {
-    const ALL: [LetterKind; 6] = [
+    const ALL: [LetterKind; 7] = [
         LetterKind::Asked,
         LetterKind::Informed,
         LetterKind::Settled,
         LetterKind::Automatic,
         LetterKind::Emergency,
         LetterKind::Alarm,
+        LetterKind::Alerted,
     ];
 
     pub(crate) fn of(message: Message) -> LetterKind {
@@ -45,6 +48,7 @@ impl LetterKind {
             Message::Settled => LetterKind::Settled,
             Message::Automatic => LetterKind::Automatic,
             Message::Emergency => LetterKind::Emergency,
+            Message::Alerted => LetterKind::Alerted,
         }
     }
 
@@ -57,6 +61,7 @@ impl LetterKind {
             LetterKind::Automatic => "automatic",
             LetterKind::Emergency => "emergency",
             LetterKind::Alarm => "alarm",
+            LetterKind::Alerted => "alerted",
         }
     }
 
@@ -88,6 +93,7 @@ impl LetterKind {
             LetterKind::Automatic => "more requests were approved automatically",
             LetterKind::Emergency => "more emergencies were declared",
             LetterKind::Alarm => "more requests can be decided by too few people",
+            LetterKind::Alerted => "more alerts came from free shells",
         }
     }
 
@@ -95,6 +101,7 @@ impl LetterKind {
     pub(super) fn place(self) -> (&'static str, &'static str) {
         match self {
             LetterKind::Asked => ("/approvals", "your approvals"),
+            LetterKind::Alerted => ("/sessions?show=all", "the sessions"),
             _ => ("/requests", "the requests"),
         }
     }
@@ -107,6 +114,9 @@ impl LetterKind {
             LetterKind::Informed => "You get this because a workflow tells your group. It asks nothing of you.",
             LetterKind::Settled => "You get this because you made the request, or a workflow tells your group.",
             LetterKind::Alarm => "You get this because you are an administrator.",
+            LetterKind::Alerted => {
+                "You get this because you approved this access, own its account or are an administrator."
+            }
         }
     }
 }
@@ -119,13 +129,15 @@ impl Control {
         request: &Request,
         reader: PersonId,
     ) -> Result<(String, Vec<String>), Fault> {
-        if kind == LetterKind::Settled {
-            return self.settled(request, reader).await;
+        match kind {
+            LetterKind::Settled => return self.settled(request, reader).await,
+            LetterKind::Alerted => return self.alerted(request).await,
+            _ => {}
         }
         let (subject, mut lines) = self.asked(request).await?;
         let name = person_view(&self.directory(), request.person.id).name;
         let first = match kind {
-            LetterKind::Asked | LetterKind::Settled => return Ok((subject, lines)),
+            LetterKind::Asked | LetterKind::Settled | LetterKind::Alerted => return Ok((subject, lines)),
             LetterKind::Informed => "For your information; others decide this.".to_owned(),
             LetterKind::Automatic => "This was approved automatically, inside the hours the rule names.".to_owned(),
             LetterKind::Emergency => format!("EMERGENCY: {name} takes this before approval. Review it on the page."),
@@ -140,7 +152,7 @@ impl Control {
             LetterKind::Emergency => "EMERGENCY · ",
             LetterKind::Alarm => "Nobody can decide · ",
             LetterKind::Automatic => "Approved automatically · ",
-            LetterKind::Asked | LetterKind::Informed | LetterKind::Settled => "",
+            LetterKind::Asked | LetterKind::Informed | LetterKind::Settled | LetterKind::Alerted => "",
         };
         Ok((format!("{mark}{subject}"), lines))
     }
@@ -165,6 +177,22 @@ impl Control {
             }
         }
         Ok((format!("{who} asks: {}", what(request)), lines))
+    }
+
+    /// What whoever let somebody in reads of what was typed there: by which rules, and nothing of it.
+    async fn alerted(&self, request: &Request) -> Result<(String, Vec<String>), Fault> {
+        let who = person_view(&self.directory(), request.person.id).name;
+        let sessions = self.case(request.id).await?.map(|case| case.sessions).unwrap_or_default();
+        let mut lines = vec![format!(
+            "{who} typed into a free shell on {} what the rules would not have let run as a command of its own.",
+            request.target.label()
+        )];
+        for session in sessions.iter().filter(|session| session.alerts > 0) {
+            let rules: Vec<String> = session.alerted.iter().map(|rule| format!("`{rule}`")).collect();
+            lines.push(format!("{}: {}, by {}", session.id, words::alerts(session.alerts), rules.join(" and ")));
+        }
+        lines.push("It ran all the same: a free shell only alerts. What was typed is in no message.".to_owned());
+        Ok((format!("Alert: {who} on {}", request.target.label()), lines))
     }
 
     /// What the requester, or a follower, reads: what became of it, who decided, and what they wrote.

@@ -327,5 +327,6 @@ pub(super) fn session_view(eye: &Eye<'_>, session: &Session, grant: &Grant) -> S
         may_terminate: closed.is_none() && actor.may(Permission::TerminateSessions),
         may_watch: may_watch(eye.directory, actor.person, session.person),
         erased_at: None,
+        alerts: session.alerts,
     }
 }

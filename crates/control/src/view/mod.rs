@@ -445,6 +445,16 @@ pub struct SessionView {
     pub may_watch: bool,
     /// When what it recorded was erased, if it was.
     pub erased_at: Option<Timestamp>,
+    /// How many lines that were typed in it the rules would not have let run; more than are noted one by one are one more.
+    pub alerts: u32,
+}
+
+impl SessionView {
+    /// So many alerts, in words.
+    #[must_use]
+    pub fn alerted(&self) -> String {
+        crate::words::alerts(self.alerts)
+    }
 }
 
 /// What was typed, which may be a password: it is printed by nothing that prints for a log.

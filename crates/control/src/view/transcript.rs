@@ -198,6 +198,7 @@ pub(crate) fn line(what: Recorded, language: Language) -> Option<TranscriptLine>
         Recorded::Released(request) => (String::new(), format!("released {request}"), String::new()),
         Recorded::Refused(parts, why) => (texts(&parts), "refused".to_owned(), why),
         Recorded::Outcome(outcome) => (String::new(), "outcome".to_owned(), outcome),
+        Recorded::Alert(words) => (String::new(), "alert".to_owned(), words),
         Recorded::Terminal { .. } | Recorded::Shown(_) | Recorded::Typed(_) => return None,
     };
     let (at, statement) = (Default::default(), 0);

@@ -1,6 +1,7 @@
 //! `decide`: the only function that says yes. It looks at state and directory, and answers with events or a refusal.
 
 mod administer;
+mod alert;
 mod ask;
 mod emergency;
 mod ending;
@@ -58,6 +59,7 @@ pub fn decide(state: &State, directory: &Roster, input: Input, now: Timestamp) -
         }
         Input::Clear { grant, session, attempt } => session::clear(&world, grant, session, attempt).map(done),
         Input::Watch { watch, by } => watch::watched(&world, watch, by).map(done),
+        Input::Alert(alert) => alert::alerted(&world, alert),
         Input::Planned(planned) => plan::clear(&world, planned),
         Input::Ran { grant, step, outcome } => session::ran(&world, grant, step, outcome).map(done),
         Input::Tick => Ok(done(ending::tick(&world))),

@@ -7,6 +7,7 @@
 //! managed by `frank`; `oncall` holds the group `dba`; `zoe` is nobody's approver. `dave` is alice's line manager. One
 //! account, `app@prod-db`, owned by `carol` and managed by `erin`; `vera` and `walt` are contacts. The day begins at 09:00.
 
+mod alert;
 mod offered;
 mod plan;
 mod shown;
@@ -137,6 +138,7 @@ impl Stage {
                 session: SessionId(number(session)),
                 attempt: attempt(unit),
             },
+            ["alert", program, "by", rule, "in", session] => alert::raised(program, rule, session),
             ["lost", grant] => Input::Ran { grant: GrantId(number(grant)), step: None, outcome: RunOutcome::Unknown },
             ["ran", step, "of", grant] => Input::Ran {
                 grant: GrantId(number(grant)),
@@ -482,6 +484,7 @@ fn act(word: &str) -> ActMatch {
     match word {
         "connect" => ActMatch::Connect,
         "administer" => ActMatch::Administer,
+        "delete" => alert::deleting(),
         "update" => {
             ActMatch::Run(StatementMatch { kinds: [StatementKind::Update].into(), ..StatementMatch::default() })
         }

@@ -21,6 +21,11 @@ pub fn event(state: &State, event: &Event) -> Option<String> {
             let what = if *typed { "sees what was typed in" } else { "watches" };
             format!("{} {what} {session}{under}", name(*by))
         }
+        Event::Noted(Note::Alerted { alert, told, last }) => {
+            let last = if *last { ", the last" } else { "" };
+            let program = alert.program.as_ref().map_or_else(String::new, |program| format!(" to {program}"));
+            format!("{} alerted{program}, told {}{last}", alert.session, names(told))
+        }
         Event::Noted(Note::RecordingErased { session, request, kept_days }) => {
             format!("{session} erased, kept {kept_days} days by {request}")
         }

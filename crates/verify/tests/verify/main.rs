@@ -1,6 +1,7 @@
 //! The verifier against journals an honest server writes and against everything somebody might do to them.
 
 mod administer;
+mod alerts;
 mod contacts;
 mod days;
 mod file;
