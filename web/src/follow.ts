@@ -9,8 +9,8 @@ export type End = 'over' | 'lost';
 /** What the player takes from a driver (asciinema-player, its drivers). */
 export type Dispatch = (event: string, data?: unknown) => void;
 
-/** A driver that reads the lines of a recording that goes on. `ended` is told how that ended. */
-export function following(address: string, ended: (end: End) => void): unknown {
+/** A driver that reads the lines of a recording that goes on. `ended` is told how that ended, `marked` of each mark. */
+export function following(address: string, ended: (end: End) => void, marked: (words: string) => void): unknown {
   return ({ dispatch }: { dispatch: Dispatch }) => {
     const stopped = new AbortController();
     let reading = false;
@@ -19,7 +19,7 @@ export function following(address: string, ended: (end: End) => void): unknown {
         if (reading) return true;
         reading = true;
         dispatch('play');
-        void read(address, stopped.signal, dispatch).then((end) => {
+        void read(address, stopped.signal, dispatch, marked).then((end) => {
           dispatch('ended', {});
           if (!stopped.signal.aborted) ended(end);
         });
@@ -31,7 +31,7 @@ export function following(address: string, ended: (end: End) => void): unknown {
   };
 }
 
-async function read(address: string, signal: AbortSignal, dispatch: Dispatch): Promise<End> {
+async function read(address: string, signal: AbortSignal, dispatch: Dispatch, marked: (words: string) => void): Promise<End> {
   try {
     const answer = await fetch(address, { cache: 'no-store', signal });
     if (!answer.ok || !answer.body) return 'lost';
@@ -42,14 +42,14 @@ async function read(address: string, signal: AbortSignal, dispatch: Dispatch): P
       if (done) return 'over';
       const whole = (rest + value).split('\n');
       rest = whole.pop() ?? '';
-      for (const line of whole) if (line !== '') tell(JSON.parse(line), dispatch);
+      for (const line of whole) if (line !== '') tell(JSON.parse(line), dispatch, marked);
     }
   } catch {
     return 'lost';
   }
 }
 
-function tell(line: unknown, dispatch: Dispatch): void {
+function tell(line: unknown, dispatch: Dispatch, marked: (words: string) => void): void {
   if (!Array.isArray(line)) {
     const { term } = line as { term: { cols: number; rows: number } };
     dispatch('reset', { size: sizeOf(term.cols, term.rows) });
@@ -59,6 +59,7 @@ function tell(line: unknown, dispatch: Dispatch): void {
   const [, code, data] = line as [number, string, string];
   const told = moment(code, data);
   if (code === 'o') dispatch('output', told);
+  if (code === 'm') marked(told);
   if (code === 'r') {
     const [columns, rows] = told.split('x').map(Number);
     dispatch('resize', sizeOf(columns, rows));

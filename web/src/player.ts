@@ -27,7 +27,13 @@ function follow(address: string, stage: HTMLElement): void {
     const state = document.querySelector('#live-state span');
     if (state) state.textContent = words[end];
   };
-  create(following(address, over) as Source, stage, {
+  const marked = (words: string): void => {
+    document.querySelector('[data-live-marks]')?.removeAttribute('hidden');
+    const item = document.createElement('li');
+    item.textContent = words;
+    document.getElementById('marks')?.append(item);
+  };
+  create(following(address, over, marked) as Source, stage, {
     fit: 'width',
     controls: false,
     autoPlay: true,

@@ -88,7 +88,7 @@ impl TranscriptPage<'_> {
     fn tone(&self, line: &TranscriptLine) -> &'static str {
         match line.kind.split(' ').next().unwrap_or_default() {
             "held" => "badge badge-warn",
-            "refused" => "badge badge-bad",
+            "refused" | "alert" => "badge badge-bad",
             "released" => "badge badge-good",
             _ => "badge",
         }
