@@ -2,6 +2,8 @@
 //! driver that speaks the extended protocol, by the command line and by the API. Each test is named after the
 //! requirement it drives.
 
+#[path = "end_to_end/alerts.rs"]
+mod alerts;
 #[path = "end_to_end/authority.rs"]
 mod authority;
 #[path = "end_to_end/bucket.rs"]

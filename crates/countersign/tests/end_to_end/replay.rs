@@ -21,7 +21,7 @@ fn hostile() -> Vec<u8> {
 }
 
 /// Runs a browser script with one page to look at; what it prints belongs to the test's output.
-fn look(web: &Web, script: &str, page: &str) {
+pub fn look(web: &Web, script: &str, page: &str) {
     let passwords =
         json!({ "ada": web.world.server.password("ada"), "bob": web.world.server.password("bob") }).to_string();
     let env = [
@@ -35,7 +35,7 @@ fn look(web: &Web, script: &str, page: &str) {
     assert!(ran.succeeded(), "{script}:\n{}\n{}", ran.stdout, ran.stderr);
 }
 
-fn play(web: &Web, person: &str, words: &[&str]) -> Ran {
+pub fn play(web: &Web, person: &str, words: &[&str]) -> Ran {
     web.world.api(person);
     let words: Vec<&str> = ["play"].into_iter().chain(words.iter().copied()).collect();
     web.world.server.cli(person, &words).unwrap_or_else(|error| panic!("{error}"))

@@ -208,7 +208,7 @@ impl Command {
             Some(within) => Some(within.number),
             None => self.has_input().then_some(self.number),
         };
-        let (terminal, gated) = (self.terminal.is_some(), self.within.is_some());
+        let (terminal, gated) = (self.terminal.as_ref().map(|t| t.size), self.within.is_some());
         Stream { opened, target: self.target(opened), number: self.number, shown, terminal, gated, typing }
     }
 

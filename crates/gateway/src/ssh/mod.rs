@@ -13,6 +13,7 @@
 //! judged ([`sftp`]). Forwarding, agents, displays and variables are let through where a rule names them ([`forward`]). Everything
 //! else a client may ask for (other subsystems) is refused.
 
+mod alerts;
 mod command;
 mod forward;
 mod gated;

@@ -1,5 +1,6 @@
 //! What goes between a client and what runs for it: output, and input where it takes any. The transcript has all of it first.
 
+use super::alerts::Alerts;
 use super::line::INTERRUPT;
 use super::session::Opened;
 use super::talk::{Hear, Heard, Talk, Tell};
@@ -8,7 +9,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
 use countersign_control::{Gate, Recorded};
 use countersign_journal::{ActionFacts, RunOutcome};
-use countersign_target::ssh::{Connection, Running, Said, Says, Told};
+use countersign_target::ssh::{Connection, Running, Said, Says, Size, Told};
 use tokio::sync::broadcast;
 
 /// What a command exits with of which nobody knows how it ended, as clients of SSH have it.
@@ -27,7 +28,8 @@ pub(super) struct Stream<'s> {
     pub(super) number: u64,
     /// Under which number its output is recorded, if it is.
     pub(super) shown: Option<u64>,
-    pub(super) terminal: bool,
+    /// The size its terminal begins with, if it has one.
+    pub(super) terminal: Option<Size>,
     /// Whether it is a line of a gated shell: alone in its connection, and shown in that shell's terminal.
     pub(super) gated: bool,
     /// What is typed, where it takes anything.
@@ -89,23 +91,42 @@ impl Typing {
 
 impl Stream<'_> {
     /// Follows it until it ends; ends it when the session is cut, its client leaves, or nothing more may go on. Its client is told
-    /// `words` meanwhile, for which there is no other place.
+    /// `words` meanwhile, for which there is no other place. What is typed at a terminal is judged beside, and nothing waits for it.
     pub(super) async fn follow(
         mut self,
         running: Running,
         talk: &mut Talk,
+        words: broadcast::Receiver<String>,
+    ) -> Ended {
+        let typing = self.typing.take();
+        let Some(size) = self.terminal.filter(|_| typing.is_some()) else {
+            return self.goes_on(running, talk, words, typing, None).await;
+        };
+        let (alerts, found) = Alerts::new(size);
+        let (opened, number) = (self.opened, self.shown.unwrap_or(self.number));
+        let goes_on = self.goes_on(running, talk, words, typing, Some(alerts));
+        let (ended, ()) = tokio::join!(goes_on, found.judged(opened, number));
+        ended
+    }
+
+    async fn goes_on(
+        self,
+        running: Running,
+        talk: &mut Talk,
         mut words: broadcast::Receiver<String>,
+        mut typing: Option<Typing>,
+        alerts: Option<Alerts>,
     ) -> Ended {
         let Running { mut says, told } = running;
-        let mut typing = self.typing.take();
         let mut so_far = Ended { outcome: RunOutcome::Unknown, status: LOST, why: None };
         let over = tokio::select! {
-            over = self.shows(&mut says, &talk.tell, &mut so_far) => over,
-            over = self.types(typing.as_mut(), &mut talk.hear, &talk.tell, &told) => over,
+            over = self.shows(&mut says, &talk.tell, alerts.as_ref(), &mut so_far) => over,
+            over = self.types(typing.as_mut(), alerts.as_ref(), &mut talk.hear, (&talk.tell, &told)) => over,
             () = self.warned(&talk.tell) => Over::Ended,
             () = self.opened.cut() => Over::Cut,
             over = tells(&mut words, &talk.tell) => over,
         };
+        drop(alerts);
         match over {
             Over::Ended => {}
             Over::Cut => self.killed(&mut says, &told, &mut so_far).await,
@@ -136,8 +157,12 @@ impl Stream<'_> {
         so_far
     }
 
+    fn has_terminal(&self) -> bool {
+        self.terminal.is_some()
+    }
+
     /// Passes on what it says.
-    async fn shows(&self, says: &mut Says, tell: &Tell, so_far: &mut Ended) -> Over {
+    async fn shows(&self, says: &mut Says, tell: &Tell, alerts: Option<&Alerts>, so_far: &mut Ended) -> Over {
         loop {
             let (bytes, error) = match says.next().await {
                 Ok(Said::Out(bytes)) => (bytes, false),
@@ -149,12 +174,15 @@ impl Stream<'_> {
                 Ok(Said::Closed) => return Over::Ended,
                 Err(fault) => return Over::Broken(fault.to_string()),
             };
-            let bytes = if self.gated && !self.terminal { with_returns(&bytes) } else { bytes };
+            let bytes = if self.gated && !self.has_terminal() { with_returns(&bytes) } else { bytes };
             if let Some(number) = self.shown {
                 let mut gate = self.opened.gate.lock().await;
                 let recorded = gate.shown(number, &bytes);
                 if let Err(fault) = recorded.and(gate.hand_over().await) {
                     return Over::Refused(fault.to_string());
+                }
+                if let Some(alerts) = alerts.filter(|_| gate.restricts()) {
+                    alerts.shown(&bytes);
                 }
             }
             // In a gated shell the error output is ours alone.
@@ -171,14 +199,20 @@ impl Stream<'_> {
         let mut warnings = self.opened.warnings();
         loop {
             let words = warn::next(&mut warnings).await;
-            if self.terminal || self.gated {
+            if self.has_terminal() || self.gated {
                 tell.say(&words).await;
             }
         }
     }
 
     /// Passes on what is typed, where it takes anything; else the client is told once that it goes nowhere.
-    async fn types(&self, mut typing: Option<&mut Typing>, hear: &mut Hear, tell: &Tell, told: &Told) -> Over {
+    async fn types(
+        &self,
+        mut typing: Option<&mut Typing>,
+        alerts: Option<&Alerts>,
+        hear: &mut Hear,
+        (tell, told): (&Tell, &Told),
+    ) -> Over {
         let mut warned = false;
         loop {
             match (hear.next().await, typing.as_deref_mut()) {
@@ -188,6 +222,9 @@ impl Stream<'_> {
                         Ok(cleared) => cleared,
                         Err(why) => return Over::Refused(why),
                     };
+                    if let Some(alerts) = alerts.filter(|_| gate.restricts()) {
+                        alerts.typed(&bytes);
+                    }
                     drop(gate);
                     // One that takes no more is about to say that it ended.
                     let _ = told.input(cleared).await;
@@ -211,6 +248,9 @@ impl Stream<'_> {
                     let (columns, rows) = (size.columns, size.rows);
                     let number = self.shown.unwrap_or(self.number);
                     self.opened.gate.lock().await.record(number, Recorded::Terminal { columns, rows });
+                    if let Some(alerts) = alerts {
+                        alerts.resized(size);
+                    }
                     told.resized(size).await;
                     if self.gated {
                         hear.keep(Heard::Resized(size));
@@ -226,7 +266,7 @@ impl Stream<'_> {
     async fn left(&self, says: &mut Says, told: &Told, so_far: &mut Ended) {
         if self.gated {
             self.stopped(says, told, so_far).await;
-        } else if self.terminal {
+        } else if self.has_terminal() {
             self.hung_up(says, told, so_far).await;
         } else {
             self.killed(says, told, so_far).await;
@@ -268,7 +308,7 @@ impl Stream<'_> {
     /// being hung up on.
     async fn killed(&self, says: &mut Says, told: &Told, so_far: &mut Ended) {
         let ends = async {
-            if !self.terminal {
+            if !self.has_terminal() {
                 told.no_more().await;
                 told.kill().await;
             }

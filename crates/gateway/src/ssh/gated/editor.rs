@@ -18,7 +18,7 @@ const HISTORY_BYTES_MAX: usize = 1 << 20;
 const CHOICES_MAX: usize = 60;
 
 /// What a person types at a prompt.
-pub(super) struct Editor {
+pub(in crate::ssh) struct Editor {
     keys: Keys,
     text: String,
     /// Where the cursor is, in bytes.
@@ -31,6 +31,8 @@ pub(super) struct Editor {
     recalled: Option<(usize, String)>,
     /// What was cut last.
     cut: String,
+    /// Whether a key was pressed by which something comes into a text that is not typed.
+    brought: bool,
     /// Programs that are offered.
     programs: Vec<String>,
     prompt: String,
@@ -41,7 +43,7 @@ pub(super) struct Editor {
 
 /// What keys led to, besides another text.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Happened {
+pub(in crate::ssh) enum Happened {
     /// A text was sent.
     Sent(String),
     /// What was typed is dropped.
@@ -57,7 +59,7 @@ pub(super) enum Happened {
 }
 
 impl Editor {
-    pub(super) fn new(size: Size, programs: Vec<String>) -> Editor {
+    pub(in crate::ssh) fn new(size: Size, programs: Vec<String>) -> Editor {
         Editor {
             keys: Keys::default(),
             text: String::new(),
@@ -67,6 +69,7 @@ impl Editor {
             history_bytes: 0,
             recalled: None,
             cut: String::new(),
+            brought: false,
             programs,
             prompt: String::new(),
             size,
@@ -75,7 +78,7 @@ impl Editor {
     }
 
     /// Begins anew behind this prompt, which must be plain text.
-    pub(super) fn begin(&mut self, prompt: String) {
+    pub(in crate::ssh) fn begin(&mut self, prompt: String) {
         self.prompt = prompt;
         self.drawn = Drawing::default();
         self.set(String::new());
@@ -84,7 +87,7 @@ impl Editor {
     }
 
     /// Takes bytes up to the first by which something happened; how many these were, and what.
-    pub(super) fn typed(&mut self, bytes: &[u8]) -> (usize, Option<Happened>) {
+    pub(in crate::ssh) fn typed(&mut self, bytes: &[u8]) -> (usize, Option<Happened>) {
         for (index, byte) in bytes.iter().enumerate().take(AT_ONCE) {
             if let Some(happened) = self.keys.press(*byte).and_then(|key| self.press(key)) {
                 return (index + 1, Some(happened));
@@ -115,6 +118,23 @@ impl Editor {
         self.drawn = Drawing::default();
     }
 
+    /// The text so far.
+    pub(in crate::ssh) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether a key was pressed, since this was last asked, by which a shell brings something into a text that was not typed: from
+    /// its history, or by completing a word.
+    pub(in crate::ssh) fn take_brought(&mut self) -> bool {
+        std::mem::take(&mut self.brought)
+    }
+
+    /// Keeps nothing of texts that were sent.
+    pub(in crate::ssh) fn forget_history(&mut self) {
+        self.history.clear();
+        self.history_bytes = 0;
+    }
+
     /// The terminal has another size.
     pub(super) fn resize(&mut self, size: Size) {
         self.size = size;
@@ -131,6 +151,7 @@ impl Editor {
     }
 
     fn press(&mut self, key: Key) -> Option<Happened> {
+        self.brought |= matches!(key, Key::Tab | Key::Up | Key::Down | Key::Search);
         match key {
             Key::Char(c) => self.insert(c.encode_utf8(&mut [0; 4])),
             Key::Enter => return self.enter(),
@@ -138,6 +159,7 @@ impl Editor {
             Key::Interrupt => return Some(Happened::Dropped),
             Key::Close if self.text.is_empty() => return Some(Happened::Closed),
             Key::Clear => return Some(Happened::Cleared),
+            Key::Search => {}
             Key::Left => self.at = self.before(),
             Key::Right => self.at = self.behind(),
             Key::WordLeft => self.at = self.word_before(),

@@ -28,6 +28,8 @@ pub(super) enum Key {
     CutToStart,
     PutBack,
     Clear,
+    /// Ctrl-R, Ctrl-S: nothing here is searched.
+    Search,
     /// Ctrl-C.
     Interrupt,
     /// Ctrl-D.
@@ -126,6 +128,7 @@ impl Keys {
                 0x0C => Key::Clear,
                 0x0E => Key::Down,
                 0x10 => Key::Up,
+                0x12 | 0x13 => Key::Search,
                 0x15 => Key::CutToStart,
                 0x17 => Key::WordBackspace,
                 0x19 => Key::PutBack,

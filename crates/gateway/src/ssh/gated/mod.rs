@@ -11,7 +11,7 @@
 
 mod carried;
 mod draw;
-mod editor;
+pub(super) mod editor;
 mod keys;
 mod serve;
 
