@@ -5,13 +5,19 @@ mod support;
 
 use countersign_gateway::bind;
 use countersign_gateway::ssh::Ssh;
+use countersign_harness::raise_file_limit;
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use support::{Raw, World, bind_to, execute, message, parse, query, sync};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Half-open connections held at a time: more than the gateway keeps.
-const HALF_OPEN: usize = 300;
+/// Half-open connections, of which the gateway keeps 256.
+const HALF_OPEN: usize = 10_000;
+/// Files that are open in a test besides: both ends of what is kept are.
+const FILES_BESIDE: usize = 1_024;
+/// So many connections are made before one waits for the gateway.
+const AT_ONCE: usize = 64;
 /// How long one has to prove who one is, where that is measured.
 const PROOF_WAIT: Duration = Duration::from_millis(500);
 
@@ -183,22 +189,35 @@ async fn bad_beginnings_get_nothing() {
     world.others_live().await;
 }
 
-/// Connections that say nothing keep nobody out.
+/// Ten thousand connections that say nothing keep nobody out.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn half_open_connections_keep_nobody_out() {
+    let most = raise_file_limit().expect("as many files as there may be").saturating_sub(FILES_BESIDE).max(1);
     let world = World::start().await;
     let mut witness = world.raw(&world.alice).await;
-    let mut half_open = Vec::new();
+    let mut half_open = VecDeque::new();
     for n in 0..HALF_OPEN {
         let mut tcp = world.tcp().await;
         if n % 2 == 0 {
             let _ = tcp.write_all(&SSL_REQUEST).await;
         }
-        half_open.push(tcp);
+        half_open.push_back(tcp);
+        if half_open.len() > most {
+            half_open.pop_front();
+        }
+        if n % AT_ONCE == 0 {
+            // Faster than they are accepted, each that finds no room would cost a second.
+            let newest = half_open.back_mut().expect("it was put there");
+            assert_eq!(newest.read_u8().await.expect("TLS is offered"), b'S');
+        }
+        if n % 1_000 == 0 {
+            live(&mut witness, "with half-open connections").await;
+        }
     }
-    live(&mut witness, "with 300 half-open connections").await;
+    live(&mut witness, "with 10,000 half-open connections").await;
     world.others_live().await;
     drop(half_open);
+    world.others_live().await;
 }
 
 /// One who never reads slows nobody down but their own session.

@@ -3,12 +3,23 @@
 use crate::clients::python;
 use crate::ssh::{ASKED, FREE, Web, runs};
 use crate::world::{SOON, eventually, has};
-use countersign_harness::SshSession;
+use countersign_harness::{SshSession, raise_file_limit};
 use serde_json::json;
+use std::collections::VecDeque;
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 
 /// What a connection may keep of a client that sends more than its window, in KiB; the rest is where it came from.
 const KEPT_KIB_MAX: u64 = 32 << 10;
+/// Connections that say nothing, and how many files are open for those of them that the server keeps: each is two, itself and what ends
+/// it whoever still waits for it.
+const HALF_OPEN: usize = 10_000;
+const HALF_OPEN_FILES: usize = 2 * 256;
+/// So many are made before one waits for the server.
+const AT_ONCE: usize = 64;
+/// Files that a test has open besides.
+const FILES_BESIDE: usize = 256;
 
 fn odd(web: &Web, what: &str, argument: &str) -> SshSession {
     let mut odd = python(&web.ssh("alice"), "python3-paramiko", include_str!("clients/odd.py"));
@@ -42,6 +53,49 @@ fn r52_more_than_a_window_is_not_kept() {
     web.world.done("mia", &format!("/requests/{request}/revoke"), &json!({ "reason": "over" }));
     eventually("the target runs it no more", || (!runs(&mark)).then_some(()));
     has(&odd.finish(SOON).expect("an end").stdout, "over");
+}
+
+/// R52: ten thousand connections that say nothing, or nonsense, keep nobody out, bring nothing down, and leave nothing behind: neither
+/// files that are open nor memory.
+#[test]
+fn r52_half_open_connections_keep_nobody_out() {
+    let most = raise_file_limit().expect("as many files as there may be").saturating_sub(FILES_BESIDE);
+    let web = Web::new(&[FREE]);
+    let at = ("127.0.0.1", web.world.server.ssh_port());
+    assert_eq!(web.run("alice", "echo ran").stdout, "ran\n");
+    let (files, memory) = (open_files(&web), resident_kib(&web));
+    let mut silent = VecDeque::new();
+    for n in 0..HALF_OPEN {
+        let mut tcp = TcpStream::connect(at).expect("accepted");
+        if n % 2 == 0 {
+            // It may have given way already.
+            let _ = tcp.write_all(b"SSH-2.0-half\r\n");
+        }
+        if n % AT_ONCE == 0 {
+            // Faster than they are accepted, each that finds no room would cost a second.
+            tcp.read_exact(&mut [0]).expect("the server begins");
+        }
+        silent.push_back(tcp);
+        if silent.len() > most {
+            silent.pop_front();
+        }
+    }
+    for nonsense in ["\0\0\0\0", "GET / HTTP/1.1\r\n\r\n", "SSH-2.0-x\r\n\u{ff}\u{ff}\u{ff}\u{ff}", "SSH-1.0-old\r\n"] {
+        let mut tcp = TcpStream::connect(at).expect("accepted");
+        tcp.write_all(nonsense.as_bytes()).expect("sent");
+    }
+    assert_eq!(web.run("alice", "echo ran").stdout, "ran\n", "beside {} that say nothing", silent.len());
+    eventually("the oldest give way", || (open_files(&web) <= files + HALF_OPEN_FILES).then_some(()));
+    drop(silent);
+    eventually("no more is open than before", || (open_files(&web) <= files).then_some(()));
+    let kept = resident_kib(&web).saturating_sub(memory);
+    assert!(kept < KEPT_KIB_MAX, "{kept} KiB are kept");
+    assert_eq!(web.run("alice", "echo ran").stdout, "ran\n");
+}
+
+fn open_files(web: &Web) -> usize {
+    let pid = web.world.server.pid().expect("it runs");
+    fs::read_dir(format!("/proc/{pid}/fd")).expect("it runs").count()
 }
 
 fn resident_kib(web: &Web) -> u64 {
