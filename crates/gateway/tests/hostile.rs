@@ -62,6 +62,7 @@ async fn malformed_messages_end_their_session_only() {
         ("65,535 types, none there", message(b'P', b"s\0SELECT 1\0\xff\xff")),
         ("65,535 values, none there", message(b'B', b"\0s\0\0\0\xff\xff\0\0")),
         ("a value of 2 GB", message(b'B', b"\0s\0\0\0\0\x01\x7f\xff\xff\xff\0\0")),
+        ("a value of -2 bytes", message(b'B', b"\0s\0\0\0\0\x01\xff\xff\xff\xfe\0\0")),
         ("a Bind with a rest", message(b'B', b"\0s\0\0\0\0\0\0\0more")),
         ("a Describe of nothing", message(b'D', b"X\0")),
         ("a Close of nothing", message(b'C', b"X\0")),

@@ -179,9 +179,10 @@ impl<'b> Reader<'b> {
     }
 
     fn value(&mut self) -> Result<Option<&'b [u8]>, Malformed> {
-        match usize::try_from(self.int()?) {
-            Ok(length) => self.take(length).map(Some),
-            Err(_) => Ok(None),
+        // -1 is none; what else is below zero is nothing to the target.
+        match self.int()? {
+            -1 => Ok(None),
+            length => usize::try_from(length).map_err(|_| self.bad()).and_then(|length| self.take(length)).map(Some),
         }
     }
 
