@@ -20,6 +20,8 @@ mod connect;
 mod contact;
 #[path = "end_to_end/decide.rs"]
 mod decide;
+#[path = "end_to_end/editors.rs"]
+mod editors;
 #[path = "end_to_end/end.rs"]
 mod end;
 #[path = "end_to_end/forward.rs"]

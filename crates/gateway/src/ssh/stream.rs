@@ -309,8 +309,12 @@ impl Stream<'_> {
     async fn killed(&self, says: &mut Says, told: &Told, so_far: &mut Ended) {
         let ends = async {
             if !self.has_terminal() {
-                told.no_more().await;
                 told.kill().await;
+                // One that no signal reaches may end when nothing more is typed. Not where the session is cut: a shell that ended by
+                // itself would leave behind, unfound, what it runs in the background.
+                if !self.opened.is_cut() {
+                    told.no_more().await;
+                }
             }
         };
         tokio::join!(ends, so_far.wait(says));
