@@ -143,34 +143,13 @@ fn sgr(cell: &vt100::Cell) -> String {
     codes
 }
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod laws;
+
 #[cfg(test)]
 mod tests {
+    use super::laws::{HOSTILE, PIECES, only_ours};
     use super::*;
-
-    /// What a target may send to whoever looks at it.
-    const HOSTILE: &str = "\x1b]0;title\x07\x1b]8;;https://evil.example\x1b\\link\x1b]8;;\x1b\\ \x1b]52;c;cm0gLXJm\x07\
-        \x1b[6n\x1b[c\x1b[>c\x1b[18t\x1b[8;9999;9999t\x1b[21t\x1bP$qm\x1b\\\x1bPq#0~\x1b\\\x1b_Gf=100;AAAA\x1b\\\x1b]1337;File=:AA\x07\
-        \x1b[?1049h\x1b[?1000h\x1b[?2004h\x1b[5i\x1b[4i\x1b#8\x1b%G\x1b(0qqq\x1b(B\x0e\x0f\x05\x07\r\n\
-        \u{9b}31m\u{9d}0;c1\u{9c}\u{90}x\u{9c}\u{85}\u{202e}turned\u{202c}\u{200b}\u{2066}\u{feff}a\u{301}\u{1b}";
-
-    /// Fails unless every escape begins a colour, a weight, a movement or a clearing of ours.
-    fn only_ours(drawn: &str) {
-        let mut parts = drawn.split('\x1b');
-        let first = parts.next().unwrap_or_default();
-        for (part, text) in std::iter::once(("", first)).chain(parts.map(|part| {
-            let (code, text) =
-                part.split_at(part.find(|c: char| c.is_ascii_alphabetic()).map_or(part.len(), |at| at + 1));
-            (code, text)
-        })) {
-            let known = part.is_empty()
-                || ["[?7l", "[?7h", "[2J", "[2K"].contains(&part)
-                || part.strip_prefix('[').is_some_and(|rest| {
-                    rest.ends_with(['m', 'H']) && rest[..rest.len() - 1].chars().all(|c| c.is_ascii_digit() || c == ';')
-                });
-            assert!(known, "{part:?} in {drawn:?}");
-            assert!(!text.chars().any(|c| c != '\n' && hidden(c)), "{text:?} in {drawn:?}");
-        }
-    }
 
     #[test]
     fn nothing_a_target_sends_gets_through_but_cells() {
@@ -187,52 +166,6 @@ mod tests {
         assert!(text.contains("turned") && text.contains("end"), "{text:?}");
         assert!(!text.contains("evil.example") && !text.contains("title"), "{text:?}");
     }
-
-    /// What moves, cuts, scrolls and fills a screen, in any order and at sizes that hardly hold it.
-    const PIECES: [&str; 42] = [
-        "a",
-        "wide \u{4e16}\u{754c}",
-        "a\u{301}",
-        "\r\n",
-        "\n",
-        "\t",
-        "\x08",
-        "\x1b[999;999H",
-        "\x1b[H",
-        "\x1b[65535;65535H",
-        "\x1b[999L",
-        "\x1b[999M",
-        "\x1b[999P",
-        "\x1b[999@",
-        "\x1b[999X",
-        "\x1b[999S",
-        "\x1b[999T",
-        "\x1b[2;1r",
-        "\x1b[1;1r",
-        "\x1b[2;3r",
-        "\x1b[r",
-        "\x1bM",
-        "\x1bD",
-        "\x1b7",
-        "\x1b8",
-        "\x1b[?6h",
-        "\x1b[?6l",
-        "\x1b[?7l",
-        "\x1b[?7h",
-        "\x1b[?1049h",
-        "\x1b[?1049l",
-        "\x1b[999C",
-        "\x1b[999A",
-        "\x1b[1J",
-        "\x1b[0J",
-        "\x1b[1K",
-        "\x1b[48;5;300m",
-        "\x1bc",
-        "\x1b[99b",
-        "\x1b#8",
-        "\x1bP",
-        "xxxxxxxxxxxxxxxxxxxxxxxxxxxx",
-    ];
 
     #[test]
     fn whatever_order_it_comes_in_it_is_drawn() {

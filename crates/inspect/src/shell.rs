@@ -19,6 +19,8 @@ mod context;
 mod environment;
 mod grammar;
 mod later;
+#[cfg(any(test, fuzzing))]
+pub mod laws;
 mod programs;
 mod run;
 mod word;

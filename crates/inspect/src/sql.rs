@@ -9,6 +9,8 @@
 //! only, so one lock stands before it (whoever logs to standard error should log to a duplicate of it). And for each
 //! warning it counts characters from the start of the text, so the words that make it warn are limited.
 
+#[cfg(any(test, fuzzing))]
+pub mod laws;
 mod nodes;
 mod pure;
 mod script;

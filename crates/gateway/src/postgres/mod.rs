@@ -13,6 +13,8 @@ mod ending;
 mod enter;
 mod front;
 mod hold;
+#[cfg(any(test, fuzzing))]
+pub mod laws;
 mod lock;
 mod message;
 mod modes;

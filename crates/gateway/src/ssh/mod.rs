@@ -28,3 +28,10 @@ mod talk;
 mod warn;
 
 pub use serve::Ssh;
+
+/// What holds for every input of the readers without input and output.
+#[cfg(any(test, fuzzing))]
+pub mod laws {
+    pub use super::gated::laws as gated;
+    pub use super::sftp::laws as sftp;
+}

@@ -15,4 +15,6 @@ pub(super) mod editor;
 mod keys;
 mod serve;
 
+#[cfg(any(test, fuzzing))]
+pub use editor::laws;
 pub(super) use serve::{FreeShell, Gated};

@@ -11,6 +11,8 @@
 mod errand;
 mod facts;
 mod held;
+#[cfg(any(test, fuzzing))]
+pub mod laws;
 mod serve;
 mod table;
 mod upload;
