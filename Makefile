@@ -2,9 +2,12 @@
 # so that no target recompiles what another has built.
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint assets demo bench prove setup
+.PHONY: help test lint assets demo bench prove fuzz setup
 
 WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
+
+# The shell counts in a variable of this name: only what was said to make is meant.
+SECONDS_EACH := $(if $(filter command line,$(origin SECONDS)),$(SECONDS),60)
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -35,3 +38,6 @@ bench: setup assets ## run the benchmarks
 prove: ## explore small worlds of the engine, compare it with the reference, list which invariant finds which mistake
 	cargo run --release -p countersign-prove
 	cargo nextest run -p countersign-core planted_ --no-capture
+
+fuzz: setup ## look for exceptions to what holds for every input; SECONDS=60 for each target, TARGETS="sftp shell" for some
+	scripts/fuzz.sh $(SECONDS_EACH) $(TARGETS)

@@ -1,0 +1,5 @@
+#![no_main]
+
+use countersign_gateway::postgres::laws::{law, seeds};
+
+libfuzzer_sys::fuzz_target!(init: countersign_fuzz::sow(&seeds()), |data: &[u8]| law(data));
