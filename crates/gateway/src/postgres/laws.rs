@@ -21,6 +21,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
         message(b'B', b"\0s\0\0\0\xff\xff\0\0"),
         message(b'D', b"Ss\0"),
         message(b'D', b"Pp\0"),
+        message(b'D', &[&b"S"[..], &[b'n'; NAME_BYTES_MAX + 1], b"\0"].concat()),
         message(b'E', b"p\0\0\0\0\0"),
         message(b'C', b"Ss\0"),
         message(b'C', b"Pp\0"),

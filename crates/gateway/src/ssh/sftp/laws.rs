@@ -35,6 +35,18 @@ pub fn seeds() -> Vec<Vec<u8>> {
             &[3, 0],
         ]
         .concat(),
+        // Opened to be read, and written to; the other way round; and a folder.
+        [&asks(0, 3, &[&text(b"/f"), &[0, 0, 0, 1], &[0; 4]])[..], &turned(2, 102, 7, &text(b"h")), &written].concat(),
+        [
+            &asks(0, 3, &[&text(b"/f"), &[0, 0, 0, 2], &[0; 4]])[..],
+            &turned(2, 102, 7, &text(b"h")),
+            &asks(0, 5, &[&text(b"h"), &long, &int]),
+        ]
+        .concat(),
+        [&asks(0, 11, &[&text(b"/d")])[..], &turned(2, 102, 7, &text(b"h")), &asks(0, 12, &[&text(b"h")]), &written]
+            .concat(),
+        // One handle given out twice.
+        [&opened[..], &turned(0, 11, 8, &text(b"/d")), &turned(2, 102, 8, &text(b"h"))].concat(),
         asks(0, 9, &[&path, &[0, 0, 0, 15], &long, &int, &int, &int, &int, &int]),
         asks(0, 10, &[&text(b"h"), &[0; 4]]),
         asks(0, 14, &[&path, &[0; 4]]),
