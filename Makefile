@@ -39,5 +39,5 @@ prove: ## explore small worlds of the engine, compare it with the reference, lis
 	cargo run --release -p countersign-prove
 	cargo nextest run -p countersign-core planted_ --no-capture
 
-fuzz: setup ## look for exceptions to what holds for every input; SECONDS=60 for each target, TARGETS="sftp shell" for some
+fuzz: ## look for exceptions to what holds for every input; SECONDS=60 for each target, TARGETS="sftp shell" for some
 	scripts/fuzz.sh $(SECONDS_EACH) $(TARGETS)

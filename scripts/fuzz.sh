@@ -2,12 +2,17 @@
 # Looks for exceptions to the laws of what reads bytes of strangers, called by `make fuzz`: so many seconds for each target, or for
 # those that are named. What is found is left in fuzz/found.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../fuzz"
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly seconds=$1
 shift
-readonly target=x86_64-unknown-linux-gnu
 readonly memory_mib=2048
+
+scripts/setup.sh build
+# libFuzzer itself is C++, and comes as source.
+command -v g++ >/dev/null || { echo "fuzz: g++ is missing: apt-get install g++" >&2; exit 1; }
+target=$(rustc -vV | sed -n 's/^host: //p')
+cd fuzz
 # What libFuzzer asks of a build (the passes are the compiler's own, so that any toolchain has them).
 flags="--cfg fuzzing -Cpasses=sancov-module -Ccodegen-units=1"
 for option in coverage-level=4 coverage-inline-8bit-counters coverage-pc-table coverage-trace-compares; do

@@ -13,7 +13,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
         [&[tag][..], &length.to_be_bytes(), body].concat()
     };
     let startup =
-        b"\0\x03\0\0user\0alice+prod-db\0database\0shop\0options\0-c countersign.reason=a\\ b -c a=b\0_pq_.x\01\0\0";
+        b"\0\x03\0\0user\0alice+prod-db\0database\0shop\0options\0-c countersign.reason=a\\ b -c a=b\0_pq_.x\0y\0\0";
     let messages = [
         message(b'Q', b"SELECT 1\0"),
         message(b'P', b"s\0SELECT $1\0\0\x01\0\0\0\x17"),

@@ -299,12 +299,11 @@ impl Talk {
     fn uploads(&mut self, id: u32, number: u64, packet: &[u8]) {
         let handle = format!("countersign {number}").into_bytes();
         assert_eq!(self.handles.get(&handle), Some(&Kind::Upload));
-        if let Ok(Request { asks: Asks::Close { .. }, .. }) = request(packet) {
-            if self.table.close_upload(id, number) {
-                self.handles.remove(&handle);
-                self.on_way.insert(id, None);
-                self.held.entry(number).and_modify(|held| held.0 = Some(id));
-            }
+        let closes = matches!(request(packet), Ok(Request { asks: Asks::Close { .. }, .. }));
+        if closes && self.table.close_upload(id, number) {
+            self.handles.remove(&handle);
+            self.on_way.insert(id, None);
+            self.held.entry(number).and_modify(|held| held.0 = Some(id));
         }
     }
 
