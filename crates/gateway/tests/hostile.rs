@@ -18,6 +18,8 @@ const HALF_OPEN: usize = 10_000;
 const FILES_BESIDE: usize = 1_024;
 /// So many connections are made before one waits for the gateway.
 const AT_ONCE: usize = 64;
+/// Less than a connection has to prove who it is.
+const GIVES_WAY_WITHIN: Duration = Duration::from_secs(10);
 /// How long one has to prove who one is, where that is measured.
 const PROOF_WAIT: Duration = Duration::from_millis(500);
 
@@ -217,6 +219,9 @@ async fn half_open_connections_keep_nobody_out() {
     }
     live(&mut witness, "with 10,000 half-open connections").await;
     world.others_live().await;
+    let oldest = half_open.front_mut().expect("there are many");
+    let ended = tokio::time::timeout(GIVES_WAY_WITHIN, oldest.read_to_end(&mut Vec::new())).await;
+    assert!(ended.is_ok(), "the oldest gave way long before its time was over");
     drop(half_open);
     world.others_live().await;
 }
