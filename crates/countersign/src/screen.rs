@@ -15,6 +15,7 @@ const UNSEEN: char = '\u{FFFD}';
 /// A terminal that draws nothing by itself.
 pub(crate) struct Screen {
     emulator: vt100::Parser,
+    counted: Counted,
     /// The lines as they were drawn last.
     drawn: Vec<String>,
 }
@@ -23,13 +24,13 @@ impl Screen {
     /// An empty one of that many columns and lines.
     pub(crate) fn new((columns, rows): (u64, u64)) -> Screen {
         let (columns, rows) = within(columns, rows);
-        Screen { emulator: vt100::Parser::new(rows, columns, 0), drawn: Vec::new() }
+        Screen { emulator: vt100::Parser::new(rows, columns, 0), counted: Counted::default(), drawn: Vec::new() }
     }
 
     /// Takes an event of an asciicast: output or another size. Others change nothing.
     pub(crate) fn take(&mut self, what: &str, data: &str) {
         match what {
-            "o" => self.emulator.process(data.as_bytes()),
+            "o" => self.emulator.process(&self.counted.within(data.as_bytes())),
             "r" => {
                 let size = data.split_once('x').and_then(|(c, r)| Some((c.parse().ok()?, r.parse().ok()?)));
                 let Some((columns, rows)) = size.map(|(columns, rows)| within(columns, rows)) else { return };
@@ -84,6 +85,66 @@ impl Screen {
         let screen = self.emulator.screen();
         let written = (0..screen.size().0).rev().find(|row| !line(screen, *row, |_| String::new()).is_empty());
         (0..written.map_or(0, |last| last + 1)).map(|row| line(screen, row, ink)).collect()
+    }
+}
+
+/// Numbers in control sequences (ECMA-48, 5.4), none above what a terminal has: the emulator does a thing as often as it is told to,
+/// and `CSI 65535 @` would cost it half a second.
+#[derive(Default)]
+struct Counted {
+    place: Place,
+    /// The number that is being read.
+    number: Option<u32>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+enum Place {
+    #[default]
+    Text,
+    Escape,
+    /// Within parameters, and whether they are those of a mode of somebody's own, which is a name and no count.
+    Parameters {
+        own: bool,
+    },
+}
+
+impl Counted {
+    fn within(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut counted = Vec::with_capacity(bytes.len());
+        for byte in bytes {
+            match (self.place, byte) {
+                (Place::Parameters { .. }, b'0'..=b'9') => {
+                    let digit = u32::from(byte - b'0');
+                    self.number = Some(self.number.unwrap_or_default().saturating_mul(10).saturating_add(digit));
+                    continue;
+                }
+                // Done at once, in the midst of a sequence.
+                (Place::Parameters { .. } | Place::Escape, 0..=0x17 | 0x19 | 0x1C..=0x1F | 0x7F) => {
+                    counted.push(*byte);
+                    continue;
+                }
+                _ => self.end_number(&mut counted),
+            }
+            self.place = match (self.place, byte) {
+                (_, 0x1B) => Place::Escape,
+                (Place::Escape, b'[') => Place::Parameters { own: false },
+                (Place::Parameters { .. }, b'?') => Place::Parameters { own: true },
+                (Place::Parameters { own }, b' '..=b'>') => Place::Parameters { own },
+                _ => Place::Text,
+            };
+            counted.push(*byte);
+        }
+        counted
+    }
+
+    fn end_number(&mut self, counted: &mut Vec<u8>) {
+        let most = match self.place {
+            Place::Parameters { own: true } => u32::from(u16::MAX),
+            _ => u32::try_from(COLUMNS.1).unwrap_or(u32::MAX),
+        };
+        if let Some(number) = self.number.take() {
+            counted.extend_from_slice(number.min(most).to_string().as_bytes());
+        }
     }
 }
 
@@ -191,6 +252,20 @@ mod tests {
             screen.take("r", data);
             only_ours(&screen.changes());
         }
+    }
+
+    #[test]
+    fn r70_nothing_is_done_more_often_than_a_terminal_has_columns() {
+        let counted = |pieces: &[&str]| {
+            let mut counted = Counted::default();
+            let all: Vec<u8> = pieces.iter().flat_map(|piece| counted.within(piece.as_bytes())).collect();
+            String::from_utf8(all).expect("text stays text")
+        };
+        assert_eq!(counted(&["\x1b[99999@12345\x1b[4294967296;07H"]), "\x1b[500@12345\x1b[500;7H");
+        assert_eq!(counted(&["\x1b[99", "9", "99L", "é"]), "\x1b[500Lé", "however it is cut");
+        assert_eq!(counted(&["\x1b[9\x0799\x079S\x1b[999\x189"]), "\x1b[\x07\x07500S\x1b[500\x189");
+        assert_eq!(counted(&["\x1b[?1049h\x1b[?2004;1006l"]), "\x1b[?1049h\x1b[?2004;1006l", "a mode is no count");
+        assert_eq!(counted(&["\x1b[38;2;255;0;10m\x1b[m\x1b[ 9q9"]), "\x1b[38;2;255;0;10m\x1b[m\x1b[ 9q9");
     }
 
     #[test]

@@ -63,7 +63,8 @@ const PIECE_BYTES: usize = 24;
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let small = [&[9, 5][..], HOSTILE.as_bytes()].concat();
     let moved = PIECES.chunks(6).map(|pieces| [&[12, 4][..], pieces.concat().as_bytes(), &[0xFF, 7, 3], b"x"].concat());
-    std::iter::once(small).chain(moved).collect()
+    let slow = b"\x0c\x04\x1b[99999@\x1b[99999L\x1b[99999S".to_vec();
+    [small, slow].into_iter().chain(moved).collect()
 }
 
 /// Holds for every recording.
@@ -125,6 +126,6 @@ pub(super) fn only_ours(drawn: &str) {
 mod tests {
     #[test]
     fn r70_what_is_said_of_a_screen_holds_for_every_recording() {
-        countersign_harness::hold_against(&super::seeds(), 3_000, super::law);
+        countersign_harness::hold_against(&super::seeds(), 1_500, super::law);
     }
 }
