@@ -252,6 +252,9 @@ async fn r52_the_clients_display_comes_with_a_command() {
 #[derive(Clone)]
 struct Liar;
 
+/// How often it opens the same once it was refused.
+const TOO_OFTEN: usize = 130;
+
 impl server::Handler for Liar {
     type Error = russh::Error;
 
@@ -281,16 +284,23 @@ impl server::Handler for Liar {
         Ok(())
     }
 
+    async fn agent_request(&mut self, _: ChannelId, _: &mut server::Session) -> Result<bool, russh::Error> {
+        Ok(true)
+    }
+
     /// Says which of them were taken.
     async fn exec_request(
         &mut self,
         id: ChannelId,
-        _: &[u8],
+        line: &[u8],
         session: &mut server::Session,
     ) -> Result<(), russh::Error> {
         session.channel_success(id)?;
-        let handle = session.handle();
+        let (handle, again) = (session.handle(), if line == b"again" { TOO_OFTEN } else { 0 });
         tokio::spawn(async move {
+            for _ in 0..again {
+                let _ = handle.channel_open_agent().await;
+            }
             let opened = [
                 ("agent", handle.channel_open_agent().await.is_ok()),
                 ("display", handle.channel_open_x11("127.0.0.1", 1).await.is_ok()),
@@ -381,6 +391,16 @@ impl client::Handler for Hears {
         let _ = self.0.send((format!("{address}:{port}"), channel));
         Ok(())
     }
+
+    async fn server_channel_open_agent_forward(
+        &mut self,
+        _: Channel<client::Msg>,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        reply.reject(russh::ChannelOpenFailure::AdministrativelyProhibited).await;
+        Ok(())
+    }
 }
 
 /// R52: what a target opens by itself is refused where nobody asked for it, or for something else; the client hears of none of it.
@@ -415,4 +435,28 @@ async fn r52_a_target_opens_nothing_that_nobody_asked_for() {
     client.cancel_tcpip_forward("localhost", 4711).await.expect("no longer listened at");
     assert!(client.cancel_tcpip_forward("localhost", 4711).await.is_err(), "there is none any more");
     assert!(opened.try_recv().is_err());
+}
+
+/// R52: a target that opens without end what is refused fills no transcript.
+#[tokio::test(flavor = "multi_thread")]
+async fn r52_what_a_target_opens_and_is_refused_is_noted_so_often_and_no_more() {
+    let device = lying().await;
+    let world = World::new(&[&device, FREE, &naming("forward-agent", &[], "allow")]);
+    let ssh = tokio::task::block_in_place(|| {
+        world.api("alice");
+        world.server.ssh("alice", "web-01").expect("a token")
+    });
+    let (told, _opened) = mpsc::unbounded_channel();
+    let at = ("127.0.0.1", world.server.ssh_port());
+    let mut client = client::connect(Arc::default(), at, Hears(told)).await.expect("connected");
+    let password = fs::read_to_string(ssh.password_file()).expect("there");
+    assert!(client.authenticate_password(ssh.user(), password).await.expect("an answer").success());
+    let mut channel = client.channel_open_session().await.expect("a channel");
+    channel.agent_forward(true).await.expect("sent");
+    channel.exec(true, "again").await.expect("sent");
+    while channel.wait().await.is_some() {}
+    client.disconnect(russh::Disconnect::ByApplication, "", "").await.expect("sent");
+    let transcript = tokio::task::block_in_place(|| world.get("ada", "/sessions/1/transcript")).to_string();
+    assert_eq!(transcript.matches("is refused by the client").count(), 100, "{transcript}");
+    assert_eq!(transcript.matches("what else is refused is not noted").count(), 1);
 }

@@ -125,10 +125,12 @@ impl Session {
         reach(login, came).await
     }
 
-    /// Notes that the target opened what nobody asked for, which is refused.
-    pub(super) async fn not_granted(&self, opened: &Opened, number: u64, by: &By) {
-        if self.beside.not_granted.fetch_add(1, Ordering::Relaxed) < NOT_GRANTED_MAX {
-            drop(note(opened, number, format!("{} is refused: nobody asked the target for it", words(by))).await);
+    /// Notes that what the target opened is refused, as long as it did not do so too often: it may go on without end.
+    pub(super) async fn not_granted(&self, opened: &Opened, number: u64, by: &By, why: &str) {
+        let before = self.beside.not_granted.fetch_add(1, Ordering::Relaxed);
+        let last = if before + 1 == NOT_GRANTED_MAX { "; what else is refused is not noted" } else { "" };
+        if before < NOT_GRANTED_MAX {
+            drop(note(opened, number, format!("{} is refused{why}{last}", words(by))).await);
         }
     }
 

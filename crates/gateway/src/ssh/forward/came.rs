@@ -19,6 +19,8 @@ use tokio::time::timeout;
 const TAKE_WAIT: Duration = Duration::from_secs(10);
 /// Characters of an address or path of a target's that are told.
 const TOLD_CHARS_MAX: usize = 256;
+/// Why what nobody asked for is refused.
+pub(super) const UNASKED: &str = ": nobody asked the target for it";
 
 /// A channel that the target opens.
 pub(in crate::ssh) enum Arrival {
@@ -117,8 +119,8 @@ impl Arrival {
                 };
                 pass_on(&session, opened, *came, (number, address), ends).await;
             }
-            Ok(None) => session.not_granted(opened, 0, &came.by).await,
-            Err(why) => drop(note(opened, 0, format!("{} is refused: {why}", words(&came.by))).await),
+            Ok(None) => session.not_granted(opened, 0, &came.by, UNASKED).await,
+            Err(why) => session.not_granted(opened, 0, &came.by, &format!(": {why}")).await,
         }
     }
 }
@@ -148,7 +150,7 @@ async fn pass_on(
         () = &mut ends => return,
     };
     let Ok(Ok(channel)) = channel else {
-        return drop(note(opened, number, format!("{what} is refused by the client")).await);
+        return session.not_granted(opened, number, &came.by, " by the client").await;
     };
     // Nothing passes of which the transcript has nothing.
     if note(opened, number, format!("{what} is open")).await.is_err() {

@@ -4,7 +4,7 @@
 //! The client is answered before anything else of its connection is read, so that nobody's verdict is waited for: what must be
 //! approved is asked for and refused, and let through when it is asked for again.
 
-use super::came::Arrival;
+use super::came::{Arrival, UNASKED};
 use super::local::Door;
 use super::right::{Right, Verdict, right};
 use super::wish::Wish;
@@ -157,7 +157,7 @@ async fn listens(
                     if listening.asked_for(&came.by) {
                         session.arrives(Arrival::Heard(came, listening.clone()));
                     } else {
-                        session.not_granted(opened, listening.number, &came.by).await;
+                        session.not_granted(opened, listening.number, &came.by, UNASKED).await;
                     }
                 }
                 _ = &mut stopped => break,
