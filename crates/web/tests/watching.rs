@@ -372,6 +372,17 @@ async fn r71_what_was_typed_is_asked_for_and_seen_on_a_page_of_its_own() {
     assert!(!page.text.contains('\u{3}'));
     has(&scene.get("/audit?kind=typed_read", "root").await, "saw everything that was typed in session 1 under grant");
     assert_eq!(scene.get("/sessions/1/typed", "root").await.location(), "/sessions/1/watch?typed=yes");
+    // It takes a place to watch from, as whatever is read of sessions does.
+    let mut held = Vec::new();
+    for _ in 0..16 {
+        held.push(open(&scene, "/sessions/1/terminals/1/cast?follow=true", "audrey").await);
+    }
+    for path in ["/sessions/1/typed", "/sessions/1/transcript"] {
+        assert_eq!(scene.get(path, "audrey").await.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert_eq!(scene.get("/sessions/1/transcript", "alice").await.status, StatusCode::OK, "others have theirs");
+    }
+    drop(held);
+    assert_eq!(scene.get("/sessions/1/typed", "audrey").await.status, StatusCode::OK);
 }
 
 /// R74: a terminal that goes on is said to be watched live, and one that is over replayed.
@@ -391,6 +402,10 @@ async fn r74_the_transcript_says_what_is_live() {
     };
     recorded(&mut gate, &[Recorded::Allowed(part), shown("hello")]).await;
     has(&scene.get("/sessions/1/transcript", "alice").await, "Watch live");
+    let crashed = scene.after_a_crash().await;
+    let cut = crashed.get("/sessions/1/transcript", "alice").await;
+    has(&cut, "Replay<span");
+    has_not(&cut, "Watch live");
     recorded(&mut gate, &[Recorded::Outcome("exit status 0".into())]).await;
     let over = scene.get("/sessions/1/transcript", "alice").await;
     has(&over, "Replay<span");

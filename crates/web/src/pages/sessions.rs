@@ -17,6 +17,7 @@ use countersign_control::{Fault, Kept, Seen, Watching};
 use countersign_core::Refusal;
 use countersign_journal::{Language, Seconds, SessionId, Timestamp, Window};
 use serde::Deserialize;
+use std::collections::BTreeSet;
 
 #[derive(Template)]
 #[template(path = "sessions.html")]
@@ -63,6 +64,10 @@ struct TranscriptPage<'p> {
     shell: Shell,
     reader: &'p Reader,
     session: SessionId,
+    /// Whether the session is still open.
+    is_open: bool,
+    /// What has ended in it.
+    ended: BTreeSet<u64>,
     entries: Vec<TranscriptLine>,
 }
 
@@ -80,9 +85,7 @@ impl TranscriptPage<'_> {
 
     /// Whether its terminal still shows something.
     fn goes_on(&self, line: &TranscriptLine) -> bool {
-        let ended = |e: &TranscriptLine| e.kind == "outcome" && e.statement == line.statement;
-        let closed = |e: &TranscriptLine| e.kind == "session" && e.detail.starts_with("session closed");
-        !self.entries.iter().any(|e| ended(e) || closed(e))
+        self.is_open && !self.ended.contains(&line.statement)
     }
 
     fn tone(&self, line: &TranscriptLine) -> &'static str {
@@ -208,10 +211,14 @@ pub(crate) async fn transcript(visit: Visit, Path(id): Path<String>) -> Page {
         }
         told => told?,
     };
+    // A session that a crash cut has no line that says so.
+    let (view, _) = visit.site.control.watching(visit.actor(), session, Seen::Shown).await?;
+    let ended = entries.iter().filter(|e| e.kind == "outcome").map(|e| e.statement).collect();
     let mut shell = visit.shell(format!("Transcript of {session}"), "sessions");
     // Reading it is an event of its own; it is not read again by itself.
     shell.refresh = None;
-    ok(&TranscriptPage { shell, reader: &visit.reader, session, entries })
+    let is_open = view.closed_at.is_none();
+    ok(&TranscriptPage { shell, reader: &visit.reader, session, is_open, ended, entries })
 }
 
 #[derive(Template)]

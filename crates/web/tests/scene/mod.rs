@@ -109,13 +109,7 @@ impl Scene {
     /// The same with another policy, in which `root` may invite everybody.
     pub async fn start_with(policy: &str, people: &[&str]) -> Scene {
         let folder = tempfile::tempdir().expect("a folder");
-        let settings = Settings {
-            data: folder.path().join("data"),
-            page_address: ORIGIN.into(),
-            postgres_address: ("gate.example.test".into(), 5432),
-            ssh_address: None,
-            ca_file: folder.path().join("data/ca.pem"),
-        };
+        let settings = settings(&folder);
         let (key, clock) = (RootKey::File(folder.path().join("key")), Clock::default());
         let installed =
             install(settings, &key, clock.clone(), &["localhost".to_owned()], "root").await.expect("installed");
@@ -130,6 +124,24 @@ impl Scene {
             scene.enter(handle, &link).await;
         }
         scene
+    }
+
+    /// Another server on what is on the disk now, as after a crash of this one.
+    pub async fn after_a_crash(&self) -> Scene {
+        let folder = tempfile::tempdir().expect("a folder");
+        for part in ["data", "data/transcripts"] {
+            std::fs::create_dir(folder.path().join(part)).expect("made");
+            for entry in std::fs::read_dir(self.folder.path().join(part)).expect("there") {
+                let entry = entry.expect("there");
+                if entry.file_type().expect("of a kind").is_file() {
+                    std::fs::copy(entry.path(), folder.path().join(part).join(entry.file_name())).expect("copied");
+                }
+            }
+        }
+        let (key, clock) = (RootKey::File(self.folder.path().join("key")), self.clock.clone());
+        let control = Control::open(settings(&folder), &key, clock.clone()).await.expect("it starts");
+        let router = countersign_web::router(control.clone());
+        Scene { control, clock, router, credentials: self.credentials.clone(), folder }
     }
 
     async fn enter(&mut self, handle: &str, link: &str) {
@@ -274,6 +286,16 @@ impl Scene {
         let peer = SocketAddr::from((Ipv4Addr::new(192, 0, 2, 9), 4_444));
         request.extensions_mut().insert(axum::extract::ConnectInfo(peer));
         self.router.clone().oneshot(request).await.expect("a router always answers")
+    }
+}
+
+fn settings(folder: &tempfile::TempDir) -> Settings {
+    Settings {
+        data: folder.path().join("data"),
+        page_address: ORIGIN.into(),
+        postgres_address: ("gate.example.test".into(), 5432),
+        ssh_address: None,
+        ca_file: folder.path().join("data/ca.pem"),
     }
 }
 
