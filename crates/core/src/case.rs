@@ -73,6 +73,7 @@ impl Input {
             | Input::Watch { .. }
             | Input::Alert(_)
             | Input::Tick
+            | Input::Erase { .. }
             | Input::Note(_) => None,
         }
     }

@@ -130,8 +130,14 @@ fn settled(state: &State, request: RequestId) -> Vec<Effect> {
 }
 
 /// When the engine wants a Tick: the earliest end of anything that is pending or live, the earliest timeout of an open
-/// level, the moment a declared emergency opens, and the end of the days for which something recorded is kept.
+/// level, and the moment a declared emergency opens.
 #[must_use]
 pub fn wake_at(state: &State) -> Option<Timestamp> {
-    state.deadlines.first().into_iter().chain(state.keeping.first()).min()
+    state.deadlines.first()
+}
+
+/// When something recorded is first kept no longer.
+#[must_use]
+pub fn erases_at(state: &State) -> Option<Timestamp> {
+    state.keeping.first()
 }

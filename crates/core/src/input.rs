@@ -4,7 +4,8 @@ use crate::roster::Roster;
 use crate::rulebook::Rulebook;
 use countersign_journal::{
     AccountId, ActionFacts, Alert, Attempt, Change, ChangePlan, Commitment, DelegationId, Digest, Event, Evidence,
-    GrantId, Note, PersonId, RequestId, RunOutcome, SessionEnd, SessionId, TargetFacts, Terms, Verdict, Watch, Window,
+    GrantId, Note, PersonId, RequestId, RunOutcome, SessionEnd, SessionId, TargetFacts, Terms, Timestamp, Verdict,
+    Watch, Window,
 };
 use std::collections::BTreeSet;
 
@@ -165,6 +166,12 @@ pub enum Input {
     Alert(Alert),
     /// Time has passed.
     Tick,
+    /// What is kept no longer at that moment may be erased. Erasing cannot be undone, so that whoever asks must be sure that the
+    /// moment came, whatever a clock says.
+    Erase {
+        /// No later than now.
+        until: Timestamp,
+    },
     /// Something for the audit.
     Note(Note),
 }

@@ -5,6 +5,7 @@
 //! apply(&mut state, at, &event)                                          the fold
 //! effects(&state, &event) -> Vec<Effect>                                 what the world must now do
 //! wake_at(&state) -> Option<Timestamp>                                   when the core wants a Tick
+//! erases_at(&state) -> Option<Timestamp>                                 when it wants to erase what is kept no longer
 //! ```
 //!
 //! State is the fold of committed events and nothing else; whoever replays the journal gets the same state. What is over can
@@ -50,7 +51,7 @@ pub use directory::{
     Protocol, SshEndpoint,
 };
 pub use due::{DueSecret, DueSecrets};
-pub use effect::{Effect, Message, effects, wake_at};
+pub use effect::{Effect, Message, effects, erases_at, wake_at};
 pub use input::{Answer, Ask, AskAct, Decision, EmergencyCall, Input, Planned, Position, Vote};
 pub use keeping::{KEPT_DAYS_MAX, Keeping};
 pub use links::Links;

@@ -138,7 +138,7 @@ pub(super) fn end_grant(world: &World<'_>, grant: &Grant, how: GrantEnd) -> Vec<
 }
 
 /// What time has done: levels timed out, an emergency's countdown over, pending requests past their window, grants past
-/// theirs, recordings past the days for which they are kept. One emergency opens per call; the engine wants to be woken again at once for the next.
+/// theirs. One emergency opens per call; the engine wants to be woken again at once for the next.
 pub(super) fn tick(world: &World<'_>) -> Vec<Event> {
     let mut ended = Ended::default();
     let due = world.state.deadlines.due(world.now);
@@ -167,7 +167,6 @@ pub(super) fn tick(world: &World<'_>) -> Vec<Event> {
             None => ended.extend(level::timed_out(world, request)),
         }
     }
-    ended.events.extend(world.state.keeping.due(world.now).map(Event::Noted));
     ended.events
 }
 

@@ -63,6 +63,7 @@ pub fn decide(state: &State, directory: &Roster, input: Input, now: Timestamp) -
         Input::Planned(planned) => plan::clear(&world, planned),
         Input::Ran { grant, step, outcome } => session::ran(&world, grant, step, outcome).map(done),
         Input::Tick => Ok(done(ending::tick(&world))),
+        Input::Erase { until } => Ok(done(state.keeping.due(until.min(now)).map(Event::Noted).collect())),
         Input::Note(Note::PasswordSet { person }) => Ok(done(who::password_set(&world, person))),
         Input::Note(note) => Ok(done(vec![Event::Noted(note)])),
     }

@@ -60,7 +60,8 @@ pub(super) fn next(rng: &mut Rng, state: &State, directory: &Roster, drafts: &mu
             let holder = state.grants.get(&grant).map_or(by, |g| g.person);
             Input::Surrender { grant, by: if chance(rng, 80) { holder } else { by } }
         }
-        92..=94 => Input::Tick,
+        92..=93 => Input::Tick,
+        94 => Input::Erase { until: now },
         95 if chance(rng, 60) => Input::MakeLink { person: someone(rng, directory), by },
         95 => Input::Note(Note::PasswordSet { person: someone(rng, directory) }),
         _ => change(rng, state, directory, drafts),

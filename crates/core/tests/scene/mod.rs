@@ -132,6 +132,7 @@ impl Stage {
             ["tick"] => Input::Tick,
             ["another", "secret", "is", "stored"] => Input::Note(Note::SecretStored { account: AccountId(1), version: 2 }),
             ["due?"] => return vec![shown::due(&self.state)],
+            ["erase", until @ ..] => Input::Erase { until: until.first().map_or(self.now, |at| clock(at)) },
             ["close", session] => closed(session),
             ["clear", unit, "under", grant, "in", session] => Input::Clear {
                 grant: GrantId(number(grant)),

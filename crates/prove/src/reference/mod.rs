@@ -198,7 +198,12 @@ impl Reference {
                 self.time_passed(now);
                 Some(())
             }
-            Input::Apply { .. } | Input::Planned(_) | Input::Watch { .. } | Input::Alert(_) | Input::Note(_) => None,
+            Input::Apply { .. }
+            | Input::Planned(_)
+            | Input::Watch { .. }
+            | Input::Alert(_)
+            | Input::Erase { .. }
+            | Input::Note(_) => None,
         }
     }
 
