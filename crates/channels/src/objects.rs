@@ -1,6 +1,6 @@
 //! Objects in a store that speaks the protocol of Amazon S3, over HTTPS.
 
-use countersign_control::{Away, Objects};
+use countersign_control::{Away, Has, Objects};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
 use object_store::{
@@ -59,6 +59,8 @@ pub struct Bucket {
     store: AmazonS3,
     bucket: String,
     prefix: String,
+    /// Where it is reached, by which it is told from a bucket of that name in another store.
+    endpoint: String,
     runtime: Handle,
 }
 
@@ -78,6 +80,10 @@ impl Bucket {
         let (max_retries, retry_timeout) = AGAIN;
         let retry = RetryConfig { backoff: BackoffConfig::default(), max_retries, retry_timeout };
         let mut builder = AmazonS3Builder::new();
+        let at = match &config.endpoint {
+            Some(endpoint) => known(endpoint),
+            None => format!("https://s3.{}.amazonaws.com", config.region),
+        };
         if let Some(endpoint) = config.endpoint {
             let plain = endpoint.starts_with("http://");
             if !is_endpoint(&endpoint) {
@@ -96,7 +102,13 @@ impl Bucket {
             .with_disable_bulk_delete(true)
             .build()
             .map_err(|e| StoreFault::Other(e.to_string()))?;
-        Ok(Bucket { store, bucket: bucket.to_owned(), prefix: prefix.to_owned(), runtime: Handle::current() })
+        let (bucket, prefix) = (bucket.to_owned(), prefix.to_owned());
+        Ok(Bucket { store, bucket, prefix, endpoint: at, runtime: Handle::current() })
+    }
+
+    /// Where an object is, in a store that is not told.
+    fn untold(&self, name: &str) -> String {
+        format!("s3://{}/{}", self.bucket, self.path(name))
     }
 
     fn path(&self, name: &str) -> Path {
@@ -127,13 +139,28 @@ fn is_endpoint(endpoint: &str) -> bool {
     !name.is_empty() && !host.contains(['/', '?', '#', '@', ' ']) && (here || !local)
 }
 
+/// An endpoint in one spelling: names of hosts are the same in capitals, and so is one with the port that is meant without one.
+fn known(endpoint: &str) -> String {
+    let endpoint = endpoint.trim_end_matches('/').to_ascii_lowercase();
+    let port = if endpoint.starts_with("https://") { ":443" } else { ":80" };
+    endpoint.strip_suffix(port).unwrap_or(&endpoint).to_owned()
+}
+
 fn away(e: object_store::Error) -> Away {
     Away(e.to_string())
 }
 
 impl Objects for Bucket {
     fn place(&self, name: &str) -> String {
-        format!("s3://{}/{}", self.bucket, self.path(name))
+        format!("{} at {}", self.untold(name), self.endpoint)
+    }
+
+    fn has_place(&self, place: &str, name: &str) -> Has {
+        match place {
+            place if place == self.place(name) => Has::Yes,
+            place if place == self.untold(name) => Has::Perhaps,
+            _ => Has::No,
+        }
     }
 
     fn bring(&self, name: &str, file: &File) -> Result<(), Away> {
@@ -205,6 +232,41 @@ mod tests {
         {
             assert_eq!(split(wrong), None, "{wrong}");
         }
+    }
+
+    /// A bucket of that name in another store is another place, and so is another bucket or prefix; the spelling is not.
+    #[tokio::test]
+    async fn a_place_tells_one_store_from_another() {
+        let bucket = |store: &str, endpoint: Option<&str>, region: &str| {
+            let config = StoreConfig {
+                store: store.into(),
+                endpoint: endpoint.map(Into::into),
+                region: region.into(),
+                access_key: "gate".into(),
+                secret_key: "a secret of that key".to_owned().into(),
+                ca_pem: None,
+            };
+            Bucket::new(config).expect("a store")
+        };
+        let ours = bucket("s3://records/gate-1", Some("https://S3.example.com:443/"), "here");
+        let place = ours.place("7.transcript");
+        assert_eq!(place, "s3://records/gate-1/7.transcript at https://s3.example.com");
+        let same = bucket("s3://records/gate-1/", Some("https://s3.example.com"), "here");
+        assert_eq!(same.has_place(&place, "7.transcript"), Has::Yes);
+        assert_eq!(ours.has_place(&place, "8.transcript"), Has::No);
+        for other in [
+            bucket("s3://records/gate-1", Some("https://other.example.com"), "here"),
+            bucket("s3://records/gate-1", Some("https://s3.example.com:9000"), "here"),
+            bucket("s3://records/gate-1", None, "here"),
+            bucket("s3://records/gate-2", Some("https://s3.example.com"), "here"),
+            bucket("s3://record/gate-1", Some("https://s3.example.com"), "here"),
+        ] {
+            assert_eq!(other.has_place(&place, "7.transcript"), Has::No, "{}", other.place("7.transcript"));
+        }
+        let one = bucket("s3://records", None, "eu-1").place("7.transcript");
+        assert_eq!(bucket("s3://records", None, "eu-2").has_place(&one, "7.transcript"), Has::No);
+        assert_eq!(ours.has_place("s3://records/gate-1/7.transcript", "7.transcript"), Has::Perhaps);
+        assert_eq!(ours.has_place("s3://records/7.transcript", "7.transcript"), Has::No);
     }
 
     #[test]

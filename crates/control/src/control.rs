@@ -6,12 +6,13 @@ use crate::fault::Fault;
 use crate::fold::fold;
 use crate::live::Live;
 use crate::marks::Mark;
-use crate::spool::{self, Taken};
+use crate::shares::Shares;
+use crate::spool::{self, Spooled};
 use crate::store::{Row, Store};
 use crate::turns::Turns;
 use crate::unseen::seen_chars;
 use crate::vault::{self, Purpose, RootKey, Vault};
-use crate::watch::Watchers;
+use crate::watch::WATCHED_MAX;
 use crate::writer::{Command, Published, QUEUE_MAX, Writer};
 use countersign_core::validate::REASON_CHARS_MAX;
 use countersign_core::{Answer, Input, Roster, State};
@@ -57,14 +58,14 @@ pub(crate) struct Inner {
     pub(crate) vault: Arc<Vault>,
     pub(crate) published: Arc<Published>,
     pub(crate) live: Arc<Live>,
-    pub(crate) watchers: Arc<Watchers>,
+    pub(crate) watchers: Arc<Shares>,
     inbox: mpsc::Sender<Command>,
     changes: broadcast::Sender<()>,
     pub(crate) settled: watch::Sender<u64>,
     /// Word to whoever keeps recordings that there is something to do.
     pub(crate) to_keep: watch::Sender<()>,
     /// What uploads that wait for approval take.
-    pub(crate) spooled: Arc<Taken>,
+    pub(crate) spooled: Spooled,
     /// Held while what was approved is put in force.
     pub(crate) applying: tokio::sync::Mutex<()>,
     pub(crate) sign_in_gate: tokio::sync::Mutex<()>,
@@ -133,12 +134,12 @@ impl Control {
             vault,
             published,
             live,
-            watchers: Arc::default(),
+            watchers: Shares::new(WATCHED_MAX.0, WATCHED_MAX.1),
             inbox,
             changes,
             settled,
             to_keep,
-            spooled: Arc::default(),
+            spooled: Spooled::default(),
             applying: tokio::sync::Mutex::new(()),
             sign_in_gate: tokio::sync::Mutex::new(()),
             hashing: Turns::new(HASHING_AT_ONCE, HASHING_WAITING_MAX),
@@ -162,7 +163,13 @@ impl Control {
         let open: Vec<_> = self.state().open_sessions.iter().copied().collect();
         for session in open {
             let why = SessionEnd::ServerStopped;
-            let (transcript, records) = crate::transcript::recover(self, session);
+            let recovered = crate::transcript::recover(self, session);
+            if let Err(fault) = &recovered {
+                tracing::error!(%session, ?fault, "what it recorded cannot be read; it stays as it is");
+                self.note(Note::RecordingUnread { session }, Vec::new()).await?;
+            }
+            let (transcript, records) =
+                recovered.ok().flatten().map_or((None, 0), |(root, records)| (Some(root), records));
             self.submit(Input::Close { session, why, transcript, records }, Vec::new()).await?;
         }
         let unreported: Vec<_> = {

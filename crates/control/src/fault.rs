@@ -41,6 +41,12 @@ pub enum Fault {
         "what this session recorded is kept in a store that does not answer now; try again, or tell an administrator"
     )]
     Away,
+    /// What the session recorded is in a store that is not the one that is set up.
+    #[error(
+        "what this session recorded is kept in another store than the one this server is set up with, so nothing of it is \
+         shown; tell an administrator, who finds in the audit where it is"
+    )]
+    OtherStore,
     /// Signing in did not work.
     #[error("{0}")]
     SignIn(#[from] SignInRefusal),

@@ -7,7 +7,7 @@ use crate::fault::Fault;
 use crate::gate::Unit;
 use crate::marks::Mark;
 use crate::store::{Row, Store};
-use crate::writer::{Published, erased_row, found_by, rows_of};
+use crate::writer::{Published, found_by, recording_row, rows_of};
 use arc_swap::ArcSwap;
 use countersign_core::{Case, Request, Roster, State, apply};
 use countersign_journal::{Act, Chain, Commitment, GrantId, RequestId, canonical};
@@ -23,14 +23,23 @@ const PAGE: u32 = 4_096;
 struct Fold {
     chain: Chain,
     state: State,
-    erased: u64,
+    counted: Counted,
+}
+
+/// How many rows there are of what a journal says.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Counted {
+    /// Requests that are over.
+    over: u64,
+    /// Recordings that were erased, and those that were brought to a store.
+    recordings: (u64, u64),
 }
 
 /// What a page of the journal made over.
 struct Over {
     cases: Vec<Case>,
-    /// Rows of recordings that were erased.
-    erased: Vec<Row>,
+    /// Rows of recordings.
+    recordings: Vec<Row>,
 }
 
 impl Fold {
@@ -40,43 +49,44 @@ impl Fold {
         if page.is_empty() {
             return Ok(None);
         }
-        let (mut touched, mut erased): (BTreeSet<RequestId>, _) = (BTreeSet::new(), Vec::new());
+        let (mut touched, mut recordings): (BTreeSet<RequestId>, _) = (BTreeSet::new(), Vec::new());
         for stored in page {
             let entry = self.chain.follow(&stored.bytes);
             let entry = entry.map_err(|e| Fault::trouble(format!("the journal is damaged: {e}")))?;
             apply(&mut self.state, entry.at, &entry.event);
             touched.extend(self.state.request_of(&entry.event));
-            erased.extend(erased_row(&entry.event, entry.seq, entry.at));
+            recordings.extend(recording_row(&entry.event, entry.seq, entry.at));
         }
-        self.erased += erased.len() as u64;
-        let cases = touched.into_iter().filter_map(|id| self.state.release(id)).collect();
-        Ok(Some(Over { cases, erased }))
+        let cases: Vec<Case> = touched.into_iter().filter_map(|id| self.state.release(id)).collect();
+        let erased = recordings.iter().filter(|row| matches!(row, Row::Erased { .. })).count() as u64;
+        self.counted.over += cases.len() as u64;
+        self.counted.recordings.0 += erased;
+        self.counted.recordings.1 += recordings.len() as u64 - erased;
+        Ok(Some(Over { cases, recordings }))
     }
 }
 
-/// Folds the journal; what is alive, and how many requests are over and recordings erased.
-pub(crate) async fn fold(store: &Store) -> Result<(Published, (u64, u64)), Fault> {
-    let (mut fold, mut over) = (Fold::default(), 0);
-    while let Some(Over { cases, .. }) = fold.next(store).await? {
-        over += cases.len() as u64;
-    }
-    let rows = (over, fold.erased);
+/// Folds the journal; what is alive, and how many rows there are of what is over.
+pub(crate) async fn fold(store: &Store) -> Result<(Published, Counted), Fault> {
+    let mut fold = Fold::default();
+    while fold.next(store).await?.is_some() {}
+    let counted = fold.counted;
     let published = Published {
         state: RwLock::new(fold.state),
         directory: ArcSwap::from_pointee(Roster::new(store.directory().await?)),
         chain: RwLock::new(fold.chain),
         policy_epoch: AtomicU64::new(0),
     };
-    Ok((published, rows))
+    Ok((published, counted))
 }
 
 impl Control {
-    /// Makes the rows of requests and of what was erased again if there are not as many as the journal says, as in a data folder
-    /// of before there were any.
-    pub(crate) async fn match_rows(&self, (over, erased): (u64, u64)) -> Result<(), Fault> {
+    /// Makes the rows of requests and recordings again if there are not as many as the journal says, as in a data folder of before
+    /// there were any.
+    pub(crate) async fn match_rows(&self, counted: Counted) -> Result<(), Fault> {
         let store = &self.0.store;
         let alive: Vec<Request> = self.state().requests.values().cloned().collect();
-        let all = store.cases().await? == over && store.erasures().await? == erased;
+        let all = Counted { over: store.cases().await?, recordings: store.recordings().await? } == counted;
         let found = all && (alive.is_empty() || store.has_marks().await?);
         if found {
             return Ok(());
@@ -85,10 +95,10 @@ impl Control {
         // The living first: once everything that is over has its row, nothing is missing.
         store.commit(&[], &self.marks_of(&alive).await?).await?;
         let mut fold = Fold::default();
-        while let Some(Over { cases, erased }) = fold.next(store).await? {
+        while let Some(Over { cases, recordings }) = fold.next(store).await? {
             let requests: Vec<Request> = cases.iter().map(|case| case.request.clone()).collect();
             let marks = self.marks_of(&requests).await?;
-            let rows: Vec<Row> = cases.into_iter().flat_map(rows_of).chain(marks).chain(erased).collect();
+            let rows: Vec<Row> = cases.into_iter().flat_map(rows_of).chain(marks).chain(recordings).collect();
             store.commit(&[], &rows).await?;
         }
         Ok(())

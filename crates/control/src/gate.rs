@@ -428,7 +428,7 @@ impl Gate {
     /// # Errors
     /// When it cannot be kept.
     pub fn spool(&self) -> Result<Spool, Fault> {
-        self.control.spool()
+        self.control.spool(self.person.id)
     }
 
     /// Adds a line to the transcript; it is handed over with the next bytes.

@@ -6,7 +6,7 @@
 
 use crate::control::{Control, Inner};
 use crate::fault::Fault;
-use crate::objects::{Elsewhere, OBJECT_BYTES_MAX};
+use crate::objects::{Elsewhere, Has, OBJECT_BYTES_MAX};
 use crate::store::Row;
 use crate::transcript::{self, Reading};
 use countersign_journal::{Digest, Entry, Event, Note, SessionId, canonical};
@@ -83,10 +83,12 @@ impl Control {
                     worst = Err(fault);
                     continue;
                 }
-                let place = self.stored_at(session).await?;
+                let (place, root) = (self.stored_at(session).await?, self.root_of(session).await?);
                 // A store that does not answer is not asked again and again.
                 let asks = !is_away;
-                match self.aside(move |control| control.take_away_one(session, place.as_deref(), asks)).await {
+                let taken =
+                    self.aside(move |control| control.take_away_one(session, (place.as_deref(), root), asks)).await;
+                match taken {
                     Ok(()) => {
                         self.0.store.commit(&[], &[Row::Gone { session }]).await?;
                         tracing::info!(%session, "what it recorded is erased");
@@ -102,19 +104,35 @@ impl Control {
 
     /// A row alone erases nothing.
     async fn is_erased(&self, session: SessionId, seq: u64) -> Result<(), Fault> {
+        match self.noted_at(seq).await? {
+            Some(Note::RecordingErased { session: erased, .. }) if erased == session => Ok(()),
+            _ => Err(Fault::trouble(format!("a row says that {session} is erased, and entry {seq} does not"))),
+        }
+    }
+
+    async fn noted_at(&self, seq: u64) -> Result<Option<Note>, Fault> {
         let found = self.0.store.entries(seq, 1).await?;
         let entry = found.first().map(|stored| canonical::decode::<Entry>(&stored.bytes));
-        let entry = entry.transpose().map_err(Fault::trouble)?;
-        let says = |entry: Entry| matches!(entry.event, Event::Noted(Note::RecordingErased { session: erased, .. }) if erased == session);
-        match entry.is_some_and(says) {
-            true => Ok(()),
-            false => Err(Fault::trouble(format!("a row says that {session} is erased, and entry {seq} does not"))),
+        match entry.transpose().map_err(Fault::trouble)?.map(|entry| entry.event) {
+            Some(Event::Noted(note)) => Ok(Some(note)),
+            _ => Ok(None),
         }
+    }
+
+    /// The root of what a session recorded, as the journal has it.
+    async fn root_of(&self, session: SessionId) -> Result<Option<Digest>, Fault> {
+        let case = self.case_of_session(session).await?;
+        Ok(case.and_then(|case| case.sessions.iter().find(|s| s.id == session)?.transcript))
     }
 
     /// Takes one away, here and where the journal says that it was brought. What was brought and is not in the journal yet, since
     /// the server was stopped between, is still here and the same: that file goes last.
-    fn take_away_one(&self, session: SessionId, place: Option<&str>, asks: bool) -> Result<(), Fault> {
+    fn take_away_one(
+        &self,
+        session: SessionId,
+        (place, root): (Option<&str>, Option<Digest>),
+        asks: bool,
+    ) -> Result<(), Fault> {
         let (name, path) = (transcript::name(session), transcript::path(self, session));
         let asked = || if asks { Ok(()) } else { Err(Fault::Away) };
         match (place, self.0.elsewhere.get()) {
@@ -126,36 +144,41 @@ impl Control {
                 remove(&path).map(|_| ())
             }
             (None, _) => remove(&path).map(|_| ()),
-            (Some(place), Some(Elsewhere { objects, .. })) if place == objects.place(&name) => {
+            (Some(place), elsewhere) => {
                 remove(&path)?;
-                asked()?;
-                objects.erase(&name).map_err(away)
-            }
-            (Some(place), _) => {
-                remove(&path)?;
-                Err(Fault::trouble(format!(
-                    "what {session} recorded is at `{place}`, which is not reached as things are"
-                )))
+                let has = elsewhere.map_or(Has::No, |elsewhere| elsewhere.objects.has_place(place, &name));
+                if has != Has::No {
+                    asked()?;
+                }
+                match elsewhere {
+                    Some(Elsewhere { objects, .. }) if has == Has::Yes => objects.erase(&name).map_err(away),
+                    Some(Elsewhere { objects, .. }) if has == Has::Perhaps && self.is_of(session, root)? => {
+                        objects.erase(&name).map_err(away)
+                    }
+                    _ => Err(Fault::trouble(format!(
+                        "what {session} recorded is at `{place}`, which is not reached as things are"
+                    ))),
+                }
             }
         }
     }
 
+    /// Whether what the store has under the name of a session is what that session recorded, or nothing.
+    fn is_of(&self, session: SessionId, root: Option<Digest>) -> Result<bool, Fault> {
+        let Some(fetched) = self.fetched(&transcript::name(session), None)? else { return Ok(true) };
+        // What cannot be read is not ours.
+        let read = Reading::fetched(self, session, fetched).count().ok();
+        Ok(root.is_some() && read.map(|(read, _)| read) == root)
+    }
+
     /// Where the journal says that it was brought, if it does.
-    async fn stored_at(&self, session: SessionId) -> Result<Option<String>, Fault> {
-        let mut before = u64::MAX;
-        loop {
-            let page = self.0.store.entries_back(before, "recording_stored", 1_000).await?;
-            let Some(last) = page.last() else { return Ok(None) };
-            before = last.seq;
-            for stored in &page {
-                let entry: Entry = canonical::decode(&stored.bytes).map_err(Fault::trouble)?;
-                match entry.event {
-                    Event::Noted(Note::RecordingStored { session: id, place }) if id == session => {
-                        return Ok(Some(place));
-                    }
-                    _ => {}
-                }
-            }
+    pub(crate) async fn stored_at(&self, session: SessionId) -> Result<Option<String>, Fault> {
+        let Some(seq) = self.0.store.stored(session).await? else { return Ok(None) };
+        match self.noted_at(seq).await? {
+            Some(Note::RecordingStored { session: stored, place }) if stored == session => Ok(Some(place)),
+            _ => Err(Fault::trouble(format!(
+                "a row says that {session} was brought to a store, and entry {seq} does not"
+            ))),
         }
     }
 
@@ -211,10 +234,9 @@ impl Control {
 
     /// Brings one to the store, reads it back, has that in the journal, and only then takes it away here.
     async fn bring(&self, session: SessionId) -> Result<(), Fault> {
-        let case = self.case_of_session(session).await?.ok_or(Fault::NotFound)?;
-        let root = case.sessions.iter().find(|s| s.id == session).and_then(|s| s.transcript);
+        let root = self.root_of(session).await?;
         let root =
-            root.ok_or_else(|| Fault::trouble("the journal does not name it, so that nobody could check it there"))?;
+            root.ok_or_else(|| stays(session, "the journal does not name it, so that nobody could check it there"))?;
         let (place, was_there) = self.aside(move |control| control.bring_one(session, root)).await?;
         if !was_there || self.stored_at(session).await?.as_ref() != Some(&place) {
             self.note(Note::RecordingStored { session, place }, Vec::new()).await?;
@@ -257,7 +279,7 @@ impl Control {
 
     /// Whether the store has an object of that name, and whether it is that file, byte for byte.
     fn has(&self, name: &str, path: &Path) -> Result<Option<bool>, Fault> {
-        let Some(mut fetched) = self.fetched(name)? else { return Ok(None) };
+        let Some(mut fetched) = self.fetched(name, None)? else { return Ok(None) };
         let mut file = File::open(path).map_err(Fault::trouble)?;
         same(&mut fetched.file, &mut file).map(Some).map_err(Fault::trouble)
     }

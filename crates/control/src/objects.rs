@@ -5,24 +5,27 @@
 
 use crate::control::Control;
 use crate::fault::Fault;
+use crate::shares::{Share, Shares};
 use crate::spool;
+use countersign_journal::PersonId;
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::Semaphore;
 
 /// Most bytes of one object that is read.
 pub(crate) const OBJECT_BYTES_MAX: u64 = 1 << 30;
-/// Most bytes of all that was fetched and is being read.
-const FETCHED_BYTES_MAX: u64 = 4 << 30;
-/// Objects that are fetched at a time.
-const FETCHED_AT_ONCE: usize = 8;
+/// Most bytes of what was fetched and is being read: for one person, and for all.
+const FETCHED_BYTES_MAX: (u64, u64) = (OBJECT_BYTES_MAX, 4 << 30);
+/// Objects that are fetched at a time: for one person, and for all.
+const FETCHED_AT_ONCE: (u64, u64) = (2, 8);
 
 /// A store of objects. A call may block, and must end by itself.
 pub trait Objects: Send + Sync {
-    /// Where the object of that name is, for people: nothing secret.
+    /// Where the object of that name is, for people: nothing secret. It is never the place of an object in another store.
     fn place(&self, name: &str) -> String;
+
+    /// Whether an object that was brought to that place is the one of that name here.
+    fn has_place(&self, place: &str, name: &str) -> Has;
 
     /// Brings a file there as the object of that name.
     ///
@@ -43,6 +46,17 @@ pub trait Objects: Send + Sync {
     fn erase(&self, name: &str) -> Result<(), Away>;
 }
 
+/// Whether a place is one of a store's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Has {
+    /// It is.
+    Yes,
+    /// It is of another store.
+    No,
+    /// It may be: it was written when places did not tell one store from another. Only what is in it can.
+    Perhaps,
+}
+
 /// The store did not do it; what it said, for the log.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("the store of recordings: {0}")]
@@ -51,16 +65,21 @@ pub struct Away(pub String);
 /// The store that recordings are kept in.
 pub(crate) struct Elsewhere {
     pub(crate) objects: Arc<dyn Objects>,
-    fetching: Arc<Semaphore>,
-    fetched: Arc<AtomicU64>,
+    fetching: Arc<Shares>,
+    fetched: Arc<Shares>,
+}
+
+impl Elsewhere {
+    fn new(objects: Arc<dyn Objects>) -> Elsewhere {
+        let shares = |(own, all)| Shares::new(own, all);
+        Elsewhere { objects, fetching: shares(FETCHED_AT_ONCE), fetched: shares(FETCHED_BYTES_MAX) }
+    }
 }
 
 impl Control {
     /// From now on recordings of closed sessions are brought to this store. The first one that is set stays.
     pub fn keep_recordings_in(&self, objects: Arc<dyn Objects>) {
-        let fetching = Arc::new(Semaphore::new(FETCHED_AT_ONCE));
-        let elsewhere = Elsewhere { objects, fetching, fetched: Arc::default() };
-        match self.0.elsewhere.set(elsewhere) {
+        match self.0.elsewhere.set(Elsewhere::new(objects)) {
             Ok(()) => {
                 self.0.to_keep.send_replace(());
             }
@@ -68,12 +87,12 @@ impl Control {
         }
     }
 
-    /// An object in a file of its own, from its beginning; nothing where there is none. It blocks.
-    pub(crate) fn fetched(&self, name: &str) -> Result<Option<Fetched>, Fault> {
+    /// An object in a file of its own, from its beginning, for a person or for ourselves; nothing where there is none. It blocks.
+    pub(crate) fn fetched(&self, name: &str, by: Option<PersonId>) -> Result<Option<Fetched>, Fault> {
         let Some(elsewhere) = self.0.elsewhere.get() else { return Ok(None) };
-        let _place = elsewhere.fetching.clone().try_acquire_owned().map_err(|_| Fault::Busy)?;
+        let _place = elsewhere.fetching.place(by).map_err(|_| Fault::Busy)?;
         let file = spool::nameless(self.data())?;
-        let mut fetched = Fetched { file, bytes: 0, all: elsewhere.fetched.clone(), is_full: false };
+        let mut fetched = Fetched { file, bytes: elsewhere.fetched.share(by), is_full: false };
         match elsewhere.objects.fetch(name, &mut fetched) {
             Ok(true) => {
                 fetched.file.seek(SeekFrom::Start(0)).map_err(Fault::trouble)?;
@@ -92,9 +111,7 @@ impl Control {
 /// What was fetched: a file without a name, which is gone with it.
 pub(crate) struct Fetched {
     pub(crate) file: File,
-    bytes: u64,
-    /// Of all that are being read.
-    all: Arc<AtomicU64>,
+    bytes: Share,
     /// Whether there was no room for it.
     is_full: bool,
 }
@@ -103,15 +120,13 @@ impl Write for Fetched {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let more = bytes.len() as u64;
         let too_much = || std::io::Error::other("more than is fetched at a time");
-        if self.bytes + more > OBJECT_BYTES_MAX {
+        if self.bytes.taken() + more > OBJECT_BYTES_MAX {
             return Err(too_much());
         }
-        let taken = |all: u64| all.checked_add(more).filter(|all| *all <= FETCHED_BYTES_MAX);
-        if self.all.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken).is_err() {
+        if self.bytes.take(more).is_err() {
             self.is_full = true;
             return Err(too_much());
         }
-        self.bytes += more;
         self.file.write_all(bytes)?;
         Ok(bytes.len())
     }
@@ -121,32 +136,29 @@ impl Write for Fetched {
     }
 }
 
-impl Drop for Fetched {
-    fn drop(&mut self) {
-        self.all.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn fetched(bytes: u64, all: u64) -> (Fetched, Arc<AtomicU64>) {
-        let all = Arc::new(AtomicU64::new(all));
-        (Fetched { file: tempfile::tempfile().expect("a file"), bytes, all: all.clone(), is_full: false }, all)
+    fn fetched(all: &Arc<Shares>, by: u64) -> Fetched {
+        let bytes = all.share(Some(PersonId(by)));
+        Fetched { file: tempfile::tempfile().expect("a file"), bytes, is_full: false }
     }
 
     #[test]
-    fn one_object_and_all_that_are_read_have_limits() {
-        let (mut one, all) = fetched(OBJECT_BYTES_MAX - 2, OBJECT_BYTES_MAX - 2);
+    fn one_object_one_person_and_all_that_are_read_have_limits() {
+        let all = Shares::new(OBJECT_BYTES_MAX + 2, OBJECT_BYTES_MAX + 3);
+        let mut one = fetched(&all, 1);
+        one.bytes.take(OBJECT_BYTES_MAX - 2).expect("room");
         one.write_all(b"ab").expect("as much as one may");
-        assert!(one.write_all(b"c").is_err());
-        assert_eq!(all.load(Ordering::Relaxed), OBJECT_BYTES_MAX);
+        assert!(one.write_all(b"c").is_err() && !one.is_full, "it is too large, however much room there is");
+        let mut another = fetched(&all, 1);
+        another.write_all(b"ab").expect("as much as this person may");
+        assert!(another.write_all(b"c").is_err() && another.is_full);
+        let mut anothers = fetched(&all, 2);
+        anothers.write_all(b"a").expect("as much as all may");
+        assert!(anothers.write_all(b"b").is_err() && anothers.is_full);
         drop(one);
-        assert_eq!(all.load(Ordering::Relaxed), 0, "given back");
-        let (mut one, all) = fetched(0, FETCHED_BYTES_MAX - 1);
-        one.write_all(b"a").expect("as much as all may");
-        assert!(one.write_all(b"b").is_err());
-        assert_eq!(all.load(Ordering::Relaxed), FETCHED_BYTES_MAX);
+        fetched(&all, 2).write_all(b"ab").expect("given back");
     }
 }

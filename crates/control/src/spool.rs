@@ -7,31 +7,45 @@
 use crate::control::Control;
 use crate::dice;
 use crate::fault::Fault;
+use crate::shares::{Full, Share, Shares};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::digest::{Context, SHA256, SHA256_OUTPUT_LEN};
+use countersign_journal::PersonId;
 use std::fs::File;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use zeroize::{Zeroize, Zeroizing};
 
 /// Most bytes of one spool.
 const SPOOL_BYTES_MAX: u64 = 1 << 30;
-/// Most bytes of all spools.
-const SPOOLS_BYTES_MAX: u64 = 4 << 30;
-/// Most spools at a time: each has an open file, and a chunk in memory.
-const SPOOLS_MAX: u64 = 256;
+/// Most bytes of all spools: of one person, and of all.
+const SPOOLS_BYTES_MAX: (u64, u64) = (1 << 30, 4 << 30);
+/// Most spools at a time, of one person and of all: each has an open file, and a chunk in memory.
+const SPOOLS_MAX: (u64, u64) = (64, 256);
 /// Bytes that are sealed as one.
 const CHUNK_BYTES: usize = 256 << 10;
 /// What sealing adds to them.
 const TAG_BYTES: usize = 16;
 
 /// What all spools have taken of what they may.
-#[derive(Default)]
-pub(crate) struct Taken {
-    bytes: AtomicU64,
-    spools: AtomicU64,
+pub(crate) struct Spooled {
+    bytes: Arc<Shares>,
+    spools: Arc<Shares>,
+    /// Most bytes of one.
+    most: u64,
+}
+
+impl Default for Spooled {
+    fn default() -> Spooled {
+        Spooled::new(SPOOL_BYTES_MAX, SPOOLS_BYTES_MAX, SPOOLS_MAX)
+    }
+}
+
+impl Spooled {
+    fn new(most: u64, bytes: (u64, u64), spools: (u64, u64)) -> Spooled {
+        Spooled { bytes: Shares::new(bytes.0, bytes.1), spools: Shares::new(spools.0, spools.1), most }
+    }
 }
 
 /// What is being uploaded.
@@ -66,42 +80,36 @@ struct Sealed {
     taken: Mine,
 }
 
-/// A spool's part of what all may take; given back by dropping it.
+/// A spool's part of what its person and all may take; given back by dropping it.
 struct Mine {
-    taken: Arc<Taken>,
-    bytes: AtomicU64,
+    bytes: Share,
     most: u64,
-    most_of_all: u64,
-}
-
-impl Drop for Mine {
-    fn drop(&mut self) {
-        self.taken.bytes.fetch_sub(self.bytes.load(Ordering::Relaxed), Ordering::Relaxed);
-        self.taken.spools.fetch_sub(1, Ordering::Relaxed);
-    }
+    _spool: Share,
 }
 
 impl Mine {
     /// One more spool, if there may be.
-    fn begin(taken: Arc<Taken>, (most, most_of_all): (u64, u64)) -> Result<Mine, Fault> {
-        let more = |spools: u64| Some(spools + 1).filter(|spools| *spools <= SPOOLS_MAX);
-        taken.spools.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).map_err(|_| {
-            Fault::Input(format!("{SPOOLS_MAX} files wait for approval in all sessions; try again later"))
+    fn begin(spooled: &Spooled, whose: PersonId) -> Result<Mine, Fault> {
+        let spool = spooled.spools.place(Some(whose)).map_err(|full| {
+            Fault::Input(match full {
+                Full::Own => format!("{} files of yours wait for approval; try again later", SPOOLS_MAX.0),
+                Full::All => format!("{} files wait for approval in all sessions; try again later", SPOOLS_MAX.1),
+            })
         })?;
-        Ok(Mine { taken, bytes: AtomicU64::new(0), most, most_of_all })
+        Ok(Mine { bytes: spooled.bytes.share(Some(whose)), most: spooled.most, _spool: spool })
     }
 
     fn take(&self, bytes: u64) -> Result<(), Fault> {
-        if self.bytes.load(Ordering::Relaxed) + bytes > self.most {
+        if self.bytes.taken() + bytes > self.most {
             return Err(too_large(self.most));
         }
-        let more = |all: u64| all.checked_add(bytes).filter(|all| *all <= self.most_of_all);
-        self.taken.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).map_err(|_| {
-            let most = self.most_of_all >> 30;
-            Fault::Input(format!("what waits for approval in all sessions is {most} GiB at most; try again later"))
-        })?;
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        Ok(())
+        self.bytes.take(bytes).map_err(|full| {
+            let (own, all) = (SPOOLS_BYTES_MAX.0 >> 30, SPOOLS_BYTES_MAX.1 >> 30);
+            Fault::Input(match full {
+                Full::Own => format!("what waits for approval of one person is {own} GiB at most; try again later"),
+                Full::All => format!("what waits for approval in all sessions is {all} GiB at most; try again later"),
+            })
+        })
     }
 }
 
@@ -131,18 +139,18 @@ pub(crate) fn nameless(data: &Path) -> Result<File, Fault> {
 }
 
 impl Control {
-    /// Begins a spool.
+    /// Begins a spool for a person.
     ///
     /// # Errors
-    /// When its file cannot be made.
-    pub(crate) fn spool(&self) -> Result<Spool, Fault> {
-        Spool::begin(self.data(), self.0.spooled.clone(), (SPOOL_BYTES_MAX, SPOOLS_BYTES_MAX))
+    /// When its file cannot be made, or so much waits already.
+    pub(crate) fn spool(&self, whose: PersonId) -> Result<Spool, Fault> {
+        Spool::begin(self.data(), &self.0.spooled, whose)
     }
 }
 
 impl Spool {
-    fn begin(data: &Path, taken: Arc<Taken>, most: (u64, u64)) -> Result<Spool, Fault> {
-        let taken = Mine::begin(taken, most)?;
+    fn begin(data: &Path, spooled: &Spooled, whose: PersonId) -> Result<Spool, Fault> {
+        let taken = Mine::begin(spooled, whose)?;
         let file = nameless(data)?;
         let key = Zeroizing::new(dice::bytes::<32>()?);
         let key = UnboundKey::new(&AES_256_GCM, key.as_ref()).map_err(|_| Fault::trouble("a key could not be made"))?;
@@ -153,7 +161,7 @@ impl Spool {
     /// How many bytes it has.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.sealed.taken.bytes.load(Ordering::Relaxed)
+        self.sealed.taken.bytes.taken()
     }
 
     /// Whether so many would be too many, wherever they come from.
@@ -295,9 +303,9 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
-    fn spool(data: &tempfile::TempDir, taken: &Arc<Taken>, limits: (u64, u64)) -> Spool {
+    fn spool(data: &tempfile::TempDir, spooled: &Spooled, whose: u64) -> Spool {
         begin(data.path()).expect("a folder");
-        Spool::begin(data.path(), taken.clone(), limits).expect("a spool")
+        Spool::begin(data.path(), spooled, PersonId(whose)).expect("a spool")
     }
 
     async fn read(contents: &Contents) -> Result<Vec<u8>, Fault> {
@@ -310,7 +318,7 @@ mod tests {
 
     /// Of so many bytes, which do not repeat soon.
     async fn filled(data: &tempfile::TempDir, bytes: usize) -> (Vec<u8>, Contents) {
-        let mut spool = spool(data, &Arc::default(), (SPOOL_BYTES_MAX, SPOOLS_BYTES_MAX));
+        let mut spool = spool(data, &Spooled::default(), 1);
         let all: Vec<u8> = (0..bytes).map(|n| (n % 251) as u8).collect();
         for piece in all.chunks(10_007) {
             spool.add(piece).await.expect("added");
@@ -333,7 +341,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_on_disk_has_no_name_and_says_nothing() {
         let data = tempfile::tempdir().expect("a folder");
-        let mut spool = spool(&data, &Arc::default(), (SPOOL_BYTES_MAX, SPOOLS_BYTES_MAX));
+        let mut spool = spool(&data, &Spooled::default(), 1);
         spool.add("canary ".repeat(100_000).as_bytes()).await.expect("added");
         let contents = spool.whole().await.expect("whole");
         assert_eq!(std::fs::read_dir(folder(data.path())).expect("a folder").count(), 0);
@@ -349,7 +357,7 @@ mod tests {
         let data = tempfile::tempdir().expect("a folder");
         let mut kept = Vec::new();
         for _ in 0..2 {
-            let mut spool = spool(&data, &Arc::default(), (SPOOL_BYTES_MAX, SPOOLS_BYTES_MAX));
+            let mut spool = spool(&data, &Spooled::default(), 1);
             spool.add(&vec![0; 2 * CHUNK_BYTES]).await.expect("added");
             let contents = spool.whole().await.expect("whole");
             let file = &contents.sealed.file;
@@ -405,26 +413,27 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_spool_and_all_of_them_have_limits() {
-        let (data, taken) = (tempfile::tempdir().expect("a folder"), Arc::default());
-        let limits = (100, 150);
-        let mut one = spool(&data, &taken, limits);
+    async fn one_spool_those_of_a_person_and_all_of_them_have_limits() {
+        let (data, spooled) = (tempfile::tempdir().expect("a folder"), Spooled::new(100, (120, 150), (2, 3)));
+        let mut one = spool(&data, &spooled, 1);
         one.add(&[0; 100]).await.expect("as much as one may");
         assert!(one.add(&[0]).await.expect_err("too much").to_string().contains("100 bytes at most"));
         assert!(one.may_have(100).is_ok() && one.may_have(101).is_err());
-        let mut two = spool(&data, &taken, limits);
-        assert!(two.add(&[0; 51]).await.expect_err("too much").to_string().contains("in all sessions"));
-        two.add(&[0; 50]).await.expect("as much as all may");
+        let mut another = spool(&data, &spooled, 1);
+        assert!(another.add(&[0; 21]).await.expect_err("too much").to_string().contains("of one person"));
+        another.add(&[0; 20]).await.expect("as much as this person may");
+        let more = Spool::begin(data.path(), &spooled, PersonId(1)).err().expect("too many");
+        assert!(more.to_string().contains("64 files of yours wait"), "{more}");
+        let mut two = spool(&data, &spooled, 2);
+        assert!(two.add(&[0; 31]).await.expect_err("too much").to_string().contains("in all sessions"));
+        two.add(&[0; 30]).await.expect("as much as all may");
+        let more = Spool::begin(data.path(), &spooled, PersonId(3)).err().expect("too many");
+        assert!(more.to_string().contains("256 files wait for approval in all sessions"), "{more}");
         drop(one);
         two.add(&[0; 50]).await.expect("there is room again");
         let contents = two.whole().await.expect("whole");
-        assert_eq!((taken.bytes.load(Ordering::Relaxed), taken.spools.load(Ordering::Relaxed)), (100, 1));
-        drop(contents);
-        assert_eq!((taken.bytes.load(Ordering::Relaxed), taken.spools.load(Ordering::Relaxed)), (0, 0));
-        let all: Vec<Spool> = (0..SPOOLS_MAX).map(|_| spool(&data, &taken, limits)).collect();
-        let more = Spool::begin(data.path(), taken.clone(), limits).err().expect("too many");
-        assert!(more.to_string().contains("256 files wait"), "{more}");
-        drop(all);
-        spool(&data, &taken, limits);
+        spool(&data, &spooled, 3).add(&[0; 50]).await.expect("what waits, whole, has its room");
+        drop((contents, another));
+        spool(&data, &spooled, 1).add(&[0; 100]).await.expect("all was given back");
     }
 }

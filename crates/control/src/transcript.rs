@@ -9,11 +9,11 @@
 use crate::control::Control;
 use crate::fault::Fault;
 use crate::live::Grows;
-use crate::objects::Fetched;
+use crate::objects::{Fetched, Has};
 use crate::pack::{pack, unpack};
 use crate::vault::Purpose;
 use countersign_core::digest::UnitPart;
-use countersign_journal::{Digest, Recording, RequestId, SessionId, Timestamp, canonical};
+use countersign_journal::{Digest, PersonId, Recording, RequestId, SessionId, Timestamp, canonical};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -22,6 +22,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
 
 /// Transcripts that are brought to the disk at a time.
@@ -288,15 +289,25 @@ impl Reading {
         Ok(Reading::over(control, session, From::Here(file)))
     }
 
-    /// Reads the file that is here, or what was brought elsewhere.
-    pub(crate) fn of(control: &Control, session: SessionId) -> Result<Reading, Fault> {
-        match Reading::begin(control, session) {
-            Err(Fault::NotFound) => {
-                let fetched = control.fetched(&name(session))?.ok_or(Fault::NotFound)?;
-                Ok(Reading::over(control, session, From::Elsewhere(fetched)))
-            }
-            read => read,
+    /// Reads the file that is here, or what was brought elsewhere, for a person: from where the journal says that it is, and from
+    /// no other store. It blocks.
+    pub(crate) fn of(control: &Control, session: SessionId, by: PersonId) -> Result<Reading, Fault> {
+        let read = Reading::begin(control, session);
+        let Err(Fault::NotFound) = read else { return read };
+        // Only now: it is taken away here behind the journal's word of where it is.
+        let Some(place) = Handle::current().block_on(control.stored_at(session))? else { return read };
+        let (name, objects) = (name(session), control.0.elsewhere.get().map(|elsewhere| &elsewhere.objects));
+        if objects.is_none_or(|objects| objects.has_place(&place, &name) == Has::No) {
+            tracing::error!(%session, place, "what it recorded is in another store than the one that is set up");
+            return Err(Fault::OtherStore);
         }
+        let fetched = control.fetched(&name, Some(by))?.ok_or(Fault::NotFound)?;
+        Ok(Reading::fetched(control, session, fetched))
+    }
+
+    /// Reads what was fetched.
+    pub(crate) fn fetched(control: &Control, session: SessionId, fetched: Fetched) -> Reading {
+        Reading::over(control, session, From::Elsewhere(fetched))
     }
 
     fn over(control: &Control, session: SessionId, from: From) -> Reading {
@@ -347,9 +358,13 @@ impl Reading {
 }
 
 /// Root and number of records of a session that was cut by a crash; nothing when it had no transcript.
-pub(crate) fn recover(control: &Control, session: SessionId) -> (Option<Digest>, u64) {
+///
+/// # Errors
+/// When it has one that cannot be read.
+pub(crate) fn recover(control: &Control, session: SessionId) -> Result<Option<(Digest, u64)>, Fault> {
     match Reading::begin(control, session).and_then(|mut reading| reading.count()) {
-        Ok((root, records)) => (Some(root), records),
-        Err(_) => (None, 0),
+        Ok(counted) => Ok(Some(counted)),
+        Err(Fault::NotFound) => Ok(None),
+        Err(fault) => Err(fault),
     }
 }

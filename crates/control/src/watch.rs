@@ -6,12 +6,14 @@ use crate::cast::Cast;
 use crate::control::Control;
 use crate::dice;
 use crate::fault::Fault;
+use crate::shares::Share;
 use countersign_core::{Answer, Ask, AskAct, Case, Input, Refusal, may_watch, right_to_watch};
 use countersign_journal::{GrantId, PersonId, RequestId, SessionId, Watch, Window};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
+
+/// Recordings and transcripts that are watched at a time: by one person, and by all.
+pub(crate) const WATCHED_MAX: (u64, u64) = (16, 256);
 
 /// What of a session somebody wants to see.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -76,6 +78,11 @@ impl Control {
         self.submit(Input::Watch { watch, by: actor.person }, Vec::new()).await.map_err(unseen).map(|_| ())
     }
 
+    /// A place to watch from, which everything has that is read of a session, as long as it is read.
+    pub(crate) fn watching_place(&self, person: PersonId) -> Result<Share, Fault> {
+        self.0.watchers.place(Some(person)).map_err(|_| Fault::Busy)
+    }
+
     /// What one command of a session showed in its terminal, as an asciicast: what there is, or also what follows. Under the
     /// same terms as the transcript, now and as long as it goes.
     ///
@@ -88,8 +95,8 @@ impl Control {
         let watch = watch_of(&case, session, Seen::Shown);
         let under = self.right(actor, watch)?;
         self.not_erased(session).await?;
-        let place = self.0.watchers.place(actor.person).ok_or(Fault::Busy)?;
-        let cast = self.cast_of(case, session, number).await?;
+        let place = self.watching_place(actor.person)?;
+        let cast = self.cast_of(case, (session, number), actor.person).await?;
         self.watched(actor, watch).await?;
         let (control, by) = (self.clone(), actor.person);
         Ok(Viewing { control, by, watch, under, cast: Some(cast), reading: None, grown, changes, _place: place })
@@ -109,7 +116,7 @@ pub struct Viewing {
     /// Word that it has grown; none where nothing is waited for.
     grown: Option<watch::Receiver<()>>,
     changes: broadcast::Receiver<()>,
-    _place: Place,
+    _place: Share,
 }
 
 impl Viewing {
@@ -161,47 +168,6 @@ impl Viewing {
     }
 }
 
-/// How many recordings each person watches now.
-#[derive(Debug, Default)]
-pub(crate) struct Watchers(Mutex<HashMap<PersonId, usize>>);
-
-/// Recordings one person may watch at a time, and all together.
-const OWN_MAX: usize = 16;
-const ALL_MAX: usize = 256;
-
-/// A place to watch from, given up by dropping it.
-struct Place {
-    watchers: Arc<Watchers>,
-    person: PersonId,
-}
-
-impl Watchers {
-    fn place(self: &Arc<Watchers>, person: PersonId) -> Option<Place> {
-        let mut all = self.all();
-        let (together, own) = (all.values().sum::<usize>(), all.get(&person).copied().unwrap_or_default());
-        if together >= ALL_MAX || own >= OWN_MAX {
-            return None;
-        }
-        all.insert(person, own + 1);
-        Some(Place { watchers: self.clone(), person })
-    }
-
-    fn all(&self) -> MutexGuard<'_, HashMap<PersonId, usize>> {
-        self.0.lock().expect("no holder of this lock panics")
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut all = self.watchers.all();
-        let left = all.get(&self.person).map_or(0, |own| own.saturating_sub(1));
-        match left {
-            0 => all.remove(&self.person),
-            left => all.insert(self.person, left),
-        };
-    }
-}
-
 /// The session of a case, as a thing to be watched. It is its requester's.
 pub(crate) fn watch_of(case: &Case, session: SessionId, seen: Seen) -> Watch {
     Watch { session, whose: case.request.person.id, typed: seen == Seen::Typed }
@@ -212,26 +178,5 @@ fn unseen(fault: Fault) -> Fault {
     match fault {
         Fault::Refused(Refusal::NothingToWatch) => Fault::NotFound,
         other => other,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn so_many_recordings_are_watched_by_one_and_by_all() {
-        let watchers = Arc::new(Watchers::default());
-        let mut places: Vec<Place> = Vec::new();
-        for n in 0..ALL_MAX {
-            let person = PersonId((n / OWN_MAX) as u64 + 1);
-            places.push(watchers.place(person).expect("a place"));
-        }
-        assert!(watchers.place(PersonId(1)).is_none() && watchers.place(PersonId(99)).is_none());
-        places.pop();
-        let last = watchers.place(PersonId(99)).expect("one was given up");
-        assert!(watchers.place(PersonId(98)).is_none());
-        drop((places, last));
-        assert!(watchers.all().is_empty());
     }
 }

@@ -68,6 +68,7 @@ fn note_kind(note: &Note) -> &'static str {
         Note::Alerted { .. } => "alerted",
         Note::RecordingErased { .. } => "recording_erased",
         Note::RecordingStored { .. } => "recording_stored",
+        Note::RecordingUnread { .. } => "recording_unread",
         Note::Exported { .. } => "exported",
     }
 }
@@ -272,6 +273,10 @@ fn say_note(note: &Note, directory: &Directory) -> Said {
         }
         Note::RecordingStored { session, place } => {
             (format!("what {session} recorded is kept at {place}"), None, Some(*session))
+        }
+        Note::RecordingUnread { session } => {
+            let what = "could not be read when the server began again, and stays as it is";
+            (format!("what {session} recorded {what}"), None, Some(*session))
         }
         Note::Exported { entries, .. } => (format!("{entries} entries were exported"), None, None),
     };

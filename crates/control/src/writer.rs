@@ -9,7 +9,7 @@ use crate::store::{Row, Store, StoredEntry};
 use crate::vault::Vault;
 use arc_swap::ArcSwap;
 use countersign_core::{
-    Answer, Case, Directory, Effect, Input, Named, Request, Roster, State, apply, decide, effects, wake_at,
+    Answer, Case, Directory, Effect, Input, Named, Request, Roster, State, apply, decide, effects, erases_at, wake_at,
 };
 use countersign_journal::{Chain, Event, Note, RequestId, Timestamp, canonical};
 use std::collections::BTreeSet;
@@ -57,6 +57,8 @@ pub(crate) struct Writer {
     state: State,
     directory: Roster,
     chain: Chain,
+    /// Whether the clock was seen to have gone ahead.
+    is_ahead: bool,
 }
 
 /// What one batch will commit.
@@ -83,7 +85,7 @@ impl Writer {
         let state = published.state.read().expect("no holder of this lock panics").clone();
         let chain = published.chain.read().expect("no holder of this lock panics").clone();
         let directory = Roster::clone(&published.directory.load());
-        Writer { store, vault, clock, published, after_commit, state, directory, chain }
+        Writer { store, vault, clock, published, after_commit, state, directory, chain, is_ahead: false }
     }
 
     /// Runs until every sender is gone.
@@ -112,8 +114,10 @@ impl Writer {
     }
 
     fn until_wake(&self) -> Duration {
-        let wake = wake_at(&self.state).map(|at| u64::try_from(at.0.saturating_sub(self.clock.now().0)).unwrap_or(0));
-        wake.map_or(SLEEP_MAX, |us| Duration::from_micros(us).min(SLEEP_MAX))
+        let from = |now: Timestamp, at: Timestamp| u64::try_from(at.0.saturating_sub(now.0)).unwrap_or(0);
+        let wake = wake_at(&self.state).map(|at| from(self.clock.now(), at));
+        let erases = erases_at(&self.state).and_then(|at| Some(from(self.clock.certain()?, at)));
+        wake.into_iter().chain(erases).min().map_or(SLEEP_MAX, |us| Duration::from_micros(us).min(SLEEP_MAX))
     }
 
     /// The moment decisions are made at: never before the last entry, so that a clock set back extends nothing.
@@ -124,6 +128,23 @@ impl Writer {
     fn tick(&mut self, batch: &mut Batch) {
         let now = self.now();
         if let Ok(decision) = decide(&self.state, &self.directory, Input::Tick, now) {
+            self.fold_in(decision.events, now, batch);
+        }
+        self.erase(now, batch);
+    }
+
+    /// Erases what is kept no longer, as far as it is certain what time it is: a clock that was set ahead erases nothing early.
+    fn erase(&mut self, now: Timestamp, batch: &mut Batch) {
+        let is_ahead = self.clock.is_ahead();
+        if is_ahead && !self.is_ahead {
+            tracing::error!(
+                "the clock of this machine has gone ahead of the time that passed since the start; until the next start what \
+                 was recorded is erased by the time that passed"
+            );
+        }
+        self.is_ahead = is_ahead;
+        let Some(until) = self.clock.certain() else { return };
+        if let Ok(decision) = decide(&self.state, &self.directory, Input::Erase { until }, now) {
             self.fold_in(decision.events, now, batch);
         }
     }
@@ -204,7 +225,7 @@ impl Writer {
                 outbox_rows(&effect, &self.directory, seq, at, &mut batch.rows);
                 batch.effects.push(effect);
             }
-            batch.rows.extend(erased_row(&event, seq, at));
+            batch.rows.extend(recording_row(&event, seq, at));
             batch.touched.extend(self.state.request_of(&event));
             batch.entries.push(StoredEntry { seq, at, kind: crate::words::kind(&event).to_owned(), bytes });
             batch.events.push((at, event));
@@ -286,10 +307,11 @@ pub(crate) fn rows_of(case: Case) -> Vec<Row> {
     rows
 }
 
-/// The row of a recording that an event says is erased.
-pub(crate) fn erased_row(event: &Event, seq: u64, at: Timestamp) -> Option<Row> {
+/// The row of a recording that an event says is erased, or kept in a store.
+pub(crate) fn recording_row(event: &Event, seq: u64, at: Timestamp) -> Option<Row> {
     match event {
         Event::Noted(Note::RecordingErased { session, .. }) => Some(Row::Erased { session: *session, seq, at }),
+        Event::Noted(Note::RecordingStored { session, .. }) => Some(Row::Stored { session: *session, seq }),
         _ => None,
     }
 }

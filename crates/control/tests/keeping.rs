@@ -1,12 +1,22 @@
 //! How long recordings are kept (R70): erased when the rules say so, by the clock of the control plane, and never by halves.
 
-use countersign_control::{Actor, Clock, Control, Entry, Fault, Recorded, RootKey, Settings, install};
+use countersign_control::view::AuditQuery;
+use countersign_control::{
+    Actor, Away, Clock, Control, Entry, Fault, Gate, Has, Objects, Recorded, RootKey, Settings, install,
+};
 use countersign_journal::{SessionEnd, SessionId};
 use secrecy::ExposeSecret;
-use std::path::PathBuf;
+use sqlx::any::AnyPoolOptions;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(86_400);
+const HOUR: Duration = Duration::from_secs(3_600);
+const MINUTE: Duration = Duration::from_secs(60);
 
 struct Scene {
     control: Control,
@@ -53,13 +63,26 @@ async fn scene(kept: &str) -> Scene {
 impl Scene {
     /// A session with something in it, which is over.
     async fn session(&self) -> SessionId {
+        let gate = self.open_session().await;
+        let session = gate.session();
+        gate.close(SessionEnd::ClientLeft).await.expect("closed");
+        session
+    }
+
+    async fn open_session(&self) -> Gate {
         let account = self.control.account_by_label("app@db").expect("an account");
         let opened = self.control.open_session(self.ada.person, account, None, "test").await;
         let Ok(Entry::Open(mut gate)) = opened else { panic!("not open to her") };
         gate.record(1, Recorded::Shown(b"what was shown".to_vec()));
-        let session = gate.session();
-        gate.close(SessionEnd::ClientLeft).await.expect("closed");
-        session
+        gate.hand_over().await.expect("written");
+        *gate
+    }
+
+    /// What the audit has of a kind.
+    async fn audit(&self, kind: &str) -> Vec<String> {
+        let query = AuditQuery { text: String::new(), kind: kind.into(), before: None, limit: 100 };
+        let lines = self.control.audit(&self.ada, &query).await.expect("told");
+        lines.into_iter().map(|line| line.sentence).collect()
     }
 
     fn file(&self, session: SessionId) -> PathBuf {
@@ -76,6 +99,25 @@ impl Scene {
     /// Waits until there is no such file.
     async fn gone(&self, session: SessionId) {
         gone(self.file(session)).await;
+    }
+
+    /// Another server on what is on the disk now, as after a crash of this one, in which `meanwhile` happens to it.
+    async fn after_a_crash(&self, meanwhile: impl FnOnce(&Path)) -> Scene {
+        let folder = tempfile::tempdir().expect("a folder");
+        for part in ["data", "data/transcripts"] {
+            std::fs::create_dir(folder.path().join(part)).expect("made");
+            for entry in std::fs::read_dir(self.folder.path().join(part)).expect("there") {
+                let entry = entry.expect("there");
+                if entry.file_type().expect("of a kind").is_file() {
+                    std::fs::copy(entry.path(), folder.path().join(part).join(entry.file_name())).expect("copied");
+                }
+            }
+        }
+        std::fs::copy(self.folder.path().join("key"), folder.path().join("key")).expect("copied");
+        meanwhile(&folder.path().join("data"));
+        let (settings, root) = settings(&folder);
+        let control = Control::open(settings, &root, self.clock.clone()).await.expect("it starts");
+        Scene { control, clock: self.clock.clone(), ada: self.ada.clone(), folder }
     }
 
     /// The same data folder after a crash, in which `meanwhile` happens.
@@ -164,4 +206,203 @@ async fn r70_what_a_crash_left_between_journal_and_disk_is_erased_at_the_start()
     let scene = scene.started_again(|_, _| {}, session).await;
     let told = scene.control.transcript(&scene.ada, session).await;
     assert!(matches!(told, Err(Fault::Erased(_))), "{told:?}");
+}
+
+/// A clock that is set ahead erases nothing at once: not while the server runs, and it goes by the time that passed.
+#[tokio::test]
+async fn r70_a_clock_that_is_set_ahead_erases_nothing_before_its_time() {
+    let scene = scene("recording_kept_days = 2\n").await;
+    scene.clock.advance(HOUR);
+    let session = scene.session().await;
+    scene.clock.set_forward(DAY * 400);
+    scene.later(Duration::ZERO).await;
+    assert!(!scene.control.transcript(&scene.ada, session).await.expect("still there").is_empty());
+    scene.later(DAY * 2 - MINUTE * 10).await;
+    assert!(!scene.control.transcript(&scene.ada, session).await.expect("still there").is_empty());
+    assert!(scene.file(session).exists() && scene.audit("recording_erased").await.is_empty());
+    scene.later(MINUTE * 20).await;
+    scene.gone(session).await;
+}
+
+/// A clock that is wrong when the server begins can be put right for an hour.
+#[tokio::test]
+async fn r70_nothing_is_erased_in_the_hour_after_a_start() {
+    let scene = scene("recording_kept_days = 2\n").await;
+    let session = scene.session().await;
+    let scene = Scene { clock: Clock::set_ahead(DAY * 400), ..scene };
+    let scene = scene.started_again(|_, _| {}, session).await;
+    scene.later(MINUTE * 59).await;
+    assert!(scene.file(session).exists() && scene.audit("recording_erased").await.is_empty());
+    scene.later(MINUTE * 2).await;
+    scene.gone(session).await;
+}
+
+/// What a crash cut and nobody can read any more is never told as if nothing had been recorded.
+#[tokio::test]
+async fn r70_what_cannot_be_read_after_a_crash_is_said() {
+    let scene = scene("").await;
+    let gate = scene.open_session().await;
+    let session = gate.session();
+    let whole = scene.after_a_crash(|_| {}).await;
+    assert!(whole.audit("recording_unread").await.is_empty());
+    assert!(!whole.control.transcript(&scene.ada, session).await.expect("there").is_empty());
+    let missing = |data: &Path| std::fs::remove_file(data.join("transcripts/1.transcript")).expect("removed");
+    assert!(scene.after_a_crash(missing).await.audit("recording_unread").await.is_empty(), "there is none");
+
+    let damage = |data: &Path| {
+        let path = data.join("transcripts/1.transcript");
+        let mut bytes = std::fs::read(&path).expect("there");
+        bytes[20] ^= 1;
+        std::fs::write(&path, bytes).expect("written");
+    };
+    let damaged = scene.after_a_crash(damage).await;
+    let said = damaged.audit("recording_unread").await;
+    assert_eq!(said, ["what session 1 recorded could not be read when the server began again, and stays as it is"]);
+    assert!(damaged.file(session).exists());
+    assert!(damaged.control.transcript(&scene.ada, session).await.is_err());
+}
+
+/// A store of objects in memory.
+struct Shelf {
+    name: &'static str,
+    /// Whether its places are written as they were when they did not tell one store from another.
+    untold: bool,
+    objects: Mutex<BTreeMap<String, Vec<u8>>>,
+}
+
+impl Shelf {
+    fn new(name: &'static str) -> Arc<Shelf> {
+        Arc::new(Shelf { name, untold: false, objects: Mutex::default() })
+    }
+
+    fn object(&self, session: SessionId) -> Option<Vec<u8>> {
+        self.objects.lock().expect("whole").get(&format!("{}.transcript", session.0)).cloned()
+    }
+
+    fn put(&self, session: SessionId, bytes: Vec<u8>) {
+        self.objects.lock().expect("whole").insert(format!("{}.transcript", session.0), bytes);
+    }
+}
+
+impl Objects for Shelf {
+    fn place(&self, name: &str) -> String {
+        if self.untold { format!("shelf/{name}") } else { format!("shelf/{name} at {}", self.name) }
+    }
+
+    fn has_place(&self, place: &str, name: &str) -> Has {
+        match place {
+            place if place == format!("shelf/{name} at {}", self.name) => Has::Yes,
+            place if place == format!("shelf/{name}") => Has::Perhaps,
+            _ => Has::No,
+        }
+    }
+
+    fn bring(&self, name: &str, mut file: &File) -> Result<(), Away> {
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(|e| Away(e.to_string()))?;
+        self.objects.lock().expect("whole").insert(name.to_owned(), bytes);
+        Ok(())
+    }
+
+    fn fetch(&self, name: &str, out: &mut dyn Write) -> Result<bool, Away> {
+        let found = self.objects.lock().expect("whole").get(name).cloned();
+        let Some(bytes) = found else { return Ok(false) };
+        out.write_all(&bytes).map_err(|e| Away(e.to_string())).map(|()| true)
+    }
+
+    fn erase(&self, name: &str) -> Result<(), Away> {
+        self.objects.lock().expect("whole").remove(name);
+        Ok(())
+    }
+}
+
+/// An object under the same name in another store is neither shown nor erased, even where it is the same.
+#[tokio::test]
+async fn r70_another_store_is_never_taken_for_the_one_the_journal_names() {
+    let scene = scene("recording_kept_days = 1\n").await;
+    let (ours, other) = (Shelf::new("ours"), Shelf::new("another"));
+    scene.control.keep_recordings_in(ours.clone());
+    let session = scene.session().await;
+    scene.gone(session).await;
+    assert!(!scene.control.transcript(&scene.ada, session).await.expect("from the store").is_empty());
+    other.put(session, ours.object(session).expect("brought"));
+
+    let scene = scene.started_again(|_, _| {}, session).await;
+    let told = scene.control.transcript(&scene.ada, session).await;
+    assert!(matches!(told, Err(Fault::OtherStore)), "without any: {told:?}");
+    scene.control.keep_recordings_in(other.clone());
+    let told = scene.control.transcript(&scene.ada, session).await;
+    assert!(matches!(told, Err(Fault::OtherStore)), "{told:?}");
+    let told = scene.control.recording(&scene.ada, session, 1).await;
+    assert!(matches!(told, Err(Fault::OtherStore)), "{told:?}");
+    scene.later(DAY + HOUR).await;
+    let told = scene.control.transcript(&scene.ada, session).await;
+    assert!(matches!(told, Err(Fault::Erased(_))), "{told:?}");
+    // Behind it something else is erased, which shows that its turn came.
+    let next = scene.session().await;
+    scene.gone(next).await;
+    scene.later(DAY + HOUR).await;
+    for _ in 0..3_000 {
+        if other.object(next).is_none() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(other.object(next).is_none(), "what was brought there is erased there");
+    assert!(other.object(session).is_some(), "and nothing else is");
+    let scene = scene.started_again(|_, _| {}, session).await;
+    scene.control.keep_recordings_in(ours.clone());
+    for _ in 0..3_000 {
+        if ours.object(session).is_none() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it is erased once its store is set up again");
+}
+
+/// Where a place was written as before it told the store, only what the journal names is shown and erased.
+#[tokio::test]
+async fn r70_of_a_place_without_its_store_only_what_the_journal_names_is_erased() {
+    let scene = scene("recording_kept_days = 1\n").await;
+    let before = Arc::new(Shelf { name: "ours", untold: true, objects: Mutex::default() });
+    scene.control.keep_recordings_in(before.clone());
+    let (first, second) = (scene.session().await, scene.session().await);
+    scene.gone(first).await;
+    scene.gone(second).await;
+    let scene = scene.started_again(|_, _| {}, first).await;
+    let now = Shelf::new("ours");
+    now.put(first, before.object(first).expect("brought"));
+    now.put(second, before.object(first).expect("brought"));
+    scene.control.keep_recordings_in(now.clone());
+    assert!(!scene.control.transcript(&scene.ada, first).await.expect("from the store").is_empty());
+    let told = scene.control.transcript(&scene.ada, second).await;
+    assert!(matches!(told, Err(Fault::Damaged)), "{told:?}");
+    scene.later(DAY + HOUR).await;
+    for _ in 0..3_000 {
+        if now.object(first).is_none() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(now.object(first).is_none() && now.object(second).is_some());
+}
+
+/// Where recordings are is looked up in rows made of the journal, which are made again where they do not match it.
+#[tokio::test]
+async fn r70_rows_of_what_was_brought_are_made_again_from_the_journal() {
+    let scene = scene("").await;
+    let shelf = Shelf::new("ours");
+    scene.control.keep_recordings_in(shelf.clone());
+    let session = scene.session().await;
+    scene.gone(session).await;
+    let url = format!("sqlite://{}", scene.folder.path().join("data/countersign.db").display());
+    let database = AnyPoolOptions::new().connect(&url).await.expect("opened");
+    sqlx::query("DELETE FROM stored").execute(&database).await.expect("done");
+    database.close().await;
+    let told = scene.control.transcript(&scene.ada, session).await;
+    assert!(matches!(told, Err(Fault::Damaged)), "it is looked up there: {told:?}");
+    let scene = scene.started_again(|_, _| {}, session).await;
+    scene.control.keep_recordings_in(shelf.clone());
+    assert!(!scene.control.transcript(&scene.ada, session).await.expect("from the store").is_empty());
 }

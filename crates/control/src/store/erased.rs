@@ -1,4 +1,4 @@
-//! Rows of recordings that were erased, as the journal says.
+//! Rows of recordings that were erased, and of those that were brought to a store, as the journal says.
 
 use super::rows::{Query, big};
 use super::{Store, small};
@@ -39,13 +39,26 @@ impl Store {
         rows.iter().map(|row| Ok((SessionId(small(row.try_get("session")?)), small(row.try_get("seq")?)))).collect()
     }
 
-    /// How many recordings there are rows of.
+    /// The number of the last entry that says where a recording was brought, if one does.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn erasures(&self) -> Result<u64, Fault> {
-        let row = sqlx::query("SELECT COUNT(*) AS n FROM erased").fetch_one(&self.readers).await?;
-        Ok(small(row.try_get("n")?))
+    pub async fn stored(&self, session: SessionId) -> Result<Option<u64>, Fault> {
+        let row = sqlx::query("SELECT seq FROM stored WHERE session = $1 ORDER BY seq DESC LIMIT 1")
+            .bind(big(session.0))
+            .fetch_optional(&self.readers)
+            .await?;
+        row.map(|row| Ok(small(row.try_get("seq")?))).transpose()
+    }
+
+    /// How many recordings there are rows of: erased, and brought to a store.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn recordings(&self) -> Result<(u64, u64), Fault> {
+        let sql = "SELECT (SELECT COUNT(*) FROM erased) AS erased, (SELECT COUNT(*) FROM stored) AS stored";
+        let row = sqlx::query(sql).fetch_one(&self.readers).await?;
+        Ok((small(row.try_get("erased")?), small(row.try_get("stored")?)))
     }
 }
 
@@ -58,4 +71,10 @@ pub(super) fn erased(session: SessionId, seq: u64, at: Timestamp) -> Query {
 
 pub(super) fn gone(session: SessionId) -> Query {
     sqlx::query("UPDATE erased SET gone = 1 WHERE session = $1").bind(big(session.0))
+}
+
+pub(super) fn stored(session: SessionId, seq: u64) -> Query {
+    sqlx::query("INSERT INTO stored (seq, session) VALUES ($1, $2) ON CONFLICT (seq) DO NOTHING")
+        .bind(big(seq))
+        .bind(big(session.0))
 }

@@ -40,6 +40,7 @@ pub enum Row {
     Marks { request: RequestId, marks: Vec<Mark> },
     Erased { session: SessionId, seq: u64, at: Timestamp },
     Gone { session: SessionId },
+    Stored { session: SessionId, seq: u64 },
 }
 
 /// What became of a try to tell somebody.
@@ -122,6 +123,7 @@ pub(super) fn query(row: &Row) -> Query {
         Row::Marks { request, marks } => marks_query(*request, marks),
         Row::Erased { session, seq, at } => erased::erased(*session, *seq, *at),
         Row::Gone { session } => erased::gone(*session),
+        Row::Stored { session, seq } => erased::stored(*session, *seq),
         Row::Login(login) => login_query(login),
         Row::Token(token) => token_query(token),
         Row::Key(key) => keys::added(key),

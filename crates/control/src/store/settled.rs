@@ -100,13 +100,19 @@ impl Store {
         Ok(sqlx::query("SELECT request FROM marks LIMIT 1").fetch_optional(&self.readers).await?.is_some())
     }
 
-    /// Takes every row of requests that are over, and of recordings that were erased, away, to be made again.
+    /// Takes every row of requests that are over, and of recordings, away, to be made again.
     ///
     /// # Errors
     /// When the store cannot be written.
     pub async fn forget_cases(&self) -> Result<(), Fault> {
         let mut tx = self.writer.begin().await?;
-        for sql in ["DELETE FROM requests", "DELETE FROM sessions", "DELETE FROM marks", "DELETE FROM erased"] {
+        for sql in [
+            "DELETE FROM requests",
+            "DELETE FROM sessions",
+            "DELETE FROM marks",
+            "DELETE FROM erased",
+            "DELETE FROM stored",
+        ] {
             sqlx::query(sql).execute(&mut *tx).await?;
         }
         tx.commit().await?;

@@ -12,31 +12,37 @@ use crate::transcript::{Reading, Record, Recorded};
 use crate::watch::{Seen, Watching, watch_of};
 use countersign_core::digest::UnitPart;
 use countersign_core::{Case, GrantKind, Refusal, Session, right_to_watch};
-use countersign_journal::{Act, Language, SessionId, Watch};
+use countersign_journal::{Act, Language, PersonId, SessionId, Watch};
 use std::collections::BTreeSet;
 
 impl Control {
     /// A session's transcript, for its person, auditors and administrators; the reading itself is in the audit.
     ///
     /// # Errors
-    /// `NotFound` when there is none or the actor may not watch it; a refusal where that must be approved first; trouble
-    /// when it is not what the journal says.
+    /// `NotFound` when there is none or the actor may not watch it; a refusal where that must be approved first; busy when so many
+    /// are being watched; trouble when it is not what the journal says.
     pub async fn transcript(&self, actor: &Actor, session: SessionId) -> Result<Vec<TranscriptLine>, Fault> {
         let case = self.case_of_session(session).await?.ok_or(Fault::NotFound)?;
         let watch = watch_of(&case, session, Seen::Shown);
         self.right(actor, watch)?;
         self.not_erased(session).await?;
-        let control = self.clone();
-        let lines = aside(move || lines(control.whole(of(&case, session)?)?, case.request.target.language()));
+        let _place = self.watching_place(actor.person)?;
+        let (control, by) = (self.clone(), actor.person);
+        let lines = aside(move || lines(control.whole(of(&case, session)?, by)?, case.request.target.language()));
         let lines = lines.await?;
         self.watched(actor, watch).await?;
         Ok(lines)
     }
 
     /// The recording of one command, once it is known that it is there and whole.
-    pub(crate) async fn cast_of(&self, case: Case, session: SessionId, number: u64) -> Result<Cast, Fault> {
+    pub(crate) async fn cast_of(
+        &self,
+        case: Case,
+        (session, number): (SessionId, u64),
+        by: PersonId,
+    ) -> Result<Cast, Fault> {
         let control = self.clone();
-        let cast = aside(move || Cast::begin(control.whole(of(&case, session)?)?, number));
+        let cast = aside(move || Cast::begin(control.whole(of(&case, session)?, by)?, number));
         cast.await?.ok_or(Fault::NotFound)
     }
 
@@ -49,8 +55,10 @@ impl Control {
         let watch = watch_of(&case, session, Seen::Typed);
         self.right(actor, watch)?;
         self.not_erased(session).await?;
-        let control = self.clone();
-        let lines = aside(move || entered::lines(&control, session, control.whole(of(&case, session)?)?)).await?;
+        let _place = self.watching_place(actor.person)?;
+        let (control, by) = (self.clone(), actor.person);
+        let lines = move || entered::lines(&control, session, control.whole(of(&case, session)?, by)?);
+        let lines = aside(lines).await?;
         self.watched(actor, watch).await?;
         Ok(lines)
     }
@@ -89,11 +97,12 @@ impl Control {
         }
         self.not_erased(session).await?;
         let (control, case) = (self.clone(), self.case_of_session(session).await?.ok_or(Fault::NotFound)?);
+        let by = actor.person;
         let found = move || {
             let found = of(&case, session)?;
-            match control.whole(found).and_then(|reading| extent(reading, number)) {
+            match control.whole(found, by).and_then(|reading| extent(reading, number)) {
                 Ok(extent) => extent.ok_or(Fault::NotFound),
-                Err(fault @ (Fault::NotFound | Fault::Away | Fault::Busy)) => Err(fault),
+                Err(fault @ (Fault::NotFound | Fault::Away | Fault::OtherStore | Fault::Busy)) => Err(fault),
                 Err(_) => Ok(Extent::Damaged),
             }
         };
@@ -109,14 +118,15 @@ impl Control {
         }
     }
 
-    /// A transcript from its beginning, if it is the one the journal names, which names it once the session is over.
-    fn whole(&self, session: &Session) -> Result<Reading, Fault> {
+    /// A transcript from its beginning, for who reads it, if it is the one the journal names, which names it once the session is
+    /// over.
+    fn whole(&self, session: &Session, by: PersonId) -> Result<Reading, Fault> {
         // Only what the journal names may come from elsewhere.
         let Some(root) = session.transcript else { return Reading::begin(self, session.id) };
-        let whole = Reading::of(self, session.id).and_then(|mut reading| Ok((reading.count()?.0, reading)));
+        let whole = Reading::of(self, session.id, by).and_then(|mut reading| Ok((reading.count()?.0, reading)));
         match whole {
             Ok((read, reading)) if read == root => Ok(reading),
-            Err(fault @ (Fault::Away | Fault::Busy)) => Err(fault),
+            Err(fault @ (Fault::Away | Fault::OtherStore | Fault::Busy)) => Err(fault),
             _ => {
                 tracing::error!(session = %session.id, "its transcript is damaged, or not the one the journal names");
                 Err(Fault::Damaged)

@@ -104,7 +104,13 @@ fn r70_recordings_are_kept_in_the_store_and_replayed_from_there() {
     let kept = std::fs::read(store.object(session)).expect("there");
     assert!(!String::from_utf8_lossy(&kept).contains("hello"), "it is sealed");
     let audit = web.world.get("ada", "/audit?kind=recording_stored").to_string();
-    has(&audit, &format!("what session {session} recorded is kept at s3://records/gate-1/{session}.transcript"));
+    has(
+        &audit,
+        &format!(
+            "what session {session} recorded is kept at s3://records/gate-1/{session}.transcript at http://127.0.0.1:{}",
+            store.port
+        ),
+    );
 
     let (transcript, cast) = (format!("/sessions/{session}/transcript"), format!("/sessions/{session}/terminals/1"));
     let whole = |web: &Web| {
@@ -188,6 +194,37 @@ fn r70_what_is_there_under_that_name_is_not_written_over() {
     });
     assert!(here(&web, 1).exists());
     assert_eq!(std::fs::read(store.object(1)).expect("there"), b"what another server recorded");
+}
+
+/// R70: a server that is set up with another store says so of what is in the first, and tells nothing of that other store's objects,
+/// even where they are the same; with the first one again it is replayed.
+#[test]
+fn r70_what_is_in_another_store_is_refused_in_words() {
+    let (store, other) = (Store::start(), Store::start());
+    let mut web = in_front_of(&store, &store.secret);
+    let session = said(&web, "echo hello-$((6 * 7))", "hello-42");
+    brought(&web, &store, session);
+    std::fs::create_dir_all(other.object(session).parent().expect("a folder")).expect("made");
+    std::fs::copy(store.object(session), other.object(session)).expect("copied");
+    let config = web.world.server.data_dir().join("countersign.toml");
+    let first = std::fs::read_to_string(&config).expect("there");
+    let set_up = |web: &mut Web, file: &str| {
+        web.world.server.kill().expect("gone");
+        std::fs::write(&config, file).expect("written");
+        web.world.server.restart().expect("it starts again");
+    };
+    let to_other = first.replace(&format!("127.0.0.1:{}", store.port), &format!("127.0.0.1:{}", other.port));
+    assert_ne!(first, to_other);
+    set_up(&mut web, &to_other);
+    for path in ["transcript", "terminals/1"] {
+        let told = web.world.api("ada").get(&format!("/sessions/{session}/{path}")).expect("an answer");
+        assert_eq!(told.status, 503, "{}", told.text);
+        has(&told.text, "is kept in another store than the one this server is set up with");
+    }
+    let played = web.world.server.cli("ada", &["play", &session.to_string(), "1"]).expect("it runs");
+    has(&played.stderr, "another store");
+    set_up(&mut web, &first);
+    has(&web.world.api("ada").get(&format!("/sessions/{session}/terminals/1")).expect("an answer").text, "hello-42");
 }
 
 /// R70: what is larger than one piece goes there in several, and comes back whole.
