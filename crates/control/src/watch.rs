@@ -7,8 +7,8 @@ use crate::control::Control;
 use crate::dice;
 use crate::fault::Fault;
 use crate::shares::Share;
-use countersign_core::{Answer, Ask, AskAct, Case, Input, Refusal, may_watch, right_to_watch};
-use countersign_journal::{GrantId, PersonId, RequestId, SessionId, Watch, Window};
+use countersign_core::{Answer, Ask, AskAct, Case, Export, Input, Refusal, may_watch, right_to_watch};
+use countersign_journal::{Exported, GrantId, PersonId, RequestId, SessionId, Watch, Window};
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
@@ -73,9 +73,10 @@ impl Control {
         right.map_err(|refusal| unseen(refusal.into()))
     }
 
-    /// Has it in the audit that an actor watches a session. What they are told is told behind this.
-    pub(crate) async fn watched(&self, actor: &Actor, watch: Watch) -> Result<(), Fault> {
-        self.submit(Input::Watch { watch, by: actor.person }, Vec::new()).await.map_err(unseen).map(|_| ())
+    /// Has it in the audit that an actor watches a session, or that it leaves as a file. What they are told is told behind this.
+    pub(crate) async fn watched(&self, actor: &Actor, watch: Watch, export: Option<Export>) -> Result<(), Fault> {
+        let watched = Input::Watch { watch, by: actor.person, export };
+        self.submit(watched, Vec::new()).await.map_err(unseen).map(|_| ())
     }
 
     /// A place to watch from, which everything has that is read of a session, as long as it is read.
@@ -90,16 +91,38 @@ impl Control {
     /// As of [`transcript`](Self::transcript); `NotFound` when the command has no recording; busy when so many are being
     /// watched.
     pub async fn cast(&self, actor: &Actor, session: SessionId, number: u64, follow: bool) -> Result<Viewing, Fault> {
-        let (changes, grown) = (self.changes(), self.0.live.grown(session).filter(|_| follow));
+        let grown = self.0.live.grown(session).filter(|_| follow);
+        self.viewing(actor, (session, number), grown, None).await
+    }
+
+    /// The same as a file, of what there is: an act of its own, which rules may forbid. Where the right to it ends meanwhile, it
+    /// ends in a fault and not as if it were whole.
+    ///
+    /// # Errors
+    /// As of [`cast`](Self::cast), and the refusal that names the rules.
+    pub async fn export_cast(&self, actor: &Actor, session: SessionId, number: u64) -> Result<Viewing, Fault> {
+        self.viewing(actor, (session, number), None, Some(Exported::Terminal(number))).await
+    }
+
+    async fn viewing(
+        &self,
+        actor: &Actor,
+        (session, number): (SessionId, u64),
+        grown: Option<watch::Receiver<()>>,
+        exported: Option<Exported>,
+    ) -> Result<Viewing, Fault> {
+        let changes = self.changes();
         let case = self.case_of_session(session).await?.ok_or(Fault::NotFound)?;
         let watch = watch_of(&case, session, Seen::Shown);
         let under = self.right(actor, watch)?;
         self.not_erased(session).await?;
         let place = self.watching_place(actor.person)?;
+        let export = exported.map(|what| export_of(&case, what));
         let cast = self.cast_of(case, (session, number), actor.person).await?;
-        self.watched(actor, watch).await?;
-        let (control, by) = (self.clone(), actor.person);
-        Ok(Viewing { control, by, watch, under, cast: Some(cast), reading: None, grown, changes, _place: place })
+        let is_export = export.is_some();
+        self.watched(actor, watch, export).await?;
+        let (control, by, cast) = (self.clone(), actor.person, Some(cast));
+        Ok(Viewing { control, by, watch, under, is_export, cast, reading: None, grown, changes, _place: place })
     }
 }
 
@@ -110,6 +133,8 @@ pub struct Viewing {
     watch: Watch,
     /// The right that stands in the audit; by another one it is another viewing.
     under: Option<GrantId>,
+    /// Whether it is to be whole.
+    is_export: bool,
     /// None while it is read from, aside.
     cast: Option<Cast>,
     reading: Option<JoinHandle<(Cast, Result<String, Fault>)>>,
@@ -120,12 +145,18 @@ pub struct Viewing {
 }
 
 impl Viewing {
+    /// Whether it leaves as a file, which has nothing in it but the recording, and all of that.
+    #[must_use]
+    pub fn is_export(&self) -> bool {
+        self.is_export
+    }
+
     /// The next lines of the asciicast, when there are some; nothing once no more can follow, or it may not be watched any
     /// more. Whoever waits may stop waiting, and lines stay where they are.
     pub async fn next(&mut self) -> Option<Result<String, Fault>> {
         loop {
             if !self.may_go_on() {
-                return None;
+                return self.is_export.then(|| Err(Refusal::WatchNeedsRequest(self.watch.session).into()));
             }
             if let Some(grown) = &mut self.grown {
                 grown.mark_unchanged();
@@ -171,6 +202,11 @@ impl Viewing {
 /// The session of a case, as a thing to be watched. It is its requester's.
 pub(crate) fn watch_of(case: &Case, session: SessionId, seen: Seen) -> Watch {
     Watch { session, whose: case.request.person.id, typed: seen == Seen::Typed }
+}
+
+/// What is to leave as a file, and what the request of its session says of that.
+pub(crate) fn export_of(case: &Case, what: Exported) -> Export {
+    Export { what, forbidden_by: case.request.ruling.conditions.export_forbidden_by.clone() }
 }
 
 /// What may not be seen is told as what is not there.

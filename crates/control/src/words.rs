@@ -2,7 +2,7 @@
 
 use countersign_core::Directory;
 use countersign_journal::{
-    ALERTS_MAX, Act, ActionFacts, Alert, Authority, CommandFacts, Event, Expiry, FORWARD_AGENT, FORWARD_LOCAL,
+    ALERTS_MAX, Act, ActionFacts, Alert, Authority, CommandFacts, Event, Expiry, Exported, FORWARD_AGENT, FORWARD_LOCAL,
     FORWARD_LOCAL_SOCKET, FORWARD_REMOTE, FORWARD_REMOTE_SOCKET, FORWARD_X11, GrantEnd, GrantId, Hours, LOGIN_SHELL,
     Language, Note, Opening, Outcome, PersonId, RequestId, RequestMade, RunOutcome, SET_ENVIRONMENT, SessionEnd,
     SessionId, Verdict, Weekday,
@@ -63,6 +63,7 @@ fn note_kind(note: &Note) -> &'static str {
         Note::StatementRefused { .. } => "statement_refused",
         Note::NotificationSent { .. } => "notification_sent",
         Note::NotificationFailed { .. } => "notification_failed",
+        Note::TranscriptRead { exported: Some(_), .. } => "recording_exported",
         Note::TranscriptRead { typed: true, .. } => "typed_read",
         Note::TranscriptRead { .. } => "transcript_read",
         Note::Alerted { .. } => "alerted",
@@ -257,9 +258,14 @@ fn say_note(note: &Note, directory: &Directory) -> Said {
         Note::NotificationFailed { request, to, why } => {
             (format!("{} could not be told of {request}: {why}", who(to)), Some(*request), None)
         }
-        Note::TranscriptRead { session, by, under, typed } => {
+        Note::TranscriptRead { session, by, under, typed, exported } => {
             let under = under.map(|grant| format!(" under {grant}")).unwrap_or_default();
-            let what = if *typed { "saw everything that was typed in" } else { "watched" };
+            let what = match exported {
+                Some(Exported::Transcript) => "exported the transcript of".to_owned(),
+                Some(Exported::Terminal(number)) => format!("exported what command {number} showed in"),
+                None if *typed => "saw everything that was typed in".to_owned(),
+                None => "watched".to_owned(),
+            };
             (format!("{} {what} {session}{under}", who(by)), None, Some(*session))
         }
         Note::Alerted { alert, last, .. } => {

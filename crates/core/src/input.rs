@@ -3,7 +3,7 @@
 use crate::roster::Roster;
 use crate::rulebook::Rulebook;
 use countersign_journal::{
-    AccountId, ActionFacts, Alert, Attempt, Change, ChangePlan, Commitment, DelegationId, Digest, Event, Evidence,
+    AccountId, ActionFacts, Alert, Attempt, Change, ChangePlan, Commitment, DelegationId, Digest, Event, Evidence, Exported,
     GrantId, Note, PersonId, RequestId, RunOutcome, SessionEnd, SessionId, TargetFacts, Terms, Timestamp, Verdict,
     Watch, Window,
 };
@@ -152,6 +152,8 @@ pub enum Input {
         watch: Watch,
         /// Who says so.
         by: PersonId,
+        /// Where it leaves as a file: what does.
+        export: Option<Export>,
     },
     /// What became of a released unit.
     Ran {
@@ -174,6 +176,15 @@ pub enum Input {
     },
     /// Something for the audit.
     Note(Note),
+}
+
+/// What is to leave as a file.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Export {
+    /// What of the session.
+    pub what: Exported,
+    /// The rules that forbid it, as the request has it that the session was opened under.
+    pub forbidden_by: BTreeSet<String>,
 }
 
 /// A request to be made.

@@ -52,7 +52,7 @@ pub use directory::{
 };
 pub use due::{DueSecret, DueSecrets};
 pub use effect::{Effect, Message, effects, erases_at, wake_at};
-pub use input::{Answer, Ask, AskAct, Decision, EmergencyCall, Input, Planned, Position, Vote};
+pub use input::{Answer, Ask, AskAct, Decision, EmergencyCall, Export, Input, Planned, Position, Vote};
 pub use keeping::{KEPT_DAYS_MAX, Keeping};
 pub use links::Links;
 pub use permission::{Permission, Role};

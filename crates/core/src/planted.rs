@@ -69,6 +69,8 @@ pub(crate) enum Fault {
     TypedNotAsked,
     /// What a session recorded is erased before the days are over for which it is kept.
     ErasedTooEarly,
+    /// What a session recorded is exported although a rule forbids it.
+    ExportNotAsked,
 }
 
 #[cfg(test)]

@@ -29,6 +29,8 @@ pub enum Refusal {
         "what was typed in {0} must be approved for itself before anybody sees it; ask for it with a reason, then look inside the window"
     )]
     TypedNeedsRequest(SessionId),
+    #[error("{}", not_exported(.rules))]
+    ExportForbidden { rules: Vec<String> },
     #[error("a request to watch is for no password, and none is changed after it; leave `reset_after_use` out")]
     NothingToReset,
     #[error("{}", denied(.rules))]
@@ -162,6 +164,18 @@ fn denied(rules: &[String]) -> String {
         let names: Vec<String> = rules.iter().map(|r| format!("`{r}`")).collect();
         format!("denied by {}; an administrator can change the rule", names.join(", "))
     }
+}
+
+fn not_exported(rules: &[String]) -> String {
+    if rules.is_empty() {
+        return "what was typed in a session is never exported".to_owned();
+    }
+    let names: Vec<String> = rules.iter().map(|r| format!("`{r}`")).collect();
+    format!(
+        "what this session recorded is not exported, by {}; it can be watched here, and an administrator can change the rule for \
+         later sessions",
+        names.join(", ")
+    )
 }
 
 /// What a request came to, in the words of the pages.

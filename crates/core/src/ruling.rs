@@ -371,6 +371,7 @@ fn combined<'c>(all: impl Iterator<Item = &'c Conditions>) -> Conditions {
         risk_max: fewest(sum.risk_max, c.risk_max),
         // Evidence does not vanish before the last rule that speaks of it lets it.
         recording_kept_days: sum.recording_kept_days.max(c.recording_kept_days),
+        export_forbidden_by: &sum.export_forbidden_by | &c.export_forbidden_by,
     })
 }
 

@@ -312,6 +312,9 @@ fn check_conditions(rule: &Rule) -> Result<(), String> {
     if rule.conditions.recording_kept_days.is_some_and(|days| !(1..=KEPT_DAYS_MAX).contains(&days)) {
         return Err(format!("recordings are kept 1 to {KEPT_DAYS_MAX} days; leave it out to keep them for ever"));
     }
+    if rule.conditions.export_forbidden_by.iter().any(|name| *name != rule.name) {
+        return Err("it names another rule as the one that forbids exporting recordings".into());
+    }
     match &rule.acts {
         ActMatch::Run(_) | ActMatch::Command(_) if rule.outcome == Outcome::Justify => return Err(
             "statements and commands are asked for under their connection's reason; use `justify` in a rule on `connect`"
@@ -373,6 +376,7 @@ fn speaks_of_its_act(acts: &ActMatch, c: &Conditions) -> Result<(), String> {
         ("reset_after_use", c.reset_after_use, connects),
         ("recording", c.recording != Recording::Normal, connects),
         ("recording_kept_days", c.recording_kept_days.is_some(), connects),
+        ("recording_export", !c.export_forbidden_by.is_empty(), connects),
         ("reason_chars_min", c.reason_chars_min.is_some(), !runs),
         ("reasons", c.reasons.is_some(), !runs),
         ("ticket", c.ticket, !runs),

@@ -51,6 +51,7 @@ fn some_rule(rng: &mut Rng, id: u64) -> Rule {
             risk: rng.u32(0..9),
             risk_max: rng.bool().then(|| rng.u32(1..9)),
             recording_kept_days: rng.bool().then(|| rng.u32(1..9)),
+            export_forbidden_by: rng.bool().then(|| rng.u32(1..9).to_string()).into_iter().collect(),
         },
         automatic: rng.bool().then(|| Automatic { hours: hours(rng), any_start: rng.bool() }),
         emergency: rng.bool().then(|| Emergency { countdown_s: rng.u64(0..9) }),
@@ -159,6 +160,7 @@ fn as_strict(after: &Conditions, before: &Conditions) -> bool {
         && after.reset_after_use >= before.reset_after_use
         && after.evidence >= before.evidence
         && after.recording_kept_days >= before.recording_kept_days
+        && after.export_forbidden_by.is_superset(&before.export_forbidden_by)
 }
 
 /// Every level that was demanded still is, with no weaker evidence.

@@ -325,3 +325,36 @@ fn r71_an_approval_to_watch_shows_nothing_that_was_typed() {
         ",
     );
 }
+
+/// R70, R71: exporting takes the right to watch and is an act of its own; any rule that forbids it keeps it from everybody, whatever
+/// the rules say since, and watching goes on.
+#[test]
+fn r70_what_a_rule_forbids_to_export_is_watched_and_stays() {
+    check(
+        "
+        rule connect allow with stays
+        rule connect allow
+        apply
+        alice opens
+          #1 made, allow
+          #1 approved, grant 1 09:00-17:00
+          session 1 opened under grant 1, first use
+        alice watches 1
+          alice watches session 1
+        alice exports 1
+          no: what this session recorded is not exported, by `rule 1`; it can be watched here, and an administrator can change the rule for later sessions
+        bob exports 1
+          no: there is no such session, or none that you may watch
+        rule connect allow
+        apply
+        alice exports 1
+          no: what this session recorded is not exported, by `rule 1`; it can be watched here, and an administrator can change the rule for later sessions
+        bob opens
+          #2 made, allow
+          #2 approved, grant 2 09:00-17:00
+          session 2 opened under grant 2, first use
+        bob exports 2
+          bob exports session 2
+        ",
+    );
+}

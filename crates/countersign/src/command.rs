@@ -48,6 +48,7 @@ pub(crate) fn run(ask: &Ask, format: Format) -> Result<(), Failure> {
         Ask::Watch(watch) if watch.reason.is_none() => (special::typed(watch)?, show::typed),
         Ask::Watch(watch) => (special::watch(watch)?, show::request_made),
         Ask::Transcript { number } => (get(&format!("/sessions/{number}/transcript"), &[])?, show::transcript),
+        Ask::ExportRecording { session, path, terminal } => return export_recording(*session, path, *terminal),
         Ask::Play(play) => return crate::play::play(play, format),
         Ask::Plan { file } => (send("/plan", Vec::new(), file)?, show::planned),
         Ask::Apply { file, reason } => (send("/apply", vec![("reason", reason.clone())], file)?, show::applied),
@@ -271,22 +272,33 @@ fn calendar(target: &str, from: Option<&str>, days: u64) -> Result<Value, Failur
     get(&format!("/access/{}/calendar", encoded(target)), &query)
 }
 
-/// Copies the journal into a file that does not exist yet. Half a copy is not left behind.
-fn export(path: &Path, format: Format) -> Result<(), Failure> {
+/// Saves what a session recorded: its transcript, or what one of its terminals showed.
+fn export_recording(session: u64, path: &Path, terminal: Option<u64>) -> Result<(), Failure> {
+    let terminal = terminal.map(|number| format!("/terminals/{number}")).unwrap_or_default();
+    saved(path, &format!("/sessions/{session}{terminal}/export")).map(|_| ())
+}
+
+/// Saves an answer in a new file, whole or not at all; the head that came with it, if one did.
+fn saved(path: &Path, from: &str) -> Result<Option<String>, Failure> {
     let trouble = |e: std::io::Error| Failure::Trouble(format!("`{}` cannot be written: {e}", path.display()));
     if path.exists() {
         return Err(Failure::Refused(format!("`{}` exists; choose another name", path.display())));
     }
-    let client = Client::signed_in()?;
-    let mut response = client.send("GET", "/export", &[], Load::Nothing)?;
+    let mut response = Client::signed_in()?.send("GET", from, &[], Load::Nothing)?;
     let head = response.headers().get("x-countersign-head").and_then(|h| h.to_str().ok()).map(str::to_owned);
-    let head = head.ok_or_else(|| Failure::Trouble("the server sent no head; is it a Countersign server?".into()))?;
     let mut file = place::new_private(path).map_err(trouble)?;
     let copied = std::io::copy(&mut response.body_mut().as_reader(), &mut file).and_then(|_| file.sync_all());
     if let Err(e) = copied {
         let _ = std::fs::remove_file(path);
         return Err(trouble(e));
     }
+    Ok(head)
+}
+
+/// Copies the journal into a file that does not exist yet. Half a copy is not left behind.
+fn export(path: &Path, format: Format) -> Result<(), Failure> {
+    let head = saved(path, "/export")?;
+    let head = head.ok_or_else(|| Failure::Trouble("the server sent no head; is it a Countersign server?".into()))?;
     match format {
         Format::Json => say(&json!({ "head": head }).to_string()),
         Format::Human => {

@@ -223,6 +223,16 @@ pub(crate) enum Ask {
     Watch(Watch),
     /// What was run in a session.
     Transcript { number: u64 },
+    /// Save what a session recorded in a new file: its transcript as lines of JSON, or what one command's terminal showed as an
+    /// asciicast. It is an act of its own in the audit, and rules may forbid it.
+    ExportRecording {
+        /// The session, as `sessions` shows it.
+        session: u64,
+        path: PathBuf,
+        /// The command in it whose terminal it is, as `transcript` shows it.
+        #[arg(long, value_name = "NUMBER")]
+        terminal: Option<u64>,
+    },
     /// Replay in this terminal what a terminal of a session showed; only characters and colours reach it. Where standard
     /// output is no terminal, the lines of the last screen.
     Play(Play),

@@ -341,6 +341,16 @@ pub enum Event {
     Noted(Note),
 }
 
+/// What of a session left as a file.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exported {
+    /// Its transcript.
+    Transcript,
+    /// What the terminal of one command showed, by the command's number.
+    Terminal(u64),
+}
+
 /// Facts for the audit that change no decision (R90).
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -373,7 +383,7 @@ pub enum Note {
     /// A message could not be sent.
     NotificationFailed { request: RequestId, to: PersonId, why: String },
     /// A session was watched: its transcript or a recording read, or looked at live. Under a grant where that has to be
-    /// approved; `typed` where everything that was typed was seen, which always has to be.
+    /// approved; `typed` where everything that was typed was seen, which always has to be; `exported` where it left as a file.
     TranscriptRead {
         session: SessionId,
         by: PersonId,
@@ -381,6 +391,8 @@ pub enum Note {
         under: Option<GrantId>,
         #[serde(default, skip_serializing_if = "is_default")]
         typed: bool,
+        #[serde(default, skip_serializing_if = "is_default")]
+        exported: Option<Exported>,
     },
     /// The time was over for which the rules of a request keep what its sessions recorded: from now on there is no transcript
     /// of the session any more, whose root stays in the journal.

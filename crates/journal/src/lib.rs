@@ -25,7 +25,8 @@ pub use alert::{ALERTS_MAX, Alert};
 pub use canonical::{Commitment, Digest};
 pub use chain::{Chain, ChainFault, Head};
 pub use event::{
-    Entry, Event, Expiry, GrantEnd, Note, RequestMade, RulingRecord, RunOutcome, SessionEnd, TrackPlan, Verdict,
+    Entry, Event, Expiry, Exported, GrantEnd, Note, RequestMade, RulingRecord, RunOutcome, SessionEnd, TrackPlan,
+    Verdict,
 };
 pub use facts::{
     ActionFacts, CommandFacts, FORWARD_AGENT, FORWARD_LOCAL, FORWARD_LOCAL_SOCKET, FORWARD_REMOTE,

@@ -222,6 +222,10 @@ pub struct Conditions {
     /// For how many days after a session's end what it recorded is kept, and no longer; for ever where nothing says it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub recording_kept_days: Option<u32>,
+    /// The rules, by name, that forbid exporting what a session recorded: one that says so names itself, and together they name all
+    /// that do. Watching it goes on.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub export_forbidden_by: BTreeSet<String>,
 }
 
 /// Approval without anybody, in recurring hours (R6).

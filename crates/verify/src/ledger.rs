@@ -190,7 +190,10 @@ impl Ledger {
                 self.password_set(person);
                 Ok(())
             }
-            Note::TranscriptRead { session, by, under, typed } => self.watched(at, session, by, under, typed),
+            Note::TranscriptRead { session, by, under, typed, exported } => {
+                self.exported(session, by, typed, exported)?;
+                self.watched(at, session, by, under, typed)
+            }
             Note::Alerted { alert, told, last } => self.alerted(&alert, &told, last),
             Note::RecordingErased { session, request, kept_days } => {
                 self.recording_erased(at, session, request, kept_days)

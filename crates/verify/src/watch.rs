@@ -4,7 +4,7 @@
 use crate::ledger::{Ledger, Wrong, ensure};
 use crate::usage::{Stage, same_target};
 use countersign_journal::{
-    Act, Authority, GrantId, Level, Module, Outcome, PersonId, RequestMade, SessionId, Timestamp, Watch,
+    Act, Authority, Exported, GrantId, Level, Module, Outcome, PersonId, RequestMade, SessionId, Timestamp, Watch,
 };
 
 impl Ledger {
@@ -26,6 +26,24 @@ impl Ledger {
             format!("watching by `{id}` approves itself, or is an emergency")
         })?;
         ensure(demanded != Outcome::Approve || made.reason.is_some(), || format!("`{id}` has no reason"))
+    }
+
+    /// What was typed never leaves as a file, nor what the rules of the session's request keep from it.
+    pub(crate) fn exported(
+        &self,
+        session: SessionId,
+        by: PersonId,
+        typed: bool,
+        exported: Option<Exported>,
+    ) -> Result<(), Wrong> {
+        if exported.is_none() {
+            return Ok(());
+        }
+        ensure(!typed, || format!("`{by}` exports what was typed in `{session}`"))?;
+        let forbidden_by = &self.opener(session)?.ruling.conditions.export_forbidden_by;
+        ensure(forbidden_by.is_empty(), || {
+            format!("`{by}` exports what `{session}` recorded and the ruling of its request forbids it")
+        })
     }
 
     pub(crate) fn watched(

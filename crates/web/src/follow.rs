@@ -40,9 +40,12 @@ async fn next(mut follower: Follower) -> Option<(Result<String, Fault>, Follower
         tokio::select! {
             biased;
             _ = asks.tick() => {
-                let nothing_came = !std::mem::take(soon);
-                follower.control.actor(&follower.credential).await?;
-                if nothing_came {
+                let (nothing_came, is_file) = (!std::mem::take(soon), viewing.is_export());
+                if follower.control.actor(&follower.credential).await.is_none() {
+                    // What is no more than a part is no file that ends.
+                    return is_file.then_some((Err(Fault::NotPermitted), follower));
+                }
+                if nothing_came && !is_file {
                     return Some((Ok("\n".to_owned()), follower));
                 }
             }

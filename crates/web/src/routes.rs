@@ -136,6 +136,8 @@ fn page_routes() -> Vec<Route> {
         GET "/sessions" SignedIn => sessions::list;
         POST "/sessions/{id}/terminate" TerminateSessions => sessions::terminate;
         GET "/sessions/{id}/transcript" SignedIn => sessions::transcript;
+        GET "/sessions/{id}/export" SignedIn => sessions::export_transcript;
+        GET "/sessions/{id}/terminals/{number}/export" SignedIn => sessions::export_terminal;
         GET "/sessions/{id}/typed" SignedIn => sessions::typed;
         GET "/sessions/{id}/watch" SignedIn => sessions::watch;
         POST "/sessions/{id}/watch" SignedIn => sessions::ask_to_watch;
@@ -231,6 +233,8 @@ fn api_routes() -> Vec<Route> {
         GET "/api/v1/sessions" SignedIn => sessions::list;
         POST "/api/v1/sessions/{id}/terminate" TerminateSessions => sessions::terminate;
         GET "/api/v1/sessions/{id}/transcript" SignedIn => sessions::transcript;
+        GET "/api/v1/sessions/{id}/export" SignedIn => sessions::export_transcript;
+        GET "/api/v1/sessions/{id}/terminals/{number}/export" SignedIn => sessions::export_terminal;
         GET "/api/v1/sessions/{id}/typed" SignedIn => sessions::typed;
         POST "/api/v1/sessions/{id}/watch" SignedIn => sessions::ask_to_watch;
         GET "/api/v1/sessions/{id}/terminals/{number}" SignedIn => sessions::terminal;

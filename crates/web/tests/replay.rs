@@ -133,3 +133,41 @@ async fn only_the_page_of_the_player_runs_webassembly() {
     let none = scene.get("/sessions/1/terminals/9", "root").await;
     assert_eq!((none.status, policy(&none)), (StatusCode::NOT_FOUND, everywhere));
 }
+
+/// R70: the pages lead to a file of what they show, and say which rules keep it here where some do.
+#[tokio::test]
+async fn r70_the_pages_export_what_no_rule_keeps_here() {
+    let scene = Scene::start().await;
+    let mut gate = session(&scene).await;
+    recorded(&mut gate, &[shown("hello"), Recorded::Outcome("exit status 0".into())]).await;
+    let session = format!("/sessions/{}", gate.session().0);
+    for (page, name) in [("/transcript", "session-1.jsonl"), ("/terminals/1", "session-1-command-1.cast")] {
+        let export = format!("{session}{}/export", page.trim_start_matches("/transcript"));
+        has(&scene.get(&format!("{session}{page}"), "audrey").await, &format!("href=\"{export}\""));
+        let file = scene.get(&export, "audrey").await;
+        assert_eq!(file.status, StatusCode::OK, "{}", file.text);
+        assert_eq!(file.headers[header::CONTENT_DISPOSITION], format!("attachment; filename=\"{name}\"").as_str());
+        assert_eq!(scene.get(&export, "carol").await.status, StatusCode::NOT_FOUND);
+    }
+    gate.close(SessionEnd::ClientLeft).await.expect("closed");
+
+    let rule = "name=stays&act=connect&outcome=allow&groups=dba&accounts=report%40prod-db&recording_export=false";
+    let planned = scene.fill("/rules", "root", rule).await;
+    has(&planned, "recording_export = false");
+    scene.put_in_force(&planned.text).await;
+    // What she has is what the rules were when she was given it.
+    let sessions = scene.control.sessions(&scene.actor("audrey").await, false).await.expect("told");
+    let surrender = format!("/requests/{}/surrender", sessions[0].request.0);
+    assert_eq!(scene.api(Method::POST, &surrender, "alice", "{}").await.status, StatusCode::OK);
+    let mut gate = self::session(&scene).await;
+    recorded(&mut gate, &[shown("hello"), Recorded::Outcome("exit status 0".into())]).await;
+    for page in ["/sessions/2/transcript", "/sessions/2/terminals/1"] {
+        let told = scene.get(page, "audrey").await;
+        has(&told, "It is not exported: rule “stays” forbids it.");
+        assert!(!told.text.contains("/export\""), "{}", told.text);
+        let export = format!("{}/export", page.trim_end_matches("/transcript"));
+        let refused = scene.get(&export, "audrey").await;
+        assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.text);
+        has(&refused, "What this session recorded is not exported, by ");
+    }
+}

@@ -28,7 +28,7 @@ const BOTH: [(&str, &str); 18] = [
 ];
 
 /// Those of a connection, and what the file says of each.
-const CONNECT: [(&str, &str, &str); 13] = [
+const CONNECT: [(&str, &str, &str); 14] = [
     ("duration_max_minutes", "90", "duration_max_minutes = 90"),
     ("ahead_max_minutes", "1440", "ahead_max_minutes = 1440"),
     ("hours_zone", "Europe/Berlin", "zone = \"Europe/Berlin\""),
@@ -41,6 +41,7 @@ const CONNECT: [(&str, &str, &str); 13] = [
     ("reset_after_use", "true", "reset_after_use = true"),
     ("recording", "strict", "recording = \"strict\""),
     ("recording_kept_days", "90", "recording_kept_days = 90"),
+    ("recording_export", "false", "recording_export = false"),
     ("act", "connect", "act = \"connect\""),
 ];
 

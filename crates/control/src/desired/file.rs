@@ -277,6 +277,7 @@ pub(super) struct RuleEntry {
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) recording: Recording,
     pub(super) recording_kept_days: Option<u32>,
+    pub(super) recording_export: Option<bool>,
     pub(super) transaction_hold_max_s: Option<Seconds>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) same_session: bool,

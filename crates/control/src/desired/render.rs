@@ -251,6 +251,7 @@ impl Names<'_> {
             second_factor: conditions.evidence == Evidence::SecondFactor,
             recording: conditions.recording,
             recording_kept_days: conditions.recording_kept_days,
+            recording_export: (!conditions.export_forbidden_by.is_empty()).then_some(false),
             transaction_hold_max_s: conditions.transaction_hold_max_s,
             same_session: conditions.same_session,
             interrupt_after: conditions.interrupt_after,

@@ -433,6 +433,10 @@ fn resolve_rule(
             risk: entry.risk,
             risk_max: entry.risk_max,
             recording_kept_days: entry.recording_kept_days,
+            export_forbidden_by: match entry.recording_export {
+                Some(false) => [entry.name.clone()].into(),
+                Some(true) | None => BTreeSet::new(),
+            },
         },
         automatic: entry.automatic.as_ref().map(|a| super::times::automatic(a, &what)).transpose()?,
         emergency: resolve_emergency(entry, &what)?,

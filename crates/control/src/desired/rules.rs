@@ -274,6 +274,7 @@ fn entry(form: &mut Reading<'_>, known: &Known) -> RuleEntry {
         } else {
             Recording::Normal
         },
+        recording_export: form.given("recording_export").map(|text| text == "true").filter(|_| connect),
         recording_kept_days: connect.then(|| form.number("recording_kept_days")).flatten(),
         transaction_hold_max_s: query.then(|| form.number("transaction_hold_max_s")).flatten(),
         same_session: form.set("same_session") && runs,

@@ -241,7 +241,7 @@ fn r7_a_rule_has_conditions() {
     let rule = reach(
         "duration_max_minutes = 90\nreason_chars_min = 10\nahead_max_minutes = 1440\nreasons = [\"repair\", \"release\"]\n\
          ticket = true\nreset_after_use = true\nsessions_max = 4\nsecond_factor = true\nrecording = \"strict\"\n\
-         recording_kept_days = 30\n\
+         recording_kept_days = 30\nrecording_export = false\n\
          hours = { zone = \"Europe/Berlin\", open = [\"Mon-Fri 09:00-17:00\"] }\n",
     );
     let found = rule.conditions;
@@ -251,6 +251,8 @@ fn r7_a_rule_has_conditions() {
     assert!(found.ticket && found.reset_after_use);
     assert_eq!((found.evidence, found.recording), (Evidence::SecondFactor, Recording::Strict));
     assert_eq!(found.recording_kept_days, Some(30));
+    assert_eq!(found.export_forbidden_by, ["r".to_owned()].into());
+    assert!(reach("recording_export = true\n").conditions.export_forbidden_by.is_empty());
     assert_eq!(found.hours, [week(540, 1_020)].into());
     for (text, words) in [
         ("duration_max_minutes = 0\n", ["rule `r`", "nothing could be granted"]),
@@ -462,6 +464,7 @@ fn what_is_in_force_can_be_written_out_and_read_again() {
         automatic = { zone = \"UTC\", open = [\"Sun 00:00-24:00\"], any_start = true }\nemergency = true\n\
         emergency_countdown_s = 30\nahead_max_minutes = 90\nreasons = [\"repair\"]\nticket = true\nreset_after_use = true\n\
         sessions_max = 2\nsecond_factor = true\nrecording = \"strict\"\nrecording_kept_days = 90\n\
+        recording_export = false\n\
         [[rule]]\nname = \"q\"\nact = \"query\"\noutcome = \"approve\"\nworkflow = \"flow\"\nunknown = \"flow\"\n\
         kinds = [\"update\"]\ntables = [\"customers\", \"public.*\"]\nfunctions = [\"wipe\"]\nsame_session = true\n\
         transaction_hold_max_s = 30\n\

@@ -214,6 +214,7 @@ fn condition_words(conditions: &Conditions) -> Vec<String> {
         1 => "recordings erased a day after their session".to_owned(),
         n => format!("recordings erased {n} days after their session"),
     }));
+    say((!conditions.export_forbidden_by.is_empty()).then(|| "recordings are not exported".to_owned()));
     say(conditions.reset_after_use.then(|| "the password is due for change after use".to_owned()));
     say(conditions.transaction_hold_max_s.map(|s| format!("waits at most {} inside a transaction", span(s))));
     say(conditions.same_session.then(|| "only in the session it was asked in".to_owned()));

@@ -9,10 +9,10 @@ use crate::cast::Cast;
 use crate::control::Control;
 use crate::fault::Fault;
 use crate::transcript::{Reading, Record, Recorded};
-use crate::watch::{Seen, Watching, watch_of};
+use crate::watch::{Seen, Watching, export_of, watch_of};
 use countersign_core::digest::UnitPart;
-use countersign_core::{Case, GrantKind, Refusal, Session, right_to_watch};
-use countersign_journal::{Act, Language, PersonId, SessionId, Watch};
+use countersign_core::{Case, GrantKind, Refusal, Session, may_watch, right_to_watch};
+use countersign_journal::{Act, Exported, Language, PersonId, SessionId, Watch};
 use std::collections::BTreeSet;
 
 impl Control {
@@ -22,15 +22,44 @@ impl Control {
     /// `NotFound` when there is none or the actor may not watch it; a refusal where that must be approved first; busy when so many
     /// are being watched; trouble when it is not what the journal says.
     pub async fn transcript(&self, actor: &Actor, session: SessionId) -> Result<Vec<TranscriptLine>, Fault> {
+        self.transcript_as(actor, session, None).await
+    }
+
+    /// The same to leave as a file: an act of its own, which rules may forbid.
+    ///
+    /// # Errors
+    /// As of [`transcript`](Self::transcript), and the refusal that names the rules.
+    pub async fn export_transcript(&self, actor: &Actor, session: SessionId) -> Result<Vec<TranscriptLine>, Fault> {
+        self.transcript_as(actor, session, Some(Exported::Transcript)).await
+    }
+
+    /// The rules that forbid that what a session recorded leaves as a file, by name, for who may watch it at all.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none or the actor may not watch it at all.
+    pub async fn export_forbidden_by(&self, actor: &Actor, session: SessionId) -> Result<Vec<String>, Fault> {
+        let case = self.case_of_session(session).await?.ok_or(Fault::NotFound)?;
+        if !may_watch(&self.directory(), actor.person, case.request.person.id) {
+            return Err(Fault::NotFound);
+        }
+        Ok(export_of(&case, Exported::Transcript).forbidden_by.into_iter().collect())
+    }
+
+    async fn transcript_as(
+        &self,
+        actor: &Actor,
+        session: SessionId,
+        exported: Option<Exported>,
+    ) -> Result<Vec<TranscriptLine>, Fault> {
         let case = self.case_of_session(session).await?.ok_or(Fault::NotFound)?;
         let watch = watch_of(&case, session, Seen::Shown);
         self.right(actor, watch)?;
         self.not_erased(session).await?;
         let _place = self.watching_place(actor.person)?;
-        let (control, by) = (self.clone(), actor.person);
+        let (control, by, export) = (self.clone(), actor.person, exported.map(|what| export_of(&case, what)));
         let lines = aside(move || lines(control.whole(of(&case, session)?, by)?, case.request.target.language()));
         let lines = lines.await?;
-        self.watched(actor, watch).await?;
+        self.watched(actor, watch, export).await?;
         Ok(lines)
     }
 
@@ -59,7 +88,7 @@ impl Control {
         let (control, by) = (self.clone(), actor.person);
         let lines = move || entered::lines(&control, session, control.whole(of(&case, session)?, by)?);
         let lines = aside(lines).await?;
-        self.watched(actor, watch).await?;
+        self.watched(actor, watch, None).await?;
         Ok(lines)
     }
 

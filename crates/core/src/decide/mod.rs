@@ -58,7 +58,7 @@ pub fn decide(state: &State, directory: &Roster, input: Input, now: Timestamp) -
             session::close(&world, session, why, transcript, records).map(done)
         }
         Input::Clear { grant, session, attempt } => session::clear(&world, grant, session, attempt).map(done),
-        Input::Watch { watch, by } => watch::watched(&world, watch, by).map(done),
+        Input::Watch { watch, by, export } => watch::watched(&world, watch, by, export).map(done),
         Input::Alert(alert) => alert::alerted(&world, alert),
         Input::Planned(planned) => plan::clear(&world, planned),
         Input::Ran { grant, step, outcome } => session::ran(&world, grant, step, outcome).map(done),

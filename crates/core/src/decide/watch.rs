@@ -6,6 +6,7 @@
 use super::World;
 use super::ask::{Wanted, check_period};
 use crate::directory::Directory;
+use crate::input::Export;
 use crate::permission::Permission;
 use crate::planted::{self, Fault};
 use crate::refusal::Refusal;
@@ -13,7 +14,7 @@ use crate::roster::Roster;
 use crate::ruling::{Asked, rule};
 use crate::state::{GrantKind, State, remaining};
 use countersign_journal::{
-    Act, Event, GrantId, Note, PersonFacts, PersonId, TargetFacts, Terms, Timestamp, Watch, Window,
+    Act, Event, Exported, GrantId, Note, PersonFacts, PersonId, TargetFacts, Terms, Timestamp, Watch, Window,
 };
 
 /// Whether somebody may watch a session at all: their own, or with the permission those of others.
@@ -37,11 +38,26 @@ pub(super) fn wanted(
     Ok(Wanted { target: target.clone(), act: Act::Watch(watch), terms: Terms::in_window(window), ruling, plan: None })
 }
 
-/// One viewing: the word for the audit, without which nothing is shown.
-pub(super) fn watched(world: &World<'_>, watch: Watch, by: PersonId) -> Result<Vec<Event>, Refusal> {
+/// One viewing, or one export, which takes the same right: the word for the audit, without which nothing is told.
+pub(super) fn watched(
+    world: &World<'_>,
+    watch: Watch,
+    by: PersonId,
+    export: Option<Export>,
+) -> Result<Vec<Event>, Refusal> {
     let under = right(world, watch, by)?;
+    let exported = export.map(|export| may_leave(watch, export)).transpose()?;
     let Watch { session, typed, .. } = watch;
-    Ok(vec![Event::Noted(Note::TranscriptRead { session, by, under, typed })])
+    Ok(vec![Event::Noted(Note::TranscriptRead { session, by, under, typed, exported })])
+}
+
+/// What no rule keeps from it leaves as a file, and what was typed never does.
+fn may_leave(watch: Watch, export: Export) -> Result<Exported, Refusal> {
+    let forbidden = watch.typed || !export.forbidden_by.is_empty();
+    if forbidden && !planted::is(Fault::ExportNotAsked) {
+        return Err(Refusal::ExportForbidden { rules: export.forbidden_by.into_iter().collect() });
+    }
+    Ok(export.what)
 }
 
 /// The right by which somebody may watch a session at `now`: a grant where that has to be approved, else none. The same

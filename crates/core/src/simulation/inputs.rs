@@ -2,11 +2,11 @@
 
 use super::people::{chance, changed, one, policy, some};
 use crate::digest;
-use crate::{Ask, AskAct, Directory, GrantKind, Input, Planned, Position, Request, Roster, State, Vote};
+use crate::{Ask, AskAct, Directory, Export, GrantKind, Input, Planned, Position, Request, Roster, State, Vote};
 use countersign_journal::{
     AccountId, Act, ActionFacts, Attempt, Authority, Change, ChangePlan, CommandFacts, Commitment, Digest, Evidence,
-    GrantId, Language, Name, Note, PersonId, PlanStep, Policy, RelationUse, RequestId, RunOutcome, SessionEnd,
-    SessionId, StatementFacts, StatementKind, StepOrder, Terms, Timestamp, Verdict, Watch, Window,
+    Exported, GrantId, Language, Name, Note, PersonId, PlanStep, Policy, RelationUse, RequestId, RunOutcome,
+    SessionEnd, SessionId, StatementFacts, StatementKind, StepOrder, Terms, Timestamp, Verdict, Watch, Window,
 };
 use fastrand::Rng;
 
@@ -316,10 +316,14 @@ fn watch(rng: &mut Rng, state: &State, directory: &Roster, now: Timestamp) -> Op
     let typed = granted.map_or(is_meant(now), |(_, _, typed)| typed || session.0.is_multiple_of(5));
     let watch = Watch { session, whose: opened.person, typed };
     let by = granted.map(|(_, by, _)| by).filter(|_| chance(rng, 85)).unwrap_or_else(|| someone(rng, directory));
+    let grant = state.grants.get(&opened.grant)?;
     if granted.is_some() || chance(rng, 40) {
-        return Some(Input::Watch { watch, by });
+        let forbidden_by = || Some(state.requests.get(&grant.request)?.ruling.conditions.export_forbidden_by.clone());
+        let what = || if now.0 % 2 == 0 { Exported::Transcript } else { Exported::Terminal(1) };
+        let export = if leaves(now) { Some(Export { what: what(), forbidden_by: forbidden_by()? }) } else { None };
+        return Some(Input::Watch { watch, by, export });
     }
-    let target = Box::new(state.grants.get(&opened.grant)?.target.clone());
+    let target = Box::new(grant.target.clone());
     let ask = Ask::plain(by, AskAct::Watch { watch, target, window: period(rng, now) }, [rng.u8(..); 32]);
     let reason = chance(rng, 90).then_some(Commitment(Digest::ZERO));
     Some(Input::Ask(Ask { reason, reason_chars: 9, ..ask }))
@@ -328,6 +332,11 @@ fn watch(rng: &mut Rng, state: &State, directory: &Roster, now: Timestamp) -> Op
 /// Whether what was typed is meant, three times in ten: told by the moment, so that no other draw hangs on it.
 fn is_meant(now: Timestamp) -> bool {
     now.0.unsigned_abs().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 60 < 5
+}
+
+/// Whether it is to leave as a file, half the time: told by the moment as well.
+fn leaves(now: Timestamp) -> bool {
+    now.0.unsigned_abs().wrapping_mul(0xD6E8_FEB8_6659_FD93) >> 63 == 1
 }
 
 fn attempt(rng: &mut Rng) -> Attempt {

@@ -224,6 +224,7 @@ fn kind(event: &Event) -> &'static str {
         Event::PlanUsed { .. } => "plan used",
         Event::PlanRan { .. } => "plan ran",
         Event::Noted(Note::TranscriptRead { typed: true, .. }) => "typed seen",
+        Event::Noted(Note::TranscriptRead { exported: Some(_), .. }) => "exported",
         Event::Noted(Note::TranscriptRead { under: None, .. }) => "watched",
         Event::Noted(Note::TranscriptRead { .. }) => "watched under a grant",
         Event::Noted(_) => "noted",
@@ -386,6 +387,11 @@ fn planted_typed_not_asked_is_caught() {
 #[test]
 fn planted_erased_too_early_is_caught() {
     check_caught(Fault::ErasedTooEarly, 10, 1_000);
+}
+
+#[test]
+fn planted_export_not_asked_is_caught() {
+    check_caught(Fault::ExportNotAsked, 1, 1_000);
 }
 
 #[test]

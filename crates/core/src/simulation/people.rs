@@ -265,8 +265,14 @@ fn rule(rng: &mut Rng, directory: &Directory, n: u64, workflows: u64) -> Rule {
         emergency: (outcome == Outcome::Approve && !administers && chance(rng, 85))
             .then(|| Emergency { countdown_s: one(rng, &[0, 60, 600, 3_600]) }),
         subjects,
-        conditions: meant(conditions(rng), administers, connects),
+        conditions: staying(meant(conditions(rng), administers, connects), n),
     }
+}
+
+/// Whether recordings stay hangs on another condition, so that no other draw hangs on it.
+fn staying(all: Conditions, n: u64) -> Conditions {
+    let export_forbidden_by = all.exclusive.then(|| format!("rule {n}")).into_iter().collect();
+    Conditions { export_forbidden_by, ..all }
 }
 
 /// Only what means something for the act.
@@ -337,6 +343,7 @@ fn conditions(rng: &mut Rng) -> Conditions {
         risk: 0,
         risk_max: None,
         recording_kept_days: None,
+        export_forbidden_by: BTreeSet::new(),
     };
     Conditions { recording_kept_days: some.reset_after_use.then_some(1), ..some }
 }

@@ -13,15 +13,15 @@ mod plan;
 mod shown;
 
 use countersign_core::{
-    Account, Ask, AskAct, Contact, Device, Directory, EmergencyCall, Endpoint, GrantKind, Group, Input, Person,
+    Account, Ask, AskAct, Contact, Device, Directory, EmergencyCall, Endpoint, Export, GrantKind, Group, Input, Person,
     Position, PostgresEndpoint, Role, Roster, Rulebook, State, Vote, apply, decide, digest, effects,
 };
 use countersign_journal::{
     AccountId, ActMatch, ActionFacts, Attempt, Authority, Automatic, Change, Commitment, Conditions, DelegationId,
-    DeviceId, Digest, Emergency, Event, Evidence, GrantId, GroupId, Hours, Level, Module, Note, Notice, NoticeScope,
-    Opening, Outcome, Parameters, PersonId, Policy, RequestId, Rule, RuleId, RunOutcome, SessionEnd, SessionId,
-    StatementFacts, StatementKind, StatementMatch, Subjects, Terms, Timeout, TimeoutAction, Timestamp, Verdict, Watch,
-    Weekday, Window, Workflow, WorkflowId,
+    DeviceId, Digest, Emergency, Event, Evidence, Exported, GrantId, GroupId, Hours, Level, Module, Note, Notice,
+    NoticeScope, Opening, Outcome, Parameters, PersonId, Policy, RequestId, Rule, RuleId, RunOutcome, SessionEnd,
+    SessionId, StatementFacts, StatementKind, StatementMatch, Subjects, Terms, Timeout, TimeoutAction, Timestamp,
+    Verdict, Watch, Weekday, Window, Workflow, WorkflowId,
 };
 
 const PEOPLE: [&str; 8] = ["root", "alice", "bob", "carol", "dave", "erin", "frank", "zoe"];
@@ -388,8 +388,14 @@ impl Stage {
             ["retracts", request] => Input::Retract { request: hash(request), by },
             ["withdraws", request] => Input::Withdraw { request: hash(request), by },
             ["revokes", request] => Input::Revoke { request: hash(request), by, reason: None },
-            ["watches", session] => Input::Watch { watch: self.watch(session, false), by },
-            ["sees-what-was-typed-in", session] => Input::Watch { watch: self.watch(session, true), by },
+            ["watches", session] => Input::Watch { watch: self.watch(session, false), by, export: None },
+            ["exports", session] => {
+                Input::Watch { watch: self.watch(session, false), by, export: Some(self.export(session)) }
+            }
+            ["sees-what-was-typed-in", session] => Input::Watch { watch: self.watch(session, true), by, export: None },
+            ["exports-what-was-typed-in", session] => {
+                Input::Watch { watch: self.watch(session, true), by, export: Some(self.export(session)) }
+            }
             [verb @ ("asks-to-watch" | "asks-what-was-typed-in"), session, rest @ ..] => {
                 let window = rest.iter().find(|w| w.contains('-')).map(|w| period(w));
                 let window = window.unwrap_or(Window { start: self.now, end: clock("17:00") });
@@ -406,6 +412,14 @@ impl Stage {
     fn watch(&self, session: &str, typed: bool) -> Watch {
         let session = SessionId(number(session));
         Watch { session, typed, whose: self.state.sessions.get(&session).map_or(PersonId(0), |s| s.person) }
+    }
+
+    fn export(&self, session: &str) -> Export {
+        let session = self.state.sessions.get(&SessionId(number(session)));
+        let grant = session.and_then(|s| self.state.grants.get(&s.grant));
+        let request = grant.and_then(|g| self.state.requests.get(&g.request));
+        let forbidden_by = request.map(|r| r.ruling.conditions.export_forbidden_by.clone()).unwrap_or_default();
+        Export { what: Exported::Transcript, forbidden_by }
     }
 
     /// What is open of a request, or the first review that is owed.
@@ -515,6 +529,7 @@ fn with_condition(rule: &mut Rule, text: &str) {
         "ahead" => conditions.ahead_max_s = Some(number(value) * 3600),
         "ticket" => conditions.ticket = true,
         "reset" => conditions.reset_after_use = true,
+        "stays" => conditions.export_forbidden_by = [rule.name.clone()].into(),
         "unknown" => rule.unknown = Some(WorkflowId(rule.id.0)),
         "strong" => conditions.evidence = Evidence::SecondFactor,
         "link" => conditions.evidence = Evidence::Link,

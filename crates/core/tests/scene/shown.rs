@@ -16,9 +16,13 @@ pub fn due(state: &State) -> String {
 /// What an event says, or nothing where the line that caused it says it already.
 pub fn event(state: &State, event: &Event) -> Option<String> {
     Some(match event {
-        Event::Noted(Note::TranscriptRead { session, by, under, typed }) => {
+        Event::Noted(Note::TranscriptRead { session, by, under, typed, exported }) => {
             let under = under.map_or_else(String::new, |grant| format!(" under {grant}"));
-            let what = if *typed { "sees what was typed in" } else { "watches" };
+            let what = match exported {
+                Some(_) => "exports",
+                None if *typed => "sees what was typed in",
+                None => "watches",
+            };
             format!("{} {what} {session}{under}", name(*by))
         }
         Event::Noted(Note::Alerted { alert, told, last }) => {

@@ -154,3 +154,66 @@ fn r71_r74_a_shell_is_watched_live_once_approved_and_ended() {
     web.world.approve("bob", number);
     has(&play(&web, "alice", &[&open, "1"]).stdout, "tick-2");
 }
+
+/// Where developers connect and what is recorded stays.
+const STAYS: &str = "[[rule]]\nname = \"stays here\"\nact = \"connect\"\noutcome = \"allow\"\ngroups = [\"developers\"]\n\
+                     recording_export = false\n";
+
+/// R70: what was recorded is saved as a file, an act of its own under the right to watch, unless one of the rules of its request
+/// forbids it, whatever the others say; it is watched then as before.
+#[test]
+fn r70_a_recording_is_exported_unless_a_rule_forbids_it() {
+    let web = Web::new(&[FREE]);
+    let shown = |web: &Web| {
+        let mut shell = web.ssh("alice").terminal("").expect("ssh starts");
+        shell.send("echo hello-$((6 * 7))\nexit\n").expect("typed");
+        assert_eq!(shell.finish(SOON).expect("an end").code, 0);
+        let session = session(web);
+        ended(web, &session);
+        session
+    };
+    let first = shown(&web);
+    let cli = |words: &[&str]| {
+        let words: Vec<&str> = ["export-recording"].into_iter().chain(words.iter().copied()).collect();
+        web.world.server.cli("ada", &words).expect("it runs")
+    };
+    let scratch = |name: &str| web.world.server.scratch_dir().join(name).display().to_string();
+    let (transcript, cast) = (scratch("session.jsonl"), scratch("session.cast"));
+    assert_eq!(cli(&[&first, &transcript]).code, 0);
+    assert_eq!(cli(&[&first, &cast, "--terminal", "1"]).code, 0);
+    let lines = std::fs::read_to_string(&transcript).expect("saved");
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let told = web.world.get("ada", &format!("/sessions/{first}/transcript"));
+    assert_eq!(Value::Array(lines), told, "a line for each");
+    let cast = std::fs::read_to_string(&cast).expect("saved");
+    let watched = web.world.api("ada").get(&format!("/sessions/{first}/terminals/1")).expect("an answer");
+    assert!(cast.contains("hello-42") && cast == watched.text, "{cast}");
+    assert_eq!(web.world.api("bob").get(&format!("/sessions/{first}/export")).expect("an answer").status, 404);
+    let audit = web.world.get("ada", "/audit?kind=recording_exported").to_string();
+    for words in ["exported the transcript of session", "exported what command 1 showed in session"] {
+        has(&audit, words);
+    }
+    assert_eq!(audit.matches("recording_exported").count(), 2, "{audit}");
+
+    web.world.apply(&[&web.device(), FREE, STAYS]);
+    // What she has is what the rules were when she was given it.
+    let request = web.world.get("ada", "/sessions")[0]["request"].to_string();
+    web.world.done("alice", &format!("/requests/{request}/surrender"), &json!({}));
+    let second = shown(&web);
+    assert_ne!(first, second);
+    for path in ["export", "terminals/1/export"] {
+        let told = web.world.api("ada").get(&format!("/sessions/{second}/{path}")).expect("an answer");
+        assert_eq!(told.status, 409, "{}", told.text);
+        has(&told.text, "what this session recorded is not exported, by `stays here`");
+    }
+    let refused = cli(&[&second, &scratch("none.cast"), "--terminal", "1"]);
+    assert_eq!(refused.code, 1, "{}", refused.stderr);
+    has(&refused.stderr, "by `stays here`");
+    assert!(!Path::new(&scratch("none.cast")).exists());
+    let played = play(&web, "ada", &[&second, "1"]);
+    has(&played.stdout, "hello-42");
+    let journal = scratch("journal");
+    assert_eq!(web.world.server.cli("ada", &["export", &journal]).expect("it runs").code, 0);
+    let verified = web.world.server.cli("ada", &["verify", &journal]).expect("it runs");
+    assert_eq!(verified.code, 0, "{}", verified.stderr);
+}

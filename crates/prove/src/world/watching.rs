@@ -9,7 +9,7 @@ use countersign_journal::{PersonId, Watch, Window};
 pub(super) fn inputs(node: &Node, requests_max: usize, all: &mut Vec<Input>) {
     for session in node.state.sessions.values() {
         let watch = Watch { session: session.id, whose: session.person, typed: false };
-        all.extend(PEOPLE.iter().map(|by| Input::Watch { watch, by: *by }));
+        all.extend(PEOPLE.iter().map(|by| Input::Watch { watch, by: *by, export: None }));
         let target = node.state.grants.get(&session.grant).map(|g| Box::new(g.target.clone()));
         let Some(target) = target.filter(|_| node.state.requests.len() < requests_max) else { continue };
         let window = Window { start: BEGINNING, end: BEGINNING.plus(90 * MINUTE) };

@@ -15,11 +15,23 @@ fn watch(request: u64, session: u64, who: PersonId, terms: Terms) -> RequestMade
 }
 
 fn watched(session: u64, by: PersonId, under: Option<u64>) -> Event {
-    Event::Noted(Note::TranscriptRead { session: SessionId(session), by, under: under.map(GrantId), typed: false })
+    Event::Noted(Note::TranscriptRead {
+        session: SessionId(session),
+        by,
+        under: under.map(GrantId),
+        typed: false,
+        exported: None,
+    })
 }
 
 fn seen(session: u64, by: PersonId, under: Option<u64>) -> Event {
-    Event::Noted(Note::TranscriptRead { session: SessionId(session), by, under: under.map(GrantId), typed: true })
+    Event::Noted(Note::TranscriptRead {
+        session: SessionId(session),
+        by,
+        under: under.map(GrantId),
+        typed: true,
+        exported: None,
+    })
 }
 
 /// Alice's session 1 (request 1, grant 1) is watched by Dave, freely at first, and once that has to be approved under
@@ -239,5 +251,38 @@ fn r71_forged_looks_at_what_was_typed() {
     });
     check("decided by others than the approvers", day, "others than the approvers", |d| {
         d.change(d.find(1, request), |e| of_request(e).tracks[0].levels[0] = Level::of(Authority::Administrators))
+    });
+}
+
+fn exported(session: u64, by: PersonId, under: Option<u64>) -> Event {
+    let (session, exported) = (SessionId(session), Some(Exported::Transcript));
+    Event::Noted(Note::TranscriptRead { session, by, under: under.map(GrantId), typed: false, exported })
+}
+
+/// R70: an export takes what a viewing takes, and is named where the ruling forbids it.
+#[test]
+fn r70_forged_exports() {
+    let day = || {
+        let mut day = a_viewing();
+        day.change(day.find(0, viewing), |e| *e = exported(1, DAVE, Some(2)));
+        day
+    };
+    let (bytes, head) = day().export();
+    verify(bytes.as_slice(), Some(head)).unwrap_or_else(|fault| panic!("{fault}"));
+    let first = |new: fn() -> Event| move |d: &mut Story| d.change(d.find(0, viewing), |e| *e = new());
+    check("under nothing", day, "nobody approved it", first(|| exported(1, DAVE, None)));
+    check("by somebody else", day, "is for something else", first(|| exported(1, CAROL, Some(2))));
+    check("of a session never opened", day, "never opened", first(|| exported(2, DAVE, Some(2))));
+    check("what was typed", day, "exports what was typed in", |d| {
+        d.change(d.find(0, viewing), |e| {
+            if let Event::Noted(Note::TranscriptRead { typed, .. }) = e {
+                *typed = true;
+            }
+        })
+    });
+    check("where a rule forbids it", day, "the ruling of its request forbids it", |d| {
+        let forbid = |e: &mut Event| of_request(e).ruling.conditions.export_forbidden_by = ["stays".to_owned()].into();
+        d.change(d.find(0, request), forbid);
+        d.find(0, viewing)
     });
 }

@@ -8,7 +8,7 @@ use crate::guard::Signed;
 use crate::site::Site;
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use countersign_control::view::{RequestView, SessionView, TranscriptLine, TypedLine};
 use countersign_control::{Fault, Seen};
@@ -108,6 +108,47 @@ pub(crate) async fn told(
     let viewing = site.control.cast(&signed.actor, session, number, params.follow).await?;
     let lines = follow::lines(site.control.clone(), signed.credential.clone(), viewing);
     Ok(([(CONTENT_TYPE, "application/x-asciicast")], axum::body::Body::from_stream(lines)).into_response())
+}
+
+/// `GET /sessions/{id}/export`
+pub(crate) async fn export_transcript(
+    State(site): State<Site>,
+    signed: Signed,
+    Path(id): Path<String>,
+) -> Result<Response, ApiFault> {
+    Ok(transcript_file(&site, &signed, &id).await?)
+}
+
+/// `GET /sessions/{id}/terminals/{number}/export`
+pub(crate) async fn export_terminal(
+    State(site): State<Site>,
+    signed: Signed,
+    Path((id, number)): Path<(String, String)>,
+) -> Result<Response, ApiFault> {
+    Ok(terminal_file(&site, &signed, &id, &number).await?)
+}
+
+/// A transcript as a file: each line of it a line of JSON.
+pub(crate) async fn transcript_file(site: &Site, signed: &Signed, id: &str) -> Result<Response, Fault> {
+    let session = session_id(id)?;
+    let told = site.control.export_transcript(&signed.actor, session).await?;
+    let lines = told.iter().map(|line| serde_json::to_string(line).map(|line| line + "\n"));
+    let lines: String = lines.collect::<Result<_, _>>().map_err(Fault::trouble)?;
+    Ok(file("application/jsonl", &format!("session-{}.jsonl", session.0), axum::body::Body::from(lines)))
+}
+
+/// A recording as a file: an asciicast v3.
+pub(crate) async fn terminal_file(site: &Site, signed: &Signed, id: &str, number: &str) -> Result<Response, Fault> {
+    let (session, number) = (session_id(id)?, terminal_number(number)?);
+    let viewing = site.control.export_cast(&signed.actor, session, number).await?;
+    let lines = follow::lines(site.control.clone(), signed.credential.clone(), viewing);
+    let name = format!("session-{}-command-{number}.cast", session.0);
+    Ok(file("application/x-asciicast", &name, axum::body::Body::from_stream(lines)))
+}
+
+fn file(what: &str, name: &str, body: axum::body::Body) -> Response {
+    let disposition = format!("attachment; filename=\"{name}\"");
+    ([(CONTENT_TYPE, what.to_owned()), (CONTENT_DISPOSITION, disposition)], body).into_response()
 }
 
 /// The number of a command in its session.

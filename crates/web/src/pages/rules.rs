@@ -59,6 +59,8 @@ const EXCLUSIVE: [(&str, &str); 3] =
     [("", "As usual: where a connection needs approval"), ("true", "Yes"), ("false", "No")];
 const RECORDING: [(&str, &str); 2] =
     [("normal", "Durable within 250 ms"), ("strict", "Durable before anything is released")];
+const EXPORTED: [(&str, &str); 2] =
+    [("", "Yes, by whoever may watch them"), ("false", "No, they are only watched here")];
 const KINDS: [&str; 27] = [
     "select",
     "insert",
@@ -156,6 +158,10 @@ impl RulePage {
 
     fn recording(&self) -> Field<'_> {
         self.form.choice("recording", "Recording", "", &RECORDING)
+    }
+
+    fn exported(&self) -> Field<'_> {
+        self.form.choice("recording_export", "Recordings may be exported", "", &EXPORTED)
     }
 
     fn ruling<'r>(&self, ruling: &'r Explanation) -> RulingView<'r> {

@@ -2,7 +2,7 @@
 
 use super::{Notice, Page, Shell, Visit, ok, page, see};
 use crate::api::session_id;
-use crate::api::sessions::{CastParams, terminal_number, told};
+use crate::api::sessions::{CastParams, terminal_file, terminal_number, told, transcript_file};
 use crate::assets::address;
 use crate::draw::{Run, lines};
 use crate::fault::status_of;
@@ -68,6 +68,8 @@ struct TranscriptPage<'p> {
     is_open: bool,
     /// What has ended in it.
     ended: BTreeSet<u64>,
+    /// The rules that keep it from being exported.
+    stays_by: Vec<String>,
     entries: Vec<TranscriptLine>,
 }
 
@@ -218,7 +220,8 @@ pub(crate) async fn transcript(visit: Visit, Path(id): Path<String>) -> Page {
     // Reading it is an event of its own; it is not read again by itself.
     shell.refresh = None;
     let is_open = view.closed_at.is_none();
-    ok(&TranscriptPage { shell, reader: &visit.reader, session, is_open, ended, entries })
+    let stays_by = visit.site.control.export_forbidden_by(visit.actor(), session).await?;
+    ok(&TranscriptPage { shell, reader: &visit.reader, session, is_open, ended, stays_by, entries })
 }
 
 #[derive(Template)]
@@ -270,6 +273,8 @@ struct ReplayPage<'p> {
     recording: RecordingView,
     /// Whether it is shown as it goes on, and not replayed so far.
     live: bool,
+    /// The rules that keep it from being exported.
+    stays_by: Vec<String>,
     css: &'static str,
     js: &'static str,
 }
@@ -317,7 +322,8 @@ pub(crate) async fn replay(
     // It would begin again.
     shell.refresh = None;
     let (css, js) = (address("player.css"), address("player.js"));
-    let mut page = ok(&ReplayPage { shell, reader: &visit.reader, recording, live, css, js })?;
+    let stays_by = visit.site.control.export_forbidden_by(visit.actor(), session).await?;
+    let mut page = ok(&ReplayPage { shell, reader: &visit.reader, recording, live, stays_by, css, js })?;
     page.extensions_mut().insert(Plays);
     Ok(page)
 }
@@ -329,4 +335,14 @@ pub(crate) async fn cast(
     Query(params): Query<CastParams>,
 ) -> Page {
     Ok(told(&visit.site, &visit.signed, &id, &number, &params).await?)
+}
+
+/// `GET /sessions/{id}/export`
+pub(crate) async fn export_transcript(visit: Visit, Path(id): Path<String>) -> Page {
+    Ok(transcript_file(&visit.site, &visit.signed, &id).await?)
+}
+
+/// `GET /sessions/{id}/terminals/{number}/export`
+pub(crate) async fn export_terminal(visit: Visit, Path((id, number)): Path<(String, String)>) -> Page {
+    Ok(terminal_file(&visit.site, &visit.signed, &id, &number).await?)
 }

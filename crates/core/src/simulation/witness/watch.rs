@@ -38,10 +38,12 @@ impl Witness {
 
     /// A viewing: by somebody who may, and where it has to be approved, under what was approved.
     pub(super) fn watched(&mut self, directory: &Directory, now: Timestamp, event: &Event) -> Held {
-        let Event::Noted(Note::TranscriptRead { session, by, under, typed }) = event else { return Ok(()) };
+        let Event::Noted(Note::TranscriptRead { session, by, under, typed, exported }) = event else { return Ok(()) };
         let seen = known(self.sessions.get(session), "the session watched")?;
         let opened = known(self.grants.get(&seen.grant), "the grant of the session watched")?;
-        let whose = known(self.requests.get(&opened.request), "the request of the session watched")?.made.person.id;
+        let made = &known(self.requests.get(&opened.request), "the request of the session watched")?.made;
+        let (whose, stays) = (made.person.id, *typed || !made.ruling.conditions.export_forbidden_by.is_empty());
+        ensure(exported.is_none() || !stays, 1, || format!("{by} exports {session}, which stays"))?;
         ensure(naive::watches(directory, *by, whose), 1, || format!("{by} watches {session} and may not"))?;
         let demanded = naive::watch_outcome(&self.policy, *typed) == Outcome::Approve;
         ensure(demanded == under.is_some(), 1, || format!("{by} watches {session} under {under:?}"))?;
