@@ -2,10 +2,10 @@
 
 use countersign_core::Directory;
 use countersign_journal::{
-    ALERTS_MAX, Act, ActionFacts, Alert, Authority, CommandFacts, Event, Expiry, Exported, FORWARD_AGENT, FORWARD_LOCAL,
-    FORWARD_LOCAL_SOCKET, FORWARD_REMOTE, FORWARD_REMOTE_SOCKET, FORWARD_X11, GrantEnd, GrantId, Hours, LOGIN_SHELL,
-    Language, Note, Opening, Outcome, PersonId, RequestId, RequestMade, RunOutcome, SET_ENVIRONMENT, SessionEnd,
-    SessionId, Verdict, Weekday,
+    ALERTS_MAX, Act, ActionFacts, Alert, Authority, CommandFacts, Event, Expiry, Exported, FORWARD_AGENT,
+    FORWARD_LOCAL, FORWARD_LOCAL_SOCKET, FORWARD_REMOTE, FORWARD_REMOTE_SOCKET, FORWARD_X11, GrantEnd, GrantId, Hours,
+    LOGIN_SHELL, Language, Note, Opening, Outcome, PersonId, RequestId, RequestMade, RunOutcome, SET_ENVIRONMENT,
+    SessionEnd, SessionId, Verdict, Weekday,
 };
 use std::collections::BTreeSet;
 

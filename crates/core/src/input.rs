@@ -3,9 +3,9 @@
 use crate::roster::Roster;
 use crate::rulebook::Rulebook;
 use countersign_journal::{
-    AccountId, ActionFacts, Alert, Attempt, Change, ChangePlan, Commitment, DelegationId, Digest, Event, Evidence, Exported,
-    GrantId, Note, PersonId, RequestId, RunOutcome, SessionEnd, SessionId, TargetFacts, Terms, Timestamp, Verdict,
-    Watch, Window,
+    AccountId, ActionFacts, Alert, Attempt, Change, ChangePlan, Commitment, DelegationId, Digest, Event, Evidence,
+    Exported, GrantId, Note, PersonId, RequestId, RunOutcome, SessionEnd, SessionId, TargetFacts, Terms, Timestamp,
+    Verdict, Watch, Window,
 };
 use std::collections::BTreeSet;
 

@@ -130,7 +130,9 @@ impl Stage {
                 return Vec::new();
             }
             ["tick"] => Input::Tick,
-            ["another", "secret", "is", "stored"] => Input::Note(Note::SecretStored { account: AccountId(1), version: 2 }),
+            ["another", "secret", "is", "stored"] => {
+                Input::Note(Note::SecretStored { account: AccountId(1), version: 2 })
+            }
             ["due?"] => return vec![shown::due(&self.state)],
             ["erase", until @ ..] => Input::Erase { until: until.first().map_or(self.now, |at| clock(at)) },
             ["close", session] => closed(session),
