@@ -33,6 +33,7 @@ export function followLive(): void {
 function lookAgain(): void {
   document.addEventListener('sse:change', (event) => (changed ||= isLive(event.target)), { capture: true });
   document.addEventListener('htmx:beforeSend', (event) => (changed &&= !isLive((event as CustomEvent).detail.elt)));
+  document.addEventListener('htmx:sendAbort', (event) => (changed ||= isLive((event as CustomEvent).detail.elt)));
   document.addEventListener('htmx:afterRequest', (event) => {
     // Not at once: htmx counts this request as under way until its event is over.
     if (isLive((event as CustomEvent).detail.target)) setTimeout(() => changed && htmx.trigger('#live', 'sse:change', {}));

@@ -485,7 +485,7 @@ pub(crate) fn grant_end(how: GrantEnd) -> &'static str {
 }
 
 /// So many alerts: the last says that more came.
-pub(crate) fn alerts(count: u32) -> String {
+pub fn alerts(count: u32) -> String {
     match count {
         1 => "1 alert".to_owned(),
         count if count > ALERTS_MAX => format!("more than {ALERTS_MAX} alerts"),

@@ -141,13 +141,18 @@ impl Scene {
 }
 
 async fn gone(file: PathBuf) {
+    until(&format!("`{}` is gone", file.display()), || !file.exists()).await;
+}
+
+/// What is done beside the test is looked for again and again.
+async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     for _ in 0..3_000 {
-        if !file.exists() {
+        if is_so() {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("`{}` is still there", file.display());
+    panic!("it is not so within half a minute: {what}");
 }
 
 #[tokio::test]
@@ -342,23 +347,11 @@ async fn r70_another_store_is_never_taken_for_the_one_the_journal_names() {
     let next = scene.session().await;
     scene.gone(next).await;
     scene.later(DAY + HOUR).await;
-    for _ in 0..3_000 {
-        if other.object(next).is_none() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    assert!(other.object(next).is_none(), "what was brought there is erased there");
+    until("what was brought there is erased there", || other.object(next).is_none()).await;
     assert!(other.object(session).is_some(), "and nothing else is");
     let scene = scene.started_again(|_, _| {}, session).await;
     scene.control.keep_recordings_in(ours.clone());
-    for _ in 0..3_000 {
-        if ours.object(session).is_none() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("it is erased once its store is set up again");
+    until("it is erased once its store is set up again", || ours.object(session).is_none()).await;
 }
 
 /// Where a place was written as before it told the store, only what the journal names is shown and erased.
@@ -379,13 +372,8 @@ async fn r70_of_a_place_without_its_store_only_what_the_journal_names_is_erased(
     let told = scene.control.transcript(&scene.ada, second).await;
     assert!(matches!(told, Err(Fault::Damaged)), "{told:?}");
     scene.later(DAY + HOUR).await;
-    for _ in 0..3_000 {
-        if now.object(first).is_none() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    assert!(now.object(first).is_none() && now.object(second).is_some());
+    until("what the journal names is erased", || now.object(first).is_none()).await;
+    assert!(now.object(second).is_some());
 }
 
 /// Where recordings are is looked up in rows made of the journal, which are made again where they do not match it.

@@ -7,6 +7,7 @@ pub(crate) use change::{applied, authority, compared, file, in_force, planned, v
 pub(crate) use explain::{combined, explanation};
 
 use comfy_table::{Table, presets};
+use countersign_control::view::alerts;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
@@ -401,6 +402,10 @@ pub(crate) fn sessions(answer: &Value) -> String {
             live if live.is_empty() => "live".to_owned(),
             how => how,
         };
+        let alerts = match one["alerts"].as_u64().map(|n| u32::try_from(n).unwrap_or(u32::MAX)) {
+            None | Some(0) => String::new(),
+            Some(count) => format!(", {}", alerts(count)),
+        };
         let (who, request) = (person(&one["person"]), format!("#{}", one["request"]));
         vec![
             one["id"].to_string(),
@@ -409,7 +414,7 @@ pub(crate) fn sessions(answer: &Value) -> String {
             request,
             text(one, "from"),
             moment(&one["opened_at"]),
-            state,
+            state + &alerts,
         ]
     };
     let header = ["NUMBER", "WHO", "TARGET", "REQUEST", "FROM", "OPENED", "STATE"];
@@ -520,6 +525,14 @@ mod tests {
                         bob: enough\nDigest    abcd\nYou may   decide";
         assert_eq!(request(&answer), expected);
         assert_eq!(request_made(&answer), "#12 is Pending: connect to app@db\nWaiting for bob.");
+    }
+
+    #[test]
+    fn r63_the_list_of_sessions_has_alerts() {
+        let session = |ended: &str, alerts: u32| json!({ "id": 7, "ended": ended, "alerts": alerts });
+        let shown = sessions(&json!([session("", 0), session("", 1), session("expired", 21)]));
+        let states: Vec<_> = shown.lines().skip(1).map(|line| line.split("  ").last().unwrap_or_default()).collect();
+        assert_eq!(states, ["live", "live, 1 alert", "expired, more than 20 alerts"]);
     }
 
     /// R6, R16, R39, R42: what the special paths add to a request stands where it is looked for.

@@ -25,6 +25,7 @@ pub(crate) use levels::{authority_words, level_words, then_words, times};
 
 pub use calendar::{CalendarView, ReservedView};
 pub use change::{Base, ChangeView, Configuration, DiffLine, Meanwhile, PastView, Plan, Proposed, VersionView};
+pub use crate::words::alerts;
 pub use editing::{AccountView, Due, LevelFields, LevelToday, ParametersView, WorkflowView};
 pub use keys::KeyView;
 pub(crate) use roles::BUILT_IN;

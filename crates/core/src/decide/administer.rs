@@ -80,12 +80,10 @@ pub(super) fn put_in_force(
     }
     let changed = !events.is_empty();
     events.extend(grant.map(|g| Event::GrantEnded { grant: g.id, how: GrantEnd::UsedUp }));
-    events.extend(
-        secrets
-            .iter()
-            .map(|(account, version)| Event::Noted(Note::SecretStored { account: *account, version: *version })),
-    );
     events.extend(overruled.into_iter().filter(|_| changed));
+    // Behind the uses that end here: none of them was of what is stored now.
+    let stored = |(account, version): &(AccountId, u64)| Note::SecretStored { account: *account, version: *version };
+    events.extend(secrets.iter().map(|secret| Event::Noted(stored(secret))));
     Ok(events)
 }
 
