@@ -8,9 +8,13 @@ readonly seconds=$1
 shift
 readonly memory_mib=2048
 
-scripts/setup.sh build
-# libFuzzer itself is C++, and comes as source.
-command -v g++ >/dev/null || { echo "fuzz: g++ is missing: apt-get install g++" >&2; exit 1; }
+readonly targets=(sftp shell gated screen postgres sql)
+
+for name; do
+  case " ${targets[*]} " in *" $name "*) ;; *) echo "fuzz: no target \`$name\`: there are ${targets[*]}" >&2; exit 1 ;; esac
+done
+[[ $# -gt 0 ]] || set -- "${targets[@]}"
+scripts/setup.sh fuzz
 target=$(rustc -vV | sed -n 's/^host: //p')
 cd fuzz
 # What libFuzzer asks of a build (the passes are the compiler's own, so that any toolchain has them).
@@ -21,13 +25,14 @@ done
 
 RUSTFLAGS=$flags ${CARGO:-cargo} build --release --locked --target "$target" --target-dir target
 
-if [[ $# -eq 0 ]]; then
-  set -- sftp shell gated screen postgres sql
-fi
 mkdir -p found
 failed=()
 for name; do
   mkdir -p "corpus/$name"
+  # What was found once is tried first.
+  for found in "found/$name-"*; do
+    [[ ! -e $found ]] || "target/$target/release/$name" "$found" >"found/$name.log" 2>&1 || { failed+=("$name"); continue 2; }
+  done
   echo "fuzz: $name for ${seconds} s" >&2
   "target/$target/release/$name" -max_total_time="$seconds" -rss_limit_mb="$memory_mib" -max_len=4096 -timeout=10 \
     -print_final_stats=1 -artifact_prefix="found/$name-" "corpus/$name" >"found/$name.log" 2>&1 || failed+=("$name")

@@ -2,6 +2,7 @@
 # Installs what building and testing needs on Debian 12, and only what is missing; safe to run again.
 #
 #   scripts/setup.sh build   what compiling needs (fast)
+#   scripts/setup.sh fuzz    that, and what libFuzzer is built with
 #   scripts/setup.sh core    that, and PostgreSQL, OpenSSH and the mail server
 #   scripts/setup.sh full    that, and PgBouncer, Chromium, the SSH clients people use, npm packages, cargo-nextest (the default)
 #
@@ -118,6 +119,12 @@ stage_build() {
   install_node
 }
 
+stage_fuzz() {
+  stage_build
+  # libFuzzer is C++, and comes as source.
+  install_packages g++
+}
+
 stage_core() {
   stage_build
   install_packages postgresql-15 postgresql-client openssh-client openssh-server procps python3-aiosmtpd fish tcsh
@@ -135,8 +142,9 @@ stage_full() {
 
 case "${1:-full}" in
   build) stage_build ;;
+  fuzz) stage_fuzz ;;
   core) stage_core ;;
   full) stage_full ;;
-  *) fail "unknown stage \`$1\`: say build, core or full" ;;
+  *) fail "unknown stage \`$1\`: say build, fuzz, core or full" ;;
 esac
 say "done (${1:-full})"

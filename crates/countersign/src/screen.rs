@@ -9,6 +9,8 @@ use std::fmt::Write;
 /// only the emulator counts below zero.
 const COLUMNS: (u64, u64) = (2, 500);
 const ROWS: (u64, u64) = (2, 200);
+/// Highest part of a colour.
+const COLOUR_MAX: u16 = 255;
 /// Stands for what a cell cannot show.
 const UNSEEN: char = '\u{FFFD}';
 
@@ -30,7 +32,10 @@ impl Screen {
     /// Takes an event of an asciicast: output or another size. Others change nothing.
     pub(crate) fn take(&mut self, what: &str, data: &str) {
         match what {
-            "o" => self.emulator.process(&self.counted.within(data.as_bytes())),
+            "o" => {
+                let (rows, columns) = self.emulator.screen().size();
+                self.emulator.process(&self.counted.within(data.as_bytes(), rows.max(columns)));
+            }
             "r" => {
                 let size = data.split_once('x').and_then(|(c, r)| Some((c.parse().ok()?, r.parse().ok()?)));
                 let Some((columns, rows)) = size.map(|(columns, rows)| within(columns, rows)) else { return };
@@ -39,6 +44,8 @@ impl Screen {
                 let shows = self.emulator.screen().state_formatted();
                 self.emulator = vt100::Parser::new(rows, columns, 0);
                 self.emulator.process(&shows);
+                // What the old one was in the midst of, the new one knows nothing of.
+                self.counted = Counted::default();
                 self.drawn.clear();
             }
             _ => {}
@@ -88,8 +95,8 @@ impl Screen {
     }
 }
 
-/// Numbers in control sequences (ECMA-48, 5.4), none above what a terminal has: the emulator does a thing as often as it is told to,
-/// and `CSI 65535 @` would cost it half a second.
+/// Numbers in control sequences (ECMA-48, 5.4), none above what the terminal has, or a colour: the emulator does a thing as often as
+/// it is told to, and `CSI 65535 @` would cost it half a second.
 #[derive(Default)]
 struct Counted {
     place: Place,
@@ -109,7 +116,8 @@ enum Place {
 }
 
 impl Counted {
-    fn within(&mut self, bytes: &[u8]) -> Vec<u8> {
+    /// The same bytes with no number above `most`, which is never less than a colour needs.
+    fn within(&mut self, bytes: &[u8], most: u16) -> Vec<u8> {
         let mut counted = Vec::with_capacity(bytes.len());
         for byte in bytes {
             match (self.place, byte) {
@@ -118,12 +126,12 @@ impl Counted {
                     self.number = Some(self.number.unwrap_or_default().saturating_mul(10).saturating_add(digit));
                     continue;
                 }
-                // Done at once, in the midst of a sequence.
-                (Place::Parameters { .. } | Place::Escape, 0..=0x17 | 0x19 | 0x1C..=0x1F | 0x7F) => {
+                // Done at once in the midst of a sequence, or nothing to the emulator there.
+                (Place::Parameters { .. } | Place::Escape, 0..=0x17 | 0x19 | 0x1C..=0x1F | 0x7F..) => {
                     counted.push(*byte);
                     continue;
                 }
-                _ => self.end_number(&mut counted),
+                _ => self.end_number(&mut counted, most.max(COLOUR_MAX)),
             }
             self.place = match (self.place, byte) {
                 (_, 0x1B) => Place::Escape,
@@ -137,11 +145,8 @@ impl Counted {
         counted
     }
 
-    fn end_number(&mut self, counted: &mut Vec<u8>) {
-        let most = match self.place {
-            Place::Parameters { own: true } => u32::from(u16::MAX),
-            _ => u32::try_from(COLUMNS.1).unwrap_or(u32::MAX),
-        };
+    fn end_number(&mut self, counted: &mut Vec<u8>, most: u16) {
+        let most = u32::from(if self.place == (Place::Parameters { own: true }) { u16::MAX } else { most });
         if let Some(number) = self.number.take() {
             counted.extend_from_slice(number.min(most).to_string().as_bytes());
         }
@@ -258,14 +263,30 @@ mod tests {
     fn r70_nothing_is_done_more_often_than_a_terminal_has_columns() {
         let counted = |pieces: &[&str]| {
             let mut counted = Counted::default();
-            let all: Vec<u8> = pieces.iter().flat_map(|piece| counted.within(piece.as_bytes())).collect();
+            let all: Vec<u8> = pieces.iter().flat_map(|piece| counted.within(piece.as_bytes(), 500)).collect();
             String::from_utf8(all).expect("text stays text")
         };
         assert_eq!(counted(&["\x1b[99999@12345\x1b[4294967296;07H"]), "\x1b[500@12345\x1b[500;7H");
         assert_eq!(counted(&["\x1b[99", "9", "99L", "é"]), "\x1b[500Lé", "however it is cut");
         assert_eq!(counted(&["\x1b[9\x0799\x079S\x1b[999\x189"]), "\x1b[\x07\x07500S\x1b[500\x189");
+        assert_eq!(
+            counted(&["\x1bé[99999@\x1b[é99999@\x1b[9é9999@é9999"]),
+            "\x1bé[500@\x1b[é500@\x1b[é500@é9999",
+            "what is no part"
+        );
         assert_eq!(counted(&["\x1b[?1049h\x1b[?2004;1006l"]), "\x1b[?1049h\x1b[?2004;1006l", "a mode is no count");
         assert_eq!(counted(&["\x1b[38;2;255;0;10m\x1b[m\x1b[ 9q9"]), "\x1b[38;2;255;0;10m\x1b[m\x1b[ 9q9");
+    }
+
+    #[test]
+    fn r70_no_number_is_shown_that_was_never_sent() {
+        let mut screen = Screen::new((40, 3));
+        for (what, data) in
+            [("o", "\x1b["), ("r", "80x25"), ("o", "20261127 rows\r\n\x1b[99"), ("r", "40x3"), ("o", "A")]
+        {
+            screen.take(what, data);
+        }
+        assert_eq!(screen.text(), "20261127 rows\nA");
     }
 
     #[test]

@@ -18,7 +18,7 @@ const HALF_OPEN: usize = 10_000;
 const FILES_BESIDE: usize = 1_024;
 /// So many connections are made before one waits for the gateway.
 const AT_ONCE: usize = 64;
-/// Less than a connection has to prove who it is.
+/// Less than a connection has to prove who it is, 30 s, of which the oldest has used what the others took to be made.
 const GIVES_WAY_WITHIN: Duration = Duration::from_secs(10);
 /// How long one has to prove who one is, where that is measured.
 const PROOF_WAIT: Duration = Duration::from_millis(500);

@@ -11,6 +11,8 @@ mod clock_and_dice;
 mod conformance;
 #[path = "tidy/lints.rs"]
 mod lints;
+#[path = "tidy/locks.rs"]
+mod locks;
 #[path = "tidy/sizes.rs"]
 mod sizes;
 #[path = "tidy/sources.rs"]
@@ -52,6 +54,11 @@ fn functions_and_files_stay_within_limits() {
 fn nothing_is_left_unfinished() {
     let findings: Vec<_> = sources::with_tests().iter().flat_map(unfinished::findings).collect();
     no_findings("no `todo!`, `unimplemented!`, `dbg!` or ignored test:", &findings);
+}
+
+#[test]
+fn what_is_fuzzed_is_what_is_delivered() {
+    no_findings("`fuzz` has the versions of the workspace:", &locks::workspace_findings());
 }
 
 #[test]

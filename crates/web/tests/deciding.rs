@@ -208,7 +208,7 @@ async fn r37_terms_are_changed_on_the_page() {
     let second = format!("{}&reset_after_use=yes", decision(&page, "approve"));
     assert_eq!(scene.post("/requests/2/decision", "carol", &second).await.status, StatusCode::SEE_OTHER);
     let page = scene.get("/requests/2", "bob").await.text;
-    assert!(page.contains("The password is changed.") && page.contains("Change its terms"), "{page}");
+    assert!(page.contains("The password is due for change.") && page.contains("Change its terms"), "{page}");
     assert!(
         !scene.get("/requests/2", "alice").await.text.contains("Change its terms"),
         "the holder surrenders instead"

@@ -63,7 +63,7 @@ const PIECE_BYTES: usize = 24;
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let small = [&[9, 5][..], HOSTILE.as_bytes()].concat();
     let moved = PIECES.chunks(6).map(|pieces| [&[12, 4][..], pieces.concat().as_bytes(), &[0xFF, 7, 3], b"x"].concat());
-    let slow = b"\x0c\x04\x1b[99999@\x1b[99999L\x1b[99999S".to_vec();
+    let slow = "\x0c\x04\x1b[99999@\x1b[99999L\x1b[99999S\x1b\u{e9}[99999@\x1b[9\u{e9}9999L".as_bytes().to_vec();
     [small, slow].into_iter().chain(moved).collect()
 }
 
@@ -97,8 +97,9 @@ pub(crate) fn law(data: &[u8]) {
 /// Lines of cells, no more and no longer than a terminal has.
 fn is_text(text: &str) {
     assert!(!text.chars().any(|c| c != '\n' && hidden(c)), "{text:?}");
-    let rows = text.lines().count() as u64;
-    assert!(rows <= ROWS.1 && text.lines().all(|line| line.chars().count() as u64 <= COLUMNS.1 * CELL_CHARS_MAX));
+    let (columns, rows) = (SIDES.0.max(COLUMNS.0), SIDES.1.max(ROWS.0));
+    let lines = text.lines().count() as u64;
+    assert!(lines <= rows && text.lines().all(|line| line.chars().count() as u64 <= columns * CELL_CHARS_MAX));
 }
 
 /// Most characters in a cell: one, and what combines with it (the emulator keeps 22 bytes).

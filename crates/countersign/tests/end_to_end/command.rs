@@ -93,7 +93,7 @@ fn r85_r37_r42_terms_are_edited_and_rights_lent_from_a_terminal() {
     refused(&world, "mia", &format!("edit {request} --minutes 90"), "wider than what was signed");
     refused(&world, "mia", &format!("edit {request} --until soon"), "`end` is not a time");
     done(&world, "mia", &format!("edit {request} --reset-after-use"));
-    has(&done(&world, "alice", &format!("show {request}")), "After use the password is changed");
+    has(&done(&world, "alice", &format!("show {request}")), "After use the password is due for change");
 }
 
 /// R82, R85, R93: what is free, and what a draft of the rules would say, from a terminal.
