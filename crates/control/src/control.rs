@@ -9,6 +9,7 @@ use crate::marks::Mark;
 use crate::shares::Shares;
 use crate::spool::{self, Spooled};
 use crate::store::{Row, Store};
+use crate::transcript::Recovered;
 use crate::turns::Turns;
 use crate::unseen::seen_chars;
 use crate::vault::{self, Purpose, RootKey, Vault};
@@ -164,12 +165,21 @@ impl Control {
         for session in open {
             let why = SessionEnd::ServerStopped;
             let recovered = crate::transcript::recover(self, session);
-            if let Err(fault) = &recovered {
-                tracing::error!(%session, ?fault, "what it recorded cannot be read; it stays as it is");
-                self.note(Note::RecordingUnread { session }, Vec::new()).await?;
+            let (wrong, counted) = match recovered {
+                Ok(Recovered { counted, torn: false }) => (None, Some(counted)),
+                Ok(Recovered { counted, torn: true }) => {
+                    tracing::warn!(%session, "what it recorded ends within a frame; what is before that counts");
+                    (Some(Note::RecordingTorn { session }), Some(counted))
+                }
+                Err(fault) => {
+                    tracing::error!(%session, ?fault, "what it recorded is missing or cannot be read; it stays as it is");
+                    (Some(Note::RecordingUnread { session }), None)
+                }
+            };
+            if let Some(wrong) = wrong {
+                self.note(wrong, Vec::new()).await?;
             }
-            let (transcript, records) =
-                recovered.ok().flatten().map_or((None, 0), |(root, records)| (Some(root), records));
+            let (transcript, records) = counted.map_or((None, 0), |(root, records)| (Some(root), records));
             self.submit(Input::Close { session, why, transcript, records }, Vec::new()).await?;
         }
         let unreported: Vec<_> = {

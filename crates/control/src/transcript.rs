@@ -262,6 +262,8 @@ pub(crate) struct Reading {
     chunks: u64,
     /// Of what was read so far.
     root: Digest,
+    /// Whether what was read last ends within a frame.
+    torn: bool,
 }
 
 /// Where a transcript is read from.
@@ -311,13 +313,13 @@ impl Reading {
     }
 
     fn over(control: &Control, session: SessionId, from: From) -> Reading {
-        Reading { control: control.clone(), session, from, at: 0, chunks: 0, root: Digest::ZERO }
+        Reading { control: control.clone(), session, from, at: 0, chunks: 0, root: Digest::ZERO, torn: false }
     }
 
     /// The records of the next chunk; nothing at the end, which later is somewhere else while the session goes on.
     pub(crate) fn next(&mut self) -> Result<Option<Vec<Record>>, Fault> {
         let mut length = [0; 4];
-        if self.from.file().read_exact(&mut length).is_err() {
+        if !self.filled(&mut length)? {
             return self.ended();
         }
         let length = u32::from_be_bytes(length) as usize;
@@ -325,7 +327,9 @@ impl Reading {
             return Err(Fault::trouble(format!("the transcript of {} is damaged", self.session)));
         }
         let mut sealed = vec![0; length];
-        if self.from.file().read_exact(&mut sealed).is_err() {
+        if !self.filled(&mut sealed)? {
+            // Its length is there, whatever follows of it.
+            self.torn = true;
             return self.ended();
         }
         self.at += (4 + length) as u64;
@@ -334,6 +338,21 @@ impl Reading {
         self.root = next_root(&self.root, chunk.expose_secret());
         self.chunks += 1;
         canonical::decode(chunk.expose_secret()).map(Some).map_err(Fault::trouble)
+    }
+
+    /// Reads so many bytes; whether they are all there. A file that cannot be read has no end.
+    fn filled(&mut self, bytes: &mut [u8]) -> Result<bool, Fault> {
+        let mut read = 0;
+        while read < bytes.len() {
+            match self.from.file().read(&mut bytes[read..]) {
+                Ok(0) => break,
+                Ok(more) => read += more,
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) => return Err(Fault::trouble(format!("transcript of {}: {e}", self.session))),
+            }
+        }
+        self.torn = read > 0 && read < bytes.len();
+        Ok(read == bytes.len())
     }
 
     /// Nothing follows yet. A frame that is not whole is being written, or was cut by a crash: what it held was never released
@@ -357,14 +376,20 @@ impl Reading {
     }
 }
 
-/// Root and number of records of a session that was cut by a crash; nothing when it had no transcript.
+/// What there is of a session that was cut by a crash.
+pub(crate) struct Recovered {
+    /// The root of what is whole, and how many records that is.
+    pub(crate) counted: (Digest, u64),
+    /// Whether a part of a frame follows, as after a loss of power, or where somebody cut the file.
+    pub(crate) torn: bool,
+}
+
+/// Reads what there is of a session that was cut by a crash.
 ///
 /// # Errors
-/// When it has one that cannot be read.
-pub(crate) fn recover(control: &Control, session: SessionId) -> Result<Option<(Digest, u64)>, Fault> {
-    match Reading::begin(control, session).and_then(|mut reading| reading.count()) {
-        Ok(counted) => Ok(Some(counted)),
-        Err(Fault::NotFound) => Ok(None),
-        Err(fault) => Err(fault),
-    }
+/// When there is nothing, or it cannot be read.
+pub(crate) fn recover(control: &Control, session: SessionId) -> Result<Recovered, Fault> {
+    let mut reading = Reading::begin(control, session)?;
+    let counted = reading.count()?;
+    Ok(Recovered { counted, torn: reading.torn })
 }

@@ -70,6 +70,7 @@ fn note_kind(note: &Note) -> &'static str {
         Note::RecordingErased { .. } => "recording_erased",
         Note::RecordingStored { .. } => "recording_stored",
         Note::RecordingUnread { .. } => "recording_unread",
+        Note::RecordingTorn { .. } => "recording_torn",
         Note::Exported { .. } => "exported",
     }
 }
@@ -281,7 +282,11 @@ fn say_note(note: &Note, directory: &Directory) -> Said {
             (format!("what {session} recorded is kept at {place}"), None, Some(*session))
         }
         Note::RecordingUnread { session } => {
-            let what = "could not be read when the server began again, and stays as it is";
+            let what = "is missing or could not be read when the server began again, and stays as it is";
+            (format!("what {session} recorded {what}"), None, Some(*session))
+        }
+        Note::RecordingTorn { session } => {
+            let what = "ended in the middle of something when the server began again: what is before that counts";
             (format!("what {session} recorded {what}"), None, Some(*session))
         }
         Note::Exported { entries, .. } => (format!("{entries} entries were exported"), None, None),

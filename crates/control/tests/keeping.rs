@@ -251,20 +251,64 @@ async fn r70_what_cannot_be_read_after_a_crash_is_said() {
     let whole = scene.after_a_crash(|_| {}).await;
     assert!(whole.audit("recording_unread").await.is_empty());
     assert!(!whole.control.transcript(&scene.ada, session).await.expect("there").is_empty());
-    let missing = |data: &Path| std::fs::remove_file(data.join("transcripts/1.transcript")).expect("removed");
-    assert!(scene.after_a_crash(missing).await.audit("recording_unread").await.is_empty(), "there is none");
+    assert!(whole.audit("recording_torn").await.is_empty());
+    let said =
+        ["what session 1 recorded is missing or could not be read when the server began again, and stays as it is"];
+    let missing = |path: &Path| std::fs::remove_file(path).expect("removed");
+    let unreadable = |path: &Path| {
+        missing(path);
+        std::fs::create_dir(path).expect("made");
+    };
+    let changed = |path: &Path, at: usize| {
+        let mut bytes = std::fs::read(path).expect("there");
+        bytes[at] ^= 0x80;
+        std::fs::write(path, bytes).expect("written");
+    };
+    let (damaged, endless) = (|path: &Path| changed(path, 20), |path: &Path| changed(path, 0));
+    let ways: [&dyn Fn(&Path); 4] = [&missing, &unreadable, &damaged, &endless];
+    for (n, way) in ways.iter().enumerate() {
+        let after = scene.after_a_crash(|data| way(&data.join("transcripts/1.transcript"))).await;
+        assert_eq!(after.audit("recording_unread").await, said, "{n}");
+        assert!(after.audit("recording_torn").await.is_empty(), "{n}");
+        assert_eq!(after.file(session).exists(), n > 0);
+        assert!(after.control.transcript(&scene.ada, session).await.is_err(), "{n}");
+    }
+}
 
-    let damage = |data: &Path| {
+/// What a loss of power tore off is said, and what is before it counts; so is a length that reaches beyond the file.
+#[tokio::test]
+async fn r70_what_was_torn_off_by_a_crash_is_said_and_the_rest_counts() {
+    let scene = scene("").await;
+    let mut gate = scene.open_session().await;
+    let session = gate.session();
+    let whole = std::fs::metadata(scene.file(session)).expect("there").len();
+    gate.record(1, Recorded::Outcome("exit status 0".into()));
+    gate.hand_over().await.expect("written");
+    let before = scene.after_a_crash(|data| cut(data, whole)).await;
+    assert!(before.audit("recording_torn").await.is_empty(), "between two frames nobody can tell");
+    let expected = before.control.transcript(&scene.ada, session).await.expect("there");
+    let all = std::fs::metadata(scene.file(session)).expect("there").len();
+    for left in [whole + 1, whole + 4, whole + 5, all - 1] {
+        let after = scene.after_a_crash(|data| cut(data, left)).await;
+        let said = "what session 1 recorded ended in the middle of something when the server began again: what is before that counts";
+        assert_eq!(after.audit("recording_torn").await, [said], "{left} of {all}");
+        assert!(after.audit("recording_unread").await.is_empty());
+        let told = after.control.transcript(&scene.ada, session).await.expect("what is whole");
+        assert_eq!(told, expected, "{left} of {all}");
+    }
+    let longer = |data: &Path| {
         let path = data.join("transcripts/1.transcript");
         let mut bytes = std::fs::read(&path).expect("there");
-        bytes[20] ^= 1;
+        bytes[2] = 0xFF;
         std::fs::write(&path, bytes).expect("written");
     };
-    let damaged = scene.after_a_crash(damage).await;
-    let said = damaged.audit("recording_unread").await;
-    assert_eq!(said, ["what session 1 recorded could not be read when the server began again, and stays as it is"]);
-    assert!(damaged.file(session).exists());
-    assert!(damaged.control.transcript(&scene.ada, session).await.is_err());
+    assert_eq!(scene.after_a_crash(longer).await.audit("recording_torn").await.len(), 1);
+}
+
+/// Leaves so many bytes of what the first session recorded.
+fn cut(data: &Path, left: u64) {
+    let file = File::options().write(true).open(data.join("transcripts/1.transcript")).expect("there");
+    file.set_len(left).expect("cut");
 }
 
 /// A store of objects in memory.

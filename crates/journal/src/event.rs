@@ -408,9 +408,12 @@ pub enum Note {
         #[serde(default, skip_serializing_if = "is_default")]
         last: bool,
     },
-    /// A session was cut by a crash, and what it recorded could not be read when the server began again: it stays as it is, and
+    /// A session was cut by a crash, and what it recorded was missing or could not be read when the server began again: it stays as it is, and
     /// there is no root by which anybody could tell whether it is whole.
     RecordingUnread { session: SessionId },
+    /// A session was cut by a crash, and what it recorded ended within a frame when the server began again: the root in its end is
+    /// of what is before that.
+    RecordingTorn { session: SessionId },
     /// The journal was exported.
     Exported { by: Option<PersonId>, entries: u64 },
     /// A person changed their password, by the one they had.
