@@ -1,4 +1,5 @@
-//! What there is only so much of: places and bytes, of which everybody has a share, so that nobody takes what is there for all.
+//! What there is only so much of: places and bytes, of which everybody has a share, so that nobody takes what is there for all. What the
+//! server takes for itself is counted apart: no number of people leaves it without.
 
 use countersign_journal::PersonId;
 use std::collections::HashMap;
@@ -21,7 +22,7 @@ pub(crate) struct Shares {
 pub(crate) enum Full {
     /// Whoever asked has all of their share.
     Own,
-    /// All together have taken everything.
+    /// All people together have taken everything.
     All,
 }
 
@@ -34,7 +35,7 @@ pub(crate) struct Share {
 }
 
 impl Shares {
-    /// So much for each, and so much for all together.
+    /// So much for each, the server among them, and so much for all people together.
     pub(crate) fn new(own_max: u64, all_max: u64) -> Arc<Shares> {
         Arc::new(Shares { taken: Mutex::default(), own_max, all_max })
     }
@@ -64,7 +65,8 @@ impl Share {
         if !fits(own, self.of.own_max) {
             return Err(Full::Own);
         }
-        if !fits(all.values().sum(), self.of.all_max) {
+        let people = || all.iter().filter(|(taker, _)| taker.is_some()).map(|(_, taken)| taken).sum();
+        if self.taker.is_some() && !fits(people(), self.of.all_max) {
             return Err(Full::All);
         }
         all.insert(self.taker, own + more);
@@ -95,20 +97,21 @@ mod tests {
 
     #[test]
     fn everybody_has_a_share_and_all_have_what_there_is() {
-        let shares = Shares::new(4, 10);
+        let shares = Shares::new(4, 6);
         let one = shares.share(Some(PersonId(1)));
         one.take(3).expect("of their share");
         assert_eq!(one.take(2), Err(Full::Own));
         one.take(1).expect("the rest of it");
         assert_eq!(shares.place(Some(PersonId(1))).err(), Some(Full::Own), "however it is taken");
         let (two, server) = (shares.share(Some(PersonId(2))), shares.share(None));
-        two.take(4).expect("another's share");
-        server.take(2).expect("what is left");
-        assert_eq!(server.take(1), Err(Full::All));
-        assert_eq!(server.take(u64::MAX), Err(Full::Own));
-        assert_eq!((one.taken(), two.taken(), server.taken()), (4, 4, 2));
+        two.take(2).expect("what is left");
+        assert_eq!(two.take(1), Err(Full::All));
+        assert_eq!(two.take(u64::MAX), Err(Full::Own));
+        server.take(4).expect("the server's own, whatever people took");
+        assert_eq!(server.take(1), Err(Full::Own));
+        assert_eq!((one.taken(), two.taken(), server.taken()), (4, 2, 4));
         drop(one);
-        server.take(2).expect("it was given back");
+        two.take(2).expect("it was given back, and what the server has takes nothing from people");
         drop((two, server));
         assert!(shares.all().is_empty());
     }
