@@ -150,22 +150,29 @@ impl Control {
                 if has != Has::No {
                     asked()?;
                 }
+                let is_there = match has {
+                    Has::Yes => true,
+                    Has::Perhaps => self.is_of(session, root)?,
+                    Has::No => false,
+                };
                 match elsewhere {
-                    Some(Elsewhere { objects, .. }) if has == Has::Yes => objects.erase(&name).map_err(away),
-                    Some(Elsewhere { objects, .. }) if has == Has::Perhaps && self.is_of(session, root)? => {
-                        objects.erase(&name).map_err(away)
-                    }
+                    Some(Elsewhere { objects, .. }) if is_there => objects.erase(&name).map_err(away),
                     _ => Err(Fault::trouble(format!(
-                        "what {session} recorded is at `{place}`, which is not reached as things are"
+                        "what {session} recorded is at `{place}`; the store that is set up is another one, or it has nothing \
+                         or something else there, so that its erasure waits"
                     ))),
                 }
             }
         }
     }
 
-    /// Whether what the store has under the name of a session is what that session recorded, or nothing.
+    /// Whether what the store has under the name of a session is what that session recorded. Where there is nothing, it may be in
+    /// the store that was meant.
     fn is_of(&self, session: SessionId, root: Option<Digest>) -> Result<bool, Fault> {
-        let Some(fetched) = self.fetched(&transcript::name(session), None)? else { return Ok(true) };
+        let fetched = match self.fetched(&transcript::name(session), None) {
+            Ok(None) | Err(Fault::Damaged) => return Ok(false),
+            fetched => fetched?.ok_or(Fault::NotFound)?,
+        };
         // What cannot be read is not ours.
         let read = Reading::fetched(self, session, fetched).count().ok();
         Ok(root.is_some() && read.map(|(read, _)| read) == root)
@@ -279,7 +286,12 @@ impl Control {
 
     /// Whether the store has an object of that name, and whether it is that file, byte for byte.
     fn has(&self, name: &str, path: &Path) -> Result<Option<bool>, Fault> {
-        let Some(mut fetched) = self.fetched(name, None)? else { return Ok(None) };
+        let fetched = match self.fetched(name, None) {
+            // It is larger than any that is brought.
+            Err(Fault::Damaged) => return Ok(Some(false)),
+            fetched => fetched?,
+        };
+        let Some(mut fetched) = fetched else { return Ok(None) };
         let mut file = File::open(path).map_err(Fault::trouble)?;
         same(&mut fetched.file, &mut file).map(Some).map_err(Fault::trouble)
     }

@@ -87,18 +87,24 @@ impl Control {
         }
     }
 
-    /// An object in a file of its own, from its beginning, for a person or for ourselves; nothing where there is none. It blocks.
+    /// An object in a file of its own, from its beginning, for a person or for ourselves; nothing where there is none. One that is
+    /// larger than any that is brought is nothing that a session recorded, and says nothing of the store. It blocks.
     pub(crate) fn fetched(&self, name: &str, by: Option<PersonId>) -> Result<Option<Fetched>, Fault> {
         let Some(elsewhere) = self.0.elsewhere.get() else { return Ok(None) };
         let _place = elsewhere.fetching.place(by).map_err(|_| Fault::Busy)?;
         let file = spool::nameless(self.data())?;
-        let mut fetched = Fetched { file, bytes: elsewhere.fetched.share(by), is_full: false };
+        let mut fetched = Fetched { file, bytes: elsewhere.fetched.share(by), is_full: false, is_too_large: false };
         match elsewhere.objects.fetch(name, &mut fetched) {
             Ok(true) => {
                 fetched.file.seek(SeekFrom::Start(0)).map_err(Fault::trouble)?;
                 Ok(Some(fetched))
             }
             Ok(false) => Ok(None),
+            Err(_) if fetched.is_too_large => {
+                let place = elsewhere.objects.place(name);
+                tracing::error!(place, "it is larger than an object that is read, and not what was brought there");
+                Err(Fault::Damaged)
+            }
             Err(_) if fetched.is_full => Err(Fault::Busy),
             Err(away) => {
                 tracing::warn!(%away, name, "a recording could not be fetched");
@@ -114,6 +120,8 @@ pub(crate) struct Fetched {
     bytes: Share,
     /// Whether there was no room for it.
     is_full: bool,
+    /// Whether it is larger than what is read, however much room there is.
+    is_too_large: bool,
 }
 
 impl Write for Fetched {
@@ -121,6 +129,7 @@ impl Write for Fetched {
         let more = bytes.len() as u64;
         let too_much = || std::io::Error::other("more than is fetched at a time");
         if self.bytes.taken() + more > OBJECT_BYTES_MAX {
+            self.is_too_large = true;
             return Err(too_much());
         }
         if self.bytes.take(more).is_err() {
@@ -142,7 +151,7 @@ mod tests {
 
     fn fetched(all: &Arc<Shares>, by: u64) -> Fetched {
         let bytes = all.share(Some(PersonId(by)));
-        Fetched { file: tempfile::tempfile().expect("a file"), bytes, is_full: false }
+        Fetched { file: tempfile::tempfile().expect("a file"), bytes, is_full: false, is_too_large: false }
     }
 
     #[test]
@@ -151,10 +160,13 @@ mod tests {
         let mut one = fetched(&all, 1);
         one.bytes.take(OBJECT_BYTES_MAX - 2).expect("room");
         one.write_all(b"ab").expect("as much as one may");
-        assert!(one.write_all(b"c").is_err() && !one.is_full, "it is too large, however much room there is");
+        assert!(
+            one.write_all(b"c").is_err() && one.is_too_large && !one.is_full,
+            "it is too large, however much room there is"
+        );
         let mut another = fetched(&all, 1);
         another.write_all(b"ab").expect("as much as this person may");
-        assert!(another.write_all(b"c").is_err() && another.is_full);
+        assert!(another.write_all(b"c").is_err() && another.is_full && !another.is_too_large);
         let mut anothers = fetched(&all, 2);
         anothers.write_all(b"a").expect("as much as all may");
         assert!(anothers.write_all(b"b").is_err() && anothers.is_full);

@@ -7,11 +7,11 @@ use countersign_control::{
 use countersign_journal::{SessionEnd, SessionId};
 use secrecy::ExposeSecret;
 use sqlx::any::AnyPoolOptions;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -317,11 +317,37 @@ struct Shelf {
     /// Whether its places are written as they were when they did not tell one store from another.
     untold: bool,
     objects: Mutex<BTreeMap<String, Vec<u8>>>,
+    /// Sessions whose objects are larger than what is read.
+    huge: Mutex<BTreeSet<String>>,
+    /// How many wait for an object that does not come.
+    waiting: Mutex<Option<usize>>,
+    comes: Condvar,
 }
 
 impl Shelf {
     fn new(name: &'static str) -> Arc<Shelf> {
-        Arc::new(Shelf { name, untold: false, objects: Mutex::default() })
+        Shelf::of(name, false)
+    }
+
+    fn of(name: &'static str, untold: bool) -> Arc<Shelf> {
+        let (objects, huge, waiting, comes) = Default::default();
+        Arc::new(Shelf { name, untold, objects, huge, waiting, comes })
+    }
+
+    /// From now on no object comes until it is let come.
+    fn hold(&self) {
+        *self.waiting.lock().expect("whole") = Some(0);
+    }
+
+    fn let_come(&self) {
+        *self.waiting.lock().expect("whole") = None;
+        self.comes.notify_all();
+    }
+
+    fn wait(&self) {
+        let mut waiting = self.waiting.lock().expect("whole");
+        waiting.iter_mut().for_each(|n| *n += 1);
+        drop(self.comes.wait_while(waiting, |waiting| waiting.is_some()).expect("whole"));
     }
 
     fn object(&self, session: SessionId) -> Option<Vec<u8>> {
@@ -354,6 +380,10 @@ impl Objects for Shelf {
     }
 
     fn fetch(&self, name: &str, out: &mut dyn Write) -> Result<bool, Away> {
+        self.wait();
+        if self.huge.lock().expect("whole").contains(name) {
+            return out.write_all(&vec![0; (1 << 30) + 1]).map_err(|e| Away(e.to_string())).map(|()| true);
+        }
         let found = self.objects.lock().expect("whole").get(name).cloned();
         let Some(bytes) = found else { return Ok(false) };
         out.write_all(&bytes).map_err(|e| Away(e.to_string())).map(|()| true)
@@ -402,22 +432,35 @@ async fn r70_another_store_is_never_taken_for_the_one_the_journal_names() {
 #[tokio::test]
 async fn r70_of_a_place_without_its_store_only_what_the_journal_names_is_erased() {
     let scene = scene("recording_kept_days = 1\n").await;
-    let before = Arc::new(Shelf { name: "ours", untold: true, objects: Mutex::default() });
+    let before = Shelf::of("ours", true);
     scene.control.keep_recordings_in(before.clone());
-    let (first, second) = (scene.session().await, scene.session().await);
-    scene.gone(first).await;
-    scene.gone(second).await;
+    let mut sessions = Vec::new();
+    for _ in 0..5 {
+        sessions.push(scene.session().await);
+        scene.gone(sessions[sessions.len() - 1]).await;
+    }
+    let [first, changed, huge, absent, last] = sessions[..] else { panic!("five") };
     let scene = scene.started_again(|_, _| {}, first).await;
     let now = Shelf::new("ours");
-    now.put(first, before.object(first).expect("brought"));
-    now.put(second, before.object(first).expect("brought"));
+    for (session, object) in [(first, first), (changed, first), (huge, huge), (last, last)] {
+        now.put(session, before.object(object).expect("brought"));
+    }
+    now.huge.lock().expect("whole").insert(format!("{}.transcript", huge.0));
     scene.control.keep_recordings_in(now.clone());
     assert!(!scene.control.transcript(&scene.ada, first).await.expect("from the store").is_empty());
-    let told = scene.control.transcript(&scene.ada, second).await;
-    assert!(matches!(told, Err(Fault::Damaged)), "{told:?}");
+    for session in [changed, huge, absent] {
+        let told = scene.control.transcript(&scene.ada, session).await;
+        assert!(matches!(told, Err(Fault::Damaged)), "{told:?}");
+    }
     scene.later(DAY + HOUR).await;
-    until("what the journal names is erased", || now.object(first).is_none()).await;
-    assert!(now.object(second).is_some());
+    // The last one's turn comes behind that of the others, whatever is wrong with them.
+    until("what the journal names is erased", || now.object(last).is_none()).await;
+    assert!(now.object(first).is_none() && now.object(changed).is_some() && now.object(huge).is_some());
+
+    let scene = scene.started_again(|_, _| {}, first).await;
+    now.put(absent, before.object(absent).expect("brought"));
+    scene.control.keep_recordings_in(now.clone());
+    until("what was not there counts as erased by nobody", || now.object(absent).is_none()).await;
 }
 
 /// Where recordings are is looked up in rows made of the journal, which are made again where they do not match it.
