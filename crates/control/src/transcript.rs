@@ -11,6 +11,7 @@ use crate::fault::Fault;
 use crate::live::Grows;
 use crate::objects::{Fetched, Has};
 use crate::pack::{pack, unpack};
+use crate::shares::Share;
 use crate::vault::Purpose;
 use countersign_core::digest::UnitPart;
 use countersign_journal::{Digest, PersonId, Recording, RequestId, SessionId, Timestamp, canonical};
@@ -264,6 +265,8 @@ pub(crate) struct Reading {
     root: Digest,
     /// Whether what was read last ends within a frame.
     torn: bool,
+    /// What whoever reads it has taken, which goes with it and not with who waits for it.
+    _place: Option<Share>,
 }
 
 /// Where a transcript is read from.
@@ -313,7 +316,21 @@ impl Reading {
     }
 
     fn over(control: &Control, session: SessionId, from: From) -> Reading {
-        Reading { control: control.clone(), session, from, at: 0, chunks: 0, root: Digest::ZERO, torn: false }
+        Reading {
+            control: control.clone(),
+            session,
+            from,
+            at: 0,
+            chunks: 0,
+            root: Digest::ZERO,
+            torn: false,
+            _place: None,
+        }
+    }
+
+    /// The same, with the place that somebody reads it from.
+    pub(crate) fn holding(self, place: Share) -> Reading {
+        Reading { _place: Some(place), ..self }
     }
 
     /// The records of the next chunk; nothing at the end, which later is somewhere else while the session goes on.

@@ -118,11 +118,11 @@ impl Control {
         self.not_erased(session).await?;
         let place = self.watching_place(actor.person)?;
         let export = exported.map(|what| export_of(&case, what));
-        let cast = self.cast_of(case, (session, number), actor.person).await?;
+        let cast = self.cast_of(case, (session, number), (actor.person, place)).await?;
         let is_export = export.is_some();
         self.watched(actor, watch, export).await?;
         let (control, by, cast) = (self.clone(), actor.person, Some(cast));
-        Ok(Viewing { control, by, watch, under, is_export, cast, reading: None, grown, changes, _place: place })
+        Ok(Viewing { control, by, watch, under, is_export, cast, reading: None, grown, changes })
     }
 }
 
@@ -135,13 +135,12 @@ pub struct Viewing {
     under: Option<GrantId>,
     /// Whether it is to be whole.
     is_export: bool,
-    /// None while it is read from, aside.
+    /// None while it is read from, aside. It has the place to watch from.
     cast: Option<Cast>,
     reading: Option<JoinHandle<(Cast, Result<String, Fault>)>>,
     /// Word that it has grown; none where nothing is waited for.
     grown: Option<watch::Receiver<()>>,
     changes: broadcast::Receiver<()>,
-    _place: Share,
 }
 
 impl Viewing {

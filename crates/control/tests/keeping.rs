@@ -463,6 +463,48 @@ async fn r70_of_a_place_without_its_store_only_what_the_journal_names_is_erased(
     until("what was not there counts as erased by nobody", || now.object(absent).is_none()).await;
 }
 
+/// R71: who hangs up leaves the place taken until what they wanted is read.
+#[tokio::test(flavor = "multi_thread")]
+async fn r70_a_place_to_watch_from_is_taken_until_nothing_is_read_any_more() {
+    let scene = scene("").await;
+    let shelf = Shelf::new("ours");
+    scene.control.keep_recordings_in(shelf.clone());
+    let session = scene.session().await;
+    scene.gone(session).await;
+    let open = scene.open_session().await;
+    for way in ["transcript", "recording", "cast"] {
+        shelf.hold();
+        let (control, ada) = (scene.control.clone(), scene.ada.clone());
+        let reading = tokio::spawn(async move {
+            match way {
+                "transcript" => control.transcript(&ada, session).await.map(|_| ()),
+                "recording" => control.recording(&ada, session, 1).await.map(|_| ()),
+                _ => control.cast(&ada, session, 1, false).await.map(|_| ()),
+            }
+        });
+        until("it is being fetched", || *shelf.waiting.lock().expect("whole") == Some(1)).await;
+        reading.abort();
+        assert!(reading.await.is_err_and(|e| e.is_cancelled()));
+        let mut others = Vec::new();
+        for _ in 0..15 {
+            others.push(scene.control.cast(&scene.ada, open.session(), 1, false).await.expect("a place"));
+        }
+        let told = scene.control.cast(&scene.ada, open.session(), 1, false).await;
+        // Whatever is told, no thread is left to wait.
+        shelf.let_come();
+        assert!(matches!(told, Err(Fault::Busy)), "{way}");
+        let mut again = told;
+        for _ in 0..3_000 {
+            if again.is_ok() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            again = scene.control.cast(&scene.ada, open.session(), 1, false).await;
+        }
+        assert!(again.is_ok(), "{way}: given back");
+    }
+}
+
 /// Where recordings are is looked up in rows made of the journal, which are made again where they do not match it.
 #[tokio::test]
 async fn r70_rows_of_what_was_brought_are_made_again_from_the_journal() {

@@ -8,6 +8,7 @@ use crate::ask::Actor;
 use crate::cast::Cast;
 use crate::control::Control;
 use crate::fault::Fault;
+use crate::shares::Share;
 use crate::transcript::{Reading, Record, Recorded};
 use crate::watch::{Seen, Watching, export_of, watch_of};
 use countersign_core::digest::UnitPart;
@@ -55,8 +56,8 @@ impl Control {
         let watch = watch_of(&case, session, Seen::Shown);
         self.right(actor, watch)?;
         self.not_erased(session).await?;
-        let _place = self.watching_place(actor.person)?;
-        let (control, by, export) = (self.clone(), actor.person, exported.map(|what| export_of(&case, what)));
+        let (control, by) = (self.clone(), (actor.person, self.watching_place(actor.person)?));
+        let export = exported.map(|what| export_of(&case, what));
         let lines = aside(move || lines(control.whole(of(&case, session)?, by)?, case.request.target.language()));
         let lines = lines.await?;
         self.watched(actor, watch, export).await?;
@@ -68,7 +69,7 @@ impl Control {
         &self,
         case: Case,
         (session, number): (SessionId, u64),
-        by: PersonId,
+        by: (PersonId, Share),
     ) -> Result<Cast, Fault> {
         let control = self.clone();
         let cast = aside(move || Cast::begin(control.whole(of(&case, session)?, by)?, number));
@@ -84,8 +85,7 @@ impl Control {
         let watch = watch_of(&case, session, Seen::Typed);
         self.right(actor, watch)?;
         self.not_erased(session).await?;
-        let _place = self.watching_place(actor.person)?;
-        let (control, by) = (self.clone(), actor.person);
+        let (control, by) = (self.clone(), (actor.person, self.watching_place(actor.person)?));
         let lines = move || entered::lines(&control, session, control.whole(of(&case, session)?, by)?);
         let lines = aside(lines).await?;
         self.watched(actor, watch, None).await?;
@@ -126,7 +126,7 @@ impl Control {
         }
         self.not_erased(session).await?;
         let (control, case) = (self.clone(), self.case_of_session(session).await?.ok_or(Fault::NotFound)?);
-        let by = actor.person;
+        let by = (actor.person, self.watching_place(actor.person)?);
         let found = move || {
             let found = of(&case, session)?;
             match control.whole(found, by).and_then(|reading| extent(reading, number)) {
@@ -148,13 +148,13 @@ impl Control {
     }
 
     /// A transcript from its beginning, for who reads it, if it is the one the journal names, which names it once the session is
-    /// over.
-    fn whole(&self, session: &Session, by: PersonId) -> Result<Reading, Fault> {
+    /// over. The place they read it from is theirs until it is read, also where nobody waits for it any more.
+    fn whole(&self, session: &Session, (by, place): (PersonId, Share)) -> Result<Reading, Fault> {
         // Only what the journal names may come from elsewhere.
-        let Some(root) = session.transcript else { return Reading::begin(self, session.id) };
+        let Some(root) = session.transcript else { return Ok(Reading::begin(self, session.id)?.holding(place)) };
         let whole = Reading::of(self, session.id, by).and_then(|mut reading| Ok((reading.count()?.0, reading)));
         match whole {
-            Ok((read, reading)) if read == root => Ok(reading),
+            Ok((read, reading)) if read == root => Ok(reading.holding(place)),
             Err(fault @ (Fault::Away | Fault::OtherStore | Fault::Busy)) => Err(fault),
             _ => {
                 tracing::error!(session = %session.id, "its transcript is damaged, or not the one the journal names");
