@@ -86,12 +86,14 @@ impl Control {
     pub(crate) async fn match_rows(&self, counted: Counted) -> Result<(), Fault> {
         let store = &self.0.store;
         let alive: Vec<Request> = self.state().requests.values().cloned().collect();
-        let all = Counted { over: store.cases().await?, recordings: store.recordings().await? } == counted;
+        let there = Counted { over: store.cases().await?, recordings: store.recordings().await? };
+        let all = there == counted;
         let found = all && (alive.is_empty() || store.has_marks().await?);
         if found {
             return Ok(());
         }
-        store.forget_cases().await?;
+        // What is gone from where it was kept is not in the journal: those rows stay where there are as many as it says.
+        store.forget_cases(there.recordings.0 != counted.recordings.0).await?;
         // The living first: once everything that is over has its row, nothing is missing.
         store.commit(&[], &self.marks_of(&alive).await?).await?;
         let mut fold = Fold::default();

@@ -523,3 +523,31 @@ async fn r70_rows_of_what_was_brought_are_made_again_from_the_journal() {
     scene.control.keep_recordings_in(shelf.clone());
     assert!(!scene.control.transcript(&scene.ada, session).await.expect("from the store").is_empty());
 }
+
+/// What is gone is not due again because other rows are made again, as by an upgrade.
+#[tokio::test]
+async fn r70_what_is_gone_stays_gone_where_rows_of_stores_are_made_again() {
+    let scene = scene("recording_kept_days = 1\n").await;
+    let shelf = Shelf::new("ours");
+    scene.control.keep_recordings_in(shelf.clone());
+    let session = scene.session().await;
+    scene.gone(session).await;
+    scene.later(DAY + HOUR).await;
+    let url = format!("sqlite://{}", scene.folder.path().join("data/countersign.db").display());
+    let database = AnyPoolOptions::new().connect(&url).await.expect("opened");
+    let count =
+        async |sql: &'static str| -> i64 { sqlx::query_scalar(sql).fetch_one(&database).await.expect("a number") };
+    let gone = "SELECT COUNT(*) FROM erased WHERE gone = 1";
+    for _ in 0..3_000 {
+        if count(gone).await == 1 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(count(gone).await, 1, "it is erased where it was kept");
+    sqlx::query("DELETE FROM stored").execute(&database).await.expect("done");
+    let _scene = scene.started_again(|_, _| {}, session).await;
+    assert_eq!(count("SELECT COUNT(*) FROM stored").await, 1, "they are made again");
+    assert_eq!(count(gone).await, 1, "and it is not due again");
+    database.close().await;
+}

@@ -100,19 +100,15 @@ impl Store {
         Ok(sqlx::query("SELECT request FROM marks LIMIT 1").fetch_optional(&self.readers).await?.is_some())
     }
 
-    /// Takes every row of requests that are over, and of recordings, away, to be made again.
+    /// Takes every row of requests that are over, and of recordings, away, to be made again; those of what was erased, with whether
+    /// it is gone, only where they are wrong.
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub async fn forget_cases(&self) -> Result<(), Fault> {
+    pub async fn forget_cases(&self, erased_too: bool) -> Result<(), Fault> {
         let mut tx = self.writer.begin().await?;
-        for sql in [
-            "DELETE FROM requests",
-            "DELETE FROM sessions",
-            "DELETE FROM marks",
-            "DELETE FROM erased",
-            "DELETE FROM stored",
-        ] {
+        let always = ["DELETE FROM requests", "DELETE FROM sessions", "DELETE FROM marks", "DELETE FROM stored"];
+        for sql in always.into_iter().chain(erased_too.then_some("DELETE FROM erased")) {
             sqlx::query(sql).execute(&mut *tx).await?;
         }
         tx.commit().await?;
