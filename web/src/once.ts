@@ -14,7 +14,8 @@ export function sendOnce(): void {
 
 function onSubmit(event: SubmitEvent): void {
   const form = event.target as HTMLFormElement;
-  if (form.method === 'get' || form.method === 'dialog') return;
+  // What is saved leaves the page where it is, and may be saved again.
+  if (form.method === 'get' || form.method === 'dialog' || form.dataset['saves'] !== undefined) return;
   if (form.dataset['sent'] !== undefined) {
     event.preventDefault();
     event.stopImmediatePropagation();

@@ -136,8 +136,8 @@ fn page_routes() -> Vec<Route> {
         GET "/sessions" SignedIn => sessions::list;
         POST "/sessions/{id}/terminate" TerminateSessions => sessions::terminate;
         GET "/sessions/{id}/transcript" SignedIn => sessions::transcript;
-        GET "/sessions/{id}/export" SignedIn => sessions::export_transcript;
-        GET "/sessions/{id}/terminals/{number}/export" SignedIn => sessions::export_terminal;
+        POST "/sessions/{id}/export" SignedIn => sessions::export_transcript;
+        POST "/sessions/{id}/terminals/{number}/export" SignedIn => sessions::export_terminal;
         GET "/sessions/{id}/typed" SignedIn => sessions::typed;
         GET "/sessions/{id}/watch" SignedIn => sessions::watch;
         POST "/sessions/{id}/watch" SignedIn => sessions::ask_to_watch;

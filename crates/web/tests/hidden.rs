@@ -151,9 +151,9 @@ async fn what_is_there_and_what_is_not_are_told_alike() {
         stan("GET", "/sessions/~/terminals/1", ""),
         stan("GET", "/sessions/~/terminals/1/cast", ""),
         stan("GET", "/api/v1/sessions/~/export", ""),
-        stan("GET", "/sessions/~/export", ""),
+        stan("POST", "/sessions/~/export", ""),
         stan("GET", "/api/v1/sessions/~/terminals/1/export", ""),
-        stan("GET", "/sessions/~/terminals/1/export", ""),
+        stan("POST", "/sessions/~/terminals/1/export", ""),
     ];
     alike(&scene, &session, "7777", &transcripts).await;
     let lent = [stan("POST", "/api/v1/delegations/~/end", ""), stan("POST", "/delegations/~/end", "")];

@@ -2,6 +2,7 @@
 
 mod scene;
 
+use axum::body::Body;
 use axum::http::{Method, StatusCode, header};
 use countersign_control::{Entry, Gate, Recorded};
 use countersign_journal::SessionEnd;
@@ -143,11 +144,12 @@ async fn r70_the_pages_export_what_no_rule_keeps_here() {
     let session = format!("/sessions/{}", gate.session().0);
     for (page, name) in [("/transcript", "session-1.jsonl"), ("/terminals/1", "session-1-command-1.cast")] {
         let export = format!("{session}{}/export", page.trim_start_matches("/transcript"));
-        has(&scene.get(&format!("{session}{page}"), "audrey").await, &format!("href=\"{export}\""));
-        let file = scene.get(&export, "audrey").await;
+        let form = format!("<form method=\"post\" action=\"{export}\" data-saves><button>Export");
+        has(&scene.get(&format!("{session}{page}"), "audrey").await, &form);
+        let file = scene.post(&export, "audrey", "").await;
         assert_eq!(file.status, StatusCode::OK, "{}", file.text);
         assert_eq!(file.headers[header::CONTENT_DISPOSITION], format!("attachment; filename=\"{name}\"").as_str());
-        assert_eq!(scene.get(&export, "carol").await.status, StatusCode::NOT_FOUND);
+        assert_eq!(scene.post(&export, "carol", "").await.status, StatusCode::NOT_FOUND);
     }
     gate.close(SessionEnd::ClientLeft).await.expect("closed");
 
@@ -166,8 +168,34 @@ async fn r70_the_pages_export_what_no_rule_keeps_here() {
         has(&told, "It is not exported: rule “stays” forbids it.");
         assert!(!told.text.contains("/export\""), "{}", told.text);
         let export = format!("{}/export", page.trim_end_matches("/transcript"));
-        let refused = scene.get(&export, "audrey").await;
+        let refused = scene.post(&export, "audrey", "").await;
         assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.text);
         has(&refused, "What this session recorded is not exported, by ");
     }
+}
+
+/// Nothing on a page of another site exports in the name of who looks at it: no link, and no form.
+#[tokio::test]
+async fn r70_no_other_site_exports_in_somebodys_name() {
+    let scene = Scene::start().await;
+    let mut gate = session(&scene).await;
+    recorded(&mut gate, &[shown("hello"), Recorded::Outcome("exit status 0".into())]).await;
+    let exported = async || scene.api(Method::GET, "/audit?kind=recording_exported", "root", "").await.text;
+    for path in ["/sessions/1/export", "/sessions/1/terminals/1/export"] {
+        for (method, path, status) in [
+            (Method::GET, path.to_owned(), StatusCode::METHOD_NOT_ALLOWED),
+            (Method::POST, path.to_owned(), StatusCode::FORBIDDEN),
+            (Method::GET, format!("/api/v1{path}"), StatusCode::FORBIDDEN),
+            (Method::HEAD, format!("/api/v1{path}"), StatusCode::FORBIDDEN),
+        ] {
+            let from_elsewhere = scene.browser(method.clone(), &path, "audrey").header("sec-fetch-site", "cross-site");
+            let answer = scene.send(from_elsewhere.body(Body::empty()).expect("a request")).await;
+            assert_eq!(answer.status, status, "{method} {path}: {}", answer.text);
+            assert!(!answer.text.contains("hello"), "{method} {path}");
+        }
+    }
+    assert!(!exported().await.contains("recording_exported"));
+    let by_program = scene.api(Method::GET, "/sessions/1/export", "audrey", "").await;
+    assert_eq!(by_program.status, StatusCode::OK, "{}", by_program.text);
+    assert!(exported().await.contains("recording_exported"));
 }

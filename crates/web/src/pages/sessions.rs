@@ -337,12 +337,12 @@ pub(crate) async fn cast(
     Ok(told(&visit.site, &visit.signed, &id, &number, &params).await?)
 }
 
-/// `GET /sessions/{id}/export`
+/// `POST /sessions/{id}/export`: what stands in the audit as an act is done by no link.
 pub(crate) async fn export_transcript(visit: Visit, Path(id): Path<String>) -> Page {
     Ok(transcript_file(&visit.site, &visit.signed, &id).await?)
 }
 
-/// `GET /sessions/{id}/terminals/{number}/export`
+/// `POST /sessions/{id}/terminals/{number}/export`
 pub(crate) async fn export_terminal(visit: Visit, Path((id, number)): Path<(String, String)>) -> Page {
     Ok(terminal_file(&visit.site, &visit.signed, &id, &number).await?)
 }
