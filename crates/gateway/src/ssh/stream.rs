@@ -104,9 +104,7 @@ impl Stream<'_> {
         };
         let (alerts, found) = Alerts::new(size);
         let (opened, number) = (self.opened, self.shown.unwrap_or(self.number));
-        let goes_on = self.goes_on(running, talk, words, typing, Some(alerts));
-        let (ended, ()) = tokio::join!(goes_on, found.judged(opened, number));
-        ended
+        found.judged_beside(opened, number, self.goes_on(running, talk, words, typing, Some(alerts))).await
     }
 
     async fn goes_on(
@@ -181,8 +179,8 @@ impl Stream<'_> {
                 if let Err(fault) = recorded.and(gate.hand_over().await) {
                     return Over::Refused(fault.to_string());
                 }
-                if let Some(alerts) = alerts.filter(|_| gate.restricts()) {
-                    alerts.shown(&bytes);
+                if let Some(alerts) = alerts {
+                    alerts.shown(gate.restricts(), &bytes);
                 }
             }
             // In a gated shell the error output is ours alone.
@@ -222,8 +220,8 @@ impl Stream<'_> {
                         Ok(cleared) => cleared,
                         Err(why) => return Over::Refused(why),
                     };
-                    if let Some(alerts) = alerts.filter(|_| gate.restricts()) {
-                        alerts.typed(&bytes);
+                    if let Some(alerts) = alerts {
+                        alerts.typed(gate.restricts(), &bytes);
                     }
                     drop(gate);
                     // One that takes no more is about to say that it ended.

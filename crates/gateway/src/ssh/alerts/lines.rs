@@ -1,10 +1,11 @@
 //! Lines that are typed at a terminal, and shown by the target: keys in, what it shows in, lines out. It does nothing else.
 //!
-//! A line counts once the target has shown it in a row that ended behind its Enter. What it does not show may be a password, and
-//! is dropped: nobody judges it. Where a key brought something into the line that was not typed (history, completion), the line is
-//! what is shown, from where the cursor stood when it began.
+//! A line counts once the target has shown it. What is typed behind something that stands in a row (a prompt) counts by that row
+//! alone: where that ends without it, it may be a password, and is dropped: nobody judges it. What is typed ahead of its prompt
+//! waits for a row that shows it. Where the shell brought something into the line that was not typed (history, completion), the line
+//! is what is shown, from where the cursor stood when it began.
 
-use super::row::Row;
+use super::row::{Row, Said};
 use crate::ssh::gated::editor::{Editor, Happened};
 use countersign_target::ssh::Size;
 use std::collections::VecDeque;
@@ -13,40 +14,66 @@ use std::collections::VecDeque;
 const TEXT_BYTES_MAX: usize = 4 << 10;
 /// Rows of one text that are looked at: an open quotation may be none of a shell's.
 const TEXT_ROWS_MAX: usize = 16;
-/// Texts that wait to be shown.
+/// Texts that wait to be shown, and their bytes.
 const WAITING_MAX: usize = 64;
-/// Rows that end before a text is given up.
+const WAITING_BYTES_MAX: usize = 16 << 10;
+/// Rows that end before a text is given up that was typed ahead.
 const ROWS_MAX: u32 = 1_000;
+/// Bytes of a text that keys which edit or end it may look through, for each byte that was typed, and at once.
+const LOOKS_PER_BYTE: usize = 64;
+const LOOKS_MAX: usize = 1 << 20;
 
 /// Reads lines.
 pub(super) struct Lines {
     editor: Editor,
     row: Row,
-    /// Where the cursor stood when the line began; none before its first key.
-    began: Option<usize>,
+    /// Where the line began; nowhere before its first key.
+    began: Option<Began>,
+    /// The row in which one was sent or dropped last: what is typed behind that is for another row.
+    used: Option<u64>,
     /// How many lines of a text that goes on were shown.
     shown: usize,
+    /// Where these lines end in it, in bytes.
+    breaks: Vec<usize>,
     waiting: VecDeque<Waiting>,
+    /// Bytes that keys may still look through; where they need more, the text is given up.
+    looks: usize,
+}
+
+/// Where the cursor stood when a line began: in which row, and how far in it.
+#[derive(Clone, Copy)]
+struct Began {
+    row: u64,
+    column: usize,
 }
 
 /// A text that was sent and is still to be shown.
 struct Waiting {
     text: Sent,
-    /// Rows that ended since.
+    /// Rows that may still end before it is given up.
     rows: u32,
 }
 
 enum Sent {
-    /// As it was typed; so many of its lines were shown.
-    Typed(String, usize),
-    /// What stands in the next row from there on.
+    /// As it was typed; lines of it that were shown are before `rest`. If the row shows something else from `instead` on, that.
+    Typed { text: String, rest: usize, instead: Option<usize> },
+    /// What stands in the row from there on.
     From(usize),
 }
 
 impl Lines {
     pub(super) fn new(size: Size) -> Lines {
-        let (editor, row) = (Editor::new(size, Vec::new()), Row::new(size.columns));
-        Lines { editor, row, began: None, shown: 0, waiting: VecDeque::new() }
+        let editor = Editor::new(size, Vec::new()).with_text_max(TEXT_BYTES_MAX);
+        Lines {
+            editor,
+            row: Row::new(size.columns),
+            began: None,
+            used: None,
+            shown: 0,
+            breaks: Vec::new(),
+            waiting: VecDeque::new(),
+            looks: LOOKS_MAX,
+        }
     }
 
     pub(super) fn resize(&mut self, size: Size) {
@@ -54,24 +81,45 @@ impl Lines {
     }
 
     /// Takes keys, before the target does.
-    pub(super) fn typed(&mut self, mut bytes: &[u8]) {
+    pub(super) fn typed(&mut self, bytes: &[u8]) {
         if self.row.is_apart() {
             return self.begin();
         }
-        while !bytes.is_empty() {
-            self.began = self.began.or(Some(self.row.cursor()));
-            let (taken, happened) = self.editor.typed(bytes);
-            bytes = bytes.get(taken..).unwrap_or_default();
-            match happened {
-                Some(Happened::Sent(text)) => self.sent(text),
-                Some(Happened::Dropped | Happened::TooLong | Happened::Closed) => self.begin(),
-                Some(Happened::Cleared | Happened::Offered(_)) | None => {}
-            }
-            let text = self.editor.text();
-            if text.len() > TEXT_BYTES_MAX || text.split('\n').count() > TEXT_ROWS_MAX {
-                self.begin();
+        for byte in bytes {
+            let began = Began { row: self.row.number(), column: self.row.cursor() };
+            self.began = self.began.or(Some(began));
+            self.press(*byte);
+        }
+        self.breaks = self.editor.text().match_indices('\n').map(|(index, _)| index).collect();
+    }
+
+    fn press(&mut self, byte: u8) {
+        self.looks = (self.looks + LOOKS_PER_BYTE).min(LOOKS_MAX);
+        let before = self.editor.text().len();
+        // A byte of a character costs a step; any other key may look through all of the text.
+        let edits = byte.is_ascii_control();
+        if edits && !self.may_look(before) {
+            self.begin();
+        }
+        let (_, happened) = self.editor.typed(&[byte]);
+        let after = self.editor.text().len();
+        match happened {
+            Some(Happened::Sent(text)) => self.sent(text),
+            Some(Happened::Dropped | Happened::TooLong | Happened::Closed) => self.begin(),
+            Some(Happened::Cleared | Happened::Offered(_)) | None => {
+                let moved = !edits && byte.is_ascii() && after <= before;
+                let too_many = edits && self.editor.text().matches('\n').count() >= TEXT_ROWS_MAX;
+                if too_many || (moved && !self.may_look(before)) {
+                    self.begin();
+                }
             }
         }
+    }
+
+    fn may_look(&mut self, bytes: usize) -> bool {
+        let left = self.looks.checked_sub(bytes);
+        self.looks = left.unwrap_or_default();
+        left.is_some()
     }
 
     /// Takes what the target shows; texts that were shown whole.
@@ -89,57 +137,87 @@ impl Lines {
     fn begin(&mut self) {
         self.editor.begin(String::new());
         self.editor.take_brought();
-        (self.began, self.shown) = (None, 0);
+        self.editor.forget();
+        (self.began, self.used, self.shown) = (None, Some(self.row.number()), 0);
+        self.breaks.clear();
     }
 
     fn sent(&mut self, text: String) {
-        let (brought, began, shown) = (self.editor.take_brought(), self.began.take(), std::mem::take(&mut self.shown));
+        let (brought, began) = (self.editor.take_brought(), self.began.take());
+        let lines_shown = self.breaks.iter().take(std::mem::take(&mut self.shown));
+        let rest = lines_shown.last().map_or(0, |end| end + 1);
         // Nothing that was typed stays but what still waits to be shown.
-        self.editor.forget_history();
-        let text = match began {
-            Some(began) if brought && !text.contains('\n') => Sent::From(began),
-            _ if brought || text.trim().is_empty() => return,
-            _ => Sent::Typed(text, shown),
+        self.editor.forget();
+        self.breaks.clear();
+        // Behind a prompt, as it seems, which is for this text: nothing that was typed before it waits, and no row ended since.
+        let row = self.row.number();
+        let used = self.used.replace(row) == Some(row);
+        let here = began.filter(|began| began.row == row && began.column > 0 && !used);
+        let here = here.map(|began| began.column).filter(|_| self.waiting.is_empty() && !text.contains('\n'));
+        // What is not shown at its Enter may be a password, and what begins with blanks is in the row for another reason.
+        let instead = here.filter(|column| self.row.from(*column).starts_with(|c: char| !c.is_whitespace()));
+        let (text, bytes) = match here {
+            Some(column) if brought => (Sent::From(column), 0),
+            _ if brought || (text.trim().is_empty() && instead.is_none()) => return,
+            _ => {
+                let bytes = text.len();
+                (Sent::Typed { text, rest, instead }, bytes)
+            }
         };
-        if self.waiting.len() < WAITING_MAX {
-            self.waiting.push_back(Waiting { text, rows: 0 });
+        let waiting: usize = self.waiting.iter().map(|waiting| waiting.text.bytes()).sum();
+        if self.waiting.len() < WAITING_MAX && waiting + bytes <= WAITING_BYTES_MAX {
+            let rows = if here.is_some() { 1 } else { ROWS_MAX };
+            self.waiting.push_back(Waiting { text, rows });
         }
     }
 
     /// A row ended: the text that is whole by that. Those before it were not shown, and are forgotten.
     fn ended(&mut self) -> Option<String> {
-        let row = &self.row;
-        let begun = self.editor.text();
-        let goes_on = begun.split('\n').nth(self.shown).filter(|_| begun.matches('\n').count() > self.shown);
-        self.shown += usize::from(goes_on.is_some_and(|line| row.shows(line.trim_end())));
+        if self.waiting.is_empty() && self.breaks.len() <= self.shown {
+            return None;
+        }
+        let said = self.row.said();
+        if let Some(end) = self.breaks.get(self.shown) {
+            let start = self.shown.checked_sub(1).and_then(|before| self.breaks.get(before)).map_or(0, |end| end + 1);
+            let line = self.editor.text().get(start..*end).unwrap_or_default();
+            self.shown += usize::from(said.shows(line.trim_end()));
+        }
         let mut whole = None;
         for (index, waiting) in self.waiting.iter_mut().enumerate() {
-            waiting.rows += 1;
+            waiting.rows -= 1;
             // Each row is the end of one text at most.
             if whole.is_none() {
-                whole = waiting.text.within(row).map(|text| (index, text));
+                whole = waiting.text.within(&mut self.row, &said).map(|text| (index, text));
             }
         }
         if let Some((index, _)) = &whole {
             self.waiting.drain(..=*index);
         }
-        self.waiting.retain(|waiting| waiting.rows < ROWS_MAX);
+        self.waiting.retain(|waiting| waiting.rows > 0);
         whole.map(|(_, text)| text).filter(|text| !text.is_empty())
     }
 }
 
 impl Sent {
+    fn bytes(&self) -> usize {
+        if let Sent::Typed { text, .. } = self { text.len() } else { 0 }
+    }
+
     /// The text, if the row shows the last of it.
-    fn within(&mut self, row: &Row) -> Option<String> {
+    fn within(&mut self, row: &mut Row, said: &Said) -> Option<String> {
         match self {
             Sent::From(began) => Some(row.from(*began).trim().to_owned()),
-            Sent::Typed(text, shown) => {
-                let line = text.split('\n').nth(*shown).unwrap_or_default().trim_end();
-                if !row.shows(line) {
-                    return None;
+            Sent::Typed { text, rest, instead } => {
+                let left = text.get(*rest..).unwrap_or_default();
+                let (line, behind) = left.split_once('\n').map_or((left, None), |(line, behind)| (line, Some(behind)));
+                let line = line.trim_end();
+                if !said.shows(line) || (line.is_empty() && instead.is_some()) {
+                    let found = instead.map(|began| row.from(began).trim().to_owned());
+                    // What stands for characters of a password is no line.
+                    return found.filter(|found| found.chars().any(char::is_alphanumeric));
                 }
-                *shown += 1;
-                (text.split('\n').count() == *shown).then(|| std::mem::take(text))
+                *rest = text.len() - behind.map_or(0, str::len);
+                behind.is_none().then(|| std::mem::take(text))
             }
         }
     }
@@ -188,6 +266,68 @@ mod tests {
         assert_eq!(lines(&["<$ ", ">rm /et\t\r", "<rm /etc/\r\n"]), ["rm /etc/"], "completion");
         assert_eq!(lines(&["<$ ", ">\x12rm\r", "<\r(search)`rm': rm x\r\x1B[K$ rm x\r\n"]), ["rm x"]);
         assert_eq!(lines(&["<Password: ", ">secret\t\r", "<\r\n"]), [""; 0]);
+        assert_eq!(lines(&[">make\r", "<make\r\n", ">\x1B[A\r", "<cc a\r\n$ rm x\r\n"]), ["make"], "but behind no prompt");
+        assert_eq!(lines(&["<cc a", ">\x1B[A", "<\r\n$ rm x", ">\r", "<\r\n"]), [""; 0], "nor in another row");
+        assert_eq!(lines(&["<$ ", ">ls\r\x1B[A\r", "<ls\r\na\r\n$ ls\r\n"]), ["ls"], "nor what something waits before");
+    }
+
+    #[test]
+    fn r63_what_keys_of_a_shell_brought_in_is_what_it_shows() {
+        assert_eq!(lines(&["<$ ", ">r", "<r\x1B[90mm x\x1B[0m\x1B[3D", ">\x1B[C", "<m x", ">\r", "<\r\n"]), ["rm x"]);
+        assert_eq!(lines(&["<$ ", ">rm \x1B.", "<rm x", ">\r", "<\r\n"]), ["rm x"]);
+        assert_eq!(lines(&["<$ ", ">\x19", "<rm x", ">\r", "<\r\n"]), ["rm x"]);
+        assert_eq!(lines(&["<$ ", ">\x1B[5~", "<rm x", ">\r", "<\r\n"]), ["rm x"]);
+        assert_eq!(lines(&["<$           12:30\r\x1B[2C", ">\r", "<\r\n"]), [""; 0], "not what shells show beside");
+        assert_eq!(lines(&["<Password: ", ">secret", "<******", ">\r", "<\r\n"]), [""; 0], "nor what stands for a password");
+        assert_eq!(lines(&["<Password: ", ">secret\r", "<wrong\r\n"]), [""; 0], "nor what comes behind its Enter");
+    }
+
+    #[test]
+    fn r63_what_is_typed_at_a_prompt_counts_by_that_row_alone() {
+        let shown_later = "<\r\npassword = rm x\r\nrm x\r\n";
+        assert_eq!(lines(&["<Password: ", ">rm x\r", shown_later]), [""; 0]);
+        assert_eq!(lines(&["<$ ", ">su\r", "<su\r\nPassword: ", ">rm x\r", shown_later]), ["su"]);
+        assert_eq!(lines(&["<Password: ", ">rm x\r", "<\r\nAgain: ", ">rm x\r", shown_later]), [""; 0]);
+        let ahead = [">su\rrm x\r", "<$ su\r\nPassword: \r\n$ ", ">ls\r", "<ls\r\nrm x\r\n"];
+        assert_eq!(lines(&ahead), ["su", "ls"], "what is typed ahead waits until something later is shown");
+        assert_eq!(lines(&["<$ ls", ">\x03rm x\r", "<^C\r\n$ rm x\r\n"]), ["rm x"], "also behind what was dropped");
+        assert_eq!(lines(&["<$ ", ">\rrm x\r", "<\r\n$ rm x\r\n"]), ["rm x"], "and behind nothing");
+    }
+
+    #[test]
+    fn r63_what_is_typed_and_shown_costs_so_much_a_byte() {
+        let keys = [
+            "\x15\x19\x19".repeat(100_000),
+            format!("'{}", "x".repeat(4_000)) + &"\r\x7F".repeat(100_000),
+            "x".repeat(4_000) + &"\x1Bb\x05".repeat(100_000),
+            "x\x15\x19\x19\x15\x19\x19\x15\x19\x19\x15\x19\x19\r".repeat(40_000),
+        ];
+        for keys in keys {
+            let mut lines = Lines::new(Size { columns: 80, rows: 24 });
+            let mut looked = 0;
+            for byte in keys.bytes() {
+                let text = lines.editor.text().len();
+                lines.typed(&[byte]);
+                // Whatever is no character of the text may have looked through all of it.
+                looked += if byte.is_ascii_control() { text.min(lines.editor.text().len()) } else { 0 };
+                assert!(lines.editor.text().len() <= TEXT_BYTES_MAX && lines.breaks.len() < TEXT_ROWS_MAX);
+            }
+            assert!(looked <= LOOKS_MAX + LOOKS_PER_BYTE * keys.len(), "{looked} in {}", keys.len());
+        }
+        for shown in ["\x1B[8192C\n", "\x1B[9999@\n", "\x1B[499Cx\n", "xxxxxxxxxx\x1B[9999@", "\n"] {
+            let mut lines = Lines::new(Size { columns: 500, rows: 24 });
+            for _ in 0..100 {
+                lines.typed("rm x\r".repeat(WAITING_MAX).as_bytes());
+                lines.shown(shown.repeat(400).as_bytes());
+            }
+            let bytes = 100 * 400 * shown.len() as u64;
+            assert!(lines.row.work() <= 200 * bytes, "{shown:?}: {} in {bytes}", lines.row.work());
+        }
+    }
+
+    #[test]
+    fn r63_nothing_of_what_was_typed_is_kept_to_be_put_back() {
+        assert_eq!(lines(&[">rm x\x15\r", "<\r\n", ">\x19\r", "<rm x\r\n"]), [""; 0]);
     }
 
     #[test]
@@ -211,6 +351,8 @@ mod tests {
         lines.typed("x\r".repeat(10_000).as_bytes());
         assert_eq!(lines.waiting.len(), WAITING_MAX);
         lines.typed("y".repeat(100_000).as_bytes());
-        assert!(lines.editor.text().len() <= TEXT_BYTES_MAX + 64);
+        assert!(lines.editor.text().len() <= TEXT_BYTES_MAX);
+        lines.typed(format!("\x03{}", format!("{}\r", "z".repeat(TEXT_BYTES_MAX - 1)).repeat(8)).as_bytes());
+        assert!(lines.waiting.iter().map(|waiting| waiting.text.bytes()).sum::<usize>() <= WAITING_BYTES_MAX);
     }
 }

@@ -5,6 +5,10 @@
 const ROW_CHARS_MAX: usize = 8 << 10;
 /// Longest parameters of a sequence that are looked at, in bytes.
 const PARAMETERS_MAX: usize = 16;
+/// Widest terminal: so much of a row is moved by one sequence at most.
+const COLUMNS_MAX: usize = 500;
+/// Gaps in front of which the end of a line is looked for, from the last one on.
+const GAPS_MAX: usize = 8;
 
 /// What was read of a sequence so far.
 #[derive(Clone, PartialEq, Eq, Default)]
@@ -34,6 +38,24 @@ pub(super) struct Row {
     begun: Vec<u8>,
     /// Whether a program has the whole screen (xterm, `ctlseqs`: the alternate buffer).
     apart: bool,
+    /// How many began before it.
+    number: u64,
+    /// Cells that were moved, filled or read, of all rows: what its bytes cost beside a step for each.
+    work: u64,
+}
+
+/// What a row says, read once.
+pub(super) struct Said {
+    text: String,
+    /// Where a line may end in it, in bytes.
+    ends: Vec<usize>,
+}
+
+impl Said {
+    /// Whether it ends with this text, or has it in front of two blanks, behind which some shells show something of their own.
+    pub(super) fn shows(&self, text: &str) -> bool {
+        self.ends.iter().any(|end| self.text[..*end].ends_with(text))
+    }
 }
 
 impl Row {
@@ -46,13 +68,15 @@ impl Row {
             within: Within::Nothing,
             begun: Vec::new(),
             apart: false,
+            number: 0,
+            work: 0,
         };
         row.resize(columns);
         row
     }
 
     pub(super) fn resize(&mut self, columns: u16) {
-        self.columns = usize::from(columns).max(2);
+        self.columns = usize::from(columns).clamp(2, COLUMNS_MAX);
     }
 
     /// Where the cursor is.
@@ -65,17 +89,34 @@ impl Row {
         self.apart
     }
 
+    /// Another one for each row that begins.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
     /// What stands in it from there on, without blanks at its end.
-    pub(super) fn from(&self, start: usize) -> String {
-        let text: String = self.cells.get(start..).unwrap_or_default().iter().collect();
+    pub(super) fn from(&mut self, start: usize) -> String {
+        let cells = self.cells.get(start..).unwrap_or_default();
+        self.work += cells.len() as u64;
+        let text: String = cells.iter().collect();
         text.trim_end().to_owned()
     }
 
-    /// Whether it ends with this text, or has it in front of two blanks, behind which some shells show something of their own.
-    pub(super) fn shows(&self, text: &str) -> bool {
-        let row: String = self.cells.iter().collect();
-        let ends = |rest: &str| rest.trim().is_empty() || rest.starts_with("  ");
-        row.rmatch_indices(text).any(|(index, _)| ends(&row[index + text.len()..]))
+    /// What it says.
+    pub(super) fn said(&mut self) -> Said {
+        let text = self.from(0);
+        let mut ends = vec![text.len()];
+        let mut rest = text.as_str();
+        while let Some(gap) = rest.rfind("  ").filter(|_| ends.len() <= GAPS_MAX) {
+            rest = rest[..gap].trim_end();
+            ends.push(rest.len());
+        }
+        Said { text, ends }
+    }
+
+    #[cfg(test)]
+    pub(super) fn work(&self) -> u64 {
+        self.work
     }
 
     /// Takes a byte of what the terminal is sent; whether the row ended by it. It is there until the next byte.
@@ -110,11 +151,10 @@ impl Row {
         match byte {
             b'\n' => return !self.apart,
             b'\r' => {
-                let column = if self.at_edge { self.at.saturating_sub(1) } else { self.at };
-                self.moves(column / self.columns * self.columns);
+                self.moves(self.line().0);
             }
             0x08 => self.moves(self.at.saturating_sub(1)),
-            b'\t' => self.moves((self.at / 8 + 1) * 8),
+            b'\t' => self.moves_within((self.at / 8 + 1) * 8),
             0x1B => self.within = Within::Escape,
             0x00..=0x1F | 0x7F => {}
             _ => self.character(byte),
@@ -126,6 +166,19 @@ impl Row {
     pub(super) fn begin(&mut self) {
         self.cells.clear();
         self.moves(0);
+        self.number += 1;
+    }
+
+    /// Where the line of the terminal in which the cursor is begins, and where the next one does.
+    fn line(&self) -> (usize, usize) {
+        let at = if self.at_edge { self.at.saturating_sub(1) } else { self.at };
+        let start = at / self.columns * self.columns;
+        (start, start + self.columns)
+    }
+
+    /// Moves to the right, up to the last column.
+    fn moves_within(&mut self, at: usize) {
+        self.moves(at.min(self.line().1 - 1));
     }
 
     fn moves(&mut self, at: usize) {
@@ -164,36 +217,63 @@ impl Row {
             return;
         }
         let number = std::str::from_utf8(&parameters).ok().and_then(|text| text.parse::<usize>().ok());
-        let count = number.unwrap_or(1).clamp(1, ROW_CHARS_MAX);
+        let count = number.unwrap_or(1).clamp(1, COLUMNS_MAX);
         match byte {
-            b'C' | b'a' => self.moves(self.at.saturating_add(count)),
+            b'C' | b'a' => self.moves_within(self.at + count),
             b'D' => self.moves(self.at.saturating_sub(count)),
             b'A' => self.moves(self.at.saturating_sub(count * self.columns)),
-            b'B' => self.moves(self.at.saturating_add(count * self.columns)),
-            b'G' | b'`' => self.moves(self.at / self.columns * self.columns + count - 1),
-            b'K' | b'J' => self.erase(number.unwrap_or(0)),
-            b'P' => drop(self.cells.drain(self.at.min(self.cells.len())..(self.at + count).min(self.cells.len()))),
-            b'@' if self.at < self.cells.len() => {
-                drop(self.cells.splice(self.at..self.at, std::iter::repeat_n(' ', count)));
-                self.cells.truncate(ROW_CHARS_MAX);
-            }
-            b'X' => {
-                let end = (self.at + count).min(self.cells.len());
-                self.cells.get_mut(self.at.min(end)..end).into_iter().flatten().for_each(|cell| *cell = ' ');
-            }
+            // Below what was written there is another row.
+            b'B' => self.moves((self.at + count * self.columns).min(self.cells.len().max(self.at))),
+            b'G' | b'`' => self.moves_within(self.line().0 + count - 1),
+            b'K' | b'J' => self.erase(number.unwrap_or(0), byte == b'J'),
+            b'P' | b'@' | b'X' => self.shifts(count, byte),
             // Somewhere else on the screen.
             b'H' | b'f' | b'd' | b'E' | b'F' => self.begin(),
             _ => {}
         }
     }
 
-    /// Erases up to its end, up to the cursor, or all.
-    fn erase(&mut self, what: usize) {
+    /// Deletes characters at the cursor, makes room for some, or blanks them, as terminals do: in the line in which it is.
+    fn shifts(&mut self, count: usize, how: u8) {
+        let (at, end) = (self.at, self.line().1);
+        if at >= end.min(self.cells.len()) {
+            return;
+        }
+        let makes_room = if how == b'@' { count } else { 0 };
+        let end = end.min(self.cells.len() + makes_room).min(ROW_CHARS_MAX);
+        if self.cells.len() < end {
+            self.cells.resize(end, ' ');
+        }
+        let cells = &mut self.cells[at..end];
+        self.work += cells.len() as u64;
+        let count = count.min(cells.len());
+        match how {
+            b'@' => {
+                cells.rotate_right(count);
+                cells[..count].fill(' ');
+            }
+            b'P' => {
+                cells.rotate_left(count);
+                let kept = cells.len() - count;
+                cells[kept..].fill(' ');
+            }
+            _ => cells[..count].fill(' '),
+        }
+    }
+
+    /// Erases up to its end, or in the line of the cursor up to it, or all of that. Where the whole screen is erased, a row begins.
+    fn erase(&mut self, what: usize, screen: bool) {
         if what == 0 {
             return self.cells.truncate(self.at);
         }
-        let end = if what == 1 { (self.at + 1).min(self.cells.len()) } else { self.cells.len() };
-        self.cells[..end].fill(' ');
+        if screen {
+            return self.begin();
+        }
+        let (start, end) = self.line();
+        let end = if what == 1 { self.at + 1 } else { end }.min(self.cells.len());
+        let cells = &mut self.cells[start.min(end)..end];
+        self.work += cells.len() as u64;
+        cells.fill(' ');
     }
 
     fn character(&mut self, byte: u8) {
@@ -206,6 +286,7 @@ impl Row {
         self.begun.clear();
         let Some(char) = found.filter(|_| self.at < ROW_CHARS_MAX) else { return };
         if self.cells.len() <= self.at {
+            self.work += (self.at - self.cells.len()) as u64;
             self.cells.resize(self.at + 1, ' ');
         }
         self.cells[self.at] = char;
@@ -283,10 +364,38 @@ mod tests {
     }
 
     #[test]
+    fn r63_no_sequence_moves_more_than_a_line_of_a_terminal() {
+        for sequence in [
+            "\x1B[8192C",
+            "\x1B[9999@",
+            "\x1B[9999P",
+            "\x1B[9999X",
+            "\x1B[B",
+            "\t",
+            "\x1B[2K",
+            "\x1B[2Jx",
+            "\x1B[1K",
+            "\x1B[K\x1B[C",
+            "\r\x1B[Gx",
+            "\r\x1B[999Gx",
+        ] {
+            for columns in [0, 80, 65_535] {
+                let mut row = Row::new(columns);
+                let bytes = format!("{}{}", "x".repeat(ROW_CHARS_MAX - 100), format!("{sequence}y").repeat(20_000));
+                bytes.bytes().for_each(|byte| _ = row.takes(byte));
+                let most = 200 * bytes.len() as u64;
+                assert!(row.work() <= most, "{sequence:?} in {columns}: {} of {most}", row.work());
+                assert!(row.cells.len() <= ROW_CHARS_MAX);
+            }
+        }
+    }
+
+    #[test]
     fn r63_what_is_shown_is_at_the_end_of_its_row() {
         let mut row = Row::new(80);
         "root@web:~# rm -rf x      12:30".bytes().for_each(|byte| _ = row.takes(byte));
-        assert!(row.shows("rm -rf x") && row.shows("12:30"));
-        assert!(!row.shows("root") && !row.shows("rm -rf"));
+        let said = row.said();
+        assert!(said.shows("rm -rf x") && said.shows("12:30") && said.shows(""));
+        assert!(!said.shows("root") && !said.shows("rm -rf") && !said.shows("x  "));
     }
 }

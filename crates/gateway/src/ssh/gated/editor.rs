@@ -23,6 +23,8 @@ pub(in crate::ssh) struct Editor {
     text: String,
     /// Where the cursor is, in bytes.
     at: usize,
+    /// Longest text that is taken, in bytes.
+    text_max: usize,
     /// Whether something of it was not taken.
     too_long: bool,
     history: VecDeque<String>,
@@ -64,6 +66,7 @@ impl Editor {
             keys: Keys::default(),
             text: String::new(),
             at: 0,
+            text_max: TEXT_BYTES_MAX,
             too_long: false,
             history: VecDeque::new(),
             history_bytes: 0,
@@ -129,10 +132,16 @@ impl Editor {
         std::mem::take(&mut self.brought)
     }
 
-    /// Keeps nothing of texts that were sent.
-    pub(in crate::ssh) fn forget_history(&mut self) {
+    /// Takes no longer texts than this.
+    pub(in crate::ssh) fn with_text_max(self, bytes: usize) -> Editor {
+        Editor { text_max: bytes.min(TEXT_BYTES_MAX), ..self }
+    }
+
+    /// Keeps nothing of texts that were sent or dropped, nor of what was cut.
+    pub(in crate::ssh) fn forget(&mut self) {
         self.history.clear();
         self.history_bytes = 0;
+        self.cut.clear();
     }
 
     /// The terminal has another size.
@@ -180,7 +189,7 @@ impl Editor {
     }
 
     fn insert(&mut self, text: &str) {
-        if self.text.len() + text.len() <= TEXT_BYTES_MAX {
+        if self.text.len() + text.len() <= self.text_max {
             self.text.insert_str(self.at, text);
             self.at += text.len();
         } else {
