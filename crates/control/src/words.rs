@@ -504,6 +504,7 @@ pub(crate) fn alert_words(alert: &Alert, last: bool) -> String {
         return "more alerts came, of which none is noted from here on".to_owned();
     }
     let what = match &alert.program {
+        Some(program) if alert.opaque => format!("`{program}`, in a line that nobody can understand,"),
         Some(program) => format!("`{program}`"),
         None if alert.opaque => "a line that nobody can understand".to_owned(),
         None => "a line".to_owned(),

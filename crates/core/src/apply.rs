@@ -83,10 +83,17 @@ fn fold(state: &mut State, at: Timestamp, event: &Event) {
             }
         }
         Event::PlanUsed { .. } | Event::PlanRan { .. } => planned(state, at, event),
-        Event::Noted(Note::Alerted { alert, .. }) => {
+        Event::Noted(Note::Alerted { alert, told, .. }) => {
+            let request = state.request_of(event);
             if let Some(session) = state.sessions.get_mut(&alert.session) {
                 session.alerts += 1;
                 session.alerted.extend(alert.rules.iter().cloned());
+                for person in told {
+                    session.told.entry(*person).or_default().extend(alert.rules.iter().cloned());
+                }
+            }
+            if let Some(request) = request.and_then(|request| state.requests.get_mut(&request)) {
+                request.alerted.extend(told);
             }
         }
         Event::Noted(_) => {}
@@ -257,6 +264,7 @@ fn request_made(state: &mut State, at: Timestamp, made: &RequestMade) {
         chosen: made.chosen.clone(),
         plan: made.plan.clone(),
         followers: [].into(),
+        alerted: [].into(),
         emergency: None,
         reviews: Vec::new(),
     };
@@ -380,6 +388,7 @@ fn session_opened(state: &mut State, at: Timestamp, event: &Event) {
             records: 0,
             alerts: 0,
             alerted: [].into(),
+            told: [].into(),
         },
     );
 }

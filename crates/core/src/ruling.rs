@@ -333,6 +333,14 @@ fn selects(wanted: &StatementMatch, statement: &StatementFacts) -> bool {
     by_kind && by_relation && by_function
 }
 
+/// The name of a program of the line that the rule lists, and by a command of which it speaks.
+#[must_use]
+pub fn program_named<'f>(rule: &Rule, facts: &'f ActionFacts) -> Option<&'f str> {
+    let ActMatch::Command(wanted) = &rule.acts else { return None };
+    let spoken_of = facts.commands.iter().filter(|command| commands::selects(wanted, command));
+    spoken_of.filter_map(CommandFacts::name).find(|name| wanted.programs.contains(*name))
+}
+
 /// A pattern fits a name whose schema is not known: what is not known is not excluded.
 fn fits(pattern: &NamePattern, name: &Name) -> bool {
     let same = |wanted: &Option<String>, found: Option<&String>| match (wanted, found) {

@@ -208,6 +208,9 @@ pub struct Request {
     pub plan: Option<ChangePlan>,
     /// Who else hears how it ends (R18).
     pub followers: BTreeSet<PersonId>,
+    /// Who was told of alerts in its sessions: they may see it (R63).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub alerted: BTreeSet<PersonId>,
     /// The emergency the requester declared, if any (R39).
     pub emergency: Option<Declared>,
     /// What approvers said of the emergency afterwards.
@@ -549,9 +552,12 @@ pub struct Session {
     /// Lines in it that were alerted to.
     #[serde(default, skip_serializing_if = "is_default")]
     pub alerts: u32,
-    /// The rules of which somebody was told so, by name.
+    /// By which rules, by name.
     #[serde(default, skip_serializing_if = "is_default")]
     pub alerted: BTreeSet<String>,
+    /// Who was told so, and of which of them.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub told: BTreeMap<PersonId, BTreeSet<String>>,
 }
 
 /// The asked window, cut to what remains of it at `now`.

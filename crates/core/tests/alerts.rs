@@ -48,6 +48,29 @@ fn r63_an_alert_is_told_once_for_each_rule() {
     );
 }
 
+/// Whoever is to be told of a later alert by the same rule, and was not told of an earlier one, is told, and nobody else.
+#[test]
+fn r63_each_is_told_once_of_each_rule() {
+    check(
+        "
+        rule connect allow
+        rule delete approve by sec
+        apply
+        alice opens
+          #1 made, allow
+          #1 approved, grant 1 09:00-17:00
+          session 1 opened under grant 1, first use
+        alert rm by 2 in 1
+          session 1 alerted to rm, told carol
+        carol disabled
+        alert rm by 2 in 1
+          session 1 alerted to rm, told root
+        alert rm by 2 in 1
+          session 1 alerted to rm, told nobody
+        ",
+    );
+}
+
 /// Whose session it is, is not told; where nobody else is, administrators are.
 #[test]
 fn r63_nobody_is_told_of_their_own_alerts() {

@@ -1,5 +1,5 @@
-//! Alerts to what was typed into free shells: in an open session, by rules in force that could have said so, as many as there
-//! may be.
+//! Alerts to what was typed into free shells: in an open session, by rules in force that can demand this of a command, as many as
+//! there may be. Whom and what the rules speak of, and who had to be told, is not gone into.
 
 use crate::ledger::{Ledger, Wrong, ensure};
 use countersign_journal::{ALERTS_MAX, ActMatch, Alert, CommandMatch, Outcome, PersonId, Rule};

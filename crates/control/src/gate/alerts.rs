@@ -4,8 +4,9 @@ use super::{Gate, Recorded};
 use crate::control::Control;
 use crate::fault::Fault;
 use crate::words::alert_words;
+use countersign_core::ruling::{Reason, program_named};
 use countersign_core::{Answer, Input};
-use countersign_journal::{ALERTS_MAX, ActMatch, ActionFacts, Alert, CommandFacts, Outcome};
+use countersign_journal::{ALERTS_MAX, ActionFacts, Alert, Outcome};
 
 /// Rules named in one alert.
 const RULES_MAX: usize = 8;
@@ -29,6 +30,17 @@ pub enum Raised {
     Nothing,
 }
 
+/// What a recording says where a line may have been one to alert to, and nobody can tell any more.
+const NOT_JUDGED: &str = "what was typed here was not judged";
+
+impl Recorded {
+    /// That something that was typed into a free shell was not judged.
+    #[must_use]
+    pub fn not_judged() -> Recorded {
+        Recorded::Alert(NOT_JUDGED.to_owned())
+    }
+}
+
 impl Gate {
     /// What is to be told of a line that was typed into what is recorded as `command`; nothing where the rules would have let it
     /// run. Risk and tries are not counted.
@@ -49,12 +61,7 @@ impl Gate {
             outcome,
             rules: decisive.iter().map(|reason| reason.name.clone()).collect(),
             opaque: decisive.iter().any(|reason| reason.unknown),
-            program: facts
-                .commands
-                .iter()
-                .filter_map(CommandFacts::name)
-                .find(|name| self.names(&decisive, name))
-                .map(str::to_owned),
+            program: self.program_named(&decisive, facts),
         };
         Some(Alerting { control: self.control.clone(), alert })
     }
@@ -73,12 +80,11 @@ impl Gate {
         self.control.state().sessions.get(&self.session).map_or(0, |session| session.alerts)
     }
 
-    /// Whether one of these rules names the program.
-    fn names(&self, decisive: &[&countersign_core::ruling::Reason], program: &str) -> bool {
-        let speaks = |acts: &ActMatch| matches!(acts, ActMatch::Command(wanted) if wanted.programs.contains(program));
-        let rules =
-            self.compiled.policy.rules.iter().filter(|rule| decisive.iter().any(|reason| reason.rule == rule.id));
-        rules.into_iter().any(|rule| speaks(&rule.acts))
+    /// The program that one of these rules names and speaks of here.
+    fn program_named(&self, decisive: &[&Reason], facts: &ActionFacts) -> Option<String> {
+        let rules = self.compiled.policy.rules.iter();
+        let mut rules = rules.filter(|rule| decisive.iter().any(|reason| reason.rule == rule.id));
+        rules.find_map(|rule| program_named(rule, facts)).map(str::to_owned)
     }
 }
 
@@ -92,6 +98,31 @@ impl Alerting {
         match control.submit(Input::Alert(alert.clone()), Vec::new()).await? {
             Answer::Alerted { last } => Ok(Raised::Noted { mark: Recorded::Alert(alert_words(&alert, last)), last }),
             _ => Ok(Raised::Nothing),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use countersign_journal::SessionId;
+
+    #[test]
+    fn r63_an_alert_says_that_nobody_understands_the_line_also_where_it_names_a_program() {
+        let alert = |opaque, program: Option<&str>| Alert {
+            session: SessionId(1),
+            command: 1,
+            outcome: Outcome::Approve,
+            rules: ["deleting".to_owned()].into(),
+            opaque,
+            program: program.map(str::to_owned),
+        };
+        for (alert, words) in [
+            (alert(false, Some("rm")), "`rm` would have been held by `deleting`"),
+            (alert(true, None), "a line that nobody can understand would have been held by `deleting`"),
+            (alert(true, Some("rm")), "`rm`, in a line that nobody can understand, would have been held by `deleting`"),
+        ] {
+            assert_eq!(alert_words(&alert, false), words);
         }
     }
 }

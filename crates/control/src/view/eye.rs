@@ -25,9 +25,10 @@ impl Eye<'_> {
         }
     }
 
-    /// The requester, whoever decides or decided it, and those who may read everything.
+    /// The requester, whoever decides or decided it, those who were told of alerts in it, and those who may read everything.
     pub(crate) fn may_see(&self, request: &Request) -> bool {
-        request.person.id == self.actor.person || self.lists() || self.is_approver(request)
+        let person = self.actor.person;
+        request.person.id == person || self.lists() || request.alerted.contains(&person) || self.is_approver(request)
     }
 
     /// Whether the actor sees the sessions under the grant of a request.

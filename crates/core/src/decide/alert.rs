@@ -1,5 +1,5 @@
 //! What is typed into a free shell: it runs, whatever the rules would have said of it. That they would not have let it run is
-//! written down, and whoever let the person in is told of it, of each rule once in a session (R63).
+//! written down, and whoever let the person in is told of it, each of them of each rule once in a session (R63).
 
 use super::World;
 use crate::input::{Answer, Decision};
@@ -21,8 +21,8 @@ pub(super) fn alerted(world: &World<'_>, mut alert: Alert) -> Result<Decision, R
     if alert.rules.is_empty() || session.alerts > ALERTS_MAX {
         return Ok(Decision { events: Vec::new(), answer: Answer::Done });
     }
-    let is_new = !alert.rules.is_subset(&session.alerted);
-    let told = if is_new { to_be_told(world, session) } else { BTreeSet::new() };
+    let mut told = to_be_told(world, session);
+    told.retain(|person| !session.told.get(person).is_some_and(|known| alert.rules.is_subset(known)));
     let last = session.alerts == ALERTS_MAX;
     Ok(Decision { events: vec![Event::Noted(Note::Alerted { alert, told, last })], answer: Answer::Alerted { last } })
 }

@@ -258,6 +258,33 @@ fn r62_a_unit_that_is_both_needs_both_workflows() {
     assert_eq!(demanded(&ActionFacts { unknown: opaque.unknown, ..known }), [1, 2]);
 }
 
+#[test]
+fn r63_a_program_is_named_by_a_command_of_which_the_rule_speaks() {
+    let command = |words: &[&str]| CommandFacts {
+        program: words.first().map(|word| (*word).to_owned()),
+        arguments: words.iter().skip(1).map(|word| Some((*word).to_owned())).collect(),
+        ..CommandFacts::default()
+    };
+    let facts = ActionFacts {
+        language: Language::Shell,
+        commands: vec![command(&["systemctl", "status"]), command(&["service", "stop"])],
+        ..ActionFacts::default()
+    };
+    let set = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    let wanted = CommandMatch {
+        programs: set(&["systemctl", "service"]),
+        arguments: set(&["stop"]),
+        ..CommandMatch::default()
+    };
+    let named = |wanted: &CommandMatch| {
+        let rule = a_rule(1, ActMatch::Command(wanted.clone()), Outcome::Approve);
+        program_named(&rule, &facts).map(str::to_owned)
+    };
+    assert_eq!(named(&wanted).as_deref(), Some("service"));
+    assert_eq!(named(&CommandMatch { arguments: set(&["restart"]), ..wanted }), None);
+    assert_eq!(named(&CommandMatch::default()), None, "a rule on whatever runs names none");
+}
+
 /// What is done to a relation decides, whatever the statement as a whole is.
 #[test]
 fn r62_reading_inside_a_change_is_reading() {

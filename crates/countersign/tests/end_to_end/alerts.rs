@@ -39,6 +39,11 @@ impl<'w> Person<'w> {
         eventually(&format!("{text:?} is shown"), || self.ssh.stdout.so_far().contains(text).then_some(()));
     }
 
+    /// Waits for the prompt: what a shell brings in is known behind one only.
+    fn is_asked(&self) {
+        eventually("there is a prompt", || self.ssh.stdout.so_far().ends_with("shell> ").then_some(()));
+    }
+
     /// Types what raises an alert: the so manieth.
     fn is_alerted(&mut self, keys: &str, so_many: u64) {
         self.types(keys);
@@ -99,6 +104,12 @@ fn r63_a_free_shell_alerts_and_keeps_nothing_from_running() {
     assert_eq!(letter.to, ["dora@shop.example"]);
     has(&letter.text, "1 alert, by `deleting`");
     has(&letter.text, "It ran all the same");
+    // She decided on the shell, and on nothing else of this; what her letter leads to she sees all the same.
+    let linked = letter.text.split("/requests/").nth(1).unwrap_or_else(|| panic!("no link: {}", letter.text));
+    let linked = linked.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
+    assert_eq!(web.world.get("dora", &format!("/requests/{linked}"))["id"].to_string(), linked);
+    assert_eq!(web.world.api("dave").get(&format!("/requests/{linked}")).expect("an answer").status, 404, "others do not");
+    assert_eq!(web.world.get("dora", "/sessions")[0]["request"].to_string(), linked);
     let session = web.world.get("ada", "/sessions")[0]["id"].to_string();
     look(&web, "alerts.mjs", &format!("/sessions/{session}/terminals/1"));
 
@@ -156,7 +167,9 @@ fn r63_a_line_is_what_the_shell_shows_of_it() {
     alice.is_alerted("-rf /nowhere/2\u{1}rm \u{5}\n", 2);
     alice.is_alerted("echo one\nrm -rf /nowhere/3\necho two\n", 3);
     alice.is_alerted("\u{1b}[200~rm -rf /nowhere/4\u{1b}[201~\n", 4);
+    alice.is_asked();
     alice.is_alerted("\u{1b}[A\n", 5);
+    alice.is_asked();
     alice.is_alerted(&format!("rm -rf {}\t\n", web.path("complete-").display()), 6);
     eventually("what was completed ran", || (!web.path("complete-me").exists()).then_some(()));
     alice.is_alerted(&format!("rm -rf /nowhere/{}\n", "long/".repeat(60)), 7);
