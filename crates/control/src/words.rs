@@ -217,6 +217,16 @@ fn say_special(event: &Event, asker: Option<PersonId>, directory: &Directory) ->
     Said { sentence, request, grant: grant_of(event), session: None }
 }
 
+/// What somebody did with what a session recorded.
+fn looked(exported: Option<&Exported>, typed: bool) -> String {
+    match exported {
+        Some(Exported::Transcript) => "exported the transcript of".to_owned(),
+        Some(Exported::Terminal(number)) => format!("exported what command {number} showed in"),
+        None if typed => "saw everything that was typed in".to_owned(),
+        None => "watched".to_owned(),
+    }
+}
+
 fn say_note(note: &Note, directory: &Directory) -> Said {
     let who = |person: &PersonId| name(directory, *person);
     let (sentence, request, session) = match note {
@@ -261,13 +271,7 @@ fn say_note(note: &Note, directory: &Directory) -> Said {
         }
         Note::TranscriptRead { session, by, under, typed, exported } => {
             let under = under.map(|grant| format!(" under {grant}")).unwrap_or_default();
-            let what = match exported {
-                Some(Exported::Transcript) => "exported the transcript of".to_owned(),
-                Some(Exported::Terminal(number)) => format!("exported what command {number} showed in"),
-                None if *typed => "saw everything that was typed in".to_owned(),
-                None => "watched".to_owned(),
-            };
-            (format!("{} {what} {session}{under}", who(by)), None, Some(*session))
+            (format!("{} {} {session}{under}", who(by), looked(exported.as_ref(), *typed)), None, Some(*session))
         }
         Note::Alerted { alert, last, .. } => {
             let session = alert.session;

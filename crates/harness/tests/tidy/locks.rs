@@ -5,7 +5,7 @@ use super::sources;
 use std::collections::BTreeSet;
 
 /// Third-party packages that only fuzzing needs.
-const FUZZING_ONLY: [&str; 3] = ["arbitrary", "jobserver", "libfuzzer-sys"];
+const FUZZING_ONLY: [&str; 2] = ["arbitrary", "libfuzzer-sys"];
 
 /// Packages of `fuzz` in other versions than the workspace's.
 pub fn workspace_findings() -> Vec<String> {
