@@ -36,6 +36,12 @@ pub enum Fault {
         "what this session recorded is damaged, or not what the journal names, so nothing of it is shown; tell an administrator"
     )]
     Damaged,
+    /// What the session recorded is shown and no file of it leaves: it has no root by which it could be checked.
+    #[error(
+        "nobody can tell whether what this session recorded is whole, since it ended without a root in the journal, as after a \
+         crash or on a full disk; it is shown as it is, and not exported"
+    )]
+    Unchecked,
     /// What the session recorded is in a store that does not answer.
     #[error(
         "what this session recorded is kept in a store that does not answer now; try again, or tell an administrator"

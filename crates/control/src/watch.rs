@@ -7,6 +7,7 @@ use crate::control::Control;
 use crate::dice;
 use crate::fault::Fault;
 use crate::shares::Share;
+use crate::view::export_checked;
 use countersign_core::{Answer, Ask, AskAct, Case, Export, Input, Refusal, may_watch, right_to_watch};
 use countersign_journal::{Exported, GrantId, PersonId, RequestId, SessionId, Watch, Window};
 use tokio::sync::{broadcast, watch};
@@ -117,7 +118,7 @@ impl Control {
         let under = self.right(actor, watch)?;
         self.not_erased(session).await?;
         let place = self.watching_place(actor.person)?;
-        let export = exported.map(|what| export_of(&case, what));
+        let export = export_checked(&case, session, exported)?;
         let cast = self.cast_of(case, (session, number), (actor.person, place)).await?;
         let is_export = export.is_some();
         self.watched(actor, watch, export).await?;

@@ -275,6 +275,30 @@ async fn r70_what_cannot_be_read_after_a_crash_is_said() {
     }
 }
 
+/// Nothing leaves as a file of which nobody can tell whether it is whole; it is shown as it is.
+#[tokio::test]
+async fn r70_what_ended_without_a_root_is_shown_and_not_exported() {
+    let scene = scene("").await;
+    let gate = scene.open_session().await;
+    let session = gate.session();
+    let path = scene.file(session);
+    assert!(scene.control.stays(&scene.ada, session).await.expect("told").may_leave(), "so far, while it is open");
+    scene.control.export_transcript(&scene.ada, session).await.expect("so far");
+    let after = scene.after_a_crash(|data| {
+        std::fs::remove_file(data.join("transcripts/1.transcript")).expect("removed");
+    });
+    let after = after.await;
+    std::fs::copy(&path, after.file(session)).expect("put back");
+    assert!(!after.control.transcript(&scene.ada, session).await.expect("shown").is_empty());
+    assert!(after.control.cast(&scene.ada, session, 1, false).await.is_ok());
+    assert!(after.control.stays(&scene.ada, session).await.expect("told").unchecked);
+    let before = after.audit("recording_exported").await.len();
+    let told = after.control.export_transcript(&scene.ada, session).await;
+    assert!(matches!(told, Err(Fault::Unchecked)), "{told:?}");
+    assert!(matches!(after.control.export_cast(&scene.ada, session, 1).await, Err(Fault::Unchecked)));
+    assert_eq!(after.audit("recording_exported").await.len(), before);
+}
+
 /// What a loss of power tore off is said, and what is before it counts; so is a length that reaches beyond the file.
 #[tokio::test]
 async fn r70_what_was_torn_off_by_a_crash_is_said_and_the_rest_counts() {

@@ -16,6 +16,7 @@ pub(crate) fn status_of(fault: &Fault) -> (StatusCode, &'static str) {
         Fault::NotPermitted => (StatusCode::FORBIDDEN, "not_permitted"),
         Fault::NotFound => (StatusCode::NOT_FOUND, "not_found"),
         Fault::Erased(_) => (StatusCode::GONE, "erased"),
+        Fault::Unchecked => (StatusCode::CONFLICT, "unchecked"),
         Fault::Damaged => (StatusCode::SERVICE_UNAVAILABLE, "damaged"),
         Fault::Away => (StatusCode::SERVICE_UNAVAILABLE, "store_away"),
         Fault::OtherStore => (StatusCode::SERVICE_UNAVAILABLE, "other_store"),
@@ -76,7 +77,9 @@ impl From<Fault> for PageFault {
 impl IntoResponse for PageFault {
     fn into_response(self) -> Response {
         let title = match &self.0 {
-            Fault::Refused(_) | Fault::Stale { .. } | Fault::Meanwhile { .. } | Fault::Ticket(_) => "Not possible",
+            Fault::Refused(_) | Fault::Stale { .. } | Fault::Meanwhile { .. } | Fault::Ticket(_) | Fault::Unchecked => {
+                "Not possible"
+            }
             Fault::NotPermitted => "Not permitted",
             Fault::NotFound => "Nothing here",
             Fault::Erased(_) => "Erased",

@@ -174,6 +174,31 @@ async fn r70_the_pages_export_what_no_rule_keeps_here() {
     }
 }
 
+/// A session that ended without a root has a page that says so, and no file.
+#[tokio::test]
+async fn r70_the_page_says_that_nobody_can_tell_whether_it_is_whole() {
+    let scene = Scene::start().await;
+    // What is in its place already keeps a session from being recorded, which ends it at once.
+    let folder = scene.authority_file().with_file_name("transcripts");
+    std::fs::write(folder.join("1.transcript"), "").expect("written");
+    let alice = scene.actor("alice").await;
+    let opened = scene.control.open_session(alice.person, scene.account("report@prod-db"), None, "192.0.2.7").await;
+    assert!(opened.is_err());
+    let page = scene.get("/sessions/1/transcript", "audrey").await;
+    has(&page, "Nobody can tell whether this is whole");
+    assert!(!page.text.contains("/export\""), "{}", page.text);
+    let refused = scene.post("/sessions/1/export", "audrey", "").await;
+    assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.text);
+    has(&refused, "Nobody can tell whether what this session recorded is whole");
+    let refused = scene.api(Method::GET, "/sessions/1/export", "audrey", "").await;
+    assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.text);
+    has(&refused, "\"unchecked\"");
+    let mut gate = session(&scene).await;
+    recorded(&mut gate, &[shown("hello")]).await;
+    gate.close(SessionEnd::ClientLeft).await.expect("closed");
+    assert!(!scene.get("/sessions/2/transcript", "audrey").await.text.contains("Nobody can tell"));
+}
+
 /// Nothing on a page of another site exports in the name of who looks at it: no link, and no form.
 #[tokio::test]
 async fn r70_no_other_site_exports_in_somebodys_name() {

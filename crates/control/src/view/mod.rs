@@ -23,9 +23,9 @@ pub(crate) use build::{grant_view, person_view, what};
 pub(crate) use change::difference;
 pub(crate) use levels::{authority_words, level_words, then_words, times};
 
+pub use crate::words::alerts;
 pub use calendar::{CalendarView, ReservedView};
 pub use change::{Base, ChangeView, Configuration, DiffLine, Meanwhile, PastView, Plan, Proposed, VersionView};
-pub use crate::words::alerts;
 pub use editing::{AccountView, Due, LevelFields, LevelToday, ParametersView, WorkflowView};
 pub use keys::KeyView;
 pub(crate) use roles::BUILT_IN;
@@ -33,6 +33,7 @@ pub use roles::{PermissionView, RoleView, RolesView};
 pub(crate) use rules::ruling_words;
 pub use rules::{Combined, Draft, RuleQuery, RuleView};
 pub use taken::TakenBack;
+pub(crate) use transcript::export_checked;
 pub use things::{DeviceView, GroupView, LoginView};
 pub(crate) use typed::Reading;
 pub use typed::{Known, Typed, Wrongs};
@@ -471,6 +472,23 @@ pub struct TypedLine {
     pub statement: u64,
     /// The keys as they came, control characters and all.
     pub text: Entered,
+}
+
+/// Why what a session recorded does not leave as a file, if it does not.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Stays {
+    /// The rules that forbid it, by name.
+    pub forbidden_by: Vec<String>,
+    /// Whether nobody can tell if it is whole: the session is over, and the journal has no root of what it recorded.
+    pub unchecked: bool,
+}
+
+impl Stays {
+    /// Whether it may leave.
+    #[must_use]
+    pub fn may_leave(&self) -> bool {
+        self.forbidden_by.is_empty() && !self.unchecked
+    }
 }
 
 /// One line of a transcript.

@@ -3,7 +3,7 @@
 use super::eye::Eye;
 use super::list::session_view;
 use super::values::{in_one_line, values};
-use super::{Extent, RecordingView, SessionView, TranscriptLine, TypedLine, entered};
+use super::{Extent, RecordingView, SessionView, Stays, TranscriptLine, TypedLine, entered};
 use crate::ask::Actor;
 use crate::cast::Cast;
 use crate::control::Control;
@@ -12,7 +12,7 @@ use crate::shares::Share;
 use crate::transcript::{Reading, Record, Recorded};
 use crate::watch::{Seen, Watching, export_of, watch_of};
 use countersign_core::digest::UnitPart;
-use countersign_core::{Case, GrantKind, Refusal, Session, may_watch, right_to_watch};
+use countersign_core::{Case, Export, GrantKind, Refusal, Session, may_watch, right_to_watch};
 use countersign_journal::{Act, Exported, Language, PersonId, SessionId, Watch};
 use std::collections::BTreeSet;
 
@@ -34,16 +34,17 @@ impl Control {
         self.transcript_as(actor, session, Some(Exported::Transcript)).await
     }
 
-    /// The rules that forbid that what a session recorded leaves as a file, by name, for who may watch it at all.
+    /// Why what a session recorded does not leave as a file, for who may watch it at all.
     ///
     /// # Errors
     /// `NotFound` when there is none or the actor may not watch it at all.
-    pub async fn export_forbidden_by(&self, actor: &Actor, session: SessionId) -> Result<Vec<String>, Fault> {
+    pub async fn stays(&self, actor: &Actor, session: SessionId) -> Result<Stays, Fault> {
         let case = self.case_of_session(session).await?.ok_or(Fault::NotFound)?;
         if !may_watch(&self.directory(), actor.person, case.request.person.id) {
             return Err(Fault::NotFound);
         }
-        Ok(export_of(&case, Exported::Transcript).forbidden_by.into_iter().collect())
+        let forbidden_by = export_of(&case, Exported::Transcript).forbidden_by.into_iter().collect();
+        Ok(Stays { forbidden_by, unchecked: is_unchecked(of(&case, session)?) })
     }
 
     async fn transcript_as(
@@ -57,7 +58,7 @@ impl Control {
         self.right(actor, watch)?;
         self.not_erased(session).await?;
         let (control, by) = (self.clone(), (actor.person, self.watching_place(actor.person)?));
-        let export = exported.map(|what| export_of(&case, what));
+        let export = export_checked(&case, session, exported)?;
         let lines = aside(move || lines(control.whole(of(&case, session)?, by)?, case.request.target.language()));
         let lines = lines.await?;
         self.watched(actor, watch, export).await?;
@@ -199,6 +200,21 @@ fn watching(eye: &Eye<'_>, watch: Watch) -> Result<Watching, Fault> {
     let asked = || state.waiting().find(|r| r.person.id == person && r.act == Act::Watch(watch));
     let later = || coming.map_or(Watching::ToAsk, |g| Watching::Coming(g.request, g.terms.window));
     Ok(asked().map_or_else(later, |r| Watching::Asked(r.id)))
+}
+
+/// What is to leave as a file, where it can be told whether it is whole.
+pub(crate) fn export_checked(
+    case: &Case,
+    session: SessionId,
+    exported: Option<Exported>,
+) -> Result<Option<Export>, Fault> {
+    let Some(what) = exported else { return Ok(None) };
+    if is_unchecked(of(case, session)?) { Err(Fault::Unchecked) } else { Ok(Some(export_of(case, what))) }
+}
+
+/// Whether it is over and nobody can tell if what it recorded is whole.
+fn is_unchecked(session: &Session) -> bool {
+    session.closed.is_some() && session.transcript.is_none()
 }
 
 fn of(case: &Case, session: SessionId) -> Result<&Session, Fault> {

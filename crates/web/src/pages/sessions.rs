@@ -12,7 +12,7 @@ use askama::Template;
 use axum::Form;
 use axum::extract::{Path, Query};
 use axum::http::StatusCode;
-use countersign_control::view::{Extent, RecordingView, SessionView, TranscriptLine, TypedLine};
+use countersign_control::view::{Extent, RecordingView, SessionView, Stays, TranscriptLine, TypedLine};
 use countersign_control::{Fault, Kept, Seen, Watching};
 use countersign_core::Refusal;
 use countersign_journal::{Language, Seconds, SessionId, Timestamp, Window};
@@ -68,8 +68,8 @@ struct TranscriptPage<'p> {
     is_open: bool,
     /// What has ended in it.
     ended: BTreeSet<u64>,
-    /// The rules that keep it from being exported.
-    stays_by: Vec<String>,
+    /// What keeps it from being exported.
+    stays: Stays,
     entries: Vec<TranscriptLine>,
 }
 
@@ -220,8 +220,8 @@ pub(crate) async fn transcript(visit: Visit, Path(id): Path<String>) -> Page {
     // Reading it is an event of its own; it is not read again by itself.
     shell.refresh = None;
     let is_open = view.closed_at.is_none();
-    let stays_by = visit.site.control.export_forbidden_by(visit.actor(), session).await?;
-    ok(&TranscriptPage { shell, reader: &visit.reader, session, is_open, ended, stays_by, entries })
+    let stays = visit.site.control.stays(visit.actor(), session).await?;
+    ok(&TranscriptPage { shell, reader: &visit.reader, session, is_open, ended, stays, entries })
 }
 
 #[derive(Template)]
@@ -273,8 +273,8 @@ struct ReplayPage<'p> {
     recording: RecordingView,
     /// Whether it is shown as it goes on, and not replayed so far.
     live: bool,
-    /// The rules that keep it from being exported.
-    stays_by: Vec<String>,
+    /// What keeps it from being exported.
+    stays: Stays,
     css: &'static str,
     js: &'static str,
 }
@@ -322,8 +322,8 @@ pub(crate) async fn replay(
     // It would begin again.
     shell.refresh = None;
     let (css, js) = (address("player.css"), address("player.js"));
-    let stays_by = visit.site.control.export_forbidden_by(visit.actor(), session).await?;
-    let mut page = ok(&ReplayPage { shell, reader: &visit.reader, recording, live, stays_by, css, js })?;
+    let stays = visit.site.control.stays(visit.actor(), session).await?;
+    let mut page = ok(&ReplayPage { shell, reader: &visit.reader, recording, live, stays, css, js })?;
     page.extensions_mut().insert(Plays);
     Ok(page)
 }
