@@ -10,6 +10,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use std::io::{BufRead, IsTerminal};
 use std::path::Path;
+use ureq::Body;
+use ureq::http::Response;
 
 /// Asks the server and prints its answer.
 pub(crate) fn run(ask: &Ask, format: Format) -> Result<(), Failure> {
@@ -48,7 +50,7 @@ pub(crate) fn run(ask: &Ask, format: Format) -> Result<(), Failure> {
         Ask::Watch(watch) if watch.reason.is_none() => (special::typed(watch)?, show::typed),
         Ask::Watch(watch) => (special::watch(watch)?, show::request_made),
         Ask::Transcript { number } => (get(&format!("/sessions/{number}/transcript"), &[])?, show::transcript),
-        Ask::ExportRecording { session, path, terminal } => return export_recording(*session, path, *terminal),
+        Ask::ExportRecording { session, path, terminal } => return export_recording(*session, path, *terminal, format),
         Ask::Play(play) => return crate::play::play(play, format),
         Ask::Plan { file } => (send("/plan", Vec::new(), file)?, show::planned),
         Ask::Apply { file, reason } => (send("/apply", vec![("reason", reason.clone())], file)?, show::applied),
@@ -273,32 +275,50 @@ fn calendar(target: &str, from: Option<&str>, days: u64) -> Result<Value, Failur
 }
 
 /// Saves what a session recorded: its transcript, or what one of its terminals showed.
-fn export_recording(session: u64, path: &Path, terminal: Option<u64>) -> Result<(), Failure> {
-    let terminal = terminal.map(|number| format!("/terminals/{number}")).unwrap_or_default();
-    saved(path, &format!("/sessions/{session}{terminal}/export")).map(|_| ())
+fn export_recording(session: u64, path: &Path, terminal: Option<u64>, format: Format) -> Result<(), Failure> {
+    let of_terminal = terminal.map(|number| format!("/terminals/{number}")).unwrap_or_default();
+    let answer = to_save(path, &format!("/sessions/{session}{of_terminal}/export"))?;
+    let bytes = saved(path, answer)?;
+    match format {
+        Format::Json => say(&json!({ "path": path.display().to_string(), "bytes": bytes }).to_string()),
+        Format::Human => {
+            let what =
+                terminal.map_or_else(|| "The transcript of".to_owned(), |n| format!("What command {n} showed in"));
+            say(&format!("{what} session {session} is in `{}`, {bytes} bytes.", path.display()));
+        }
+    }
+    Ok(())
 }
 
-/// Saves an answer in a new file, whole or not at all; the head that came with it, if one did.
-fn saved(path: &Path, from: &str) -> Result<Option<String>, Failure> {
-    let trouble = |e: std::io::Error| Failure::Trouble(format!("`{}` cannot be written: {e}", path.display()));
+/// An answer that is to be saved in a new file.
+fn to_save(path: &Path, from: &str) -> Result<Response<Body>, Failure> {
     if path.exists() {
         return Err(Failure::Refused(format!("`{}` exists; choose another name", path.display())));
     }
-    let mut response = Client::signed_in()?.send("GET", from, &[], Load::Nothing)?;
-    let head = response.headers().get("x-countersign-head").and_then(|h| h.to_str().ok()).map(str::to_owned);
+    Client::signed_in()?.send("GET", from, &[], Load::Nothing)
+}
+
+/// Saves an answer in a new file, whole or not at all; how many bytes it is.
+fn saved(path: &Path, mut answer: Response<Body>) -> Result<u64, Failure> {
+    let trouble = |e: std::io::Error| Failure::Trouble(format!("`{}` cannot be written: {e}", path.display()));
     let mut file = place::new_private(path).map_err(trouble)?;
-    let copied = std::io::copy(&mut response.body_mut().as_reader(), &mut file).and_then(|_| file.sync_all());
-    if let Err(e) = copied {
+    let copied = std::io::copy(&mut answer.body_mut().as_reader(), &mut file);
+    copied.and_then(|bytes| file.sync_all().map(|()| bytes)).map_err(|e| {
         let _ = std::fs::remove_file(path);
-        return Err(trouble(e));
-    }
-    Ok(head)
+        trouble(e)
+    })
+}
+
+/// Saves a copy of the journal, if the head came with it, by which it can be checked.
+fn journal_saved(path: &Path, answer: Response<Body>) -> Result<String, Failure> {
+    let head = answer.headers().get("x-countersign-head").and_then(|head| head.to_str().ok()).map(str::to_owned);
+    let head = head.ok_or_else(|| Failure::Trouble("the server sent no head; is it a Countersign server?".into()))?;
+    saved(path, answer).map(|_| head)
 }
 
 /// Copies the journal into a file that does not exist yet. Half a copy is not left behind.
 fn export(path: &Path, format: Format) -> Result<(), Failure> {
-    let head = saved(path, "/export")?;
-    let head = head.ok_or_else(|| Failure::Trouble("the server sent no head; is it a Countersign server?".into()))?;
+    let head = journal_saved(path, to_save(path, "/export")?)?;
     match format {
         Format::Json => say(&json!({ "head": head }).to_string()),
         Format::Human => {
@@ -307,4 +327,25 @@ fn export(path: &Path, format: Format) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_without_its_head_is_not_saved() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("journal");
+        let answer = || Response::builder().header("x-countersign-head", "5:abc");
+        let without = Response::builder().body(Body::builder().data("entries")).expect("an answer");
+        assert!(matches!(journal_saved(&path, without), Err(Failure::Trouble(_))));
+        assert!(!path.exists());
+        let whole = answer().body(Body::builder().data("entries")).expect("an answer");
+        assert_eq!(journal_saved(&path, whole).ok().as_deref(), Some("5:abc"));
+        assert_eq!(std::fs::read_to_string(&path).expect("saved"), "entries");
+        let again = answer().body(Body::builder().data("others")).expect("an answer");
+        assert!(journal_saved(&path, again).is_err());
+        assert_eq!(std::fs::read_to_string(&path).expect("still there"), "entries");
+    }
 }

@@ -179,8 +179,14 @@ fn r70_a_recording_is_exported_unless_a_rule_forbids_it() {
     };
     let scratch = |name: &str| web.world.server.scratch_dir().join(name).display().to_string();
     let (transcript, cast) = (scratch("session.jsonl"), scratch("session.cast"));
-    assert_eq!(cli(&[&first, &transcript]).code, 0);
-    assert_eq!(cli(&[&first, &cast, "--terminal", "1"]).code, 0);
+    let saved = cli(&[&first, &transcript]);
+    let bytes = std::fs::metadata(&transcript).expect("saved").len();
+    let said = format!("The transcript of session {first} is in `{transcript}`, {bytes} bytes.\n");
+    assert_eq!((saved.code, saved.stdout), (0, said));
+    let saved = cli(&[&first, &cast, "--terminal", "1", "--json"]);
+    let said: Value = serde_json::from_str(&saved.stdout).expect("JSON");
+    let bytes = std::fs::metadata(&cast).expect("saved").len();
+    assert_eq!((saved.code, said), (0, json!({ "path": cast, "bytes": bytes })));
     let lines = std::fs::read_to_string(&transcript).expect("saved");
     let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let told = web.world.get("ada", &format!("/sessions/{first}/transcript"));
