@@ -33,8 +33,8 @@ pub use roles::{PermissionView, RoleView, RolesView};
 pub(crate) use rules::ruling_words;
 pub use rules::{Combined, Draft, RuleQuery, RuleView};
 pub use taken::TakenBack;
-pub(crate) use transcript::export_checked;
 pub use things::{DeviceView, GroupView, LoginView};
+pub(crate) use transcript::export_checked;
 pub(crate) use typed::Reading;
 pub use typed::{Known, Typed, Wrongs};
 
