@@ -271,11 +271,8 @@ fn r63_a_program_is_named_by_a_command_of_which_the_rule_speaks() {
         ..ActionFacts::default()
     };
     let set = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
-    let wanted = CommandMatch {
-        programs: set(&["systemctl", "service"]),
-        arguments: set(&["stop"]),
-        ..CommandMatch::default()
-    };
+    let wanted =
+        CommandMatch { programs: set(&["systemctl", "service"]), arguments: set(&["stop"]), ..CommandMatch::default() };
     let named = |wanted: &CommandMatch| {
         let rule = a_rule(1, ActMatch::Command(wanted.clone()), Outcome::Approve);
         program_named(&rule, &facts).map(str::to_owned)

@@ -108,7 +108,11 @@ fn r63_a_free_shell_alerts_and_keeps_nothing_from_running() {
     let linked = letter.text.split("/requests/").nth(1).unwrap_or_else(|| panic!("no link: {}", letter.text));
     let linked = linked.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
     assert_eq!(web.world.get("dora", &format!("/requests/{linked}"))["id"].to_string(), linked);
-    assert_eq!(web.world.api("dave").get(&format!("/requests/{linked}")).expect("an answer").status, 404, "others do not");
+    assert_eq!(
+        web.world.api("dave").get(&format!("/requests/{linked}")).expect("an answer").status,
+        404,
+        "others do not"
+    );
     assert_eq!(web.world.get("dora", "/sessions")[0]["request"].to_string(), linked);
     let session = web.world.get("ada", "/sessions")[0]["id"].to_string();
     look(&web, "alerts.mjs", &format!("/sessions/{session}/terminals/1"));

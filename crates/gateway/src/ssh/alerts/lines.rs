@@ -144,8 +144,8 @@ impl Lines {
 
     fn sent(&mut self, text: String) {
         let (brought, began) = (self.editor.take_brought(), self.began.take());
-        let lines_shown = self.breaks.iter().take(std::mem::take(&mut self.shown));
-        let rest = lines_shown.last().map_or(0, |end| end + 1);
+        let rest = self.rest();
+        self.shown = 0;
         // Nothing that was typed stays but what still waits to be shown.
         self.editor.forget();
         self.breaks.clear();
@@ -171,6 +171,11 @@ impl Lines {
         }
     }
 
+    /// Where the lines of the text begin that were not shown yet.
+    fn rest(&self) -> usize {
+        self.shown.checked_sub(1).and_then(|last| self.breaks.get(last)).map_or(0, |end| end + 1)
+    }
+
     /// A row ended: the text that is whole by that. Those before it were not shown, and are forgotten.
     fn ended(&mut self) -> Option<String> {
         if self.waiting.is_empty() && self.breaks.len() <= self.shown {
@@ -178,8 +183,7 @@ impl Lines {
         }
         let said = self.row.said();
         if let Some(end) = self.breaks.get(self.shown) {
-            let start = self.shown.checked_sub(1).and_then(|before| self.breaks.get(before)).map_or(0, |end| end + 1);
-            let line = self.editor.text().get(start..*end).unwrap_or_default();
+            let line = self.editor.text().get(self.rest()..*end).unwrap_or_default();
             self.shown += usize::from(said.shows(line.trim_end()));
         }
         let mut whole = None;
@@ -266,7 +270,11 @@ mod tests {
         assert_eq!(lines(&["<$ ", ">rm /et\t\r", "<rm /etc/\r\n"]), ["rm /etc/"], "completion");
         assert_eq!(lines(&["<$ ", ">\x12rm\r", "<\r(search)`rm': rm x\r\x1B[K$ rm x\r\n"]), ["rm x"]);
         assert_eq!(lines(&["<Password: ", ">secret\t\r", "<\r\n"]), [""; 0]);
-        assert_eq!(lines(&[">make\r", "<make\r\n", ">\x1B[A\r", "<cc a\r\n$ rm x\r\n"]), ["make"], "but behind no prompt");
+        assert_eq!(
+            lines(&[">make\r", "<make\r\n", ">\x1B[A\r", "<cc a\r\n$ rm x\r\n"]),
+            ["make"],
+            "but behind no prompt"
+        );
         assert_eq!(lines(&["<cc a", ">\x1B[A", "<\r\n$ rm x", ">\r", "<\r\n"]), [""; 0], "nor in another row");
         assert_eq!(lines(&["<$ ", ">ls\r\x1B[A\r", "<ls\r\na\r\n$ ls\r\n"]), ["ls"], "nor what something waits before");
     }
@@ -278,7 +286,11 @@ mod tests {
         assert_eq!(lines(&["<$ ", ">\x19", "<rm x", ">\r", "<\r\n"]), ["rm x"]);
         assert_eq!(lines(&["<$ ", ">\x1B[5~", "<rm x", ">\r", "<\r\n"]), ["rm x"]);
         assert_eq!(lines(&["<$           12:30\r\x1B[2C", ">\r", "<\r\n"]), [""; 0], "not what shells show beside");
-        assert_eq!(lines(&["<Password: ", ">secret", "<******", ">\r", "<\r\n"]), [""; 0], "nor what stands for a password");
+        assert_eq!(
+            lines(&["<Password: ", ">secret", "<******", ">\r", "<\r\n"]),
+            [""; 0],
+            "nor what stands for a password"
+        );
         assert_eq!(lines(&["<Password: ", ">secret\r", "<wrong\r\n"]), [""; 0], "nor what comes behind its Enter");
     }
 
