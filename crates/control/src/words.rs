@@ -273,10 +273,7 @@ fn say_note(note: &Note, directory: &Directory) -> Said {
             let under = under.map(|grant| format!(" under {grant}")).unwrap_or_default();
             (format!("{} {} {session}{under}", who(by), looked(exported.as_ref(), *typed)), None, Some(*session))
         }
-        Note::Alerted { alert, last, .. } => {
-            let session = alert.session;
-            (format!("typed in a free shell of {session}: {}", alert_words(alert, *last)), None, Some(session))
-        }
+        Note::Alerted { alert, last, .. } => (alert_in_session(alert, *last), None, Some(alert.session)),
         Note::RecordingErased { session, request, kept_days } => {
             let days = if *kept_days == 1 { "a day".to_owned() } else { format!("{kept_days} days") };
             let why = format!("the rules of {request} keep it for {days} after the session's end");
@@ -500,6 +497,10 @@ pub fn alerts(count: u32) -> String {
         count if count > ALERTS_MAX => format!("more than {ALERTS_MAX} alerts"),
         count => format!("{count} alerts"),
     }
+}
+
+fn alert_in_session(alert: &Alert, last: bool) -> String {
+    format!("typed in a free shell of {}: {}", alert.session, alert_words(alert, last))
 }
 
 /// What an alert says, in words.

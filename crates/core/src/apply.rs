@@ -6,8 +6,9 @@ use crate::state::{
     StepUse, Track,
 };
 use countersign_journal::{
-    Act, Event, Expiry, GrantId, Note, PersonId, RequestId, RequestMade, Terms, Timestamp, Verdict,
+    Act, Alert, Event, Expiry, GrantId, Note, PersonId, RequestId, RequestMade, Terms, Timestamp, Verdict,
 };
+use std::collections::BTreeSet;
 
 /// Folds one event, written at `at`, into the state.
 pub fn apply(state: &mut State, at: Timestamp, event: &Event) {
@@ -83,20 +84,23 @@ fn fold(state: &mut State, at: Timestamp, event: &Event) {
             }
         }
         Event::PlanUsed { .. } | Event::PlanRan { .. } => planned(state, at, event),
-        Event::Noted(Note::Alerted { alert, told, .. }) => {
-            let request = state.request_of(event);
-            if let Some(session) = state.sessions.get_mut(&alert.session) {
-                session.alerts += 1;
-                session.alerted.extend(alert.rules.iter().cloned());
-                for person in told {
-                    session.told.entry(*person).or_default().extend(alert.rules.iter().cloned());
-                }
-            }
-            if let Some(request) = request.and_then(|request| state.requests.get_mut(&request)) {
-                request.alerted.extend(told);
-            }
-        }
+        Event::Noted(Note::Alerted { alert, told, .. }) => alerted(state, event, alert, told),
         Event::Noted(_) => {}
+    }
+}
+
+/// An alert counts in its session; who is told of it may see the request from then on.
+fn alerted(state: &mut State, event: &Event, alert: &Alert, told: &BTreeSet<PersonId>) {
+    let request = state.request_of(event);
+    if let Some(session) = state.sessions.get_mut(&alert.session) {
+        session.alerts += 1;
+        session.alerted.extend(alert.rules.iter().cloned());
+        for person in told {
+            session.told.entry(*person).or_default().extend(alert.rules.iter().cloned());
+        }
+    }
+    if let Some(request) = request.and_then(|request| state.requests.get_mut(&request)) {
+        request.alerted.extend(told);
     }
 }
 

@@ -364,7 +364,8 @@ mod tests {
         assert_eq!(lines.waiting.len(), WAITING_MAX);
         lines.typed("y".repeat(100_000).as_bytes());
         assert!(lines.editor.text().len() <= TEXT_BYTES_MAX);
-        lines.typed(format!("\x03{}", format!("{}\r", "z".repeat(TEXT_BYTES_MAX - 1)).repeat(8)).as_bytes());
+        let mut lines = Lines::new(Size { columns: 80, rows: 24 });
+        lines.typed(format!("{}\r", "z".repeat(TEXT_BYTES_MAX - 1)).repeat(8).as_bytes());
         assert!(lines.waiting.iter().map(|waiting| waiting.text.bytes()).sum::<usize>() <= WAITING_BYTES_MAX);
     }
 }
