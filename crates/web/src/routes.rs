@@ -144,7 +144,7 @@ fn page_routes() -> Vec<Route> {
         GET "/sessions/{id}/terminals/{number}" SignedIn => sessions::replay;
         GET "/sessions/{id}/terminals/{number}/cast" SignedIn => sessions::cast;
         GET "/audit" ListReports => audit::list;
-        GET "/audit/export" ExportJournal => audit::export;
+        POST "/audit/export" ExportJournal => audit::export;
         GET "/why" SignedIn => why::explain;
         GET "/delegations" SignedIn => delegations::list;
         POST "/delegations" SignedIn => delegations::lend;

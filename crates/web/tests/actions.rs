@@ -384,7 +384,9 @@ async fn elsewhere(scene: &Scene, who: &str) -> Vec<(&'static str, &'static str,
         ("ask why for the requester", WHY, WHY_API),
         ("see roles", "/roles", "/roles"),
     ] {
-        rows.push((name, read(&scene.get(page, who).await), read(&scene.api(Method::GET, api, who, "").await)));
+        let method = if api == "/export" { Method::POST } else { Method::GET };
+        let by_page = scene.browse(method, page, who, "").await;
+        rows.push((name, read(&by_page), read(&scene.api(Method::GET, api, who, "").await)));
     }
     let configuration = "/configuration";
     let (page, api) = (scene.get(configuration, who).await, scene.api(Method::GET, configuration, who, "").await);

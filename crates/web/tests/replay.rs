@@ -205,13 +205,20 @@ async fn r70_no_other_site_exports_in_somebodys_name() {
     let scene = Scene::start().await;
     let mut gate = session(&scene).await;
     recorded(&mut gate, &[shown("hello"), Recorded::Outcome("exit status 0".into())]).await;
-    let exported = async || scene.api(Method::GET, "/audit?kind=recording_exported", "root", "").await.text;
-    for path in ["/sessions/1/export", "/sessions/1/terminals/1/export"] {
+    let exported = async || {
+        scene.api(Method::GET, "/audit?kind=exported", "root", "").await.text
+            + &scene.api(Method::GET, "/audit?kind=recording_exported", "root", "").await.text
+    };
+    for (page, api) in [
+        ("/sessions/1/export", "/sessions/1/export"),
+        ("/sessions/1/terminals/1/export", "/sessions/1/terminals/1/export"),
+        ("/audit/export", "/export"),
+    ] {
         for (method, path, status) in [
-            (Method::GET, path.to_owned(), StatusCode::METHOD_NOT_ALLOWED),
-            (Method::POST, path.to_owned(), StatusCode::FORBIDDEN),
-            (Method::GET, format!("/api/v1{path}"), StatusCode::FORBIDDEN),
-            (Method::HEAD, format!("/api/v1{path}"), StatusCode::FORBIDDEN),
+            (Method::GET, page.to_owned(), StatusCode::METHOD_NOT_ALLOWED),
+            (Method::POST, page.to_owned(), StatusCode::FORBIDDEN),
+            (Method::GET, format!("/api/v1{api}"), StatusCode::FORBIDDEN),
+            (Method::HEAD, format!("/api/v1{api}"), StatusCode::FORBIDDEN),
         ] {
             let from_elsewhere = scene.browser(method.clone(), &path, "audrey").header("sec-fetch-site", "cross-site");
             let answer = scene.send(from_elsewhere.body(Body::empty()).expect("a request")).await;
@@ -219,7 +226,7 @@ async fn r70_no_other_site_exports_in_somebodys_name() {
             assert!(!answer.text.contains("hello"), "{method} {path}");
         }
     }
-    assert!(!exported().await.contains("recording_exported"));
+    assert_eq!(exported().await, "[][]");
     let by_program = scene.api(Method::GET, "/sessions/1/export", "audrey", "").await;
     assert_eq!(by_program.status, StatusCode::OK, "{}", by_program.text);
     assert!(exported().await.contains("recording_exported"));

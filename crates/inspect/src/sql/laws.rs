@@ -45,6 +45,7 @@ pub fn law(data: &[u8]) {
     for piece in &shown {
         assert!(!piece.text.is_empty() && (piece.class == Class::Hidden) == piece.label.is_some(), "{piece:?}");
         assert!(piece.class == Class::Hidden || !piece.text.chars().any(is_invisible), "{piece:?}");
+        assert!(piece.class != Class::Hidden || piece.text.chars().count() == 1, "{piece:?}");
     }
     if told.unknown.is_empty() {
         assert_eq!(facts(&format!("{text}\n")), told, "a line's end behind {text:?}");

@@ -47,7 +47,7 @@ pub(crate) async fn list(visit: Visit, Query(params): Query<ListParams>) -> Page
     ok(&AuditPage { shell: visit.shell("Audit", "audit"), reader: &visit.reader, lines, params, head })
 }
 
-/// `GET /audit/export`
+/// `POST /audit/export`: a copy stands in the audit as an act of whoever made it.
 pub(crate) async fn export(visit: Visit) -> Page {
     let Visit { site, signed, .. } = visit;
     crate::api::audit::export(State(site), signed).await.map_err(|fault| fault.0.into())

@@ -108,7 +108,11 @@ impl Desk {
             let mut apart = None;
             for key in alone {
                 assert_eq!(apart, None, "what happened, happened by the last key that was taken");
+                let stood = self.other.text.clone();
                 apart = self.other.typed(std::slice::from_ref(key)).1;
+                if let Some(Happened::Sent(text)) = &apart {
+                    assert_eq!(*text, stood, "what is sent is what stood there");
+                }
             }
             assert_eq!(happened, apart, "keys are the same one by one");
             self.is_sound();
@@ -171,8 +175,22 @@ impl Desk {
             assert_eq!(shows[nth].trim_end(), row.text.trim_end(), "row {nth} of {:?}", self.editor.text);
         }
         assert!(shows[drawing.rows.len()..].iter().all(String::is_empty), "nothing below: {shows:?}");
+        self.is_all_there(&shows);
         let (row, column) = screen.cursor_position();
         assert_eq!((usize::from(row), usize::from(column)), (drawing.row, drawing.column), "{:?}", self.editor.text);
+    }
+
+    /// Where a text is of plain characters and finds room, it stands there behind its prompt, character by character.
+    fn is_all_there(&self, shows: &[String]) {
+        let (columns, rows) = (usize::from(self.size.columns), usize::from(self.size.rows));
+        let line = format!("{PROMPT}{}", self.editor.text);
+        if !line.chars().all(|c| (' '..='~').contains(&c)) || line.len() >= columns * rows {
+            return;
+        }
+        let wrapped = line.as_bytes().chunks(columns).map(|row| String::from_utf8_lossy(row).trim_end().to_owned());
+        for (nth, row) in wrapped.enumerate() {
+            assert_eq!(shows[nth].trim_end(), row, "row {nth} of {line:?}");
+        }
     }
 }
 
