@@ -17,7 +17,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
     let typed: [&[u8]; 14] = [
         b"ls -l\r",
         b"l\x1B[Ds\x1B[C\x7F\x1B[H\x1B[3~ls\r\x1B[A\x1B[A\x1B[B\r",
-        "größe 日本\x02\x02\x04\x1Bb\x1Bd\x17\x15\x19\x19\x0B".as_bytes(),
+        "gr\u{FFFD}öße 日本\x02\x02\x04\x1Bb\x1Bd\x17\x15\x19\x19\x0B".as_bytes(),
         b"ls\x1B]0;x\x07\x1B[31m\x00\x07 a\x1B[M !!\x1B[<0;3;4M\r",
         b"\x1B[200~ls\nrm x\n\t\x03\x04\x1B[201~\r",
         b"if true\rthen ls\rfi\rup\t\tls\t\t\x0C",
@@ -162,7 +162,9 @@ impl Desk {
     fn draw(&mut self) {
         let drawn = self.editor.draw();
         only_ours(&drawn, self.size);
-        self.terminal.process(drawn.as_bytes());
+        // The emulator leaves out what stands for damaged text, which other terminals show.
+        let emulated = |text: &str| text.replace('\u{FFFD}', "?");
+        self.terminal.process(emulated(&drawn).as_bytes());
         let drawing = &self.editor.drawn;
         assert!(drawing.row < drawing.rows.len() && drawing.rows.len() <= usize::from(self.size.rows).max(1));
         if self.size.columns < 10 || self.size.rows < 2 {
@@ -172,7 +174,7 @@ impl Desk {
         let shows: Vec<String> = screen.rows(0, self.size.columns).collect();
         for (nth, row) in drawing.rows.iter().enumerate() {
             assert!(row.width <= usize::from(self.size.columns));
-            assert_eq!(shows[nth].trim_end(), row.text.trim_end(), "row {nth} of {:?}", self.editor.text);
+            assert_eq!(shows[nth].trim_end(), emulated(&row.text).trim_end(), "row {nth} of {:?}", self.editor.text);
         }
         assert!(shows[drawing.rows.len()..].iter().all(String::is_empty), "nothing below: {shows:?}");
         self.is_all_there(&shows);
