@@ -126,13 +126,12 @@ impl Desk {
 
     /// The text and what is kept beside it are within their limits, and the cursor is between two of its characters.
     fn is_sound(&self) {
-        let Editor { text, at, history, history_bytes, cut, too_long, .. } = &self.editor;
+        let Editor { text, at, history, history_bytes, cut, .. } = &self.editor;
         assert_eq!((text, at), (&self.other.text, &self.other.at));
         assert!(text.is_char_boundary(*at) && text.len() <= TEXT_BYTES_MAX && cut.len() <= TEXT_BYTES_MAX);
         assert!(history.len() <= HISTORY_MAX && *history_bytes <= HISTORY_BYTES_MAX);
         assert_eq!(history.iter().map(String::len).sum::<usize>(), *history_bytes);
         assert!(!text.chars().any(|c| c.is_control() && !['\n', '\t'].contains(&c)), "{text:?}");
-        assert!(!too_long || text.len() + cut.len().max(16) > TEXT_BYTES_MAX);
     }
 
     fn happened(&mut self, happened: Happened) {
