@@ -127,27 +127,25 @@ impl Scene {
         drop(control);
         meanwhile(&file, &session);
         let (settings, root) = settings(&folder);
-        let mut control = Control::open(settings.clone(), &root, clock.clone()).await;
-        for _ in 0..500 {
-            if control.is_ok() {
-                break;
-            }
-            // What was going on when the last handle went still has the folder.
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            control = Control::open(settings.clone(), &root, clock.clone()).await;
-        }
+        let mut control = None;
+        // What was going on when the last handle went still has the folder for a while.
+        until("it starts", async || {
+            control = Control::open(settings.clone(), &root, clock.clone()).await.ok();
+            control.is_some()
+        })
+        .await;
         Scene { control: control.expect("it starts"), clock, ada, folder }
     }
 }
 
 async fn gone(file: PathBuf) {
-    until(&format!("`{}` is gone", file.display()), || !file.exists()).await;
+    until(&format!("`{}` is gone", file.display()), async || !file.exists()).await;
 }
 
 /// What is done beside the test is looked for again and again.
-async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     for _ in 0..3_000 {
-        if is_so() {
+        if is_so().await {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -445,11 +443,11 @@ async fn r70_another_store_is_never_taken_for_the_one_the_journal_names() {
     let next = scene.session().await;
     scene.gone(next).await;
     scene.later(DAY + HOUR).await;
-    until("what was brought there is erased there", || other.object(next).is_none()).await;
+    until("what was brought there is erased there", async || other.object(next).is_none()).await;
     assert!(other.object(session).is_some(), "and nothing else is");
     let scene = scene.started_again(|_, _| {}, session).await;
     scene.control.keep_recordings_in(ours.clone());
-    until("it is erased once its store is set up again", || ours.object(session).is_none()).await;
+    until("it is erased once its store is set up again", async || ours.object(session).is_none()).await;
 }
 
 /// Where a place was written as before it told the store, only what the journal names is shown and erased.
@@ -478,13 +476,13 @@ async fn r70_of_a_place_without_its_store_only_what_the_journal_names_is_erased(
     }
     scene.later(DAY + HOUR).await;
     // The last one's turn comes behind that of the others, whatever is wrong with them.
-    until("what the journal names is erased", || now.object(last).is_none()).await;
+    until("what the journal names is erased", async || now.object(last).is_none()).await;
     assert!(now.object(first).is_none() && now.object(changed).is_some() && now.object(huge).is_some());
 
     let scene = scene.started_again(|_, _| {}, first).await;
     now.put(absent, before.object(absent).expect("brought"));
     scene.control.keep_recordings_in(now.clone());
-    until("what was not there counts as erased by nobody", || now.object(absent).is_none()).await;
+    until("what was not there counts as erased by nobody", async || now.object(absent).is_none()).await;
 }
 
 /// R71: who hangs up leaves the place taken until what they wanted is read.
@@ -506,7 +504,7 @@ async fn r70_a_place_to_watch_from_is_taken_until_nothing_is_read_any_more() {
                 _ => control.cast(&ada, session, 1, false).await.map(|_| ()),
             }
         });
-        until("it is being fetched", || *shelf.waiting.lock().expect("whole") == Some(1)).await;
+        until("it is being fetched", async || *shelf.waiting.lock().expect("whole") == Some(1)).await;
         reading.abort();
         assert!(reading.await.is_err_and(|e| e.is_cancelled()));
         let mut others = Vec::new();
@@ -517,15 +515,8 @@ async fn r70_a_place_to_watch_from_is_taken_until_nothing_is_read_any_more() {
         // Whatever is told, no thread is left to wait.
         shelf.let_come();
         assert!(matches!(told, Err(Fault::Busy)), "{way}");
-        let mut again = told;
-        for _ in 0..3_000 {
-            if again.is_ok() {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            again = scene.control.cast(&scene.ada, open.session(), 1, false).await;
-        }
-        assert!(again.is_ok(), "{way}: given back");
+        let again = async || scene.control.cast(&scene.ada, open.session(), 1, false).await.is_ok();
+        until(&format!("{way}: given back"), again).await;
     }
 }
 
@@ -562,13 +553,7 @@ async fn r70_what_is_gone_stays_gone_where_rows_of_stores_are_made_again() {
     let count =
         async |sql: &'static str| -> i64 { sqlx::query_scalar(sql).fetch_one(&database).await.expect("a number") };
     let gone = "SELECT COUNT(*) FROM erased WHERE gone = 1";
-    for _ in 0..3_000 {
-        if count(gone).await == 1 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    assert_eq!(count(gone).await, 1, "it is erased where it was kept");
+    until("it is erased where it was kept", async || count(gone).await == 1).await;
     sqlx::query("DELETE FROM stored").execute(&database).await.expect("done");
     let _scene = scene.started_again(|_, _| {}, session).await;
     assert_eq!(count("SELECT COUNT(*) FROM stored").await, 1, "they are made again");

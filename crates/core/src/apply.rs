@@ -94,7 +94,6 @@ fn alerted(state: &mut State, event: &Event, alert: &Alert, told: &BTreeSet<Pers
     let request = state.request_of(event);
     if let Some(session) = state.sessions.get_mut(&alert.session) {
         session.alerts += 1;
-        session.alerted.extend(alert.rules.iter().cloned());
         for person in told {
             session.told.entry(*person).or_default().extend(alert.rules.iter().cloned());
         }
@@ -391,7 +390,6 @@ fn session_opened(state: &mut State, at: Timestamp, event: &Event) {
             transcript: None,
             records: 0,
             alerts: 0,
-            alerted: [].into(),
             told: [].into(),
         },
     );

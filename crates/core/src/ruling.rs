@@ -288,7 +288,7 @@ fn matched<'r>(rule: &'r Rule, person: &PersonFacts, asked: Asked<'_>) -> Option
         return None;
     }
     let excluded = leaves_out(rule, person);
-    let by_unknown = if rule.unknown.is_some() { Outcome::Approve } else { Outcome::Deny };
+    let by_unknown = by_unknown(rule);
     let outcome = match (excluded, known, unknown) {
         (true, _, _) => Outcome::Allow,
         (false, true, false) => rule.outcome,
@@ -296,6 +296,11 @@ fn matched<'r>(rule: &'r Rule, person: &PersonFacts, asked: Asked<'_>) -> Option
         (false, false, _) => by_unknown,
     };
     Some(Match { rule, outcome, excluded, unknown, known, times })
+}
+
+/// What a rule demands of what nobody understands.
+pub(crate) fn by_unknown(rule: &Rule) -> Outcome {
+    if rule.unknown.is_some() { Outcome::Approve } else { Outcome::Deny }
 }
 
 /// Whether the person is on the rule's exclusion list.

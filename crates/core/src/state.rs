@@ -552,10 +552,7 @@ pub struct Session {
     /// Lines in it that were alerted to.
     #[serde(default, skip_serializing_if = "is_default")]
     pub alerts: u32,
-    /// By which rules, by name.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub alerted: BTreeSet<String>,
-    /// Who was told so, and of which of them.
+    /// Who was told so, and of which rules, by name.
     #[serde(default, skip_serializing_if = "is_default")]
     pub told: BTreeMap<PersonId, BTreeSet<String>>,
 }

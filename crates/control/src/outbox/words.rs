@@ -131,7 +131,7 @@ impl Control {
     ) -> Result<(String, Vec<String>), Fault> {
         match kind {
             LetterKind::Settled => return self.settled(request, reader).await,
-            LetterKind::Alerted => return self.alerted(request).await,
+            LetterKind::Alerted => return self.alerted(request, reader).await,
             _ => {}
         }
         let (subject, mut lines) = self.asked(request).await?;
@@ -180,15 +180,16 @@ impl Control {
     }
 
     /// What whoever let somebody in reads of what was typed there: by which rules, and nothing of it.
-    async fn alerted(&self, request: &Request) -> Result<(String, Vec<String>), Fault> {
+    async fn alerted(&self, request: &Request, reader: PersonId) -> Result<(String, Vec<String>), Fault> {
         let who = person_view(&self.directory(), request.person.id).name;
         let sessions = self.case(request.id).await?.map(|case| case.sessions).unwrap_or_default();
         let mut lines = vec![format!(
             "{who} typed into a free shell on {} what the rules would not have let run as a command of its own.",
             request.target.label()
         )];
-        for session in sessions.iter().filter(|session| session.alerts > 0) {
-            let rules: Vec<String> = session.alerted.iter().map(|rule| format!("`{rule}`")).collect();
+        for session in &sessions {
+            let Some(rules) = session.told.get(&reader) else { continue };
+            let rules: Vec<String> = rules.iter().map(|rule| format!("`{rule}`")).collect();
             lines.push(format!("{}: {}, by {}", session.id, words::alerts(session.alerts), rules.join(" and ")));
         }
         lines.push("It ran all the same: a free shell only alerts. What was typed is in no message.".to_owned());

@@ -4,6 +4,7 @@
 use super::World;
 use crate::input::{Answer, Decision};
 use crate::refusal::Refusal;
+use crate::ruling::by_unknown;
 use crate::state::{Request, Session};
 use countersign_journal::{ALERTS_MAX, ActMatch, Alert, Event, Note, Outcome, PersonId, Rule, Verdict};
 use std::collections::BTreeSet;
@@ -29,9 +30,8 @@ pub(super) fn alerted(world: &World<'_>, mut alert: Alert) -> Result<Decision, R
 
 /// Whether the rule can demand this of a command, or of one that nobody understands.
 fn could_say(rule: &Rule, outcome: Outcome, opaque: bool) -> bool {
-    let by_unknown = if rule.unknown.is_some() { Outcome::Approve } else { Outcome::Deny };
     let stops = matches!(rule.acts, ActMatch::Command(_)) && rule.outcome > Outcome::Justify;
-    stops && (rule.outcome == outcome || (opaque && by_unknown == outcome))
+    stops && (rule.outcome == outcome || (opaque && by_unknown(rule) == outcome))
 }
 
 fn names(rule: &Rule, program: &str) -> bool {
