@@ -245,6 +245,9 @@ fn r63_alerts_are_bounded() {
     let web = Web::new(&[FREE, &deleting("/nowhere"), DBA]);
     let mut alice = Person::new(&web);
     alice.types(&"rm -rf /nowhere\n".repeat(30));
+    // What is typed behind them may be shown before them, by the terminal itself, and they would be forgotten by that.
+    eventually("each ran", || (alice.ssh.stdout.so_far().matches("shell> ").count() > 30).then_some(()));
+    alice.is_asked();
     let (_, lines) = alice.leaves();
     let said = lines.to_string();
     assert_eq!(said.matches("`rm` would have been held by `deleting`").count(), 20, "{said}");
